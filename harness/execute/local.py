@@ -1,0 +1,231 @@
+"""Runs a plan on this machine: one trial at a time, frameworks taking turns.
+
+Quick: one worker per framework stays alive and takes its trials in turn. Standard and full: a
+fresh worker for every trial. A trial that crashes, hangs or runs out of memory becomes a row,
+its worker is replaced, and the rest goes on.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from harness.clock.environment import child_environment, machine
+from harness.data import fetching
+from harness.execute.process import Death, WorkerProcess
+from harness.plan import Plan, Trial, frameworks_by_track
+from harness.results import DONE, BadRowError, Row, RunFolder, from_json, write_atomically
+from harness.trial import blank_row
+
+
+class FolderInUseError(RuntimeError):
+    """Another process is writing to the run's folder."""
+
+
+class OtherPlanError(ValueError):
+    """The folder holds something else; it is never overwritten."""
+
+
+class Listener(Protocol):
+    """Told what happens while a plan runs."""
+
+    def resumed(self, done: int) -> None:
+        """So many trials were done already."""
+
+    def fetching(self, dataset: str) -> None:
+        """A dataset is about to be fetched."""
+
+    def fetched(self, dataset: str, outcome: str) -> None:
+        """It was, or was not, and why."""
+
+    def started(self, trial: Trial) -> None:
+        """A trial starts."""
+
+    def finished(self, trial: Trial, row: Row, log_tail: list[str]) -> None:
+        """A trial has its row; the tail of its log is for failures."""
+
+
+@dataclass
+class Runner:
+    """Runs the trials of one plan into one folder.
+
+    Args:
+        plan: what to run.
+        folder: where rows go.
+        timeout_s: limit for one trial, its framework's import included; None for no limit.
+        listener: told of progress.
+    """
+
+    plan: Plan
+    folder: RunFolder
+    timeout_s: float | None
+    listener: Listener
+
+    def __post_init__(self) -> None:
+        self._workers: dict[tuple[str, str], WorkerProcess] = {}
+        self._frameworks = frameworks_by_track(self.plan.request)
+        self._data_problems: dict[str, str | None] = {}
+
+    def run(self, fresh: bool = False) -> None:
+        """Run what has no good row yet; rows are on disk as each trial ends.
+
+        Raises:
+            OtherPlanError, FolderInUseError: before anything is touched.
+            KeyboardInterrupt: after the running trial got its `interrupted` row.
+        """
+        prepare(self.folder, self.plan)
+        with _locked(self.folder):
+            write_atomically(self.folder.plan_file, self.plan.to_json().encode())
+            if fresh:
+                self.folder.remove(trial.id for trial in self.plan.trials)
+            names = [trial.id for trial in self.plan.trials]
+            done = {r.trial for r in self.folder.rows(names)
+                    if r.status in DONE and r.machine == machine()}
+            self.listener.resumed(len(done))
+            try:
+                for trial in self.plan.trials:
+                    if trial.id not in done:
+                        self._run_one(trial)
+            finally:
+                for worker in self._workers.values():
+                    worker.kill()
+
+    def _run_one(self, trial: Trial) -> None:
+        self.listener.started(trial)
+        try:
+            row, tail = self._row(trial)
+        except KeyboardInterrupt:
+            row, tail = self._blank(trial, "interrupted", "Ctrl-C"), []
+            self._store(trial, row, tail)
+            raise
+        self._store(trial, row, tail)
+
+    def _store(self, trial: Trial, row: Row, tail: list[str]) -> None:
+        if row.status != "ok":  # arrays of a trial that then failed
+            (self.folder.trials / f"{trial.id}.npz").unlink(missing_ok=True)
+        self.folder.write_row(row)
+        self.listener.finished(trial, row, tail)
+
+    def _row(self, trial: Trial) -> tuple[Row, list[str]]:
+        """The row of a trial, and the tail of its worker's log."""
+        framework = self._frameworks[trial.framework, trial.track]
+        if framework.missing:
+            names = ", ".join(framework.missing)
+            detail = f"{names} not installed; {framework.install_line}"
+            return self._blank(trial, "missing", detail), []
+        problem = self._data_problem(trial)
+        if problem:
+            return self._blank(trial, "missing", problem), []
+        worker = self._worker(trial)
+        answer = worker.ask(self._message(trial), self.timeout_s)
+        tail = worker.log_tail
+        if isinstance(answer, Death):
+            del self._workers[trial.framework, trial.track]
+            return self._blank(trial, answer.status, answer.detail), tail
+        if self.plan.request.preset != "quick" or answer.get("status") == "interrupted":
+            self._workers.pop((trial.framework, trial.track)).close()
+        try:
+            row = from_json(json.dumps(answer))
+        except BadRowError as error:
+            return self._blank(trial, "error", f"bad result: {error}"), tail
+        if row.trial != trial.id:
+            return self._blank(trial, "error", f"bad result: row of trial {row.trial!r}"), tail
+        return row, tail
+
+    def _data_problem(self, trial: Trial) -> str | None:
+        """Why the trial's dataset is not to be had; fetched on the way, once, off every clock."""
+        experiment = self.plan.experiments[trial.experiment]
+        dataset = experiment.data.dataset
+        if not experiment.data.facts.fetched:
+            return None
+        if dataset not in self._data_problems:
+            self._data_problems[dataset] = None
+            try:
+                fetching.files(dataset, fetching.folder(dataset))
+            except fetching.DataMissingError:
+                self.listener.fetching(dataset)
+                try:
+                    self.listener.fetched(dataset, fetching.fetch(dataset))
+                except fetching.DataMissingError as error:
+                    self._data_problems[dataset] = str(error)
+                    self.listener.fetched(dataset, str(error))
+        return self._data_problems[dataset]
+
+    def _worker(self, trial: Trial) -> WorkerProcess:
+        key = (trial.framework, trial.track)
+        if key not in self._workers:
+            framework = self._frameworks[key]
+            setup = {"framework": asdict(framework), "threads": trial.threads}
+            environment = child_environment(os.environ, trial.threads, trial.device)
+            log = self.folder.logs / f"{_slug(trial.framework)}-{trial.track}.log"
+            self._workers[key] = WorkerProcess(setup, environment, log)
+        return self._workers[key]
+
+    def _message(self, trial: Trial) -> Mapping[str, Any]:
+        experiment = self.plan.experiments[trial.experiment]
+        return {
+            "run": self.plan.digest,
+            "trial": asdict(trial),
+            "experiment": experiment.model_dump(mode="json"),
+            "arrays": str((self.folder.trials / f"{trial.id}.npz").resolve()),
+        }
+
+    def _blank(self, trial: Trial, status: str, detail: str) -> Row:
+        return blank_row(
+            trial,
+            self.plan.digest,
+            self._frameworks[trial.framework, trial.track].version,
+            self.plan.experiments[trial.experiment],
+            status,
+            detail,
+        )
+
+
+def prepare(folder: RunFolder, plan: Plan) -> None:
+    """Make the folder ready, or refuse it before anything is written.
+
+    Raises:
+        OtherPlanError: it holds another plan, or files that are not ours.
+        OSError: it cannot be written.
+    """
+    if folder.plan_file.exists():
+        try:
+            other = Plan.from_json(folder.plan_file.read_text(encoding="utf-8")).digest
+        except ValueError:
+            other = "unreadable"
+        if other != plan.digest:
+            raise OtherPlanError(
+                f"{folder.path} holds another plan ({other}, this one is {plan.digest}); it is "
+                f"left as it is. Name a new folder: --out {folder.path}-{plan.digest[:8]}"
+            )
+    elif folder.path.is_dir() and any(folder.path.iterdir()):
+        raise OtherPlanError(
+            f"{folder.path} is not empty and holds no run; it is left as it is. Name a new "
+            f"folder: --out {folder.path / plan.digest[:8]}"
+        )
+    folder.trials.mkdir(parents=True, exist_ok=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: RunFolder) -> Iterator[None]:
+    """Keep a second process out; the lock goes with the process that holds it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    with (folder.path / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise FolderInUseError(
+                f"{folder.path} is being written by another samestep; wait for it, or name "
+                "another folder with --out"
+            ) from error
+        yield
+
+
+def _slug(name: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in name)

@@ -1,0 +1,53 @@
+"""Facts about the datasets a protocol may name: sizes and kinds, no arrays.
+
+Kept apart from `harness.data`, which makes the arrays, so that a protocol is validated and a
+plan is made without reading anything.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["classes", "binary", "values", "none"]
+
+
+@dataclass(frozen=True)
+class DatasetFacts:
+    """What is known of a dataset before it is read.
+
+    Args:
+        features: columns of the inputs.
+        kind: `classes` (labels 0..outputs-1), `binary` (0 or 1), `values` (regression) or
+            `none` (inputs only).
+        outputs: classes, or target columns; 0 where there are no targets.
+        train_rows: rows of the dataset, or of its own training part.
+        test_rows: rows of its own test part; 0 where it has none.
+        description: one line for `samestep list datasets`.
+        fetched: whether it has to be downloaded (the others come with samestep).
+    """
+
+    features: int
+    kind: Kind
+    outputs: int
+    train_rows: int
+    test_rows: int
+    description: str
+    fetched: bool = False
+
+
+def _gate(description: str) -> DatasetFacts:
+    return DatasetFacts(2, "binary", 1, 4, 0, description)
+
+
+DATASETS: dict[str, DatasetFacts] = {
+    "and": _gate("logical AND of two bits, all four rows"),
+    "or": _gate("logical OR of two bits, all four rows"),
+    "xor": _gate("exclusive OR of two bits, all four rows"),
+    "point": DatasetFacts(2, "none", 0, 1, 0, "the single input [1.0, 0.5], no target"),
+    "iris": DatasetFacts(4, "classes", 3, 150, 0, "Fisher's iris flowers, three species"),
+    "diabetes": DatasetFacts(10, "values", 1, 442, 0, "disease progression after one year"),
+    "digits": DatasetFacts(64, "classes", 10, 1797, 0, "8x8 digits, values 0 to 16 (UCI)"),
+    "mnist": DatasetFacts(784, "classes", 10, 60_000, 10_000, "28x28 handwritten digits", True),
+    "fashion-mnist": DatasetFacts(
+        784, "classes", 10, 60_000, 10_000, "28x28 pictures of clothes", True
+    ),
+}

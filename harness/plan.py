@@ -1,0 +1,253 @@
+"""A run's plan: which trials, in which order. Made without importing a framework."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from harness.experiment.loading import catalogue_names, digest, digest_of, load, parse
+from harness.experiment.model import Experiment, Native
+from harness.registry import Framework, find, installed
+from harness.results import PROTOCOL, SCHEMA
+
+Preset = Literal["quick", "standard", "full"]
+SEEDS = {"quick": 1, "standard": 3, "full": 10}
+REPEATS = {"quick": 1, "standard": 1, "full": 3}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for.
+
+    Args:
+        experiments: names or files; empty means all that belong to the preset.
+        frameworks: names, files or module:Class; empty means all that are entered.
+        loops: "best", "all" or names of loops.
+        seeds, repeats: None means the preset's own number.
+    """
+
+    experiments: tuple[str, ...] = ()
+    frameworks: tuple[str, ...] = ()
+    loops: tuple[str, ...] = ("best",)
+    preset: Preset = "quick"
+    seeds: int | None = None
+    repeats: int | None = None
+    threads: int = 1
+    device: str = "auto"
+    dtype: str = "float32"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One trial of a plan; `id` names its files and changes with anything that it depends on."""
+
+    purpose: str
+    experiment: str
+    framework: str
+    loop: str
+    track: str
+    seed: int
+    repeat: int
+    device: str
+    dtype: str
+    threads: int
+    id: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The trials of a run, in the order they are run.
+
+    Args:
+        digest: 16 hexadecimal digits over what was asked for; the run's name.
+        request: what was asked for.
+        experiments: by name, at the length they are run.
+        full_lengths: by name, the protocol's own length in words ("" without training).
+        trials: in order.
+    """
+
+    digest: str
+    request: Request
+    experiments: dict[str, Experiment]
+    full_lengths: dict[str, str]
+    trials: tuple[Trial, ...]
+
+    def to_json(self) -> str:
+        """All that `report --from` needs besides rows."""
+        return json.dumps(
+            {
+                "schema": SCHEMA,
+                "plan": self.digest,
+                "request": asdict(self.request),
+                "experiments": {
+                    name: e.model_dump(mode="json") for name, e in self.experiments.items()
+                },
+                "full_lengths": self.full_lengths,
+                "trials": [asdict(trial) for trial in self.trials],
+            },
+            indent=1,
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> "Plan":
+        """Read a stored plan.
+
+        Raises:
+            ValueError: it is not one.
+        """
+        try:
+            values: dict[str, Any] = json.loads(text)
+            request = {k: tuple(v) if isinstance(v, list) else v
+                       for k, v in values["request"].items()}
+            return cls(
+                digest=values["plan"],
+                request=Request(**request),
+                experiments={n: parse(e, n) for n, e in values["experiments"].items()},
+                full_lengths=dict(values["full_lengths"]),
+                trials=tuple(Trial(**trial) for trial in values["trials"]),
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a plan of this version ({error!r})") from error
+
+
+def make(request: Request) -> Plan:
+    """Plan a request.
+
+    Raises:
+        harness.experiment.loading.ProtocolError, harness.registry.UnknownFrameworkError,
+        ValueError: an experiment, framework or combination that cannot be planned.
+    """
+    experiments, full_lengths = _experiments(request)
+    frameworks = _frameworks(request)
+    digests = {name: digest(experiment) for name, experiment in experiments.items()}
+    identity = {
+        "protocol": PROTOCOL,
+        "experiments": {
+            name: [digests[name], [native.model_dump() for native in experiment.native]]
+            for name, experiment in experiments.items()
+        },
+        "frameworks": sorted(framework.name for framework in frameworks),
+        "loops": sorted(request.loops),
+        "preset": request.preset,
+        "seeds": _seeds(request),
+        "repeats": _repeats(request),
+        "threads": request.threads,
+        "device": request.device,
+        "dtype": request.dtype,
+    }
+    trials = []
+    for block, (experiment, seed, repeat) in enumerate(_blocks(experiments, request)):
+        turn = block % len(frameworks)
+        for framework, loop in [
+            cell
+            for framework in frameworks[turn:] + frameworks[:turn]
+            for cell in _cells(experiment, framework, request)
+        ]:
+            trial = Trial(
+                purpose="measure",
+                experiment=experiment.name,
+                framework=framework.name,
+                loop=loop,
+                track=framework.track,
+                seed=seed,
+                repeat=repeat,
+                device=request.device,
+                dtype=request.dtype,
+                threads=request.threads,
+                id="",
+            )
+            trials.append(_identified(trial, framework, digests[experiment.name], experiment))
+    return Plan(digest_of(identity), request, experiments, full_lengths, tuple(trials))
+
+
+def frameworks_by_track(request: Request) -> dict[tuple[str, str], Framework]:
+    """(name, track) to framework, of everything a request's trials may name."""
+    identical = {(framework.name, "identical"): framework for framework in _frameworks(request)}
+    native = {(name, "native"): framework for name, framework in installed("native").items()}
+    return {**identical, **native}
+
+
+def native_of(experiment: Experiment, label: str) -> Native:
+    """The native solver with that label."""
+    return next(native for native in experiment.native if native.label == label)
+
+
+def _frameworks(request: Request) -> list[Framework]:
+    found = [find(name) for name in request.frameworks] or list(installed().values())
+    names = [framework.name for framework in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"framework: {name!r} is named twice")
+    return found
+
+
+def _experiments(request: Request) -> tuple[dict[str, Experiment], dict[str, str]]:
+    """The protocols at the length they are run, and their full lengths in words."""
+    if request.experiments:
+        chosen = [load(name) for name in request.experiments]
+    else:
+        everything = [load(name) for name in catalogue_names()]
+        chosen = [e for e in everything if request.preset != "quick" or not e.quick or e.quick.part]
+    experiments: dict[str, Experiment] = {}
+    lengths = {}
+    for experiment in chosen:
+        if experiment.name in experiments:
+            raise ValueError(f"experiment: {experiment.name!r} is named twice")
+        quick = experiment.quick if request.preset == "quick" else None
+        experiments[experiment.name] = experiment.of_length(quick.length if quick else None)
+        lengths[experiment.name] = str(experiment.training.length) if experiment.training else ""
+    return experiments, lengths
+
+
+def _blocks(
+    experiments: dict[str, Experiment], request: Request
+) -> Iterator[tuple[Experiment, int, int]]:
+    """(experiment, seed, repeat): all frameworks take turns inside a block."""
+    for experiment in experiments.values():
+        for seed in range(_seeds(request)):
+            for repeat in range(_repeats(request)):
+                yield experiment, seed, repeat
+
+
+def _cells(
+    experiment: Experiment, framework: Framework, request: Request
+) -> list[tuple[Framework, str]]:
+    """(framework, loop) of one framework in one block, its native solvers last."""
+    loops = _loops(experiment, framework.loops, request)
+    cells = [(framework, loop) for loop in loops]
+    for native in experiment.native:
+        if native.framework == framework.name:
+            cells.append((find(framework.name, "native"), native.label))
+    return cells
+
+
+def _loops(experiment: Experiment, has: Sequence[str], request: Request) -> list[str]:
+    """Loops to run; one that was asked for by name is kept even where the framework has none."""
+    if "all" in request.loops:
+        return list(has)
+    wanted = {has[-1] if loop == "best" else loop for loop in request.loops}
+    if request.preset == "quick" and request.loops == ("best",) and experiment.quick:
+        wanted |= set(experiment.quick.loops) & set(has)
+    return [loop for loop in ("idiomatic", "stepwise", "fused") if loop in wanted]
+
+
+def _seeds(request: Request) -> int:
+    return request.seeds or SEEDS[request.preset]
+
+
+def _repeats(request: Request) -> int:
+    return request.repeats or REPEATS[request.preset]
+
+
+def _identified(
+    trial: Trial, framework: Framework, experiment_digest: str, experiment: Experiment
+) -> Trial:
+    """Name the trial after what it is, with a digest of everything it depends on."""
+    native = native_of(experiment, trial.loop).model_dump() if trial.track == "native" else None
+    state = digest_of(
+        [asdict(trial), experiment_digest, native, framework.digest, framework.version, PROTOCOL]
+    )
+    parts = (trial.experiment, trial.framework, trial.loop, f"s{trial.seed}", f"r{trial.repeat}")
+    words = "-".join(re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-") for part in parts)
+    return Trial(**{**asdict(trial), "id": f"{words}-{state[:8]}"})

@@ -1,0 +1,253 @@
+"""Framework name to adapter, without importing either.
+
+A framework is known by its entry point in the group `samestep.trainers` (this project's own
+adapters are entered there like anybody else's), by `module:Class`, or by the path of a Python
+file with one trainer in it. The extra of the same name in the same distribution says which
+packages it needs; the source of the class says which loops it has.
+"""
+
+import ast
+import hashlib
+import importlib
+import importlib.util
+import json
+import re
+import sys
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Literal
+
+from harness.experiment.names import unknown
+
+Track = Literal["identical", "native"]
+GROUPS: dict[Track, str] = {
+    "identical": "samestep.trainers",
+    "native": "samestep.native_trainers",
+}
+LOOPS = ("idiomatic", "stepwise", "fused")
+
+
+class UnknownFrameworkError(ValueError):
+    """No adapter of that name, or none that can be read. The message says what to do."""
+
+
+@dataclass(frozen=True)
+class Framework:
+    """One adapter, described from outside.
+
+    Args:
+        name: as in the `framework` column.
+        track: `identical` or `native`.
+        module: module name, or path of a Python file.
+        class_name: the trainer's class; "" for a file's only trainer.
+        requirements: packages (distribution names) it needs; the first one names its version.
+        distribution: what to install with the extra `name`; "" where that is not known.
+        loops: slowest first; empty in the native track.
+    """
+
+    name: str
+    track: Track
+    module: str
+    class_name: str
+    requirements: tuple[str, ...]
+    distribution: str
+    loops: tuple[str, ...]
+
+    @property
+    def version(self) -> str:
+        """`3.15.1 (tensorflow 2.21.0)`; "" where a package is missing or none is stated."""
+        versions = [(name, _version(name)) for name in self.requirements]
+        if not versions or any(version is None for _, version in versions):
+            return ""
+        others = ", ".join(f"{name} {version}" for name, version in versions[1:])
+        return f"{versions[0][1]} ({others})" if others else str(versions[0][1])
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Packages it needs that are not installed."""
+        return tuple(name for name in self.requirements if _version(name) is None)
+
+    @property
+    def install_line(self) -> str:
+        """The command that installs what is missing."""
+        if not self.distribution:
+            return f"python -m pip install {' '.join(self.missing)}"
+        return f"python -m pip install {_install_target(self.distribution, self.name)}"
+
+    @property
+    def digest(self) -> str:
+        """16 hexadecimal digits over the adapter's source, all files of a package."""
+        source = _source(self.module)
+        files = sorted(source.parent.rglob("*.py")) if source.name == "__init__.py" else [source]
+        hasher = hashlib.sha256()
+        for file in files:
+            hasher.update(file.read_bytes())
+        return hasher.hexdigest()[:16]
+
+    def load(self) -> type:
+        """Import the adapter, and with it its framework."""
+        module = _import(self.module)
+        loaded = getattr(module, self.class_name)
+        if not isinstance(loaded, type):
+            raise UnknownFrameworkError(f"{self.module}:{self.class_name} is not a class")
+        return loaded
+
+
+@cache
+def installed(track: Track = "identical") -> dict[str, Framework]:
+    """All frameworks entered in the group of a track, ours first, by name."""
+    found: dict[str, Framework] = {}
+    points = metadata.entry_points(group=GROUPS[track])
+    own_first = sorted(points, key=lambda point: _owner(point) != "samestep")
+    for point in own_first:
+        if point.name not in found:
+            found[point.name] = _from_entry_point(point, track)
+    return found
+
+
+def find(name: str, track: Track = "identical") -> Framework:
+    """The framework of that name, `module:Class`, or path of a file.
+
+    Raises:
+        UnknownFrameworkError: with the known names and the nearest one.
+    """
+    if name in installed(track):
+        return installed(track)[name]
+    if name.endswith(".py"):
+        return _from_file(Path(name), track)
+    if re.fullmatch(r"[\w.]+:\w+", name):
+        module, _, class_name = name.partition(":")
+        return _described(name.replace(":", "."), track, module, class_name, (), "")
+    raise UnknownFrameworkError(f"framework: {unknown(name, installed(track))}")
+
+
+def _from_entry_point(point: metadata.EntryPoint, track: Track) -> Framework:
+    owner = _owner(point)
+    requirements = _requirements(owner, point.name)
+    return _described(point.name, track, point.module, point.attr, requirements, owner)
+
+
+def _owner(point: metadata.EntryPoint) -> str:
+    return point.dist.name if point.dist else ""
+
+
+def _from_file(path: Path, track: Track) -> Framework:
+    if not path.is_file():
+        raise UnknownFrameworkError(f"framework: {path} is not a file")
+    return _described(path.stem, track, str(path.resolve()), "", (), "")
+
+
+def _described(
+    name: str,
+    track: Track,
+    module: str,
+    class_name: str,
+    requirements: tuple[str, ...],
+    distribution: str,
+) -> Framework:
+    trainers = _classes(_source(module))
+    if not class_name:
+        candidates = [found for found, loops in trainers.items() if loops]
+        if len(candidates) != 1:
+            raise UnknownFrameworkError(
+                f"framework: {module} must have one class with `loops = (…)`. "
+                f"Got {len(candidates)}; name it with module:Class"
+            )
+        class_name = candidates[0]
+    loops = trainers.get(class_name, ())
+    if track == "identical" and not loops:
+        raise UnknownFrameworkError(
+            f"framework {name}: class {class_name!r} must state `loops = (…)` in its body, with "
+            f"names out of {', '.join(LOOPS)}"
+        )
+    return Framework(name, track, module, class_name, requirements, distribution, loops)
+
+
+def _source(module: str) -> Path:
+    """The file of a module; for a package, its `__init__.py`."""
+    if module.endswith(".py"):
+        return Path(module)
+    try:
+        spec = importlib.util.find_spec(module)
+    except ModuleNotFoundError:
+        spec = None
+    if spec is None or spec.origin is None:
+        raise UnknownFrameworkError(f"framework: module {module!r} cannot be found")
+    return Path(spec.origin)
+
+
+def _classes(source: Path) -> dict[str, tuple[str, ...]]:
+    """Class name to the literal `loops` in its body, over all files of a package."""
+    files = source.parent.glob("*.py") if source.name == "__init__.py" else [source]
+    found = {}
+    for file in files:
+        try:
+            tree = ast.parse(file.read_text(encoding="utf-8"))
+        except (SyntaxError, UnicodeDecodeError) as error:
+            raise UnknownFrameworkError(f"framework: {file} cannot be read: {error}") from error
+        for node in tree.body:
+            if isinstance(node, ast.ClassDef):
+                found[node.name] = _literal_loops(node)
+    return found
+
+
+def _literal_loops(node: ast.ClassDef) -> tuple[str, ...]:
+    for statement in node.body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        if isinstance(statement, ast.AnnAssign) and statement.value is not None:
+            targets = [statement.target]
+        if any(isinstance(target, ast.Name) and target.id == "loops" for target in targets):
+            try:
+                loops = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
+            except ValueError:
+                return ()
+            if isinstance(loops, tuple | list) and all(loop in LOOPS for loop in loops):
+                return tuple(loops)
+    return ()
+
+
+def _requirements(distribution: str, extra: str) -> tuple[str, ...]:
+    """Distribution names that the extra asks for, in the order it states them."""
+    names = []
+    for line in metadata.requires(distribution) or ():
+        requirement, _, marker = line.partition(";")
+        if re.search(rf"extra\s*==\s*['\"]{re.escape(extra)}['\"]", marker):
+            match = re.match(r"\s*([A-Za-z0-9._-]+)", requirement)
+            if match:
+                names.append(match[1])
+    return tuple(names)
+
+
+@cache
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _install_target(distribution: str, extra: str) -> str:
+    """`"samestep[torch]"`, or `-e "/path/to/clone[torch]"` where it was installed from one."""
+    described = metadata.distribution(distribution).read_text("direct_url.json")
+    place = json.loads(described) if described else {}
+    url = place.get("url", "")
+    if url.startswith("file://") and "dir_info" in place:
+        editable = "-e " if place["dir_info"].get("editable") else ""
+        return f'{editable}"{url.removeprefix("file://")}[{extra}]"'
+    return f'"{distribution}[{extra}]"'
+
+
+def _import(module: str) -> ModuleType:
+    if not module.endswith(".py"):
+        return importlib.import_module(module)
+    name = f"samestep_adapter_{Path(module).stem}"
+    spec = importlib.util.spec_from_file_location(name, module)
+    if spec is None or spec.loader is None:
+        raise UnknownFrameworkError(f"framework: {module} cannot be imported")
+    loaded = importlib.util.module_from_spec(spec)
+    sys.modules[name] = loaded
+    spec.loader.exec_module(loaded)
+    return loaded

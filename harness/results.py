@@ -1,0 +1,206 @@
+"""Rows, curves and outputs, in and out: one JSON file per trial, written atomically.
+
+A run's folder holds `plan.json`, `trials/<trial>.json` (the row), `trials/<trial>.npz` (curves
+and end-of-trial outputs, never pickled) and `logs/`. A row is written last, after its arrays,
+by one process only, so a row that is there is whole.
+"""
+
+import dataclasses
+import json
+import math
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from harness.trainer import Array
+
+SCHEMA = 1
+"""Version of the row's columns."""
+PROTOCOL = 1
+"""Version of how a trial is drawn, run and timed; a change makes older rows incomparable."""
+
+DONE = ("ok", "unsupported")
+"""Statuses that are not run again; every other one is a failure and is."""
+FAILED = ("diverged", "timeout", "oom", "crashed", "error", "interrupted")
+"""Statuses that make a command exit with 1; `missing` and `unsupported` do not."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One trial. The columns are public; times in seconds or microseconds, memory in MiB.
+
+    `import_s` and `peak_rss_mb` are null where the process had run another trial before.
+    `first_step_s` is the first `advance`, one real step (trace, compile, autotune); `train_s`
+    all later ones; `step_us` the median over segments of the time of a step in them, between
+    `step_us_low` and `step_us_high`, the quartiles. `predict_s` is the second prediction of
+    the test set. In the native track `loop` is the estimator's label, `train_s` its whole fit,
+    and `steps` its iterations.
+    """
+
+    schema: int
+    protocol: int
+    run: str
+    trial: str
+    purpose: str
+    experiment: str
+    experiment_digest: str
+    framework: str
+    framework_version: str
+    loop: str
+    track: str
+    seed: int
+    repeat: int
+    device: str
+    dtype: str
+    precision: str | None
+    threads: int
+    status: str
+    status_detail: str | None = None
+    import_s: float | None = None
+    build_s: float | None = None
+    first_step_s: float | None = None
+    train_s: float | None = None
+    predict_s: float | None = None
+    total_s: float | None = None
+    steps: int | None = None
+    samples: int | None = None
+    step_us: float | None = None
+    step_us_low: float | None = None
+    step_us_high: float | None = None
+    target_s: float | None = None
+    peak_rss_mb: float | None = None
+    gpu_peak_mb: float | None = None
+    train_loss: float | None = None
+    train_accuracy: float | None = None
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+    test_loss: float | None = None
+    test_accuracy: float | None = None
+    data_digest: str | None = None
+    start_digest: str | None = None
+    machine: str | None = None
+    blas: str | None = None
+    started_at: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether this row makes the command exit with 1."""
+        return self.status in FAILED
+
+
+COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
+
+
+class BadRowError(ValueError):
+    """A file that should hold a row does not."""
+
+
+def to_json(row: Row) -> str:
+    """One row as JSON; a number that is not finite becomes null (JSON has no NaN)."""
+    return json.dumps(clean(dataclasses.asdict(row)), indent=1, allow_nan=False) + "\n"
+
+
+def from_json(text: str) -> Row:
+    """Read one row back.
+
+    Raises:
+        BadRowError: not JSON, not a row, or a row of another schema.
+    """
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise BadRowError(f"not JSON ({error})") from error
+    if not isinstance(values, dict) or values.get("schema") != SCHEMA:
+        found = values.get("schema") if isinstance(values, dict) else None
+        raise BadRowError(f"schema {found!r}; this version reads {SCHEMA}")
+    try:
+        return Row(**{name: values[name] for name in COLUMNS if name in values})
+    except TypeError as error:
+        raise BadRowError(str(error)) from error
+
+
+def clean(value: Any) -> Any:
+    """The same value with numbers that are not finite as None."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {key: clean(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(item) for item in value]
+    return value
+
+
+class RunFolder:
+    """The folder of one run. Making the object touches nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.plan_file = path / "plan.json"
+        self.trials = path / "trials"
+        self.logs = path / "logs"
+
+    def rows(self, trials: Iterable[str] | None = None) -> list[Row]:
+        """Whole rows of the given trials (default: all there are), in that order.
+
+        A file that is not a row is set aside as `<name>.bad`, so its trial is run again.
+        """
+        names = trials if trials is not None else sorted(p.stem for p in self.trials.glob("*.json"))
+        rows = []
+        for name in names:
+            file = self.trials / f"{name}.json"
+            try:
+                row = from_json(file.read_text(encoding="utf-8"))
+                if row.trial != name:
+                    raise BadRowError(f"holds trial {row.trial!r}")
+            except FileNotFoundError:
+                continue
+            except (BadRowError, UnicodeDecodeError):
+                file.replace(file.with_suffix(".json.bad"))
+                continue
+            rows.append(row)
+        return rows
+
+    def arrays(self, trial: str) -> dict[str, Array]:
+        """Curves and outputs of a trial; empty where it left none."""
+        file = self.trials / f"{trial}.npz"
+        if not file.exists():
+            return {}
+        with np.load(file, allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    def write_row(self, row: Row) -> None:
+        """Write one row; afterwards it is there as a whole, or not at all."""
+        write_atomically(self.trials / f"{row.trial}.json", to_json(row).encode())
+
+    def remove(self, trials: Iterable[str]) -> None:
+        """Forget trials, so that they are run again."""
+        for trial in trials:
+            for suffix in (".json", ".npz"):
+                (self.trials / f"{trial}{suffix}").unlink(missing_ok=True)
+
+
+def write_arrays(file: Path, arrays: Mapping[str, Array]) -> None:
+    """Write a `.npz` atomically."""
+    with tempfile.SpooledTemporaryFile(max_size=2**28) as buffer:
+        np.savez_compressed(buffer, allow_pickle=False, **arrays)
+        buffer.seek(0)
+        write_atomically(file, buffer.read())
+
+
+def write_atomically(file: Path, content: bytes) -> None:
+    """Write to a temporary file beside `file`, then rename: never half a file."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    try:
+        with os.fdopen(handle, "wb") as opened:
+            opened.write(content)
+        Path(temporary).chmod(0o644)
+        Path(temporary).replace(file)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

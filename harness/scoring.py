@@ -1,0 +1,65 @@
+"""Loss and accuracy from raw outputs, in float64: no adapter scores itself."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.data.prepared import Array, Part
+from harness.experiment.model import Loss
+
+Floats = NDArray[np.float64]
+TIE = 1e-6
+"""A probability within this of 1/2 is class 0, so that rounding never decides a tie."""
+
+
+def score(outputs: Array, part: Part, loss: Loss | None) -> tuple[float | None, float | None]:
+    """(loss, accuracy); None where there is no such thing.
+
+    Args:
+        outputs: (rows, outputs) logits or values.
+        part: what the outputs belong to.
+        loss: whose reductions are used over these rows, as if they were one batch.
+    """
+    if part.targets is None or loss is None or len(part) == 0:
+        return None, None
+    exact = np.asarray(outputs, dtype=np.float64)
+    accuracy = None if part.labels is None else accuracy_of(exact, part.labels, loss)
+    return loss_of(exact, part.targets, loss), accuracy
+
+
+def accuracy_of(outputs: Floats, labels: Array, loss: Loss) -> float:
+    """Share of rows whose class is right: argmax, or p > 1/2 + 1e-6 for a single output.
+
+    p is sigmoid(output), except under mean squared error, where the output is p itself.
+    """
+    if outputs.shape[1] == 1:
+        single = outputs[:, 0]
+        probability = single if loss.name == "mean_squared_error" else sigmoid(single)
+        predicted = (probability > 0.5 + TIE).astype(np.int32)
+    else:
+        predicted = outputs.argmax(axis=1).astype(np.int32)
+    return float(np.mean(predicted == labels))
+
+
+def loss_of(outputs: Floats, targets: Array, loss: Loss) -> float:
+    """The protocol's loss over all rows, reduced as the protocol says."""
+    if loss.name == "softmax_cross_entropy":
+        rows = _log_sum_exp(outputs) - outputs[np.arange(len(outputs)), targets]
+    else:
+        wanted = np.asarray(targets, dtype=np.float64)
+        if loss.name == "mean_squared_error":
+            each = (outputs - wanted) ** 2 * (0.5 if loss.half else 1.0)
+        else:
+            # -y log p - (1-y) log(1-p) = log(1 + exp(z)) - y z, without overflow
+            each = np.logaddexp(0, outputs) - wanted * outputs
+        rows = each.mean(axis=1) if loss.outputs == "mean" else each.sum(axis=1)
+    return float(rows.mean() if loss.batch == "mean" else rows.sum())
+
+
+def sigmoid(logits: Floats) -> Floats:
+    """1 / (1 + exp(-z)), without overflow."""
+    return 0.5 * (1 + np.tanh(0.5 * logits))  # type: ignore[no-any-return]
+
+
+def _log_sum_exp(outputs: Floats) -> Floats:
+    shift = outputs.max(axis=1)
+    return shift + np.log(np.exp(outputs - shift[:, np.newaxis]).sum(axis=1))  # type: ignore[no-any-return]

@@ -1,0 +1,381 @@
+"""One trial: import, build, first step, train, predict, each phase timed; one row out.
+
+Runs in a worker. What is timed is exactly what stands between `started` and `elapsed`; data,
+evaluation and digests lie outside, and garbage collection is off inside.
+"""
+
+import gc
+import math
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+import numpy as np
+
+from harness import data, scoring, start
+from harness.clock.environment import machine
+from harness.data.prepared import Part, Prepared
+from harness.experiment.loading import digest
+from harness.experiment.model import Experiment
+from harness.plan import Trial, native_of
+from harness.results import PROTOCOL, SCHEMA, Row
+from harness.trainer import (
+    Array,
+    Batches,
+    NativeTask,
+    NativeTrainer,
+    Parameters,
+    StepTrainer,
+    Task,
+    Trainer,
+)
+
+IDIOMATIC_SEGMENTS_AT_MOST = 10
+"""An idiomatic loop pays for every segment (a `fit` call costs 45 ms), so it gets few."""
+BLOCK_ROWS = 10_000
+"""Rows of one `predict`: large enough to be fast, and one shape for compilers on MNIST."""
+WHOLE_PARAMETERS_BELOW = 5_000
+HISTOGRAM_BINS = 64
+
+
+class Unsupported(Exception):  # noqa: N818 (an outcome, not a fault)
+    """The adapter cannot follow the protocol; the message says why."""
+
+
+class Diverged(Exception):  # noqa: N818
+    """Loss or outputs are no longer finite; the message says since when."""
+
+
+@dataclass
+class Outcome:
+    """What a trial has found so far: columns of the row, and arrays kept beside it."""
+
+    columns: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, Array] = field(default_factory=dict)
+
+
+class Stopwatch(Protocol):
+    """Filled when the timed region ends."""
+
+    seconds: float
+
+
+@dataclass
+class _Elapsed:
+    seconds: float = math.nan
+
+
+@contextmanager
+def timed() -> Iterator[Stopwatch]:
+    """Time a region with garbage collection off."""
+    elapsed = _Elapsed()
+    gc.disable()
+    began = time.perf_counter_ns()
+    try:
+        yield elapsed
+    finally:
+        elapsed.seconds = (time.perf_counter_ns() - began) * 1e-9
+        gc.enable()
+
+
+def blank_row(
+    trial: Trial, run: str, version: str, experiment: Experiment, status: str, detail: str | None
+) -> Row:
+    """The row of a trial that gave no numbers."""
+    return Row(
+        schema=SCHEMA,
+        protocol=PROTOCOL,
+        run=run,
+        trial=trial.id,
+        purpose=trial.purpose,
+        experiment=trial.experiment,
+        experiment_digest=digest(experiment),
+        framework=trial.framework,
+        framework_version=version,
+        loop=trial.loop,
+        track=trial.track,
+        seed=trial.seed,
+        repeat=trial.repeat,
+        device=trial.device,
+        dtype=trial.dtype,
+        precision=None,
+        threads=trial.threads,
+        status=status,
+        status_detail=detail,
+        machine=machine(),
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def measure(trial: Trial, experiment: Experiment, adapter: type[Trainer], outcome: Outcome) -> None:
+    """Run the trial and fill `outcome`, as far as it gets.
+
+    Raises:
+        Unsupported, Diverged: outcomes with a status of their own.
+        harness.data.fetching.DataMissingError: the dataset is not on this machine.
+        harness.trainer.DeviceUnavailableError: no such device.
+        Exception: whatever the adapter or its framework raises.
+    """
+    reason = adapter.supports(experiment)
+    if reason is not None:
+        raise Unsupported(reason)
+    prepared = data.load(experiment.data, experiment.loss, trial.dtype)
+    outcome.columns["data_digest"] = prepared.digest
+    if issubclass(adapter, NativeTrainer):
+        trainer: Trainer = _fit_native(trial, experiment, adapter, prepared, outcome)
+    elif issubclass(adapter, StepTrainer):
+        if trial.loop not in adapter.loops:
+            raise Unsupported(f"has no {trial.loop} loop; it has {', '.join(adapter.loops)}")
+        trainer = _train(trial, experiment, adapter, prepared, outcome)
+    else:
+        raise TypeError(f"{adapter.__name__} must be a StepTrainer or a NativeTrainer")
+    outcome.columns["device"] = trainer.device
+    outcome.columns["precision"] = trainer.precision or trial.dtype
+    outcome.columns["blas"] = trainer.blas or blas_in_use()
+    _finish(trainer, experiment, prepared, outcome)
+
+
+def _fit_native(
+    trial: Trial,
+    experiment: Experiment,
+    adapter: type[NativeTrainer],
+    prepared: Prepared,
+    outcome: Outcome,
+) -> NativeTrainer:
+    """The native track: one fit, timed as a whole."""
+    task = NativeTask(
+        native=native_of(experiment, trial.loop),
+        network=experiment.network,
+        loss=experiment.loss,
+        inputs=prepared.train.inputs,
+        targets=prepared.train.targets,
+        dtype=trial.dtype,
+        threads=trial.threads,
+    )
+    with timed() as build:
+        trainer = adapter(task)
+    with timed() as fit:
+        trainer.fit(trial.seed)
+    outcome.columns |= {
+        "build_s": build.seconds,
+        "train_s": fit.seconds,
+        "steps": trainer.iterations,
+        "status_detail": trainer.remark or None,
+    }
+    return trainer
+
+
+def _train(
+    trial: Trial,
+    experiment: Experiment,
+    adapter: type[StepTrainer],
+    prepared: Prepared,
+    outcome: Outcome,
+) -> StepTrainer:
+    """The identical track: build, first step, then segments between evaluation points."""
+    plan = start.BatchPlan.of(experiment, trial.seed) if experiment.training else None
+    parameters = start.initial_parameters(experiment, trial.seed, trial.dtype)
+    outcome.columns["start_digest"] = start.start_digest(parameters, plan)
+    task = Task(
+        network=experiment.network,
+        loss=experiment.loss,
+        optimizer=start.optimizer_constants(experiment),
+        parameters=parameters,
+        inputs=prepared.train.inputs,
+        targets=prepared.train.targets,
+        batch_size=experiment.batch_size,
+        has_short_batch=plan is not None and plan.has_short_batch,
+        loop=trial.loop,
+        dtype=trial.dtype,
+        device=trial.device,
+        threads=trial.threads,
+    )
+    with timed() as build:
+        trainer = adapter(task)
+    outcome.columns["build_s"] = build.seconds
+    if plan is not None:
+        _advance(trainer, experiment, plan, prepared, _points(experiment, trial.loop), outcome)
+    return trainer
+
+
+def _points(experiment: Experiment, loop: str) -> list[int]:
+    """Steps to evaluate after; for an idiomatic loop at most ten segments after the first step."""
+    points = list(experiment.evaluation_points)
+    if loop == "idiomatic" and len(points) > IDIOMATIC_SEGMENTS_AT_MOST + 1:
+        later = np.linspace(1, len(points) - 1, IDIOMATIC_SEGMENTS_AT_MOST).round().astype(int)
+        points = [points[0], *(points[index] for index in later)]
+    return points
+
+
+def _advance(
+    trainer: StepTrainer,
+    experiment: Experiment,
+    plan: start.BatchPlan,
+    prepared: Prepared,
+    points: list[int],
+    outcome: Outcome,
+) -> None:
+    """Train from point to point; everything but `advance` is off the clock."""
+    curves = Curves(experiment.network.parameter_count < WHOLE_PARAMETERS_BELOW)
+    done, trained_s, step_us, samples = 0, 0.0, [], 0
+    for point in points:
+        batches = plan.segment(done, point)
+        trainer.stage(batches)
+        with timed() as advance:
+            losses = trainer.advance(batches)
+        if done == 0:
+            outcome.columns["first_step_s"] = advance.seconds
+        else:
+            trained_s += advance.seconds
+            step_us.append(advance.seconds / len(batches) * 1e6)
+        samples += int(batches.sizes.sum())
+        _check_losses(losses, batches, done)
+        done = point
+        scores = evaluate(trainer, experiment, prepared)
+        curves.take(done, trained_s, scores, trainer.parameters(), losses)
+        outcome.columns |= {"steps": done, "samples": samples, "train_s": trained_s, **scores}
+        if not np.isfinite(scores["train_loss"] or 0.0):
+            raise Diverged(f"training loss is not finite after step {done}")
+    outcome.arrays = curves.arrays()
+    if step_us:
+        low, middle, high = np.percentile(step_us, [25, 50, 75])
+        outcome.columns |= {
+            "step_us": float(middle),
+            "step_us_low": float(low),
+            "step_us_high": float(high),
+        }
+
+
+def _check_losses(losses: Array | None, batches: Batches, done: int) -> None:
+    if losses is None:
+        return
+    if np.shape(losses) != (len(batches),):
+        raise ValueError(
+            f"advance must return one loss per step, shape ({len(batches)},). "
+            f"Got {np.shape(losses)}"
+        )
+    finite = np.isfinite(losses)
+    if not finite.all():
+        raise Diverged(f"loss is not finite at step {done + int(finite.argmin()) + 1}")
+
+
+def _finish(
+    trainer: Trainer, experiment: Experiment, prepared: Prepared, outcome: Outcome
+) -> None:
+    """Predict the test set on the clock; score what training has not scored already."""
+    predict(trainer, prepared.test, experiment)
+    with timed() as second:
+        outputs = predict(trainer, prepared.test, experiment)
+    outcome.columns["predict_s"] = second.seconds
+    outcome.arrays["test_outputs"] = outputs
+    if isinstance(trainer, StepTrainer):
+        outcome.arrays["first_weights"] = np.asarray(trainer.parameters()[0][0])
+    if not np.isfinite(outputs).all():
+        raise Diverged("outputs are not finite")
+    if "train_loss" not in outcome.columns:
+        outcome.columns |= evaluate(trainer, experiment, prepared)
+    if isinstance(trainer, NativeTrainer) and trainer.outputs == "scores":
+        outcome.columns |= dict.fromkeys(["train_loss", "validation_loss", "test_loss"])
+
+
+def evaluate(
+    trainer: Trainer, experiment: Experiment, prepared: Prepared
+) -> dict[str, float | None]:
+    """Loss and accuracy of every part that has rows, as columns of the row."""
+    parts = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
+    scores: dict[str, float | None] = {}
+    for name, part in parts.items():
+        if len(part):
+            outputs = predict(trainer, part, experiment)
+            loss, accuracy = scoring.score(outputs, part, experiment.loss)
+            scores |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
+    return scores
+
+
+def predict(trainer: Trainer, part: Part, experiment: Experiment) -> Array:
+    """Raw outputs (rows, outputs) of one part, in blocks of at most 10,000 rows."""
+    blocks = [
+        np.asarray(trainer.predict(part.inputs[first : first + BLOCK_ROWS]))
+        for first in range(0, len(part), BLOCK_ROWS)
+    ]
+    outputs = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    wanted = (len(part), experiment.network.outputs)
+    if outputs.shape != wanted:
+        raise ValueError(f"predict must return shape {wanted}. Got {outputs.shape}")
+    return outputs
+
+
+class Curves:
+    """What is taken at evaluation points: losses, accuracies, parameters or their histograms."""
+
+    def __init__(self, whole_parameters: bool) -> None:
+        self.whole = whole_parameters
+        self.columns: dict[str, list[Any]] = {"step": [], "train_s": []}
+        self.losses: list[Array] = []
+
+    def take(
+        self,
+        step: int,
+        train_s: float,
+        scores: dict[str, float | None],
+        parameters: Parameters,
+        losses: Array | None,
+    ) -> None:
+        """Keep what was found after `step` steps."""
+        self._append("step", step)
+        self._append("train_s", train_s)
+        for name, score in scores.items():
+            self._append(name, np.nan if score is None else score)
+        if losses is not None:
+            self.losses.append(np.asarray(losses, dtype=np.float64))
+        for index, pair in enumerate(parameters):
+            for part_name, values in zip(("W", "b"), pair, strict=True):
+                if values is not None:
+                    self._take_parameters(f"{part_name}{index + 1}", values)
+
+    def _take_parameters(self, name: str, values: Array) -> None:
+        if self.whole:
+            self._append(name, np.array(values))
+        elif np.isfinite(values).all():
+            counts, edges = np.histogram(values, HISTOGRAM_BINS)
+            self._append(f"{name}_counts", counts)
+            self._append(f"{name}_edges", edges)
+
+    def _append(self, name: str, value: Any) -> None:
+        self.columns.setdefault(name, []).append(value)
+
+    def arrays(self) -> dict[str, Array]:
+        """One array per curve, the first axis the points; `loss` has every step's own loss."""
+        arrays = {name: np.array(values) for name, values in self.columns.items()}
+        if self.losses:
+            arrays["loss"] = np.concatenate(self.losses)
+        return arrays
+
+
+def blas_in_use() -> str | None:
+    """BLAS libraries loaded in this process, with the kernel they chose."""
+    from threadpoolctl import threadpool_info
+
+    found = sorted(
+        {
+            f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}".strip()
+            for pool in threadpool_info()
+            if pool["user_api"] == "blas"
+        }
+    )
+    return "; ".join(found) or None
+
+
+def peak_rss_mb() -> float | None:
+    """Largest resident memory of this process so far, in MiB."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (2**20 if os.uname().sysname == "Darwin" else 2**10)
+

@@ -1,0 +1,202 @@
+"""The child process: one framework, one trial at a time, talking JSON lines with its parent.
+
+First line in: how many threads, which framework. Every further line in: a trial. Every line
+out: the row of that trial (its arrays are on disk already). End of input: exit. Whatever
+libraries print goes to the log, never between the lines.
+
+Affinity and threads are set before anything heavy is imported, so this file imports the
+standard library only, until `main` has done so.
+"""
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, TextIO
+
+from harness.clock.environment import pin
+
+if TYPE_CHECKING:
+    from harness.experiment.model import Experiment
+    from harness.plan import Trial
+    from harness.registry import Framework
+    from harness.trial import Outcome
+
+OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError", "ResourceExhaustedError")
+"""Exception names by which Python and the frameworks say that memory ran out."""
+
+
+class Interrupts:
+    """Remembers that SIGINT came, because a library may swallow KeyboardInterrupt.
+
+    scikit-learn's `MLPClassifier.fit` does, and returns a half-trained model as if done.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+        signal.signal(signal.SIGINT, self._on_signal)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        self.came = True
+        raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Serve trials until standard input ends."""
+    channel = _own_channel()
+    _die_with_parent()
+    interrupts = Interrupts()
+    messages = _messages()
+    setup = messages.get()
+    affinity_problem = pin(setup["threads"])
+
+    began = time.perf_counter()
+    import numpy  # noqa: F401  (every framework needs it; its import counts as theirs)
+
+    import_s = time.perf_counter() - began
+    from harness.registry import Framework
+
+    described = setup["framework"]
+    lists = {name: tuple(described[name]) for name in ("requirements", "loops")}
+    framework = Framework(**(described | lists))
+    first = True
+    while True:
+        row, keep_serving = _serve(messages.get(), framework, first, import_s, interrupts)
+        if affinity_problem and row["status"] == "ok":
+            row["status_detail"] = row["status_detail"] or affinity_problem
+        channel.write(json.dumps(row) + "\n")
+        channel.flush()
+        first = False
+        if not keep_serving:
+            sys.exit(130)
+
+
+def _serve(
+    message: dict[str, Any],
+    framework: "Framework",
+    first: bool,
+    import_s: float,
+    interrupts: Interrupts,
+) -> tuple[dict[str, Any], bool]:
+    """Run one trial; (row as a dictionary, whether the process is fit for another one)."""
+    import dataclasses
+
+    from harness.experiment.loading import parse
+    from harness.plan import Trial
+    from harness.results import clean, write_arrays
+    from harness.trial import Outcome, blank_row, peak_rss_mb
+
+    trial = Trial(**message["trial"])
+    experiment = parse(message["experiment"], trial.experiment)
+    outcome = Outcome()
+    began = time.perf_counter()
+    blank = blank_row(trial, message["run"], framework.version, experiment, "ok", None)
+    status, detail = _attempt(trial, experiment, framework, first, import_s, outcome)
+    if interrupts.came:
+        status, detail = "interrupted", "SIGINT"
+    if first:
+        outcome.columns["peak_rss_mb"] = peak_rss_mb()
+    outcome.columns["total_s"] = time.perf_counter() - began + (import_s if first else 0)
+    if status == "ok" and outcome.arrays:
+        write_arrays(Path(message["arrays"]), outcome.arrays)
+    values = dataclasses.asdict(blank) | outcome.columns
+    values["status"] = status
+    values["status_detail"] = detail or values["status_detail"]
+    return clean(values), not interrupts.came
+
+
+def _attempt(
+    trial: "Trial",
+    experiment: "Experiment",
+    framework: "Framework",
+    first: bool,
+    import_s: float,
+    outcome: "Outcome",
+) -> tuple[str, str | None]:
+    """(status, detail) of one trial; nothing that an adapter raises gets past here."""
+    from harness.data.fetching import DataMissingError
+    from harness.trainer import DeviceUnavailableError
+    from harness.trial import Diverged, Unsupported, measure
+
+    try:
+        began = time.perf_counter()
+        adapter = framework.load()
+        if first:
+            outcome.columns["import_s"] = import_s + time.perf_counter() - began
+            _freeze()
+        measure(trial, experiment, adapter, outcome)
+    except (Unsupported, DeviceUnavailableError) as reason:
+        return "unsupported", str(reason)
+    except Diverged as reason:
+        return "diverged", str(reason)
+    except DataMissingError as reason:
+        return "missing", str(reason)
+    except ModuleNotFoundError as error:
+        traceback.print_exc()
+        return "missing", f"{error}; {framework.install_line}"
+    except KeyboardInterrupt:
+        return "interrupted", "SIGINT"
+    except BaseException as error:
+        traceback.print_exc()
+        status = "oom" if _is_out_of_memory(error) else "error"
+        return status, f"{type(error).__name__}: {str(error).strip()[:500]}"
+    return "ok", None
+
+
+def _is_out_of_memory(error: BaseException) -> bool:
+    names = {cls.__name__ for cls in type(error).__mro__}
+    return bool(names & set(OUT_OF_MEMORY)) or "RESOURCE_EXHAUSTED" in str(error)
+
+
+def _freeze() -> None:
+    """Put what a framework's import left behind out of the garbage collector's sight."""
+    import gc
+
+    gc.collect()
+    gc.freeze()
+
+
+def _own_channel() -> TextIO:
+    """Keep standard output for rows; send what anybody prints there to the log instead."""
+    sys.stdout.flush()
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    import faulthandler
+
+    faulthandler.enable()
+    return channel
+
+
+def _die_with_parent() -> None:
+    """Ask Linux to kill this process when its parent dies, whatever it is doing then."""
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    if os.getppid() == 1:  # it died before we could ask
+        os._exit(1)
+
+
+def _messages() -> "queue.SimpleQueue[dict[str, Any]]":
+    """Lines of standard input; when it ends the parent is gone, or done with us."""
+    messages: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+
+    def read() -> None:
+        for line in sys.stdin:
+            messages.put(json.loads(line))
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True, name="parent").start()
+    return messages
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""One adapter per framework. Each imports `harness.trainer` and its own framework, no more."""

@@ -1,0 +1,262 @@
+"""The JAX adapter.
+
+Loops: `stepwise`, one call of a jitted step per batch; `fused`, a whole segment in one XLA
+program. The fused program takes the data as arguments, a plan of fixed size and the number of
+steps at run time: one executable serves every segment and is compiled once.
+"""
+
+import math
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from harness.trainer import (
+    SGD,
+    Adam,
+    Array,
+    Batches,
+    BinaryCrossEntropy,
+    DeviceUnavailableError,
+    Layer,
+    MeanSquaredError,
+    Momentum,
+    Parameters,
+    SoftmaxCrossEntropy,
+    StepTrainer,
+    Task,
+)
+
+PLANNED_STEPS = 1_024
+"""Steps that the fused program's plan holds; a longer segment is run in pieces."""
+
+Pytree = Any
+
+
+class JaxTrainer(StepTrainer):
+    """Pure functions of (parameters, optimizer state), differentiated and compiled by JAX."""
+
+    loops = ("stepwise", "fused")
+
+    def __init__(self, task: Task) -> None:
+        jax.config.update("jax_enable_x64", task.dtype == "float64")
+        jax.config.update("jax_default_matmul_precision", "highest")
+        self.task = task
+        self.target_device = _device(task.device)
+        self.device, self.precision = _described(self.target_device, task.dtype)
+        self.blas = "Eigen (XLA)" if self.target_device.platform == "cpu" else "cuBLAS (XLA)"
+        self.inputs = self._on_device(task.inputs)
+        self.targets = None if task.targets is None else self._on_device(task.targets)
+        self.state = self._start()
+        self.predict_compiled = jax.jit(self._forward)
+        self.step_compiled = jax.jit(self._step, donate_argnums=0)
+        self.segment_compiled = jax.jit(self._segment, donate_argnums=0)
+
+    # ------------------------------------------------------------ start
+
+    def _start(self) -> Pytree:
+        """(parameters, optimizer state, steps done)."""
+        parameters = [
+            tuple(self._on_device(values) for values in pair if values is not None)
+            for pair in self.task.parameters
+        ]
+        zeros = partial(jax.tree.map, jnp.zeros_like)
+        match self.task.optimizer:
+            case Momentum():
+                memory = (zeros(parameters),)
+            case Adam():
+                memory = (zeros(parameters), zeros(parameters))
+            case _:
+                memory = ()
+        return self._on_device((parameters, memory, np.zeros((), self.task.dtype)))
+
+    def _on_device(self, values: Pytree) -> Pytree:
+        return jax.device_put(values, self.target_device)
+
+    # ------------------------------------------------------------ loss and update
+
+    def _forward(self, parameters: Pytree, x: jax.Array) -> jax.Array:
+        for layer, (weights, *biases) in zip(
+            self.task.network.layers, parameters, strict=True
+        ):
+            z = x @ weights
+            x = _activate(layer, z + biases[0] if biases else z)
+        return x
+
+    def _loss(
+        self, parameters: Pytree, x: jax.Array, y: jax.Array, size: jax.Array
+    ) -> jax.Array:
+        """The protocol's loss, from logits; rows beyond `size` weigh nothing."""
+        loss, z = self.task.loss, self._forward(parameters, x)
+        match loss:
+            case SoftmaxCrossEntropy():
+                picked = jnp.take_along_axis(z, y[:, None], axis=1)[:, 0]
+                rows = jax.nn.logsumexp(z, axis=1) - picked
+            case MeanSquaredError():
+                each = (z - y) ** 2 * (0.5 if loss.half else 1.0)
+                rows = each.mean(axis=1) if loss.outputs == "mean" else each.sum(axis=1)
+            case BinaryCrossEntropy():
+                each = jnp.logaddexp(z, 0.0) - y * z
+                rows = each.mean(axis=1) if loss.outputs == "mean" else each.sum(axis=1)
+        if self.task.has_short_batch:
+            rows = jnp.where(jnp.arange(len(rows)) < size, rows, 0)
+            return rows.sum() / size if loss.batch == "mean" else rows.sum()
+        return rows.mean() if loss.batch == "mean" else rows.sum()
+
+    def _update(
+        self, parameters: Pytree, memory: Pytree, gradients: Pytree, t: jax.Array, rate: jax.Array
+    ) -> tuple[Pytree, Pytree]:
+        """(parameters, optimizer state) after one step, t counted from 1."""
+        rule, each = self.task.optimizer, jax.tree.map
+        match rule:
+            case SGD():
+                return each(lambda w, g: w - rate * g, parameters, gradients), memory
+            case Momentum():
+                v = each(lambda v, g: rule.momentum * v + g, memory[0], gradients)
+                return each(lambda w, v: w - rate * v, parameters, v), (v,)
+        m = each(lambda m, g: rule.beta1 * m + (1 - rule.beta1) * g, memory[0], gradients)
+        v = each(lambda v, g: rule.beta2 * v + (1 - rule.beta2) * g * g, memory[1], gradients)
+        c1, root_c2 = _one_minus_power(rule.beta1, t), jnp.sqrt(_one_minus_power(rule.beta2, t))
+        epsilon = rule.epsilon * root_c2 if rule.form == "algorithm_1" else rule.epsilon
+        scale = rate * root_c2 / c1
+        moved = each(lambda w, m, v: w - scale * m / (jnp.sqrt(v) + epsilon), parameters, m, v)
+        return moved, (m, v)
+
+    def _step(
+        self, state: Pytree, x: jax.Array, y: jax.Array, size: jax.Array, rate: jax.Array
+    ) -> tuple[Pytree, jax.Array]:
+        parameters, memory, t = state
+        loss, gradients = jax.value_and_grad(self._loss)(parameters, x, y, size)
+        parameters, memory = self._update(parameters, memory, gradients, t + 1, rate)
+        return (parameters, memory, t + 1), loss
+
+    def _segment(
+        self, state: Pytree, inputs: jax.Array, targets: jax.Array, plan: Pytree, steps: jax.Array
+    ) -> tuple[Pytree, jax.Array]:
+        """As many of the plan's steps as `steps` says."""
+        rows, sizes, rates = plan
+
+        def body(step: jax.Array, carried: Pytree) -> Pytree:
+            state, losses = carried
+            x, y = (inputs, targets) if rows is None else _picked(inputs, targets, rows[step])
+            state, loss = self._step(state, x, y, sizes[step], rates[step])
+            return state, losses.at[step].set(loss)
+
+        return jax.lax.fori_loop(0, steps, body, (state, jnp.zeros_like(rates)))
+
+    # ------------------------------------------------------------ loops
+
+    def advance(self, batches: Batches) -> Array:
+        """Train; returns when losses and parameters are computed."""
+        run = self._advance_fused if self.task.loop == "fused" else self._advance_stepwise
+        losses = run(batches)
+        jax.block_until_ready((self.state, losses))
+        return np.concatenate([np.atleast_1d(loss) for loss in losses])
+
+    def _advance_stepwise(self, batches: Batches) -> list[jax.Array]:
+        rates = batches.learning_rates.astype(self.task.dtype)
+        losses = []
+        for step in range(len(batches)):
+            x, y = self.inputs, self.targets
+            if batches.rows is not None:
+                x, y = _picked_compiled(x, y, batches.rows[step])
+            self.state, loss = self.step_compiled(
+                self.state, x, y, batches.sizes[step], rates[step]
+            )
+            losses.append(loss)
+        return losses
+
+    def _advance_fused(self, batches: Batches) -> list[Array]:
+        losses = []
+        for first in range(0, len(batches), PLANNED_STEPS):
+            plan, steps = self._padded(batches, first)
+            self.state, piece = self.segment_compiled(
+                self.state, self.inputs, self.targets, plan, steps
+            )
+            losses.append((piece, steps))
+        return [np.asarray(piece)[:steps] for piece, steps in losses]
+
+    def _padded(self, batches: Batches, first: int) -> tuple[Pytree, int]:
+        """(plan of fixed size, steps in use), from step `first` on."""
+        steps = min(PLANNED_STEPS, len(batches) - first)
+
+        def pad(values: Array | None, dtype: str) -> Array | None:
+            if values is None:
+                return None
+            padded = np.zeros((PLANNED_STEPS, *values.shape[1:]), dtype)
+            padded[:steps] = values[first : first + steps]
+            return padded
+
+        plan = (
+            pad(batches.rows, "int32"),
+            pad(batches.sizes, "int32"),
+            pad(batches.learning_rates, self.task.dtype),
+        )
+        return self._on_device(plan), steps
+
+    # ------------------------------------------------------------ out
+
+    def parameters(self) -> Parameters:
+        """Copies, in the contract's layout."""
+        return [
+            (np.array(weights), np.array(biases[0]) if biases else None)
+            for weights, *biases in self.state[0]
+        ]
+
+    def predict(self, inputs: Array) -> Array:
+        """Logits or values."""
+        return np.asarray(self.predict_compiled(self.state[0], self._on_device(inputs)))
+
+
+def _picked(
+    inputs: jax.Array, targets: jax.Array, rows: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Rows of the data; the plan's numbers are in bounds, so they need no check."""
+    return (
+        inputs.at[rows].get(mode="promise_in_bounds"),
+        targets.at[rows].get(mode="promise_in_bounds"),
+    )
+
+
+_picked_compiled = jax.jit(_picked)
+
+
+def _one_minus_power(beta: float, t: jax.Array) -> jax.Array:
+    """1 - beta^t; written plainly, float32 would lose four digits of it while t is small."""
+    return -jnp.expm1(t * math.log(beta)) if beta else jnp.ones_like(t)
+
+
+def _activate(layer: Layer, z: jax.Array) -> jax.Array:
+    match layer.activation:
+        case "identity":
+            return z
+        case "sigmoid":
+            return jax.nn.sigmoid(z)
+        case "tanh":
+            return jnp.tanh(z)
+        case "relu":
+            return jax.nn.relu(z)
+        case "leaky_relu":
+            # jax.nn.leaky_relu has slope 1 at 0; the contract's is `slope` there
+            return jnp.where(z > 0, z, float(np.float32(layer.slope)) * z)
+        case "step":
+            return (z > 0).astype(z.dtype)
+    raise ValueError(f"activation {layer.activation!r} is not known here")
+
+
+def _device(asked: str) -> jax.Device:
+    if asked != "cpu":
+        gpus = [device for device in jax.devices() if device.platform == "gpu"]
+        if gpus:
+            return gpus[0]
+        if asked == "cuda":
+            raise DeviceUnavailableError("JAX sees no CUDA device")
+    return jax.devices("cpu")[0]
+
+
+def _described(device: jax.Device, dtype: str) -> tuple[str, str]:
+    if device.platform == "cpu":
+        return "cpu", dtype
+    return f"cuda:{device.id} {device.device_kind}", f"{dtype}, TF32 off"

@@ -1,0 +1,13 @@
+"""A multi-layer perceptron from scratch in NumPy, to be read.
+
+`activations`, `losses`, `layers` and `optimizers` each hold the mathematics of one thing, the
+derivation as the docstring; `trainer` puts them together behind the contract.
+
+How it is fast and still reads like the textbook: all parameters live in one flat buffer and
+all gradients in another, layers see them as shaped views; every work array is made once; a
+step allocates nothing; the optimizer walks the flat buffers in blocks that fit the cache.
+"""
+
+from implementations.numpy_scratch.trainer import NumpyTrainer
+
+__all__ = ["NumpyTrainer"]

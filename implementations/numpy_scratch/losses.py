@@ -1,0 +1,135 @@
+"""Losses: their value, and their gradient with respect to the network's outputs.
+
+Each class is called with the outputs z (rows, outputs) and the targets of the same rows. It
+returns the loss, reduced as the protocol says, and overwrites z with dL/dz.
+
+The reductions are factors. With `batch = mean` every row's loss is divided by the number of
+rows; with `outputs = mean` every output's loss is divided by the number of outputs. The same
+factor multiplies the gradient, because differentiation is linear.
+"""
+
+from typing import Protocol
+
+import numpy as np
+
+from harness.trainer import Array, BinaryCrossEntropy, Loss, MeanSquaredError
+
+
+class LossFunction(Protocol):
+    """Value and gradient of one loss."""
+
+    def __call__(self, z: Array, targets: Array) -> float:
+        """Return L(z, targets) and overwrite z with dL/dz."""
+
+
+class SquaredError:
+    """(z - y)^2 per output, or half of it; the gradient is 2 (z - y), or (z - y)."""
+
+    def __init__(self, loss: MeanSquaredError, outputs: int) -> None:
+        self.slope = 1.0 if loss.half else 2.0
+        self.mean_over_batch = loss.batch == "mean"
+        self.factor = 1 / outputs if loss.outputs == "mean" else 1.0
+
+    def __call__(self, z: Array, targets: Array) -> float:
+        """L = factor * slope / 2 * sum (z - y)^2; dL/dz = factor * slope * (z - y)."""
+        factor = self.factor / len(z) if self.mean_over_batch else self.factor
+        np.subtract(z, targets, out=z)
+        error = z.ravel()
+        total = np.dot(error, error)
+        np.multiply(z, self.slope * factor, out=z)
+        return total * (self.slope / 2 * factor)
+
+
+class SigmoidCrossEntropy:
+    """-y log p - (1 - y) log(1 - p) per output, with p = sigmoid(z).
+
+    With log p = -log(1 + exp(-z)) and log(1 - p) = -z - log(1 + exp(-z)) this is
+    log(1 + exp(-z)) + (1 - y) z, or, without overflow for either sign of z,
+    max(z, 0) - y z + log(1 + exp(-|z|)).
+
+    Gradient: d/dz log(1 + exp(z)) = sigmoid(z), and the loss is log(1 + exp(z)) - y z, so
+    dL/dz = p - y.
+    """
+
+    def __init__(self, loss: BinaryCrossEntropy, outputs: int, rows: int, dtype: str) -> None:
+        self.mean_over_batch = loss.batch == "mean"
+        self.factor = 1 / outputs if loss.outputs == "mean" else 1.0
+        self.work = np.empty((rows, outputs), dtype)
+        self.other = np.empty((rows, outputs), dtype)
+
+    def __call__(self, z: Array, targets: Array) -> float:
+        """The loss; z <- factor * (sigmoid(z) - y)."""
+        rows = len(z)
+        factor = self.factor / rows if self.mean_over_batch else self.factor
+        work, other = self.work[:rows], self.other[:rows]
+        np.abs(z, out=work)
+        np.negative(work, out=work)
+        np.exp(work, out=work)
+        np.log1p(work, out=work)
+        np.maximum(z, 0, out=other)
+        np.add(work, other, out=work)
+        np.multiply(z, targets, out=other)
+        np.subtract(work, other, out=work)
+        total = np.add.reduce(work, axis=None)
+
+        np.negative(z, out=z)
+        np.exp(z, out=z)
+        np.add(z, 1, out=z)
+        np.reciprocal(z, out=z)
+        np.subtract(z, targets, out=z)
+        if factor != 1:
+            np.multiply(z, factor, out=z)
+        return total * factor
+
+
+class SoftmaxCrossEntropy:
+    """-log p[y] per row, with p = softmax(z).
+
+    p_j = exp(z_j) / sum_k exp(z_k) does not change when a constant is subtracted from all z,
+    so the row's maximum is, and nothing overflows. Then -log p_y = log(sum_k exp(z_k)) - z_y.
+
+    Gradient: d/dz_j log(sum_k exp(z_k)) = p_j, and d/dz_j z_y = 1 if j = y else 0, so
+    dL/dz = p - onehot(y).
+    """
+
+    def __init__(self, mean_over_batch: bool, outputs: int, rows: int, dtype: str) -> None:
+        self.mean_over_batch = mean_over_batch
+        self.column = np.empty((rows, 1), dtype)
+        self.row_starts = np.arange(rows) * outputs
+        self.positions = np.empty(rows, np.intp)
+        self.picked = np.empty(rows, dtype)
+
+    def __call__(self, z: Array, targets: Array) -> float:
+        """The loss; z <- factor * (softmax(z) - onehot(y))."""
+        rows = len(z)
+        factor = 1 / rows if self.mean_over_batch else 1.0
+        column, positions, picked = self.column[:rows], self.positions[:rows], self.picked[:rows]
+        np.maximum.reduce(z, axis=1, keepdims=True, out=column)
+        np.subtract(z, column, out=z)
+        np.add(self.row_starts[:rows], targets, out=positions)
+        flat = z.reshape(-1)
+        flat.take(positions, out=picked, mode="clip")
+        total = -np.add.reduce(picked)
+
+        np.exp(z, out=z)
+        np.add.reduce(z, axis=1, keepdims=True, out=column)
+        np.divide(z, column, out=z)
+        np.log(column, out=column)
+        total += np.add.reduce(column, axis=None)
+
+        flat.take(positions, out=picked, mode="clip")
+        np.subtract(picked, 1, out=picked)
+        flat[positions] = picked
+        if factor != 1:
+            np.multiply(z, factor, out=z)
+        return total * factor
+
+
+def make(loss: Loss, outputs: int, rows: int, dtype: str) -> LossFunction:
+    """The loss of a protocol, with work space for `rows` rows."""
+    match loss:
+        case MeanSquaredError():
+            return SquaredError(loss, outputs)
+        case BinaryCrossEntropy():
+            return SigmoidCrossEntropy(loss, outputs, rows, dtype)
+    return SoftmaxCrossEntropy(loss.batch == "mean", outputs, rows, dtype)

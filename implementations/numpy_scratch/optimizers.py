@@ -1,0 +1,112 @@
+"""Update rules on the flat parameter buffer w and the flat gradient buffer g.
+
+`update(rate)` changes w in place and may overwrite g. The buffers are walked in blocks of
+`BLOCK` numbers: a rule of ten passes then finds its block in the cache nine times, instead of
+reading the whole network from memory ten times.
+"""
+
+import math
+from typing import Protocol
+
+import numpy as np
+
+from harness.trainer import SGD, Adam, Array, Momentum, Optimizer
+
+BLOCK = 16_384
+
+
+class UpdateRule(Protocol):
+    """One step of an optimizer."""
+
+    def update(self, rate: float) -> None:
+        """Apply the gradients with this learning rate."""
+
+
+class Descent:
+    """w <- w - rate * g."""
+
+    def __init__(self, w: Array, g: Array) -> None:
+        self.blocks = _blocks(w, g)
+
+    def update(self, rate: float) -> None:
+        """One step of gradient descent."""
+        for w, g in self.blocks:
+            np.multiply(g, rate, out=g)
+            np.subtract(w, g, out=w)
+
+
+class HeavyBall:
+    """v <- momentum * v + g; w <- w - rate * v (Polyak 1964)."""
+
+    def __init__(self, w: Array, g: Array, momentum: float) -> None:
+        self.momentum = momentum
+        self.blocks = _blocks(w, g, np.zeros_like(w))
+
+    def update(self, rate: float) -> None:
+        """One step with momentum."""
+        for w, g, v in self.blocks:
+            np.multiply(v, self.momentum, out=v)
+            np.add(v, g, out=v)
+            np.multiply(v, rate, out=g)
+            np.subtract(w, g, out=w)
+
+
+class AdaptiveMoments:
+    """Adam (Kingma and Ba 2015).
+
+    m <- beta1 m + (1 - beta1) g estimates the mean of the gradient, v <- beta2 v +
+    (1 - beta2) g^2 its uncentred variance. Both start at 0 and are too small at first, by
+    c1 = 1 - beta1^t and c2 = 1 - beta2^t after t steps. Algorithm 1 corrects both:
+    w <- w - rate * (m / c1) / (sqrt(v / c2) + epsilon).
+
+    Multiplying numerator and denominator by sqrt(c2) gives
+    w <- w - (rate * sqrt(c2) / c1) * m / (sqrt(v) + epsilon * sqrt(c2)),
+    which costs one pass less. The "epsilon hat" form is the same line without the last factor:
+    so the two differ by the size of epsilon alone.
+    """
+
+    def __init__(self, w: Array, g: Array, rule: Adam) -> None:
+        self.rule = rule
+        self.t = 0
+        self.blocks = _blocks(w, g, np.zeros_like(w), np.zeros_like(w))
+        self.work = np.empty(min(BLOCK, w.size), w.dtype)
+
+    def update(self, rate: float) -> None:
+        """One step of Adam."""
+        self.t += 1
+        beta1, beta2, epsilon = self.rule.beta1, self.rule.beta2, self.rule.epsilon
+        c1, root_c2 = 1 - beta1**self.t, math.sqrt(1 - beta2**self.t)
+        if self.rule.form == "algorithm_1":
+            epsilon *= root_c2
+        for w, g, m, v in self.blocks:
+            work = self.work[: g.size]
+            np.multiply(m, beta1, out=m)
+            np.multiply(g, 1 - beta1, out=work)
+            np.add(m, work, out=m)
+            np.multiply(g, g, out=g)
+            np.multiply(g, 1 - beta2, out=g)
+            np.multiply(v, beta2, out=v)
+            np.add(v, g, out=v)
+            np.sqrt(v, out=work)
+            np.add(work, epsilon, out=work)
+            np.divide(m, work, out=work)
+            np.multiply(work, rate * root_c2 / c1, out=work)
+            np.subtract(w, work, out=w)
+
+
+def make(optimizer: Optimizer, w: Array, g: Array) -> UpdateRule:
+    """The update rule of a protocol, on these buffers."""
+    match optimizer:
+        case SGD():
+            return Descent(w, g)
+        case Momentum():
+            return HeavyBall(w, g, optimizer.momentum)
+    return AdaptiveMoments(w, g, optimizer)
+
+
+def _blocks(*buffers: Array) -> list[tuple[Array, ...]]:
+    """The same cache-sized stretch of every buffer, as views."""
+    return [
+        tuple(buffer[first : first + BLOCK] for buffer in buffers)
+        for first in range(0, buffers[0].size, BLOCK)
+    ]

@@ -1,0 +1,223 @@
+"""The PyTorch adapter.
+
+Loops: `idiomatic`, the tutorial's loop over a `DataLoader`, here one that follows the given
+order; `stepwise`, the same update on tensors that are on the device already.
+"""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
+
+from harness.trainer import (
+    SGD,
+    Adam,
+    Array,
+    Batches,
+    BinaryCrossEntropy,
+    DeviceUnavailableError,
+    Layer,
+    MeanSquaredError,
+    Momentum,
+    Parameters,
+    SoftmaxCrossEntropy,
+    StepTrainer,
+    Task,
+)
+
+
+class TorchTrainer(StepTrainer):
+    """`nn.Linear` layers, autograd, and the library's fused optimizers."""
+
+    loops = ("idiomatic", "stepwise")
+
+    def __init__(self, task: Task) -> None:
+        torch.set_num_threads(task.threads)
+        self.task = task
+        self.dtype = getattr(torch, task.dtype)
+        self.target_device = _device(task.device)
+        self.device, self.precision = _described(self.target_device, task.dtype)
+        self.blas = "MKL" if torch.backends.mkl.is_available() else ""
+        self.model = self._network()
+        self.inputs = self._on_device(task.inputs, self.dtype)
+        self.steps_done = 0
+        if task.loss is None:
+            return
+        labels = isinstance(task.loss, SoftmaxCrossEntropy)
+        self.targets = self._on_device(task.targets, torch.int64 if labels else self.dtype)
+        self.optimizer = self._optimizer()
+
+    # ------------------------------------------------------------ start
+
+    def _network(self) -> nn.Sequential:
+        """Layers with the given parameters; `nn.Linear` keeps its kernel as (outputs, inputs)."""
+        modules: list[nn.Module] = []
+        for layer, (weights, biases) in zip(
+            self.task.network.layers, self.task.parameters, strict=True
+        ):
+            inputs, outputs = weights.shape
+            linear = nn.Linear(inputs, outputs, bias=layer.bias, dtype=self.dtype)
+            with torch.no_grad():
+                linear.weight.copy_(torch.from_numpy(np.array(weights.T)))
+                if biases is not None:
+                    linear.bias.copy_(torch.from_numpy(np.array(biases)))
+            modules += [linear, _activation(layer)]
+        return nn.Sequential(*modules).to(self.target_device)
+
+    def _on_device(self, values: Array, dtype: torch.dtype) -> torch.Tensor:
+        return torch.tensor(values, dtype=dtype, device=self.target_device)
+
+    # ------------------------------------------------------------ loss and update
+
+    def _loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """The protocol's loss, from logits, with its own reductions."""
+        loss = self.task.loss
+        match loss:
+            case SoftmaxCrossEntropy():
+                return nn.functional.cross_entropy(outputs, targets, reduction=loss.batch)
+            case MeanSquaredError():
+                function, factor = nn.functional.mse_loss, 0.5 if loss.half else 1.0
+            case BinaryCrossEntropy():
+                function, factor = nn.functional.binary_cross_entropy_with_logits, 1.0
+        if loss.batch == loss.outputs:
+            value = function(outputs, targets, reduction=loss.batch)
+        else:
+            value = function(outputs, targets, reduction="sum")
+            factor /= len(outputs) if loss.batch == "mean" else outputs.shape[1]
+        return value if factor == 1 else value * factor
+
+    def _optimizer(self) -> torch.optim.Optimizer:
+        rule, parameters = self.task.optimizer, self.model.parameters()
+        match rule:
+            case SGD():
+                return torch.optim.SGD(parameters, lr=rule.learning_rate, fused=True)
+            case Momentum():
+                return torch.optim.SGD(
+                    parameters, lr=rule.learning_rate, momentum=rule.momentum, fused=True
+                )
+        return torch.optim.Adam(
+            parameters,
+            lr=rule.learning_rate,
+            betas=(rule.beta1, rule.beta2),
+            eps=rule.epsilon,
+            fused=True,
+        )
+
+    def _state_constants(self, rate: float) -> None:
+        """This step's learning rate and, for the epsilon-hat form, epsilon.
+
+        The library's Adam is algorithm 1, whose denominator is sqrt(v / c2) + epsilon. Epsilon
+        hat's is sqrt(v / c2) + epsilon / sqrt(c2), after dividing both by sqrt(c2).
+        """
+        self.steps_done += 1
+        group, rule = self.optimizer.param_groups[0], self.task.optimizer
+        group["lr"] = rate
+        if isinstance(rule, Adam) and rule.form == "epsilon_hat":
+            group["eps"] = rule.epsilon / math.sqrt(1 - rule.beta2**self.steps_done)
+
+    def _step(self, x: torch.Tensor, y: torch.Tensor, rate: float) -> torch.Tensor:
+        self._state_constants(rate)
+        self.optimizer.zero_grad()
+        loss = self._loss(self.model(x), y)
+        loss.backward()
+        self.optimizer.step()
+        return loss.detach()
+
+    # ------------------------------------------------------------ loops
+
+    def advance(self, batches: Batches) -> Array:
+        """Train; losses stay on the device until the last update is done."""
+        loader = self._loader(batches) if self.task.loop == "idiomatic" else self._gather(batches)
+        losses = torch.empty(len(batches), dtype=self.dtype, device=self.target_device)
+        for step, ((x, y), rate) in enumerate(
+            zip(loader, batches.learning_rates.tolist(), strict=True)
+        ):
+            losses[step] = self._step(x, y, rate)
+        if self.target_device.type == "cuda":
+            torch.cuda.synchronize()
+        return losses.cpu().numpy()
+
+    def _gather(self, batches: Batches) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Rows picked on the device."""
+        if batches.rows is None:
+            for _ in range(len(batches)):
+                yield self.inputs, self.targets
+            return
+        rows = torch.from_numpy(batches.rows).to(self.target_device)
+        for index, size in zip(rows, batches.sizes.tolist(), strict=True):
+            picked = index[:size]
+            yield self.inputs.index_select(0, picked), self.targets.index_select(0, picked)
+
+    def _loader(self, batches: Batches) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """What the tutorial writes: a `DataLoader`; full batches need none."""
+        if batches.rows is None:
+            yield from self._gather(batches)
+            return
+        order = [
+            rows[:size].tolist() for rows, size in zip(batches.rows, batches.sizes, strict=True)
+        ]
+        yield from DataLoader(TensorDataset(self.inputs, self.targets), batch_sampler=order)
+
+    # ------------------------------------------------------------ out
+
+    def parameters(self) -> Parameters:
+        """Copies, in the contract's layout."""
+        linears = [module for module in self.model if isinstance(module, nn.Linear)]
+        return [
+            (
+                linear.weight.detach().cpu().numpy().T.copy(),
+                None if linear.bias is None else linear.bias.detach().cpu().numpy().copy(),
+            )
+            for linear in linears
+        ]
+
+    def predict(self, inputs: Array) -> Array:
+        """Logits or values."""
+        with torch.inference_mode():
+            outputs = self.model(self._on_device(inputs, self.dtype))
+            return outputs.cpu().numpy()
+
+
+class Step(nn.Module):
+    """1 where z > 0, else 0."""
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """Element by element."""
+        return (z > 0).to(z.dtype)
+
+
+def _activation(layer: Layer) -> nn.Module:
+    match layer.activation:
+        case "identity":
+            return nn.Identity()
+        case "sigmoid":
+            return nn.Sigmoid()
+        case "tanh":
+            return nn.Tanh()
+        case "relu":
+            return nn.ReLU()
+        case "leaky_relu":
+            return nn.LeakyReLU(float(np.float32(layer.slope)))
+        case "step":
+            return Step()
+    raise ValueError(f"activation {layer.activation!r} is not known here")
+
+
+def _device(asked: str) -> torch.device:
+    if asked == "cpu" or (asked == "auto" and not torch.cuda.is_available()):
+        return torch.device("cpu")
+    if not torch.cuda.is_available():
+        raise DeviceUnavailableError("PyTorch sees no CUDA device")
+    return torch.device("cuda:0")
+
+
+def _described(device: torch.device, dtype: str) -> tuple[str, str]:
+    """(device, precision) for the row; on a GPU, strict float32 is asked for and said."""
+    if device.type == "cpu":
+        return "cpu", dtype
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    return f"cuda:0 {torch.cuda.get_device_name(0)}", f"{dtype}, TF32 off"

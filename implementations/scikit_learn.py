@@ -1,0 +1,244 @@
+"""The scikit-learn adapters: its perceptron driven batch by batch, and its own solvers.
+
+Identical track. `MLPClassifier` and `MLPRegressor` have no step-wise interface, but
+`partial_fit` on one batch, without shuffling, is exactly one update. The given start replaces
+what it initialised, and every default that would change the computation is off: L2 (`alpha`),
+momentum and Nesterov, shuffling, early stopping. Its optimizer object is private; it is reached
+for the learning rate and Adam's epsilon of each step, and tests pin what is relied on.
+
+Its gradient is that of sum-over-outputs, mean-over-rows losses, squared error halved. Where the
+protocol's loss is c times that, the learning rate is multiplied by c; for Adam, which does not
+see a constant factor but through epsilon, epsilon is divided by c.
+"""
+
+import math
+import warnings
+
+import numpy as np
+import sklearn
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptron, SGDClassifier
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+
+from harness.trainer import (
+    Adam,
+    Array,
+    Batches,
+    DeviceUnavailableError,
+    Experiment,
+    MeanSquaredError,
+    Momentum,
+    NativeTask,
+    NativeTrainer,
+    Parameters,
+    SoftmaxCrossEntropy,
+    StepTrainer,
+    Task,
+)
+
+ACTIVATIONS = {"identity": "identity", "sigmoid": "logistic", "tanh": "tanh", "relu": "relu"}
+ESTIMATORS = {
+    "LinearRegression": LinearRegression,
+    "LogisticRegression": LogisticRegression,
+    "MLPClassifier": MLPClassifier,
+    "Perceptron": Perceptron,
+    "SGDClassifier": SGDClassifier,
+}
+
+
+class SklearnTrainer(StepTrainer):
+    """`partial_fit`, one batch at a time."""
+
+    loops = ("stepwise",)
+
+    @classmethod
+    def supports(cls, experiment: Experiment) -> str | None:
+        """What scikit-learn's perceptron cannot express."""
+        hidden = {layer.activation for layer in experiment.network.layers[:-1]}
+        if not all(layer.bias for layer in experiment.network.layers):
+            return "scikit-learn's perceptron always has biases"
+        if len(hidden) > 1:
+            return "scikit-learn's perceptron has one activation for all hidden layers"
+        if not hidden <= set(ACTIVATIONS):
+            return f"scikit-learn's perceptron has no {', '.join(sorted(hidden))} activation"
+        if experiment.network.layers[-1].activation != "identity":
+            return "scikit-learn's perceptron chooses its output activation by the loss"
+        training = experiment.training
+        if training is None or not isinstance(training.optimizer, Adam):
+            return None
+        if training.loss.batch == "sum" and experiment.data.rows[0] % experiment.batch_size:
+            return "under Adam a loss summed over batches of unequal size cannot be rescaled"
+        return None
+
+    def __init__(self, task: Task) -> None:
+        if task.device == "cuda":
+            raise DeviceUnavailableError("scikit-learn's perceptron computes on the CPU only")
+        sklearn.set_config(assume_finite=True, skip_parameter_validation=True)
+        self.task = task
+        self.model = _perceptron(task)
+        self.model.coefs_ = [np.array(weights) for weights, _ in task.parameters]
+        self.model.intercepts_ = [np.array(biases) for _, biases in task.parameters]
+        del self.model._optimizer  # made anew, with empty moments, by the next partial_fit
+        self.steps_done = 0
+        self.targets = task.targets
+        if task.targets is not None and task.network.outputs == 1:
+            self.targets = task.targets.ravel()
+
+    def advance(self, batches: Batches) -> Array:
+        """One `partial_fit` per step."""
+        losses = np.empty(len(batches))
+        for step, (size, rate) in enumerate(
+            zip(batches.sizes.tolist(), batches.learning_rates.tolist(), strict=True)
+        ):
+            if batches.rows is None:
+                x, y = self.task.inputs, self.targets
+            else:
+                rows = batches.rows[step, :size]
+                x, y = self.task.inputs[rows], self.targets[rows]
+            losses[step] = self._step(x, y, rate)
+        return losses
+
+    def _step(self, x: Array, y: Array, rate: float) -> float:
+        """One update; the loss is in the protocol's reduction."""
+        self.steps_done += 1
+        self.model.batch_size = len(x)
+        self._state_constants(rate, _gradient_factor(self.task, len(x)))
+        self.model.partial_fit(x, y)
+        return self.model.loss_ * _loss_factor(self.task, len(x))
+
+    def _state_constants(self, rate: float, factor: float) -> None:
+        """Put this step's learning rate and epsilon into the model and its optimizer."""
+        rule = self.task.optimizer
+        if isinstance(rule, Adam):
+            epsilon = rule.epsilon / factor
+            if rule.form == "algorithm_1":
+                epsilon *= math.sqrt(1 - rule.beta2**self.steps_done)
+            self.model.learning_rate_init, self.model.epsilon = rate, epsilon
+        else:
+            self.model.learning_rate_init = rate * factor
+        optimizer = getattr(self.model, "_optimizer", None)
+        if optimizer is None:
+            return  # the first partial_fit makes it from the model's own attributes
+        optimizer.learning_rate_init = self.model.learning_rate_init
+        optimizer.learning_rate = self.model.learning_rate_init
+        optimizer.epsilon = self.model.epsilon
+
+    def parameters(self) -> Parameters:
+        """Copies of `coefs_` and `intercepts_`, which have the contract's layout."""
+        return [
+            (weights.copy(), biases.copy())
+            for weights, biases in zip(self.model.coefs_, self.model.intercepts_, strict=True)
+        ]
+
+    def predict(self, inputs: Array) -> Array:
+        """The library's forward pass without its output activation."""
+        return _raw_outputs(self.model, inputs)
+
+
+class SklearnNativeTrainer(NativeTrainer):
+    """A named estimator with stated parameters, fitted by its own solver."""
+
+    def __init__(self, task: NativeTask) -> None:
+        name = task.native.estimator
+        if name not in ESTIMATORS:
+            known = ", ".join(ESTIMATORS)
+            raise ValueError(f"native.estimator must be one of {known}. Got {name!r}")
+        self.task = task
+        self.estimator = ESTIMATORS[name](**task.native.parameters)
+        if isinstance(self.estimator, LinearRegression):
+            self.outputs = "values"
+        elif not isinstance(self.estimator, LogisticRegression | MLPClassifier):
+            self.outputs = "scores"
+
+    def fit(self, seed: int) -> None:
+        """The library's `fit`."""
+        if "random_state" in self.estimator.get_params():
+            self.estimator.set_params(random_state=seed)
+        targets = self.task.targets
+        if targets.ndim == 2 and targets.shape[1] == 1:
+            targets = targets.ravel()
+        elif targets.ndim == 2:
+            targets = targets.argmax(axis=1)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            self.estimator.fit(self.task.inputs, targets)
+        iterations = getattr(self.estimator, "n_iter_", None)
+        if iterations is not None:
+            self.iterations = int(np.max(iterations))
+        if any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
+            self.remark = f"stopped after {self.iterations} iterations, before it converged"
+
+    def predict(self, inputs: Array) -> Array:
+        """Decision values, one column per output."""
+        if isinstance(self.estimator, MLPClassifier):
+            return _raw_outputs(self.estimator, inputs)
+        if isinstance(self.estimator, LinearRegression):
+            outputs = self.estimator.predict(inputs)
+        else:
+            outputs = self.estimator.decision_function(inputs)
+        return outputs.reshape(len(inputs), -1)
+
+
+def _perceptron(task: Task) -> MLPClassifier | MLPRegressor:
+    """A built model whose weights are still scikit-learn's own."""
+    widths = [layer.units for layer in task.network.layers[:-1]]
+    hidden = task.network.layers[0].activation if widths else "identity"
+    settings = {
+        "hidden_layer_sizes": tuple(widths),
+        "activation": ACTIVATIONS[hidden],
+        "alpha": 0.0,
+        "batch_size": task.batch_size,
+        "shuffle": False,
+        "tol": 0.0,
+        "n_iter_no_change": np.inf,
+        "learning_rate": "constant",
+        "solver": "sgd",
+        "momentum": 0.0,
+        "nesterovs_momentum": False,
+        "random_state": 0,
+    }
+    if isinstance(task.optimizer, Momentum):
+        settings["momentum"] = task.optimizer.momentum
+    elif isinstance(task.optimizer, Adam):
+        settings |= {"solver": "adam"}
+        settings |= {"beta_1": task.optimizer.beta1, "beta_2": task.optimizer.beta2}
+    one_row = np.zeros((1, task.network.inputs), task.dtype)
+    outputs = task.network.outputs
+    settings["batch_size"] = 1
+    if task.loss is None or isinstance(task.loss, MeanSquaredError):
+        target = np.zeros((1, outputs), task.dtype)
+        return MLPRegressor(**settings).partial_fit(
+            one_row, target.ravel() if outputs == 1 else target
+        )
+    if isinstance(task.loss, SoftmaxCrossEntropy) or outputs == 1:
+        classes = np.arange(max(outputs, 2))
+        return MLPClassifier(**settings).partial_fit(one_row, classes[:1], classes=classes)
+    indicator = np.zeros((1, outputs), np.int32)
+    return MLPClassifier(**settings).partial_fit(
+        one_row, indicator, classes=np.arange(outputs)
+    )
+
+
+def _raw_outputs(model: MLPClassifier | MLPRegressor, inputs: Array) -> Array:
+    own = model.out_activation_
+    model.out_activation_ = "identity"
+    try:
+        return model._forward_pass_fast(inputs, check_input=False)
+    finally:
+        model.out_activation_ = own
+
+
+def _gradient_factor(task: Task, rows: int) -> float:
+    """c, where the protocol's gradient is c times scikit-learn's."""
+    loss, factor = task.loss, 1.0
+    if isinstance(loss, MeanSquaredError) and not loss.half:
+        factor *= 2
+    if not isinstance(loss, SoftmaxCrossEntropy) and loss.outputs == "mean":
+        factor /= task.network.outputs
+    return factor * rows if loss.batch == "sum" else factor
+
+
+def _loss_factor(task: Task, rows: int) -> float:
+    """The same for `loss_`, whose squared error is a mean over outputs, unlike its gradient."""
+    factor = _gradient_factor(task, rows)
+    return factor * task.network.outputs if isinstance(task.loss, MeanSquaredError) else factor

@@ -1,0 +1,315 @@
+"""The Keras adapter: Keras 3 on TensorFlow.
+
+Loops: `idiomatic`, `model.fit` over rows laid out in the given order; `stepwise`, one call of a
+compiled train step per batch; `fused`, a whole segment in one XLA program, with a plan of fixed
+size and the number of steps given at run time, so that it is compiled once.
+"""
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from harness.trainer import (
+    SGD,
+    Adam,
+    Array,
+    Batches,
+    BinaryCrossEntropy,
+    DeviceUnavailableError,
+    Layer,
+    Loss,
+    MeanSquaredError,
+    Momentum,
+    Optimizer,
+    Parameters,
+    SoftmaxCrossEntropy,
+    StepTrainer,
+    Task,
+)
+
+PLANNED_STEPS = 1_024
+"""Steps that the fused program's plan holds; a longer segment is run in pieces."""
+LAID_OUT_BYTES = 256 * 2**20
+"""Largest copy of the rows that one `fit` gets."""
+
+
+class KerasTrainer(StepTrainer):
+    """A Keras model, Keras losses on logits and Keras optimizers."""
+
+    loops = ("idiomatic", "stepwise", "fused")
+
+    def __init__(self, task: Task) -> None:
+        keras.config.set_floatx(task.dtype)
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+        self.task = task
+        self.target_device = _device(task.device)
+        self.device, self.precision = _described(self.target_device, task.dtype)
+        self.blas = "Eigen, oneDNN (TensorFlow)"
+        with tf.device(self.target_device):
+            self.model = self._network()
+            self.predict_compiled = tf.function(self.model, jit_compile=True)
+            self.inputs = tf.constant(task.inputs)
+            self.targets = None if task.targets is None else tf.constant(task.targets)
+            if task.loss is None or task.optimizer is None:
+                return
+            self.loss = RowLoss(task.loss)
+            self.optimizer = _optimizer(task.optimizer)
+            self.optimizer.build(self.model.trainable_variables)
+        if task.loop == "idiomatic":
+            self.model.compile(optimizer=self.optimizer, loss=self.loss)
+        self.step_compiled = tf.function(self._gathered_step, jit_compile=True)
+        self.segment_compiled = tf.function(self._segment, jit_compile=True)
+
+    # ------------------------------------------------------------ start
+
+    def _network(self) -> keras.Sequential:
+        """Dense layers with the given parameters; Keras keeps its kernel as (inputs, outputs)."""
+        network = self.task.network
+        model = keras.Sequential([keras.Input((network.inputs,))])
+        for layer, (weights, biases) in zip(network.layers, self.task.parameters, strict=True):
+            dense = keras.layers.Dense(
+                layer.units, activation=_activation(layer), use_bias=layer.bias
+            )
+            model.add(dense)
+            dense.set_weights([np.array(v) for v in (weights, biases) if v is not None])
+        return model
+
+    # ------------------------------------------------------------ loss and update
+
+    def _step(self, x: tf.Tensor, y: tf.Tensor, size: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
+        """One update; the loss is that before it."""
+        with tf.GradientTape() as tape:
+            loss = self._loss(self.model(x, training=True), y, size)
+        variables = self.model.trainable_variables
+        gradients = tape.gradient(loss, variables)
+        self.optimizer.learning_rate.assign(tf.cast(rate, self.optimizer.learning_rate.dtype))
+        self.optimizer.apply(gradients, variables)
+        return loss
+
+    def _loss(self, z: tf.Tensor, y: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+        """The protocol's loss; rows beyond `size` weigh nothing."""
+        rows = self.loss.call(y, z)
+        if not self.task.has_short_batch:
+            return self.loss.reduced(rows)
+        counted = tf.where(tf.range(tf.shape(rows)[0]) < size, rows, tf.zeros_like(rows))
+        total = tf.reduce_sum(counted)
+        return total / tf.cast(size, z.dtype) if self.task.loss.batch == "mean" else total
+
+    def _gathered_step(
+        self, x: tf.Tensor, y: tf.Tensor, rows: tf.Tensor, size: tf.Tensor, rate: tf.Tensor
+    ) -> tf.Tensor:
+        """One update on the rows of a batch; on all rows if `rows` is empty."""
+        if rows.shape[0]:
+            x, y = tf.gather(x, rows), tf.gather(y, rows)
+        return self._step(x, y, size, rate)
+
+    def _segment(
+        self,
+        x: tf.Tensor,
+        y: tf.Tensor,
+        plan: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
+        steps: tf.Tensor,
+    ) -> tf.Tensor:
+        """As many of the plan's steps as `steps` says."""
+        rows, sizes, rates = plan
+
+        def body(step: tf.Tensor, losses: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            loss = self._gathered_step(x, y, rows[step], sizes[step], rates[step])
+            return step + 1, tf.tensor_scatter_nd_update(losses, [[step]], [loss])
+
+        _, losses = tf.while_loop(
+            lambda step, losses: step < steps, body, (tf.constant(0), tf.zeros_like(rates))
+        )
+        return losses
+
+    # ------------------------------------------------------------ loops
+
+    def stage(self, batches: Batches) -> None:
+        """Lay the rows out in their order for `fit`, which takes no order of ours."""
+        if self.task.loop == "idiomatic":
+            self.staged = self._laid_out(batches)
+
+    def advance(self, batches: Batches) -> Array | None:
+        """Train; reading the losses waits for the device."""
+        with tf.device(self.target_device):
+            if self.task.loop == "idiomatic":
+                return self._advance_idiomatic()
+            run = self._advance_fused if self.task.loop == "fused" else self._advance_stepwise
+            losses = run(batches)
+            self.optimizer.iterations.numpy()
+            return np.concatenate([np.atleast_1d(loss.numpy()) for loss in losses])[: len(batches)]
+
+    def _advance_idiomatic(self) -> None:
+        for x, y, batch_size, epochs, rate in self.staged:
+            self.optimizer.learning_rate = rate
+            self.model.fit(
+                x, y, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0
+            )
+        self.optimizer.iterations.numpy()
+
+    def _laid_out(self, batches: Batches) -> list[tuple[Array, Array, int, int, float]]:
+        """Arguments of the `fit` calls: cut after a short batch, at a new rate, and by memory."""
+        task = self.task
+        row_bytes = task.inputs[:1].nbytes
+        whole = max(1, LAID_OUT_BYTES // (task.batch_size * row_bytes))
+        cuts = [0]
+        for step in range(1, len(batches)):
+            new_rate = batches.learning_rates[step] != batches.learning_rates[step - 1]
+            after_short = batches.sizes[step - 1] < task.batch_size
+            if new_rate or after_short or step - cuts[-1] == whole:
+                cuts.append(step)
+        pieces = []
+        for first, last in zip(cuts, [*cuts[1:], len(batches)], strict=True):
+            rate = float(batches.learning_rates[first])
+            if batches.rows is None and whole == 1:
+                pieces.append((task.inputs, task.targets, task.batch_size, last - first, rate))
+                continue
+            if batches.rows is None:
+                rows = np.tile(np.arange(task.batch_size), last - first)
+            else:
+                used = zip(batches.rows[first:last], batches.sizes[first:last], strict=True)
+                rows = np.concatenate([numbers[:size] for numbers, size in used])
+            pieces.append((task.inputs[rows], task.targets[rows], task.batch_size, 1, rate))
+        return pieces
+
+    def _advance_stepwise(self, batches: Batches) -> list[tf.Tensor]:
+        rows, sizes, rates = self._planned(batches, 0, len(batches))
+        return [
+            self.step_compiled(self.inputs, self.targets, *step)
+            for step in zip(rows, sizes, rates, strict=True)
+        ]
+
+    def _advance_fused(self, batches: Batches) -> list[tf.Tensor]:
+        losses = []
+        for first in range(0, len(batches), PLANNED_STEPS):
+            steps = min(PLANNED_STEPS, len(batches) - first)
+            plan = tuple(
+                tf.constant(_padded(values)) for values in self._planned(batches, first, steps)
+            )
+            losses.append(
+                self.segment_compiled(self.inputs, self.targets, plan, tf.constant(steps))[:steps]
+            )
+        return losses
+
+    def _planned(self, batches: Batches, first: int, steps: int) -> tuple[Array, Array, Array]:
+        """(rows, sizes, rates) of `steps` steps; rows are empty where every step takes all."""
+        stop = first + steps
+        rows = np.zeros((len(batches), 0), np.int32) if batches.rows is None else batches.rows
+        rates = batches.learning_rates.astype(self.task.dtype)
+        return rows[first:stop], batches.sizes[first:stop], rates[first:stop]
+
+    # ------------------------------------------------------------ out
+
+    def parameters(self) -> Parameters:
+        """Copies, in the contract's layout."""
+        found = []
+        for layer in self.model.layers:
+            kernel, *bias = layer.get_weights()
+            found.append((kernel.copy(), bias[0].copy() if bias else None))
+        return found
+
+    def predict(self, inputs: Array) -> Array:
+        """Logits or values."""
+        with tf.device(self.target_device):
+            return self.predict_compiled(tf.constant(inputs)).numpy()
+
+
+class RowLoss(keras.losses.Loss):
+    """The protocol's loss: per row by Keras's own functions on logits, then reduced as stated."""
+
+    def __init__(self, loss: Loss) -> None:
+        super().__init__(reduction="sum_over_batch_size" if loss.batch == "mean" else "sum")
+        self.protocol = loss
+
+    def call(self, y: tf.Tensor, z: tf.Tensor) -> tf.Tensor:
+        """Loss of every row (rows,)."""
+        match self.protocol:
+            case SoftmaxCrossEntropy():
+                labels = keras.ops.reshape(y, (-1,))
+                return keras.ops.sparse_categorical_crossentropy(labels, z, from_logits=True)
+            case MeanSquaredError():
+                each = keras.ops.square(z - y) * (0.5 if self.protocol.half else 1.0)
+            case BinaryCrossEntropy():
+                each = keras.ops.binary_crossentropy(y, z, from_logits=True)
+        over_outputs = keras.ops.mean if self.protocol.outputs == "mean" else keras.ops.sum
+        return over_outputs(each, axis=-1)
+
+    def reduced(self, rows: tf.Tensor) -> tf.Tensor:
+        """Mean or sum over the batch."""
+        return tf.reduce_mean(rows) if self.protocol.batch == "mean" else tf.reduce_sum(rows)
+
+
+class AlgorithmOneAdam(keras.optimizers.Adam):
+    """Adam as in the paper's algorithm 1; Keras's own is its epsilon-hat variant.
+
+    w <- w - rate * sqrt(c2) / c1 * m / (sqrt(v) + epsilon * sqrt(c2)), with
+    c1 = 1 - beta1^t and c2 = 1 - beta2^t taken through expm1: 1 - beta^t written plainly loses
+    four digits in float32 while t is small.
+    """
+
+    def update_step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: Any
+    ) -> None:
+        """One variable's update."""
+        dtype = variable.dtype
+        rate, gradient = tf.cast(learning_rate, dtype), tf.cast(gradient, dtype)
+        t = tf.cast(self.iterations + 1, dtype)
+        c1 = -tf.math.expm1(t * math.log(self.beta_1))
+        root_c2 = tf.sqrt(-tf.math.expm1(t * math.log(self.beta_2)))
+        index = self._get_variable_index(variable)
+        m, v = self._momentums[index], self._velocities[index]
+        m.assign(self.beta_1 * m + (1 - self.beta_1) * gradient)
+        v.assign(self.beta_2 * v + (1 - self.beta_2) * gradient * gradient)
+        step = rate * root_c2 / c1 * m / (tf.sqrt(v) + self.epsilon * root_c2)
+        variable.assign(variable - step)
+
+
+def _optimizer(rule: Optimizer) -> keras.optimizers.Optimizer:
+    match rule:
+        case SGD():
+            return keras.optimizers.SGD(rule.learning_rate)
+        case Momentum():
+            return keras.optimizers.SGD(rule.learning_rate, momentum=rule.momentum)
+        case Adam(form="algorithm_1"):
+            kind = AlgorithmOneAdam
+        case _:
+            kind = keras.optimizers.Adam
+    return kind(rule.learning_rate, beta_1=rule.beta1, beta_2=rule.beta2, epsilon=rule.epsilon)
+
+
+def _activation(layer: Layer) -> Any:
+    match layer.activation:
+        case "identity":
+            return None
+        case "leaky_relu":
+            slope = float(np.float32(layer.slope))
+            return lambda z: keras.ops.leaky_relu(z, negative_slope=slope)
+        case "step":
+            return lambda z: keras.ops.cast(z > 0, z.dtype)
+    return layer.activation
+
+
+def _device(asked: str) -> str:
+    if asked != "cpu":
+        if tf.config.list_physical_devices("GPU"):
+            return "/GPU:0"
+        if asked == "cuda":
+            raise DeviceUnavailableError("TensorFlow sees no CUDA device")
+    return "/CPU:0"
+
+
+def _described(device: str, dtype: str) -> tuple[str, str]:
+    if device == "/CPU:0":
+        return "cpu", dtype
+    gpu = tf.config.list_physical_devices("GPU")[0]
+    name = tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
+    return f"cuda:0 {name}", f"{dtype}, TF32 off"
+
+
+def _padded(values: Array) -> Array:
+    padded = np.zeros((PLANNED_STEPS, *values.shape[1:]), values.dtype)
+    padded[: len(values)] = values
+    return padded
