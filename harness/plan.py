@@ -153,7 +153,7 @@ def make(request: Request) -> Plan:
                 seed=seed,
                 repeat=repeat,
                 device=request.device,
-                dtype=request.dtype,
+                dtype=experiment.dtype or request.dtype,
                 threads=request.threads,
                 id="",
             )

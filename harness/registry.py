@@ -28,6 +28,8 @@ GROUPS: dict[Track, str] = {
     "native": "samestep.native_trainers",
 }
 LOOPS = ("idiomatic", "stepwise", "fused")
+SHOWN_FIRST = ("numpy", "sklearn", "keras", "torch", "jax")
+"""Order of our own adapters in plans and tables; others follow by name."""
 
 
 class UnknownFrameworkError(ValueError):
@@ -98,14 +100,19 @@ class Framework:
 
 @cache
 def installed(track: Track = "identical") -> dict[str, Framework]:
-    """All frameworks entered in the group of a track, ours first, by name."""
+    """All frameworks entered in the group of a track, by name; of two of one name, ours."""
+    points = sorted(
+        metadata.entry_points(group=GROUPS[track]),
+        key=lambda point: (_owner(point) != "samestep", _place(point.name), point.name),
+    )
     found: dict[str, Framework] = {}
-    points = metadata.entry_points(group=GROUPS[track])
-    own_first = sorted(points, key=lambda point: _owner(point) != "samestep")
-    for point in own_first:
-        if point.name not in found:
-            found[point.name] = _from_entry_point(point, track)
+    for point in points:
+        found.setdefault(point.name, _from_entry_point(point, track))
     return found
+
+
+def _place(name: str) -> int:
+    return SHOWN_FIRST.index(name) if name in SHOWN_FIRST else len(SHOWN_FIRST)
 
 
 def find(name: str, track: Track = "identical") -> Framework:

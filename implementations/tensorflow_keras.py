@@ -50,7 +50,7 @@ class KerasTrainer(StepTrainer):
         self.blas = "Eigen, oneDNN (TensorFlow)"
         with tf.device(self.target_device):
             self.model = self._network()
-            self.predict_compiled = tf.function(self.model, jit_compile=True)
+            self.predict_compiled = tf.function(self.model, jit_compile=True, autograph=False)
             self.inputs = tf.constant(task.inputs)
             self.targets = None if task.targets is None else tf.constant(task.targets)
             if task.loss is None or task.optimizer is None:
@@ -60,8 +60,8 @@ class KerasTrainer(StepTrainer):
             self.optimizer.build(self.model.trainable_variables)
         if task.loop == "idiomatic":
             self.model.compile(optimizer=self.optimizer, loss=self.loss)
-        self.step_compiled = tf.function(self._gathered_step, jit_compile=True)
-        self.segment_compiled = tf.function(self._segment, jit_compile=True)
+        self.step_compiled = tf.function(self._gathered_step, jit_compile=True, autograph=False)
+        self.segment_compiled = tf.function(self._segment, jit_compile=True, autograph=False)
 
     # ------------------------------------------------------------ start
 

@@ -64,7 +64,7 @@ class Runner:
     listener: Listener
 
     def __post_init__(self) -> None:
-        self._workers: dict[tuple[str, str], WorkerProcess] = {}
+        self._workers: dict[tuple[str, str, str], WorkerProcess] = {}
         self._frameworks = frameworks_by_track(self.plan.request)
         self._data_problems: dict[str, str | None] = {}
 
@@ -122,10 +122,10 @@ class Runner:
         answer = worker.ask(self._message(trial), self.timeout_s)
         tail = worker.log_tail
         if isinstance(answer, Death):
-            del self._workers[trial.framework, trial.track]
+            del self._workers[_worker_key(trial)]
             return self._blank(trial, answer.status, answer.detail), tail
         if self.plan.request.preset != "quick" or answer.get("status") == "interrupted":
-            self._workers.pop((trial.framework, trial.track)).close()
+            self._workers.pop(_worker_key(trial)).close()
         try:
             row = from_json(json.dumps(answer))
         except BadRowError as error:
@@ -154,12 +154,12 @@ class Runner:
         return self._data_problems[dataset]
 
     def _worker(self, trial: Trial) -> WorkerProcess:
-        key = (trial.framework, trial.track)
+        key = _worker_key(trial)
         if key not in self._workers:
-            framework = self._frameworks[key]
+            framework = self._frameworks[trial.framework, trial.track]
             setup = {"framework": asdict(framework), "threads": trial.threads}
             environment = child_environment(os.environ, trial.threads, trial.device)
-            log = self.folder.logs / f"{_slug(trial.framework)}-{trial.track}.log"
+            log = self.folder.logs / f"{_slug(trial.framework)}-{trial.track}-{trial.dtype}.log"
             self._workers[key] = WorkerProcess(setup, environment, log)
         return self._workers[key]
 
@@ -225,6 +225,11 @@ def _locked(folder: RunFolder) -> Iterator[None]:
                 "another folder with --out"
             ) from error
         yield
+
+
+def _worker_key(trial: Trial) -> tuple[str, str, str]:
+    """What the trials of one worker share; device and threads are the whole run's."""
+    return trial.framework, trial.track, trial.dtype
 
 
 def _slug(name: str) -> str:

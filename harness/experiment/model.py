@@ -430,11 +430,15 @@ class Quick(Frozen):
 
 
 class Experiment(Frozen):
-    """A complete protocol."""
+    """A complete protocol.
+
+    `dtype` is stated only where the protocol's numbers need one; otherwise the command decides.
+    """
 
     name: Name
     title: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     source: Annotated[str, StringConstraints(max_length=500)] = ""
+    dtype: Literal["float32", "float64"] | None = None
     data: Data
     network: Network
     initializers: Initializers

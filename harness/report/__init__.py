@@ -1,0 +1,1 @@
+"""Rows to what people read: terminal, Markdown, CSV, JSON. Pure functions; nothing trains here."""

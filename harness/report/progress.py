@@ -1,0 +1,120 @@
+"""What a running plan says: a bar with an estimate on a terminal, plain lines elsewhere."""
+
+import os
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
+
+from harness.plan import Plan, Trial
+from harness.report.estimate import estimate_s
+from harness.report.numbers import seconds
+from harness.report.terminal import plain
+from harness.results import Row
+
+
+class Announcer:
+    """A listener of `harness.execute.local.Runner` that writes to standard error."""
+
+    def __init__(self, plan: Plan, console: Console) -> None:
+        self.plan = plan
+        self.console = console
+        self.estimates = {trial.id: estimate_s(plan, trial) for trial in plan.trials}
+        self.count = 0
+        self.left_s = sum(self.estimates.values())
+        self.expected_s = self.spent_s = 0.0
+        self.began = time.monotonic()
+        self.bar: Progress | None = None
+        if console.is_terminal and not os.environ.get("CI"):
+            self.bar = Progress(
+                BarColumn(),
+                TextColumn("{task.completed}/{task.total}"),
+                TextColumn("{task.description}"),
+                console=console,
+                transient=True,
+                refresh_per_second=2,
+            )
+
+    def __enter__(self) -> Self:
+        if self.bar:
+            self.bar.start()
+            self.task = self.bar.add_task("starting", total=len(self.plan.trials))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self.bar:
+            self.bar.stop()
+
+    def resumed(self, done: int) -> None:
+        """Say what is not run again."""
+        if done:
+            self._say(f"{done} of {len(self.plan.trials)} done already; --fresh runs them again")
+
+    def fetching(self, dataset: str) -> None:
+        """Say that a download starts."""
+        self._say(f"fetching {dataset} (once) …")
+
+    def fetched(self, dataset: str, outcome: str) -> None:
+        """Say where it came from, or why it did not."""
+        self._say(f"{dataset}: {outcome}")
+
+    def skipped(self, trial: Trial) -> None:
+        """Count a trial that was done already."""
+        self.count += 1
+        self.left_s -= self.estimates[trial.id]
+        if self.bar:
+            self.bar.advance(self.task)
+
+    def started(self, trial: Trial) -> None:
+        """Show what runs and how long the rest may take."""
+        self.began = time.monotonic()
+        if self.bar:
+            pace = self.spent_s / self.expected_s if self.expected_s else 1.0
+            words = f"{_label(trial)}, about {seconds(max(1.0, self.left_s * pace))} left"
+            self.bar.update(self.task, description=plain(words).plain)
+
+    def finished(self, trial: Trial, row: Row, log_tail: list[str]) -> None:
+        """One line; for a failure its reason and the last lines of its log."""
+        self.count += 1
+        self.left_s -= self.estimates[trial.id]
+        if row.status == "ok":
+            self.expected_s += self.estimates[trial.id]
+            self.spent_s += time.monotonic() - self.began
+        self._say(f"[{self.count}/{len(self.plan.trials)}] {_label(trial)}: {_outcome(row)}")
+        if row.failed and row.status != "interrupted":
+            for line in log_tail:
+                self._say(f"    {line}", dim=True)
+        if self.bar:
+            self.bar.advance(self.task)
+
+    def _say(self, line: str, dim: bool = False) -> None:
+        text = Text("\n").join(plain(part) for part in line.splitlines())
+        text.stylize("dim" if dim else "")
+        self.console.print(text, soft_wrap=True, highlight=False)
+
+
+def _label(trial: Trial) -> str:
+    return f"{trial.experiment} {trial.framework} {trial.loop} seed {trial.seed}"
+
+
+def _outcome(row: Row) -> str:
+    if row.status != "ok":
+        return f"{row.status} ({row.status_detail})" if row.status_detail else row.status
+    parts = ["ok"]
+    if row.test_accuracy is not None:
+        parts.append(f"test accuracy {row.test_accuracy:.4f}")
+    elif row.test_loss is not None:
+        parts.append(f"test loss {row.test_loss:.6g}")
+    if row.train_s is not None:
+        parts.append(f"train {seconds(row.train_s)}")
+    if row.step_us is not None:
+        parts.append(f"step {seconds(row.step_us * 1e-6)}")
+    return ", ".join(parts)

@@ -1,0 +1,49 @@
+"""Tables for the terminal. Every name goes through `Text`, so no markup or escape code acts."""
+
+from collections.abc import Sequence
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from harness.report.summary import Section, cells, headings, remarks
+
+RIGHT_ALIGNED = ("test accuracy", "test loss", "train time", "step time")
+NARROWEST = 100
+"""Without a terminal (a pipe, a log) tables are as wide as they need to be."""
+
+
+def plain(text: str) -> Text:
+    """Text without control characters."""
+    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
+
+
+def print_sections(sections: Sequence[Section], console: Console) -> None:
+    """One table per experiment."""
+    for section in sections:
+        console.print(_table(section))
+        for remark in remarks(section):
+            console.print(Text("  ").append(plain(remark)), style="dim")
+        console.print()
+
+
+def _table(section: Section) -> Table:
+    experiment = section.experiment
+    title = Text(experiment.name, style="bold").append(": ").append(plain(experiment.title))
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="",
+        caption=plain(section.caption),
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for heading in headings(section):
+        right = heading in RIGHT_ALIGNED
+        table.add_column(heading, justify="right" if right else "left", no_wrap=right)
+    for line in section.lines:
+        style = "" if line.status == "ok" else "dim"
+        table.add_row(*(plain(cell) for cell in cells(section, line)), style=style)
+    return table
