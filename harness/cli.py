@@ -191,8 +191,9 @@ def _announce(plan: "Plan", folder: Path, console: "Console") -> None:
     names = list(dict.fromkeys(trial.framework for trial in plan.trials))
     about = seconds(max(1.0, total_s(plan)))
     console.print(
-        f"{len(plan.experiments)} experiments, {len(names)} frameworks ({', '.join(names)}), "
-        f"{len(plan.trials)} trials, about {about} on 2 cores; rows go to {folder}",
+        f"{_count(len(plan.experiments), 'experiment')}, {_count(len(names), 'framework')} "
+        f"({', '.join(names)}), {_count(len(plan.trials), 'trial')}, about {about} on 2 cores; "
+        f"rows go to {folder}",
         markup=False, highlight=False, soft_wrap=True,
     )  # fmt: skip
 
@@ -231,7 +232,8 @@ def _tabulate(plan: "Plan", path: Path, outputs: list[Path]) -> int:
     for file in written:
         console.print(f"wrote {file}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"rows in {folder.trials}", markup=False, highlight=False, soft_wrap=True)
-    if rows and all(row.status == "missing" for row in rows):
+    unusable = {"missing"} | ({"unsupported"} if plan.request.device == "cuda" else set())
+    if rows and all(row.status in unusable for row in rows):
         return ENVIRONMENT
     return FAILED if any(row.failed for row in rows) else OK
 
@@ -364,6 +366,10 @@ def _console(stderr: bool = False) -> "Console":
 
 def _on_sigterm(number: int, frame: object) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def _stop(code: int, message: str) -> NoReturn:

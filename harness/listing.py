@@ -27,8 +27,11 @@ def experiments() -> Records:
                 "network": str(experiment.network),
                 "dataset": experiment.data.dataset,
                 "length": str(length) if length else "none",
-                "quick": "-" if quick and not quick.part
-                else str(quick.length) if quick and quick.length else "same",
+                "quick": "-"
+                if quick and not quick.part
+                else str(quick.length)
+                if quick and quick.length
+                else "same",
                 "title": experiment.title,
             }
         )

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 from harness.experiment.loading import catalogue_names, digest, digest_of, load, parse
 from harness.experiment.model import Experiment, Native
 from harness.registry import Framework, find, installed
@@ -98,11 +100,9 @@ class Plan:
         """
         try:
             values: dict[str, Any] = json.loads(text)
-            request = {k: tuple(v) if isinstance(v, list) else v
-                       for k, v in values["request"].items()}
             return cls(
                 digest=values["plan"],
-                request=Request(**request),
+                request=TypeAdapter(Request).validate_python(values["request"]),
                 experiments={n: parse(e, n) for n, e in values["experiments"].items()},
                 full_lengths=dict(values["full_lengths"]),
                 trials=tuple(Trial(**trial) for trial in values["trials"]),
@@ -139,25 +139,22 @@ def make(request: Request) -> Plan:
     trials = []
     for block, (experiment, seed, repeat) in enumerate(_blocks(experiments, request)):
         turn = block % len(frameworks)
-        for framework, loop in [
-            cell
-            for framework in frameworks[turn:] + frameworks[:turn]
-            for cell in _cells(experiment, framework, request)
-        ]:
-            trial = Trial(
-                purpose="measure",
-                experiment=experiment.name,
-                framework=framework.name,
-                loop=loop,
-                track=framework.track,
-                seed=seed,
-                repeat=repeat,
-                device=request.device,
-                dtype=experiment.dtype or request.dtype,
-                threads=request.threads,
-                id="",
-            )
-            trials.append(_identified(trial, framework, digests[experiment.name], experiment))
+        for framework in frameworks[turn:] + frameworks[:turn]:
+            for adapter, loop in _cells(experiment, framework, request):
+                trial = Trial(
+                    purpose="measure",
+                    experiment=experiment.name,
+                    framework=adapter.name,
+                    loop=loop,
+                    track=adapter.track,
+                    seed=seed,
+                    repeat=repeat,
+                    device=request.device,
+                    dtype=experiment.dtype or request.dtype,
+                    threads=request.threads,
+                    id="",
+                )
+                trials.append(_identified(trial, adapter, digests[experiment.name], experiment))
     return Plan(digest_of(identity), request, experiments, full_lengths, tuple(trials))
 
 
@@ -194,6 +191,8 @@ def _experiments(request: Request) -> tuple[dict[str, Experiment], dict[str, str
     for experiment in chosen:
         if experiment.name in experiments:
             raise ValueError(f"experiment: {experiment.name!r} is named twice")
+        for native in experiment.native:
+            find(native.framework, "native")
         quick = experiment.quick if request.preset == "quick" else None
         experiments[experiment.name] = experiment.of_length(quick.length if quick else None)
         lengths[experiment.name] = str(experiment.training.length) if experiment.training else ""
@@ -215,11 +214,11 @@ def _cells(
 ) -> list[tuple[Framework, str]]:
     """(framework, loop) of one framework in one block, its native solvers last."""
     loops = _loops(experiment, framework.loops, request)
-    cells = [(framework, loop) for loop in loops]
-    for native in experiment.native:
-        if native.framework == framework.name:
-            cells.append((find(framework.name, "native"), native.label))
-    return cells
+    natives = [native for native in experiment.native if native.framework == framework.name]
+    return [
+        *((framework, loop) for loop in loops),
+        *((find(framework.name, "native"), native.label) for native in natives),
+    ]
 
 
 def _loops(experiment: Experiment, has: Sequence[str], request: Request) -> list[str]:

@@ -230,10 +230,15 @@ def _requirements(distribution: str, extra: str) -> tuple[str, ...]:
 
 @cache
 def _version(distribution: str) -> str | None:
+    """Its version; that of a variant (`tensorflow-cpu`) which brings the module of its name."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
-        return None
+        module = distribution.replace("-", "_")
+        if importlib.util.find_spec(module) is None:
+            return None
+    variants = metadata.packages_distributions().get(module, ())
+    return metadata.version(variants[0]) if variants else None
 
 
 def _install_target(distribution: str, extra: str) -> str:

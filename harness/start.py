@@ -28,9 +28,7 @@ def float32(number: float) -> float:
 
 def initial_parameters(experiment: Experiment, seed: int, dtype: str) -> Parameters:
     """Draw the start in float64, layer by layer, weights before biases; round to `dtype`."""
-    generator = np.random.default_rng(
-        np.random.SeedSequence(seed, spawn_key=(PARAMETER_STREAM,))
-    )
+    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(PARAMETER_STREAM,)))
     parameters = []
     for index, (layer, shape) in enumerate(
         zip(experiment.network.layers, experiment.network.shapes, strict=True)
@@ -64,8 +62,9 @@ def _draw(
         case Constants(values=values):
             return np.array(values[index], dtype=np.float64)
         case Normal(mean=mean, std=std):
-            return generator.normal(mean, 1 / math.sqrt(inputs) if isinstance(std, str) else std,
-                                    shape)
+            return generator.normal(
+                mean, 1 / math.sqrt(inputs) if isinstance(std, str) else std, shape
+            )
         case Uniform(low=low, high=high):
             return generator.uniform(low, high, shape)
     if initializer.name == "zeros":
@@ -164,11 +163,10 @@ def start_digest(parameters: Parameters, plan: BatchPlan | None) -> str:
     for pair in parameters:
         for array in pair:
             if array is not None:
-                hasher.update(np.ascontiguousarray(array, dtype=np.float64))
+                hasher.update(np.ascontiguousarray(array, dtype=np.float64).data)
     if plan is not None:
         batches = plan.segment(0, min(plan.steps, plan.steps_per_epoch))
         if batches.rows is not None:
-            hasher.update(batches.rows)
-        hasher.update(batches.sizes)
+            hasher.update(batches.rows.data)
+        hasher.update(batches.sizes.data)
     return hasher.hexdigest()[:16]
-

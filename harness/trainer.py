@@ -184,7 +184,7 @@ class StepTrainer(Trainer):
         """Build the network, put parameters and data on the device, once."""
 
     # Not abstract on purpose: most loops have nothing to stage.
-    def stage(self, batches: Batches) -> None:  # noqa: B027
+    def stage(self, batches: Batches) -> None:
         """Get ready for `advance(batches)`, off the clock.
 
         For a loop whose library wants its rows laid out before it starts, as `model.fit` does.

@@ -263,9 +263,7 @@ def _check_losses(losses: Array | None, batches: Batches, done: int) -> None:
         raise Diverged(f"loss is not finite at step {done + int(finite.argmin()) + 1}")
 
 
-def _finish(
-    trainer: Trainer, experiment: Experiment, prepared: Prepared, outcome: Outcome
-) -> None:
+def _finish(trainer: Trainer, experiment: Experiment, prepared: Prepared, outcome: Outcome) -> None:
     """Predict the test set on the clock; score what training has not scored already."""
     predict(trainer, prepared.test, experiment)
     with timed() as second:
@@ -378,4 +376,3 @@ def peak_rss_mb() -> float | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (2**20 if os.uname().sysname == "Darwin" else 2**10)
-

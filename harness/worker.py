@@ -181,8 +181,6 @@ def _die_with_parent() -> None:
 
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
-    if os.getppid() == 1:  # it died before we could ask
-        os._exit(1)
 
 
 def _messages() -> "queue.SimpleQueue[dict[str, Any]]":

@@ -78,16 +78,12 @@ class JaxTrainer(StepTrainer):
     # ------------------------------------------------------------ loss and update
 
     def _forward(self, parameters: Pytree, x: jax.Array) -> jax.Array:
-        for layer, (weights, *biases) in zip(
-            self.task.network.layers, parameters, strict=True
-        ):
+        for layer, (weights, *biases) in zip(self.task.network.layers, parameters, strict=True):
             z = x @ weights
             x = _activate(layer, z + biases[0] if biases else z)
         return x
 
-    def _loss(
-        self, parameters: Pytree, x: jax.Array, y: jax.Array, size: jax.Array
-    ) -> jax.Array:
+    def _loss(self, parameters: Pytree, x: jax.Array, y: jax.Array, size: jax.Array) -> jax.Array:
         """The protocol's loss, from logits; rows beyond `size` weigh nothing."""
         loss, z = self.task.loss, self._forward(parameters, x)
         match loss:
@@ -210,9 +206,7 @@ class JaxTrainer(StepTrainer):
         return np.asarray(self.predict_compiled(self.state[0], self._on_device(inputs)))
 
 
-def _picked(
-    inputs: jax.Array, targets: jax.Array, rows: jax.Array
-) -> tuple[jax.Array, jax.Array]:
+def _picked(inputs: jax.Array, targets: jax.Array, rows: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Rows of the data; the plan's numbers are in bounds, so they need no check."""
     return (
         inputs.at[rows].get(mode="promise_in_bounds"),

@@ -214,9 +214,7 @@ def _perceptron(task: Task) -> MLPClassifier | MLPRegressor:
         classes = np.arange(max(outputs, 2))
         return MLPClassifier(**settings).partial_fit(one_row, classes[:1], classes=classes)
     indicator = np.zeros((1, outputs), np.int32)
-    return MLPClassifier(**settings).partial_fit(
-        one_row, indicator, classes=np.arange(outputs)
-    )
+    return MLPClassifier(**settings).partial_fit(one_row, indicator, classes=np.arange(outputs))
 
 
 def _raw_outputs(model: MLPClassifier | MLPRegressor, inputs: Array) -> Array:

@@ -43,6 +43,7 @@ class KerasTrainer(StepTrainer):
 
     def __init__(self, task: Task) -> None:
         keras.config.set_floatx(task.dtype)
+        keras.config.set_dtype_policy(task.dtype)  # remembers the first floatx otherwise
         tf.config.experimental.enable_tensor_float_32_execution(False)
         self.task = task
         self.target_device = _device(task.device)
@@ -145,9 +146,7 @@ class KerasTrainer(StepTrainer):
     def _advance_idiomatic(self) -> None:
         for x, y, batch_size, epochs, rate in self.staged:
             self.optimizer.learning_rate = rate
-            self.model.fit(
-                x, y, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0
-            )
+            self.model.fit(x, y, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0)
         self.optimizer.iterations.numpy()
 
     def _laid_out(self, batches: Batches) -> list[tuple[Array, Array, int, int, float]]:

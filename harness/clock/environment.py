@@ -40,9 +40,7 @@ STATED = {
 }
 
 
-def child_environment(
-    parent: Mapping[str, str], threads: int, device: str
-) -> dict[str, str]:
+def child_environment(parent: Mapping[str, str], threads: int, device: str) -> dict[str, str]:
     """The whole environment of a worker."""
     environment = {name: parent[name] for name in INHERITED if name in parent}
     environment |= STATED

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from platformdirs import user_cache_dir
 
-from harness.data.sources import MEMBERS, SHA256, DataRouteError, routes
+from harness.data.sources import MEMBERS, SHA256, DataRouteError, folder_route, routes
 
 
 class DataMissingError(RuntimeError):
@@ -57,8 +57,8 @@ def fetch(dataset: str, directory: Path | None = None) -> str:
 
     Args:
         dataset: `mnist` or `fashion-mnist`.
-        directory: a folder of the user's that is looked into before anything else; by default
-            the one `SAMESTEP_DATA` names.
+        directory: take them from this folder and nowhere else. Without it, the folder that
+            `SAMESTEP_DATA` names is looked into first.
 
     Returns:
         Where they came from, in words; `already there` if nothing had to be done.
@@ -69,8 +69,6 @@ def fetch(dataset: str, directory: Path | None = None) -> str:
     where = folder(dataset)
     if _are_there(dataset, where):
         return "already there"
-    if directory is None and os.environ.get("SAMESTEP_DATA"):
-        directory = Path(os.environ["SAMESTEP_DATA"])
     try:
         where.mkdir(parents=True, exist_ok=True)
         with _one_at_a_time(where.with_suffix(".lock")):
@@ -87,8 +85,14 @@ def fetch(dataset: str, directory: Path | None = None) -> str:
 
 
 def _by_the_first_route(dataset: str, where: Path, directory: Path | None) -> str:
+    named = os.environ.get("SAMESTEP_DATA")
+    if directory is not None:
+        tried = [folder_route(directory)]
+    else:
+        tried = [folder_route(Path(named))] if named else []
+        tried += routes(dataset)
     failures = []
-    for name, route in routes(dataset, directory):
+    for name, route in tried:
         try:
             with tempfile.TemporaryDirectory(dir=where, prefix="fetching-") as scratch:
                 _install(dataset, route(Path(scratch)), where, Path(scratch))
@@ -107,16 +111,12 @@ def _by_the_first_route(dataset: str, where: Path, directory: Path | None) -> st
     )
 
 
-def _install(
-    dataset: str, contents: Mapping[str, bytes], where: Path, scratch: Path
-) -> None:
+def _install(dataset: str, contents: Mapping[str, bytes], where: Path, scratch: Path) -> None:
     """Verify all four, then move them in; nothing unverified ever has a final name."""
     for part in MEMBERS:
         found = hashlib.sha256(contents[part]).hexdigest()
         if found != SHA256[dataset][part]:
-            raise DataRouteError(
-                f"{part}: SHA-256 {found}, expected {SHA256[dataset][part]}"
-            )
+            raise DataRouteError(f"{part}: SHA-256 {found}, expected {SHA256[dataset][part]}")
     for part, name in MEMBERS.items():
         (scratch / name).write_bytes(contents[part])
         (scratch / name).replace(where / name)

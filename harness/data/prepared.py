@@ -68,7 +68,7 @@ def load(data: Data, loss: Loss | None, dtype: str) -> Prepared:
             if array is not None:
                 array.flags.writeable = False
                 hasher.update(f"{array.dtype}{array.shape}".encode())
-                hasher.update(array)
+                hasher.update(array.data)
         return made
 
     train, validation, test = part(rows.train), part(rows.validation), part(rows.test)

@@ -5,7 +5,6 @@ A route is a function of a scratch folder that returns the four decoded IDX file
 """
 
 import gzip
-
 import subprocess
 import sys
 import zipfile
@@ -60,14 +59,17 @@ class DataRouteError(RuntimeError):
     """One route did not work; the message says why."""
 
 
-def routes(dataset: str, directory: Path | None) -> list[tuple[str, Route]]:
-    """(name, route) in the order they are tried."""
+def folder_route(folder: Path) -> tuple[str, Route]:
+    """(name, route) of a folder with the four files, gzipped or not."""
+    return f"folder {folder}", partial(_from_folder, folder)
+
+
+def routes(dataset: str) -> list[tuple[str, Route]]:
+    """(name, route) of all that need no word of the user, in the order they are tried."""
     home = Path.home()
     keras = home / ".keras" / "datasets"
     torchvision = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}[dataset]
     found: list[tuple[str, Route]] = []
-    if directory is not None:
-        found.append((f"folder {directory}", partial(_from_folder, directory)))
     if dataset == "mnist":
         found.append(("Keras's cache", partial(_from_keras_archive, keras / "mnist.npz")))
     for name, folder in (
@@ -181,5 +183,3 @@ def _cause(error: BaseException) -> str:
         if sign in text:
             return words
     return text.splitlines()[0][:200] if text else type(error).__name__
-
-

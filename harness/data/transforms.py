@@ -37,4 +37,5 @@ def scale(data: Data, inputs: NDArray[np.generic], train: NDArray[np.int64], dty
     else:
         shift, width = fitted.mean(axis=0), fitted.std(axis=0)
     width[width == 0] = 1
-    return ((exact - shift) / width).astype(dtype)
+    fit: Floats = ((exact - shift) / width).astype(dtype)
+    return fit

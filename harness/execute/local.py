@@ -8,7 +8,7 @@ its worker is replaced, and the rest goes on.
 import contextlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -31,8 +31,8 @@ class OtherPlanError(ValueError):
 class Listener(Protocol):
     """Told what happens while a plan runs."""
 
-    def resumed(self, done: int) -> None:
-        """So many trials were done already."""
+    def resumed(self, done: Sequence[Trial]) -> None:
+        """These trials were done already."""
 
     def fetching(self, dataset: str) -> None:
         """A dataset is about to be fetched."""
@@ -80,17 +80,21 @@ class Runner:
             write_atomically(self.folder.plan_file, self.plan.to_json().encode())
             if fresh:
                 self.folder.remove(trial.id for trial in self.plan.trials)
-            names = [trial.id for trial in self.plan.trials]
-            done = {r.trial for r in self.folder.rows(names)
-                    if r.status in DONE and r.machine == machine()}
-            self.listener.resumed(len(done))
+            done = self._done()
+            self.listener.resumed(done)
             try:
                 for trial in self.plan.trials:
-                    if trial.id not in done:
+                    if trial not in done:
                         self._run_one(trial)
             finally:
                 for worker in self._workers.values():
                     worker.kill()
+
+    def _done(self) -> list[Trial]:
+        """Trials that have a good row of this machine."""
+        rows = self.folder.rows(trial.id for trial in self.plan.trials)
+        good = {row.trial for row in rows if row.status in DONE and row.machine == machine()}
+        return [trial for trial in self.plan.trials if trial.id in good]
 
     def _run_one(self, trial: Trial) -> None:
         self.listener.started(trial)

@@ -1,5 +1,6 @@
 """One worker process, seen from the parent: start, ask, wait with a limit, kill with its group."""
 
+import contextlib
 import json
 import os
 import queue
@@ -82,21 +83,17 @@ class WorkerProcess:
 
     def close(self) -> None:
         """End of work: the worker exits by itself, or is killed after a moment."""
-        try:
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             if self._process.stdin:
                 self._process.stdin.close()
             self._process.wait(GRACE_S)
-        except (OSError, subprocess.TimeoutExpired):
-            pass
         self.kill()
 
     def kill(self) -> None:
         """Kill the whole process group, at once."""
         if hasattr(os, "killpg"):
-            try:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):
-                pass
         else:
             self._process.kill()
         self._process.wait()
@@ -107,12 +104,10 @@ class WorkerProcess:
 
     def _send(self, message: Mapping[str, Any]) -> None:
         pipe = self._process.stdin
-        try:
+        with contextlib.suppress(OSError):  # it died; the missing answer will say so
             if pipe:
                 pipe.write(json.dumps(message).encode() + b"\n")
                 pipe.flush()
-        except OSError:  # it died; the missing answer will say so
-            pass
 
     def _read_answers(self) -> None:
         for line in self._process.stdout or ():
@@ -158,8 +153,6 @@ def oom_kills() -> int:
 
 
 def _close_quietly(pipe: IO[bytes] | None) -> None:
-    try:
+    with contextlib.suppress(OSError):
         if pipe:
             pipe.close()
-    except OSError:
-        pass

@@ -89,7 +89,8 @@ def _sentence(error: ErrorDetails) -> str:
         if kind == "union_tag_invalid":
             tag_field = str(error["ctx"]["discriminator"]).strip("'")
             location, value = f"{location}.{tag_field}", error["ctx"]["tag"]
-        return f"{location}: {value!r} is not valid.{nearest(value, names)} Valid: {', '.join(names)}"
+        valid = ", ".join(names)
+        return f"{location}: {value!r} is not valid.{nearest(value, names)} Valid: {valid}"
     if kind == "union_tag_not_found":
         return f"{location}: {error['ctx']['discriminator']} is missing"
     if kind == "string_pattern_mismatch" and location == "name":

@@ -4,10 +4,18 @@ A field that a framework would fill with a hidden default (epsilon, a leaky slop
 is averaged) has no default here: the protocol states it.
 """
 
+import itertools
 import math
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from harness.experiment.datasets import DATASETS, DatasetFacts
 from harness.experiment.names import unknown
@@ -189,7 +197,7 @@ class Network(Frozen):
     def shapes(self) -> tuple[tuple[int, int], ...]:
         """(inputs, outputs) of every layer's weights."""
         widths = (self.inputs, *(layer.units for layer in self.layers))
-        return tuple(zip(widths[:-1], widths[1:], strict=True))
+        return tuple(itertools.pairwise(widths))
 
     @property
     def parameter_count(self) -> int:
@@ -250,9 +258,7 @@ class Scaled(Frozen):
     name: Literal["glorot_normal", "glorot_uniform", "he_normal", "he_uniform"]
 
 
-Initializer = Annotated[
-    Zeros | Constants | Normal | Uniform | Scaled, Field(discriminator="name")
-]
+Initializer = Annotated[Zeros | Constants | Normal | Uniform | Scaled, Field(discriminator="name")]
 
 
 class Initializers(Frozen):
@@ -495,9 +501,7 @@ class Experiment(Frozen):
 
     def protocol(self) -> dict[str, Any]:
         """All that changes what is computed: no name, title or source, no presets."""
-        return self.model_dump(
-            mode="json", exclude={"name", "title", "source", "quick", "native"}
-        )
+        return self.model_dump(mode="json", exclude={"name", "title", "source", "quick", "native"})
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -53,10 +54,15 @@ class Announcer:
         if self.bar:
             self.bar.stop()
 
-    def resumed(self, done: int) -> None:
+    def resumed(self, done: Sequence[Trial]) -> None:
         """Say what is not run again."""
-        if done:
-            self._say(f"{done} of {len(self.plan.trials)} done already; --fresh runs them again")
+        if not done:
+            return
+        self.count += len(done)
+        self.left_s -= sum(self.estimates[trial.id] for trial in done)
+        if self.bar:
+            self.bar.advance(self.task, len(done))
+        self._say(f"{len(done)} of {len(self.plan.trials)} done already, --fresh to run again")
 
     def fetching(self, dataset: str) -> None:
         """Say that a download starts."""
@@ -65,13 +71,6 @@ class Announcer:
     def fetched(self, dataset: str, outcome: str) -> None:
         """Say where it came from, or why it did not."""
         self._say(f"{dataset}: {outcome}")
-
-    def skipped(self, trial: Trial) -> None:
-        """Count a trial that was done already."""
-        self.count += 1
-        self.left_s -= self.estimates[trial.id]
-        if self.bar:
-            self.bar.advance(self.task)
 
     def started(self, trial: Trial) -> None:
         """Show what runs and how long the rest may take."""

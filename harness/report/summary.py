@@ -4,12 +4,15 @@ import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from harness.experiment.loading import catalogue_names
 from harness.experiment.model import DrawnBatches, Experiment
 from harness.plan import Plan
 from harness.report.numbers import seconds
 from harness.results import Row, RunFolder
 from harness.trainer import Array
 
+LOOPS = ("idiomatic", "stepwise", "fused")
+"""Slowest first, as adapters list them; the last one that ran stands for the framework."""
 PARITY = "not checked"
 """Until proofs exist, no cell claims to be proven the same."""
 
@@ -84,11 +87,10 @@ def _lines(rows: Iterable[Row], outputs: Callable[[Row], str | None]) -> list[Li
     return [_line(min(cells[key], key=_slowness), outputs) for key in order]
 
 
-def _slowness(rows: list[Row]) -> tuple[bool, float]:
-    """Sorts loops: those that ran first, then by step time."""
-    times = [row.step_us for row in rows if row.status == "ok" and row.step_us is not None]
+def _slowness(rows: list[Row]) -> tuple[bool, int]:
+    """Sorts loops: those that ran first, then the most compiled one."""
     ran = any(row.status == "ok" for row in rows)
-    return not ran, statistics.median(times) if times else 0.0
+    return not ran, -LOOPS.index(rows[0].loop) if rows[0].loop in LOOPS else 0
 
 
 def _line(rows: list[Row], outputs: Callable[[Row], str | None]) -> Line:
@@ -154,7 +156,8 @@ def caption(plan: Plan, name: str) -> str:
         if run == full:
             parts.append(f"full length, {run}")
         else:
-            parts.append(f"{run} of the full {full} (--preset full)")
+            command = f"samestep report {name}" if name in catalogue_names() else "with"
+            parts.append(f"{run} of the full {full} ({command} --preset full)")
     parts.append(f"{train:,} training and {test:,} test row{'s' * (test != 1)}")
     seeds = len({trial.seed for trial in plan.trials if trial.experiment == name})
     if training is not None:

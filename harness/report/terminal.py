@@ -10,8 +10,6 @@ from rich.text import Text
 from harness.report.summary import Section, cells, headings, remarks
 
 RIGHT_ALIGNED = ("test accuracy", "test loss", "train time", "step time")
-NARROWEST = 100
-"""Without a terminal (a pipe, a log) tables are as wide as they need to be."""
 
 
 def plain(text: str) -> Text:
@@ -23,8 +21,9 @@ def print_sections(sections: Sequence[Section], console: Console) -> None:
     """One table per experiment."""
     for section in sections:
         console.print(_table(section))
+        console.print(plain(section.caption), style="dim")
         for remark in remarks(section):
-            console.print(Text("  ").append(plain(remark)), style="dim")
+            console.print(plain(remark), style="dim")
         console.print()
 
 
@@ -35,8 +34,6 @@ def _table(section: Section) -> Table:
         title=title,
         title_justify="left",
         title_style="",
-        caption=plain(section.caption),
-        caption_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
     )

@@ -13,7 +13,6 @@ from harness.trainer import (
 from implementations.numpy_scratch import activations, losses, optimizers
 from implementations.numpy_scratch.layers import Dense
 
-
 PREDICTED_ROWS = 1_000
 """`predict` takes at least so many rows at a time, however small the batches are."""
 
@@ -106,9 +105,7 @@ def _network(task: Task) -> tuple[list[Dense], Array, Array]:
     rows = max(task.batch_size, PREDICTED_ROWS)
     layers = []
     start = 0
-    for specification, (weights, biases) in zip(
-        task.network.layers, task.parameters, strict=True
-    ):
+    for specification, (weights, biases) in zip(task.network.layers, task.parameters, strict=True):
         views = []
         for values in (weights, biases):
             if values is None:

@@ -1,0 +1,313 @@
+"""What goes wrong in an adapter becomes a row; the other trials go on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness import plan as planning
+from harness.execute.local import FolderInUseError, OtherPlanError, Runner, prepare
+from harness.plan import Request
+from harness.results import RunFolder
+
+TEMPLATE = """
+import ctypes, os, signal, subprocess, sys, time
+import numpy as np
+from harness.trainer import StepTrainer
+
+class Adapter(StepTrainer):
+    loops = ("stepwise",)
+
+    def __init__(self, task):
+        self.task = task
+        {init}
+
+    def advance(self, batches):
+        {advance}
+        return np.zeros(len(batches))
+
+    def parameters(self):
+        return [(w.copy(), b.copy()) for w, b in self.task.parameters]
+
+    def predict(self, inputs):
+        return np.zeros((len(inputs), 1))
+"""
+
+PROTOCOL = """
+name = "short"
+title = "Four rows, twelve steps"
+data = { dataset = "xor", split = { name = "all" } }
+network = { inputs = 2, layers = [{ units = 1, activation = "identity" }] }
+initializers = { weights = { name = "zeros" }, biases = { name = "zeros" } }
+
+[training]
+loss = { name = "binary_cross_entropy", batch = "mean", outputs = "mean" }
+optimizer = { name = "sgd", learning_rate = 0.1 }
+batches = { order = "full" }
+length = { steps = 12 }
+evaluation = { every_steps = 6 }
+"""
+
+
+class Recorder:
+    """A listener that keeps what it is told."""
+
+    def __init__(self):
+        self.rows, self.tails, self.started_trials, self.done = [], [], [], []
+
+    def resumed(self, done):
+        self.done = list(done)
+
+    def fetching(self, dataset):
+        raise AssertionError("nothing to fetch")
+
+    fetched = None
+
+    def started(self, trial):
+        self.started_trials.append(trial)
+
+    def finished(self, trial, row, log_tail):
+        self.rows.append(row)
+        self.tails.append(log_tail)
+
+
+@pytest.fixture
+def short(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "short.toml"
+    file.write_text(PROTOCOL)
+    return str(file)
+
+
+def adapter(tmp_path: Path, name: str, advance: str = "pass", init: str = "pass") -> str:
+    file = tmp_path / f"{name}.py"
+    indent = " " * 8
+    body = TEMPLATE.format(
+        init=textwrap.indent(init, indent).strip(), advance=textwrap.indent(advance, indent).strip()
+    )
+    file.write_text(body)
+    return str(file)
+
+
+def run(short, folder, *frameworks, timeout_s=60.0, **request):
+    plan = planning.make(Request(experiments=(short,), frameworks=frameworks, **request))
+    recorder = Recorder()
+    Runner(plan, RunFolder(folder), timeout_s, recorder).run()
+    return recorder
+
+
+FAULTS = [
+    ("raises", "raise RuntimeError('no luck')", "error", "RuntimeError: no luck"),
+    ("exits", "os._exit(3)", "error", "exit code 3"),
+    ("ends", "sys.exit(0)", "error", "SystemExit: 0"),
+    ("segfaults", "ctypes.string_at(0)", "crashed", "SIGSEGV"),
+    ("aborts", "os.abort()", "crashed", "SIGABRT"),
+    ("killed", "os.kill(os.getpid(), signal.SIGKILL)", "crashed", "SIGKILL"),
+    ("memory", "raise MemoryError('1 TiB')", "oom", "MemoryError"),
+    ("nan", "return np.full(len(batches), np.nan)", "diverged", "not finite at step 1"),
+    ("shape", "return np.zeros(len(batches) + 1)", "error", "one loss per step"),
+    ("module", "import a_module_that_is_not_there", "missing", "a_module_that_is_not_there"),
+    ("swallows", "try:\n    os.kill(os.getpid(), signal.SIGINT); time.sleep(5)\n"
+     "except KeyboardInterrupt:\n    pass", "interrupted", "SIGINT"),
+    ("prints", "print('x' * 100); os.write(1, b'{}\\n')", "ok", None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "advance", "status", "detail"), FAULTS, ids=[f[0] for f in FAULTS])
+def test_a_fault_is_a_row_and_the_rest_goes_on(tmp_path, short, name, advance, status, detail):
+    faulty, good = adapter(tmp_path, name, advance), adapter(tmp_path, "good")
+    recorder = run(short, tmp_path / "run", faulty, good, seeds=2)
+    faulty_rows = [row for row in recorder.rows if row.framework == name]
+    good_rows = [row for row in recorder.rows if row.framework == "good"]
+    assert [row.status for row in faulty_rows] == [status] * 2
+    assert [row.status for row in good_rows] == ["ok"] * 2
+    if detail:
+        assert detail in faulty_rows[0].status_detail
+    assert RunFolder(tmp_path / "run").rows(r.trial for r in recorder.rows) == recorder.rows
+    again = run(short, tmp_path / "run", faulty, good, seeds=2)
+    assert len(again.done) == (4 if status == "ok" else 2)
+    assert all(row.framework == name for row in again.rows)
+
+
+@pytest.mark.parametrize(
+    "advance",
+    [
+        "while True: pass",
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN); ctypes.PyDLL(None).usleep(60_000_000)",
+        "subprocess.run(['sleep', '61'])",
+    ],
+    ids=["python-loop", "holds-the-lock", "grandchild"],
+)
+def test_a_hang_is_killed_in_time_with_all_it_started(tmp_path, short, advance):
+    hanging, good = adapter(tmp_path, "hangs", advance), adapter(tmp_path, "good")
+    began = time.monotonic()
+    recorder = run(short, tmp_path / "run", hanging, good, timeout_s=3.0)
+    assert time.monotonic() - began < 15
+    assert [(row.framework, row.status) for row in recorder.rows] == [
+        ("hangs", "timeout"), ("good", "ok"),
+    ]  # fmt: skip
+    assert recorder.rows[0].status_detail == "killed after 3 s"
+    assert not _own_processes("sleep", "harness.worker")
+
+
+def _own_processes(*signs):
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        line = " ".join(process.cmdline())
+        if any(sign in line for sign in signs) and process.status() != psutil.STATUS_ZOMBIE:
+            found.append(line)
+    return found
+
+
+def test_a_flood_of_output_neither_blocks_nor_fills_the_disk(tmp_path, short):
+    flood = "for _ in range(300):\n    os.write(2, b'x' * 999_999 + b'\\xff\\n')\nraise ValueError"
+    recorder = run(short, tmp_path / "run", adapter(tmp_path, "floods", flood))
+    assert recorder.rows[0].status == "error"
+    assert sum(file.stat().st_size for file in (tmp_path / "run" / "logs").iterdir()) < 2_000_000
+    assert recorder.tails[0][-1] == "ValueError"
+
+
+def test_a_missing_loop_and_an_unsupported_protocol_say_why(tmp_path, short):
+    recorder = run(short, tmp_path / "run", adapter(tmp_path, "one"), loops=("fused",))
+    assert recorder.rows[0].status == "unsupported"
+    assert recorder.rows[0].status_detail == "has no fused loop; it has stepwise"
+
+
+def test_rows_hold_what_they_promise(tmp_path, short):
+    recorder = run(short, tmp_path / "run", "numpy", adapter(tmp_path, "good"), seeds=2)
+    row = next(r for r in recorder.rows if r.framework == "numpy" and r.seed == 0)
+    assert (row.steps, row.samples, row.device, row.threads) == (12, 48, "cpu", 1)
+    assert row.train_accuracy == row.test_accuracy == 0.5
+    for name in ("import_s", "build_s", "first_step_s", "train_s", "predict_s", "peak_rss_mb"):
+        assert getattr(row, name) > 0
+    assert row.step_us_low <= row.step_us <= row.step_us_high
+    later = next(r for r in recorder.rows if r.framework == "numpy" and r.seed == 1)
+    assert later.import_s is None
+    assert later.peak_rss_mb is None
+    assert row.data_digest == later.data_digest
+    assert len({r.start_digest for r in recorder.rows}) == 1  # zeros, full batch: no seed in it
+    arrays = RunFolder(tmp_path / "run").arrays(row.trial)
+    assert arrays["step"].tolist() == [1, 6, 12]
+    assert arrays["loss"].shape == (12,)
+    assert arrays["W1"].shape == (3, 2, 1)
+    assert arrays["test_outputs"].shape == (4, 1)
+
+
+def test_frameworks_take_turns(tmp_path, short):
+    recorder = run(short, tmp_path / "run", "numpy", adapter(tmp_path, "good"), seeds=2)
+    assert [row.framework for row in recorder.rows] == ["numpy", "good", "good", "numpy"]
+
+
+def test_fresh_processes_in_the_standard_preset(tmp_path, short):
+    recorder = run(short, tmp_path / "run", "numpy", preset="standard", seeds=2)
+    assert all(row.import_s is not None for row in recorder.rows)
+
+
+def test_a_folder_of_another_plan_is_left_alone(tmp_path, short):
+    run(short, tmp_path / "run", "numpy")
+    with pytest.raises(OtherPlanError, match=r"holds another plan .* --out"):
+        run(short, tmp_path / "run", "numpy", seeds=2)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    with pytest.raises(OtherPlanError, match="is not empty and holds no run"):
+        run(short, tmp_path / "mine", "numpy")
+    assert [file.name for file in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path, short):
+    slow = adapter(tmp_path, "slow", "time.sleep(0.7)")
+    thread = threading.Thread(target=run, args=(short, tmp_path / "run", slow))
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not (tmp_path / "run" / "plan.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    with pytest.raises(FolderInUseError, match="another samestep"):
+        run(short, tmp_path / "run", slow)
+    thread.join()
+
+
+def test_a_damaged_row_is_set_aside_and_run_again(tmp_path, short):
+    recorder = run(short, tmp_path / "run", "numpy", seeds=3)
+    files = [tmp_path / "run" / "trials" / f"{row.trial}.json" for row in recorder.rows]
+    files[0].write_text(files[0].read_text()[:-40])
+    files[1].write_text(files[2].read_text())
+    again = run(short, tmp_path / "run", "numpy", seeds=3)
+    assert {row.seed for row in again.rows} == {0, 1}
+    assert len(list((tmp_path / "run" / "trials").glob("*.bad"))) == 2
+
+
+def test_a_changed_adapter_is_run_again(tmp_path, short):
+    mine = adapter(tmp_path, "mine")
+    run(short, tmp_path / "run", mine)
+    assert not run(short, tmp_path / "run", mine).rows
+    adapter(tmp_path, "mine", "x = 1")
+    assert len(run(short, tmp_path / "run", mine).rows) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_any_trial(tmp_path, short):
+    (tmp_path / "file").write_text("")
+    plan = planning.make(Request(experiments=(short,), frameworks=("numpy",)))
+    with pytest.raises(OSError):  # noqa: PT011 (NotADirectoryError or PermissionError)
+        prepare(RunFolder(tmp_path / "file" / "run"), plan)
+
+
+def _start(tmp_path, short, *frameworks):
+    command = [sys.executable, "-m", "harness", "report", short, "--out", "run"]
+    command += ["--frameworks", ",".join(frameworks)]
+    return subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    )  # fmt: skip
+
+
+def _wait_for_a_worker(process):
+    deadline = time.monotonic() + 20
+    parent = psutil.Process(process.pid)
+    while time.monotonic() < deadline:
+        workers = [c for c in parent.children() if "harness.worker" in " ".join(c.cmdline())]
+        if workers and (time.sleep(1.5) or True):
+            return workers
+        time.sleep(0.05)
+    raise AssertionError("no worker came up")
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_keeps_what_is_done_and_goes_on_later(tmp_path, short, sign):
+    slow = adapter(tmp_path, "slow", "time.sleep(20)")
+    process = _start(tmp_path, short, "numpy", slow)
+    workers = _wait_for_a_worker(process)
+    time.sleep(1)
+    process.send_signal(sign)
+    out, errors = process.communicate(timeout=10)
+    assert process.returncode == 130, errors
+    assert "the same command goes on from here" in errors
+    assert "report.md" in out
+    rows = RunFolder(tmp_path / "run").rows()
+    assert {row.framework: row.status for row in rows} == {"numpy": "ok", "slow": "interrupted"}
+    assert not any(worker.is_running() for worker in workers)
+
+
+def test_kill_9_leaves_no_orphan_and_loses_nothing(tmp_path, short):
+    slow = adapter(tmp_path, "slow", "ctypes.PyDLL(None).usleep(30_000_000)")
+    process = _start(tmp_path, short, "numpy", slow)
+    workers = _wait_for_a_worker(process)
+    time.sleep(1)
+    workers = psutil.Process(process.pid).children(recursive=True)
+    process.kill()
+    process.communicate(timeout=10)
+    _, alive = psutil.wait_procs(workers, timeout=5)
+    assert not alive
+    adapter(tmp_path, "slow")
+    recorder = run(short, tmp_path / "run", "numpy", slow)
+    assert [trial.framework for trial in recorder.done] == ["numpy"]
+    assert [row.framework for row in recorder.rows] == ["slow"]
+    stored = json.loads((tmp_path / "run" / "plan.json").read_text())
+    assert len(stored["trials"]) == 2

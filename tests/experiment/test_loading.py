@@ -1,0 +1,155 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.experiment import loading
+from harness.experiment.datasets import DATASETS
+from harness.experiment.loading import ProtocolError, catalogue_names, digest, load, parse
+from harness.experiment.model import EVALUATION_POINTS_AT_MOST, Length
+from tests.conftest import protocol
+
+CATALOGUE = [
+    "and", "or", "xor-single", "xor-flip", "xor-poly", "xor-mlp", "xor-wide", "xor-deep",
+    "fixed-forward", "diabetes-linear", "iris-softmax", "digits-softmax", "digits-mlp",
+    "mnist-five", "mnist-softmax", "mnist-mlp", "mnist-wide", "mnist-deep",
+]  # fmt: skip
+
+
+def test_the_catalogue_is_the_public_one():
+    assert sorted(catalogue_names()) == sorted(CATALOGUE)
+    files = {file.stem for file in loading.CATALOGUE.glob("*.toml")}
+    assert files == set(CATALOGUE)
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_every_experiment_of_the_catalogue_is_valid(name):
+    experiment = load(name)
+    assert experiment.name == name
+    assert len(experiment.evaluation_points) <= EVALUATION_POINTS_AT_MOST
+
+
+@pytest.mark.parametrize(
+    ("name", "network", "full", "quick"),
+    [
+        ("xor-deep", "2-10-10-10-1", 10_001, None),
+        ("digits-mlp", "64-64-10", 50 * 45, 10 * 45),
+        ("mnist-softmax", "784-10", 20 * 600, 2 * 600),
+        ("mnist-mlp", "784-50-10", 50_000, 3_000),
+        ("mnist-wide", "784-1000-10", 20 * 600, None),
+        ("mnist-deep", "784-512-256-128-10", 100 * 600, 600),
+    ],
+)
+def test_lengths_are_those_of_the_design(name, network, full, quick):
+    experiment = load(name)
+    assert str(experiment.network) == network
+    assert experiment.steps == full
+    if quick is None:
+        assert not experiment.quick.part
+    else:
+        assert experiment.of_length(experiment.quick.length).steps == quick
+
+
+ERRORS = [
+    ({"training__optimizer__name": "adamm"}, "training.optimizer.name: 'adamm'", "'adam'"),
+    ({"training__optimizer__learnin_rate": 1.0}, "training.optimizer.learnin_rate",
+     "'learning_rate'"),
+    ({"training__optimizer__form": None}, "training.optimizer.form: missing", ""),
+    ({"training__optimizer__epsilon": -1.0}, "training.optimizer.epsilon", "Got -1.0"),
+    ({"training__optimizer__epsilon": float("nan")}, "training.optimizer.epsilon", "nan"),
+    ({"training__batches__order": "shufled"}, "training.batches.order: 'shufled'", "'shuffled'"),
+    ({"training__batches__size": 2000}, "training.batches.size", "1437"),
+    ({"training__batches__size": True}, "training.batches.size", "Got True"),
+    ({"training__length": {"steps": 5, "epochs": 1}}, "training.length", "either"),
+    ({"training__evaluation": {"every_steps": 1}}, "at most 60 points. Got 2250", "every_steps"),
+    ({"training__loss__name": "mean_square_error"}, "training.loss.name", "'mean_squared_error'"),
+    ({"training__loss__outputs": "mean"}, "training.loss.outputs: unknown field", ""),
+    ({"network__inputs": 3}, "network.inputs: must be the 64 columns of 'digits'", "Got 3"),
+    ({"network__layers": []}, "network.layers", "at least 1"),
+    ({"network__layers": [{"units": 10, "activation": "relu6"}]},
+     "network.layers[0].activation: 'relu6'", "'relu'"),
+    ({"network__layers": [{"units": 10, "activation": "leaky_relu"}]}, "slope", "leaky_relu"),
+    ({"network__layers": [{"units": 10, "activation": "step"}]}, "'step' has no gradient", ""),
+    ({"network__layers": [{"units": 10, "activation": "relu"}]}, "must be 'identity'", "logits"),
+    ({"network__layers": [{"units": 9, "activation": "identity"}]}, "must have 10 units", "Got 9"),
+    ({"data__dataset": "mnits"}, "data.dataset: 'mnits' is not known", "'mnist'"),
+    ({"data__split": {"name": "given"}}, "'digits' has no test rows", "'all'"),
+    ({"data__split": {"name": "stratify", "test": 0.2, "seed": 0}}, "data.split.name",
+     "'stratified'"),
+    ({"data__scale": "divide_by_257"}, "data.scale: 'divide_by_257'", "'divide_by_25"),
+    ({"data__features": "polynomial"}, "needs a dataset of two columns", "64"),
+    ({"data__validation": 1.0}, "data.validation", "less than 1"),
+    ({"initializers__weights": {"name": "constants", "values": [[[1.0]]]}},
+     "initializers.weights.values: one entry per layer, 2", "Got 1"),
+    ({"initializers__weights": {"name": "normal", "std": "1/sqrt(input)"}},
+     "initializers.weights.std", "1/sqrt(inputs)"),
+    ({"name": "../../x"}, "name: lower-case", "'../../x'"),
+    ({"name": "x" * 65}, "name:", "64"),
+    ({"titel": "x"}, "titel: unknown field", "'title'"),
+    ({"training": 3}, "training", "Got 3"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "where", "help_"), ERRORS, ids=[e[1][:40] for e in ERRORS])
+def test_an_error_names_field_value_and_what_is_valid(changes, where, help_):
+    with pytest.raises(ProtocolError) as caught:
+        parse(protocol(**changes), "mine.toml")
+    message = str(caught.value)
+    assert message.startswith("mine.toml")
+    assert where in message
+    assert help_ in message
+
+
+def test_a_file_that_cannot_be_read(tmp_path):
+    for content, sign in ((b"name = ", "not valid TOML"), (b"\xff\xfe", "not valid TOML")):
+        file = tmp_path / "bad.toml"
+        file.write_bytes(content)
+        with pytest.raises(ProtocolError, match=sign):
+            load(str(file))
+    with pytest.raises(ProtocolError, match="No such file"):
+        load(str(tmp_path / "absent.toml"))
+    huge = tmp_path / "huge.toml"
+    huge.write_bytes(b"#" * (loading.LARGEST_FILE_BYTES + 1))
+    with pytest.raises(ProtocolError, match="larger than"):
+        load(str(huge))
+
+
+def test_unknown_experiments_name_the_nearest():
+    with pytest.raises(ProtocolError, match="Did you mean 'xor-mlp'"):
+        load("xor_mlp")
+
+
+def test_the_digest_is_of_what_is_computed():
+    experiment = parse(protocol(), "test")
+    assert digest(experiment) == digest(parse(protocol(title="another", name="renamed"), "test"))
+    assert digest(experiment) != digest(experiment.of_length(Length(epochs=3)))
+    assert digest(experiment) != digest(parse(protocol(training__optimizer__epsilon=1e-7), "t"))
+
+
+@pytest.mark.parametrize("name", CATALOGUE)
+def test_a_dumped_experiment_reads_back_the_same(name):
+    experiment = load(name)
+    assert parse(experiment.model_dump(mode="json"), name) == experiment
+
+
+@given(st.integers(1, 500), st.integers(1, 60), st.sampled_from(["keep", "drop"]))
+def test_steps_per_epoch_covers_the_rows(size, epochs, last):
+    experiment = parse(
+        protocol(
+            training__batches={"order": "shuffled", "size": size, "last": last},
+            training__length={"epochs": epochs},
+            training__evaluation={"every_epochs": 60},
+        ),
+        "test",
+    )
+    rows = experiment.data.rows[0]
+    in_full = experiment.steps_per_epoch * size
+    assert in_full >= rows if last == "keep" else rows - size < in_full <= rows
+    assert experiment.steps == epochs * experiment.steps_per_epoch
+    points = experiment.evaluation_points
+    assert points[0] == 1
+    assert points[-1] == experiment.steps
+    assert list(points) == sorted(set(points))
+
+
+def test_every_dataset_is_described():
+    assert all(facts.features >= 1 and facts.description for facts in DATASETS.values())
