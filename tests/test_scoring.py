@@ -35,9 +35,7 @@ def test_losses_by_hand():
         loss = BinaryCrossEntropy(name="binary_cross_entropy", batch="mean", outputs=outputs)
         assert loss_of(z, y, loss) == pytest.approx(value)
     for half, value in ((False, 5.0), (True, 2.5)):
-        loss = MeanSquaredError(
-            name="mean_squared_error", half=half, batch="sum", outputs="sum"
-        )
+        loss = MeanSquaredError(name="mean_squared_error", half=half, batch="sum", outputs="sum")
         assert loss_of(np.array([[1.0], [2.0]]), np.zeros((2, 1)), loss) == value
 
 

@@ -8,7 +8,16 @@ from pathlib import Path
 import pandas as pd
 
 from harness.plan import Plan
-from harness.report.summary import PARITY, Section, cells, headings, remarks
+from harness.report.summary import (
+    PARITY,
+    Line,
+    Section,
+    cells,
+    headings,
+    headline,
+    remarks,
+    train_time,
+)
 from harness.results import COLUMNS, SCHEMA, Row, clean, write_atomically
 
 DERIVED = {"parity": PARITY, "parity_detail": None, "gemm_fraction": None,
@@ -24,13 +33,37 @@ def frame(rows: Sequence[Row]) -> pd.DataFrame:
 
 def markdown(plan: Plan, sections: Sequence[Section], rows: Sequence[Row]) -> str:
     """The whole report."""
-    blocks = ["# samestep report", _opening(plan, rows)]
+    blocks = ["# samestep report", _opening(plan, rows), "## At a glance", overview(sections)]
     for section in sections:
         title = f"## {section.experiment.name}: {_cell(section.experiment.title)}"
         notes = "\n".join(f"- {_cell(remark)}" for remark in remarks(section))
         blocks += [title, _table(section), _cell(section.caption), *([notes] if notes else [])]
     blocks += ["## Versions", _versions(rows)]
     return "\n\n".join(blocks) + "\n"
+
+
+def overview(sections: Sequence[Section]) -> str:
+    """One line per experiment, one column per framework of the identical track."""
+    names = list(
+        dict.fromkeys(
+            line.framework for s in sections for line in s.lines if line.track == "identical"
+        )
+    )
+    table = [("experiment", *names), ("---",) * (len(names) + 1)]
+    for section in sections:
+        found = {line.framework: line for line in section.lines if line.track == "identical"}
+        shown = (_glance(section, found[name]) if name in found else "-" for name in names)
+        table.append((section.experiment.name, *shown))
+    return "\n".join("| " + " | ".join(row) + " |" for row in table)
+
+
+def _glance(section: Section, line: Line) -> str:
+    """Result and training time in one cell; the status where there is no result."""
+    result = headline(section, line)
+    if result == "-":
+        return _cell(line.status)
+    time = train_time(line)
+    return _cell(result) if time == "-" else f"{_cell(result)}, {time}"
 
 
 def csv(rows: Sequence[Row]) -> str:

@@ -209,7 +209,9 @@ def test_a_flipped_bit_in_the_cache_is_found_and_mended(small, cache, tmp_path):
     content = bytearray(file.read_bytes())
     content[100] ^= 1
     file.write_bytes(bytes(content))
-    with pytest.raises(DataMissingError, match=r"SHA-256 .* expected .*'samestep data fetch mnist'"):
+    with pytest.raises(
+        DataMissingError, match=r"SHA-256 .* expected .*'samestep data fetch mnist'"
+    ):
         raw.read("mnist")
     assert fetching.fetch("mnist", folder) == f"folder {folder}"
     check_cache(cache)
@@ -241,9 +243,7 @@ def test_two_processes_at_once_make_one_good_copy(small, cache, tmp_path):
     context = multiprocessing.get_context("spawn")
     answers = context.SimpleQueue()
     processes = [
-        context.Process(
-            target=_fetch_in_a_process, args=(sources.SHA256["mnist"], folder, answers)
-        )
+        context.Process(target=_fetch_in_a_process, args=(sources.SHA256["mnist"], folder, answers))
         for _ in range(2)
     ]
     for process in processes:

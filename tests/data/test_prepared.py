@@ -9,9 +9,7 @@ from harness.experiment.loading import catalogue_names
 from harness.experiment.loading import load as load_experiment
 from harness.experiment.model import Data
 
-OFFLINE = [
-    name for name in catalogue_names() if not load_experiment(name).data.facts.fetched
-]
+OFFLINE = [name for name in catalogue_names() if not load_experiment(name).data.facts.fetched]
 
 
 @pytest.mark.parametrize("name", OFFLINE)

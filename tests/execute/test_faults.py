@@ -121,7 +121,9 @@ FAULTS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "advance", "status", "detail"), FAULTS, ids=[f[0] for f in FAULTS])
+@pytest.mark.parametrize(
+    ("name", "advance", "status", "detail"), FAULTS, ids=[f[0] for f in FAULTS]
+)
 def test_a_fault_is_a_row_and_the_rest_goes_on(tmp_path, short, name, advance, status, detail):
     faulty, good = adapter(tmp_path, name, advance), adapter(tmp_path, "good")
     recorder = run(short, tmp_path / "run", faulty, good, seeds=2)

@@ -51,9 +51,7 @@ def protocols():
         ),
         "tanh": experiment_of("digits-mlp", network__layers=two_layers("tanh")),
         "identity": experiment_of("digits-mlp", network__layers=two_layers("identity")),
-        "leaky": experiment_of(
-            "digits-mlp", network__layers=two_layers("leaky_relu", slope=0.07)
-        ),
+        "leaky": experiment_of("digits-mlp", network__layers=two_layers("leaky_relu", slope=0.07)),
         "no-bias": experiment_of("digits-mlp", network__layers=two_layers("tanh", bias=False)),
         "bce-mean": experiment_of(
             "digits-mlp", training__loss=bce | {"batch": "mean", "outputs": "mean"}

