@@ -88,7 +88,7 @@ def test_one_line_per_framework_and_native_apart(run):
 
 
 def test_csv_has_every_row_and_every_public_column(run):
-    plan, folder, rows = run
+    plan, _, rows = run
     table = pd.read_csv(io.StringIO(export.csv(rows)))
     assert len(table) == len(plan.trials)
     assert list(table.columns[: len(COLUMNS)]) == list(COLUMNS)
