@@ -104,7 +104,6 @@ def run(short, folder, *frameworks, timeout_s=60.0, **request):
     return recorder
 
 
-FAULT_FIELDS = ("name", "advance", "status", "detail")
 FAULTS = [
     ("raises", "raise RuntimeError('no luck')", "error", "RuntimeError: no luck"),
     ("exits", "os._exit(3)", "error", "exit code 3"),
