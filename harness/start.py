@@ -14,9 +14,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.experiment.model import Constants, Experiment, Normal, Uniform
+from harness.experiment.model import (
+    Constants,
+    Experiment,
+    Network,
+    Normal,
+    TruncatedNormal,
+    Uniform,
+)
 from harness.trainer import Batches, Parameters
 
+TRUNCATED_STD = 0.87962566103423978
+"""Standard deviation of a standard normal that is cut at -2 and 2."""
 PARAMETER_STREAM = 0x57A27
 """Spawn key that keeps the parameters' stream apart from every epoch's."""
 
@@ -37,16 +46,14 @@ def initial_parameters(experiment: Experiment, seed: int, dtype: str) -> Paramet
         biases = None
         if layer.bias:
             biases = _draw(experiment.initializers.biases, index, shape, shape[1:], generator)
-        parameters.append(
-            (_rounded(weights, dtype), None if biases is None else _rounded(biases, dtype))
-        )
+        parameters.append((_cast(weights, dtype), None if biases is None else _cast(biases, dtype)))
     return parameters
 
 
-def _rounded(values: NDArray[np.float64], dtype: str) -> NDArray[np.generic]:
-    rounded = values.astype(dtype)
-    rounded.flags.writeable = False
-    return rounded
+def _cast(values: NDArray[np.float64], dtype: str) -> NDArray[np.generic]:
+    array = values.astype(dtype)
+    array.flags.writeable = False
+    return array
 
 
 def _draw(
@@ -65,16 +72,31 @@ def _draw(
             return generator.normal(
                 mean, 1 / math.sqrt(inputs) if isinstance(std, str) else std, shape
             )
+        case TruncatedNormal(mean=mean, std=std):
+            exact_std = 1 / math.sqrt(inputs) if isinstance(std, str) else std
+            return _truncated(mean, exact_std, shape, generator)
         case Uniform(low=low, high=high):
             return generator.uniform(low, high, shape)
     if initializer.name == "zeros":
         return np.zeros(shape)
-    kind, distribution = initializer.name.split("_")
-    variance = 2 / (inputs + outputs) if kind == "glorot" else 2 / inputs
+    kind, distribution = initializer.name.split("_", 1)
+    variance = {"glorot": 2 / (inputs + outputs), "he": 2 / inputs, "lecun": 1 / inputs}[kind]
     if distribution == "normal":
         return generator.normal(0, math.sqrt(variance), shape)
+    if distribution == "truncated_normal":
+        return _truncated(0, math.sqrt(variance) / TRUNCATED_STD, shape, generator)
     limit = math.sqrt(3 * variance)
     return generator.uniform(-limit, limit, shape)
+
+
+def _truncated(
+    mean: float, std: float, shape: tuple[int, ...], generator: np.random.Generator
+) -> NDArray[np.float64]:
+    """A normal, every number redrawn until it lies within two standard deviations."""
+    drawn = generator.normal(size=shape)
+    while (outside := np.abs(drawn) > 2).any():
+        drawn[outside] = generator.normal(size=int(outside.sum()))
+    return mean + std * drawn
 
 
 @dataclass(frozen=True)
@@ -87,6 +109,7 @@ class BatchPlan:
     steps_per_epoch: int
     order: str
     learning_rate: float
+    decay: tuple[int, float] | None
     seed: int
 
     @classmethod
@@ -101,7 +124,8 @@ class BatchPlan:
             steps=experiment.steps,
             steps_per_epoch=experiment.steps_per_epoch,
             order=training.batches.order,
-            learning_rate=float32(training.optimizer.learning_rate),
+            learning_rate=training.optimizer.learning_rate,
+            decay=experiment.decay,
             seed=seed,
         )
 
@@ -114,7 +138,7 @@ class BatchPlan:
 
     def segment(self, start: int, stop: int) -> Batches:
         """The batches of steps `start` to `stop` - 1, counted from 0."""
-        rates = np.full(stop - start, self.learning_rate)
+        rates = self._rates(start, stop)
         if self.order == "full":
             return Batches(None, np.full(stop - start, self.rows, np.int32), rates)
         first, last = start // self.steps_per_epoch, (stop - 1) // self.steps_per_epoch
@@ -123,6 +147,14 @@ class BatchPlan:
         rows = np.concatenate([rows for rows, _ in epochs])[start - offset : stop - offset]
         sizes = np.concatenate([sizes for _, sizes in epochs])[start - offset : stop - offset]
         return Batches(np.ascontiguousarray(rows), np.ascontiguousarray(sizes), rates)
+
+    def _rates(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Learning rate of each step, rounded to float32."""
+        if self.decay is None:
+            return np.full(stop - start, float32(self.learning_rate))
+        every, factor = self.decay
+        rates = self.learning_rate * factor ** (np.arange(start, stop) // every)
+        return rates.astype(np.float32).astype(np.float64)
 
 
 @lru_cache(maxsize=2)
@@ -144,17 +176,19 @@ def _epoch(plan: BatchPlan, epoch: int) -> tuple[NDArray[np.int32], NDArray[np.i
     return rows, sizes
 
 
-def optimizer_constants(experiment: Experiment) -> Any:
-    """The optimizer with every number rounded to float32, as adapters get it."""
-    if experiment.training is None:
+def rounded(part: Any) -> Any:
+    """A part of a protocol with every number rounded to float32, as adapters get it."""
+    if part is None:
         return None
-    optimizer = experiment.training.optimizer
-    rounded = {
-        name: float32(value)
-        for name, value in optimizer.model_dump().items()
-        if isinstance(value, float)
+    numbers = {
+        name: float32(value) for name, value in part.model_dump().items() if type(value) is float
     }
-    return optimizer.model_copy(update=rounded)
+    return part.model_copy(update=numbers)
+
+
+def rounded_network(network: Network) -> Network:
+    """The network with its slopes rounded to float32, as adapters get it."""
+    return network.model_copy(update={"layers": tuple(rounded(layer) for layer in network.layers)})
 
 
 def start_digest(parameters: Parameters, plan: BatchPlan | None) -> str:

@@ -17,7 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.experiment.model import (
+    L2,
     SGD,
+    Adagrad,
     Adam,
     BinaryCrossEntropy,
     Experiment,
@@ -26,13 +28,17 @@ from harness.experiment.model import (
     MeanSquaredError,
     Momentum,
     Native,
+    Nesterov,
     Network,
     Optimizer,
+    RMSprop,
     SoftmaxCrossEntropy,
 )
 
 __all__ = [
+    "L2",
     "SGD",
+    "Adagrad",
     "Adam",
     "Array",
     "Batches",
@@ -46,9 +52,11 @@ __all__ = [
     "Native",
     "NativeTask",
     "NativeTrainer",
+    "Nesterov",
     "Network",
     "Optimizer",
     "Parameters",
+    "RMSprop",
     "SoftmaxCrossEntropy",
     "StepTrainer",
     "Task",
@@ -92,8 +100,9 @@ class Task:
     Args:
         network: layers with units, activation, bias and, for leaky ReLU, slope.
         loss: with its reductions over batch and outputs; None in a network that only predicts.
-        optimizer: its numbers are exactly representable in float32, because some frameworks
-            round them to that; None in a network that only predicts.
+        l2: a penalty that belongs to the loss, or None.
+        optimizer: its numbers, and all others here, are exactly representable in float32,
+            because some frameworks round them to that; None in a network that only predicts.
         parameters: the start, in `dtype`.
         inputs: (rows, network.inputs) training inputs in `dtype`.
         targets: int32 (rows,) labels for softmax cross-entropy, else (rows, outputs) in
@@ -108,6 +117,7 @@ class Task:
 
     network: Network
     loss: Loss | None
+    l2: L2 | None
     optimizer: Optimizer | None
     parameters: Parameters
     inputs: Array

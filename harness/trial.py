@@ -178,13 +178,26 @@ def _train(
 ) -> StepTrainer:
     """The identical track: build, first step, then segments between evaluation points."""
     plan = start.BatchPlan.of(experiment, trial.seed) if experiment.training else None
-    parameters = start.initial_parameters(experiment, trial.seed, trial.dtype)
-    outcome.columns["start_digest"] = start.start_digest(parameters, plan)
-    task = Task(
-        network=experiment.network,
+    task = task_of(trial, experiment, prepared)
+    outcome.columns["start_digest"] = start.start_digest(task.parameters, plan)
+    with timed() as build:
+        trainer = adapter(task)
+    outcome.columns["build_s"] = build.seconds
+    if plan is not None:
+        _advance(trainer, experiment, plan, prepared, _points(experiment, trial.loop), outcome)
+    return trainer
+
+
+def task_of(trial: Trial, experiment: Experiment, prepared: Prepared) -> Task:
+    """What the adapter is given: the neutral start, every number rounded to float32."""
+    training = experiment.training
+    plan = start.BatchPlan.of(experiment, trial.seed) if training else None
+    return Task(
+        network=start.rounded_network(experiment.network),
         loss=experiment.loss,
-        optimizer=start.optimizer_constants(experiment),
-        parameters=parameters,
+        l2=start.rounded(training.l2) if training else None,
+        optimizer=start.rounded(training.optimizer) if training else None,
+        parameters=start.initial_parameters(experiment, trial.seed, trial.dtype),
         inputs=prepared.train.inputs,
         targets=prepared.train.targets,
         batch_size=experiment.batch_size,
@@ -194,12 +207,6 @@ def _train(
         device=trial.device,
         threads=trial.threads,
     )
-    with timed() as build:
-        trainer = adapter(task)
-    outcome.columns["build_s"] = build.seconds
-    if plan is not None:
-        _advance(trainer, experiment, plan, prepared, _points(experiment, trial.loop), outcome)
-    return trainer
 
 
 def _points(experiment: Experiment, loop: str) -> list[int]:

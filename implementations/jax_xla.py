@@ -15,6 +15,7 @@ import numpy as np
 
 from harness.trainer import (
     SGD,
+    Adagrad,
     Adam,
     Array,
     Batches,
@@ -23,7 +24,9 @@ from harness.trainer import (
     Layer,
     MeanSquaredError,
     Momentum,
+    Nesterov,
     Parameters,
+    RMSprop,
     SoftmaxCrossEntropy,
     StepTrainer,
     Task,
@@ -64,8 +67,11 @@ class JaxTrainer(StepTrainer):
         ]
         zeros = partial(jax.tree.map, jnp.zeros_like)
         match self.task.optimizer:
-            case Momentum():
+            case Momentum() | Nesterov() | RMSprop():
                 memory = (zeros(parameters),)
+            case Adagrad():
+                start = self.task.optimizer.initial_accumulator
+                memory = (jax.tree.map(lambda w: jnp.full_like(w, start), parameters),)
             case Adam():
                 memory = (zeros(parameters), zeros(parameters))
             case _:
@@ -85,7 +91,19 @@ class JaxTrainer(StepTrainer):
 
     def _loss(self, parameters: Pytree, x: jax.Array, y: jax.Array, size: jax.Array) -> jax.Array:
         """The protocol's loss, from logits; rows beyond `size` weigh nothing."""
-        loss, z = self.task.loss, self._forward(parameters, x)
+        data_loss = self._data_loss(self._forward(parameters, x), y, size)
+        l2 = self.task.l2
+        if l2 is None:
+            return data_loss
+        penalized = [v for layer in parameters for v in layer if l2.on == "all" or v.ndim == 2]
+        squares = sum((v * v).sum() for v in penalized)
+        # coefficient(1), because `size` is known at run time only
+        c = l2.coefficient(1) / size if l2.per_row else l2.coefficient(1)
+        return data_loss + c * squares
+
+    def _data_loss(self, z: jax.Array, y: jax.Array, size: jax.Array) -> jax.Array:
+        """The loss without its penalty."""
+        loss = self.task.loss
         match loss:
             case SoftmaxCrossEntropy():
                 picked = jnp.take_along_axis(z, y[:, None], axis=1)[:, 0]
@@ -109,9 +127,19 @@ class JaxTrainer(StepTrainer):
         match rule:
             case SGD():
                 return each(lambda w, g: w - rate * g, parameters, gradients), memory
-            case Momentum():
-                v = each(lambda v, g: rule.momentum * v + g, memory[0], gradients)
-                return each(lambda w, v: w - rate * v, parameters, v), (v,)
+            case Momentum() | Nesterov():
+                inside, mu = rule.rate_inside_velocity, rule.momentum
+                g = each(lambda g: rate * g, gradients) if inside else gradients
+                v = each(lambda v, g: mu * v + g, memory[0], g)
+                step = each(lambda g, v: g + mu * v, g, v) if isinstance(rule, Nesterov) else v
+                scale = 1 if inside else rate
+                return each(lambda w, s: w - scale * s, parameters, step), (v,)
+            case RMSprop() | Adagrad():
+                keep, take = (rule.rho, 1 - rule.rho) if isinstance(rule, RMSprop) else (1, 1)
+                v = each(lambda v, g: keep * v + take * g * g, memory[0], gradients)
+                return each(
+                    lambda w, g, v: w - rate * g / _root(v, rule), parameters, gradients, v
+                ), (v,)
         m = each(lambda m, g: rule.beta1 * m + (1 - rule.beta1) * g, memory[0], gradients)
         v = each(lambda v, g: rule.beta2 * v + (1 - rule.beta2) * g * g, memory[1], gradients)
         c1, root_c2 = _one_minus_power(rule.beta1, t), jnp.sqrt(_one_minus_power(rule.beta2, t))
@@ -217,6 +245,12 @@ def _picked(inputs: jax.Array, targets: jax.Array, rows: jax.Array) -> tuple[jax
 _picked_compiled = jax.jit(_picked)
 
 
+def _root(v: jax.Array, rule: RMSprop | Adagrad) -> jax.Array:
+    if rule.form == "epsilon_inside_root":
+        return jnp.sqrt(v + rule.epsilon)
+    return jnp.sqrt(v) + rule.epsilon
+
+
 def _one_minus_power(beta: float, t: jax.Array) -> jax.Array:
     """1 - beta^t; written plainly, float32 would lose four digits of it while t is small."""
     return -jnp.expm1(t * math.log(beta)) if beta else jnp.ones_like(t)
@@ -234,7 +268,15 @@ def _activate(layer: Layer, z: jax.Array) -> jax.Array:
             return jax.nn.relu(z)
         case "leaky_relu":
             # jax.nn.leaky_relu has slope 1 at 0; the contract's is `slope` there
-            return jnp.where(z > 0, z, float(np.float32(layer.slope)) * z)
+            return jnp.where(z > 0, z, layer.slope * z)
+        case "elu":
+            return jax.nn.elu(z)
+        case "swish":
+            return jax.nn.swish(z)
+        case "softplus":
+            return jax.nn.softplus(z)
+        case "gelu" | "gelu_tanh":
+            return jax.nn.gelu(z, approximate=layer.activation == "gelu_tanh")
         case "step":
             return (z > 0).astype(z.dtype)
     raise ValueError(f"activation {layer.activation!r} is not known here")

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from harness.trainer import (
     SGD,
+    Adagrad,
     Adam,
     Array,
     Batches,
@@ -22,7 +23,9 @@ from harness.trainer import (
     Layer,
     MeanSquaredError,
     Momentum,
+    Nesterov,
     Parameters,
+    RMSprop,
     SoftmaxCrossEntropy,
     StepTrainer,
     Task,
@@ -89,14 +92,40 @@ class TorchTrainer(StepTrainer):
             factor /= len(outputs) if loss.batch == "mean" else outputs.shape[1]
         return value if factor == 1 else value * factor
 
+    def _penalty(self, rows: int) -> torch.Tensor:
+        """c * sum of squares, of the weights or of all."""
+        l2 = self.task.l2
+        penalized = [p for p in self.model.parameters() if l2.on == "all" or p.ndim == 2]
+        return l2.coefficient(rows) * sum(p.square().sum() for p in penalized)
+
     def _optimizer(self) -> torch.optim.Optimizer:
         rule, parameters = self.task.optimizer, self.model.parameters()
         match rule:
             case SGD():
                 return torch.optim.SGD(parameters, lr=rule.learning_rate, fused=True)
-            case Momentum():
+            case Momentum() | Nesterov():
                 return torch.optim.SGD(
-                    parameters, lr=rule.learning_rate, momentum=rule.momentum, fused=True
+                    parameters,
+                    lr=rule.learning_rate,
+                    momentum=rule.momentum,
+                    nesterov=isinstance(rule, Nesterov),
+                    fused=True,
+                )
+            case RMSprop(form="epsilon_outside_root"):
+                return torch.optim.RMSprop(
+                    parameters, lr=rule.learning_rate, alpha=rule.rho, eps=rule.epsilon
+                )
+            case RMSprop():
+                return InsideRootRMSprop(parameters, rule.learning_rate, rule.rho, rule.epsilon)
+            case Adagrad():
+                # sqrt((a0 + epsilon) + sum g^2) + 0 puts epsilon inside the root
+                inside = rule.form == "epsilon_inside_root"
+                return torch.optim.Adagrad(
+                    parameters,
+                    lr=rule.learning_rate,
+                    initial_accumulator_value=rule.initial_accumulator
+                    + (rule.epsilon if inside else 0.0),
+                    eps=0.0 if inside else rule.epsilon,
                 )
         return torch.optim.Adam(
             parameters,
@@ -114,6 +143,10 @@ class TorchTrainer(StepTrainer):
         """
         self.steps_done += 1
         group, rule = self.optimizer.param_groups[0], self.task.optimizer
+        if rate != group["lr"] and getattr(rule, "rate_inside_velocity", False):
+            # the library's velocity is without the rate; keep rate * velocity as it was
+            for state in self.optimizer.state.values():
+                state["momentum_buffer"].mul_(group["lr"] / rate)
         group["lr"] = rate
         if isinstance(rule, Adam) and rule.form == "epsilon_hat":
             group["eps"] = rule.epsilon / math.sqrt(1 - rule.beta2**self.steps_done)
@@ -122,6 +155,8 @@ class TorchTrainer(StepTrainer):
         self._state_constants(rate)
         self.optimizer.zero_grad()
         loss = self._loss(self.model(x), y)
+        if self.task.l2 is not None:
+            loss = loss + self._penalty(len(x))
         loss.backward()
         self.optimizer.step()
         return loss.detach()
@@ -181,6 +216,30 @@ class TorchTrainer(StepTrainer):
             return outputs.cpu().numpy()
 
 
+class InsideRootRMSprop(torch.optim.Optimizer):
+    """RMSprop as Keras has it: w <- w - rate * g / sqrt(v + epsilon); torch has no such form."""
+
+    def __init__(self, parameters: Iterator[nn.Parameter], lr: float, rho: float, eps: float):
+        super().__init__(parameters, {"lr": lr, "rho": rho, "eps": eps})
+
+    @torch.no_grad()
+    def step(self) -> None:
+        """One update of every parameter."""
+        for group in self.param_groups:
+            for w in group["params"]:
+                v = self.state[w].setdefault("v", torch.zeros_like(w))
+                v.mul_(group["rho"]).addcmul_(w.grad, w.grad, value=1 - group["rho"])
+                w.addcdiv_(w.grad, (v + group["eps"]).sqrt_(), value=-group["lr"])
+
+
+class Softplus(nn.Module):
+    """log(1 + exp(z)); the library's own is linear above 20, which is 2e-9 off."""
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """Element by element."""
+        return torch.logaddexp(z, torch.zeros_like(z))
+
+
 class Step(nn.Module):
     """1 where z > 0, else 0."""
 
@@ -200,7 +259,17 @@ def _activation(layer: Layer) -> nn.Module:
         case "relu":
             return nn.ReLU()
         case "leaky_relu":
-            return nn.LeakyReLU(float(np.float32(layer.slope)))
+            return nn.LeakyReLU(layer.slope)
+        case "elu":
+            return nn.ELU()
+        case "swish":
+            return nn.SiLU()
+        case "softplus":
+            return Softplus()
+        case "gelu":
+            return nn.GELU()
+        case "gelu_tanh":
+            return nn.GELU(approximate="tanh")
         case "step":
             return Step()
     raise ValueError(f"activation {layer.activation!r} is not known here")

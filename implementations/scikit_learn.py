@@ -21,6 +21,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptro
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 
 from harness.trainer import (
+    Adagrad,
     Adam,
     Array,
     Batches,
@@ -30,7 +31,9 @@ from harness.trainer import (
     Momentum,
     NativeTask,
     NativeTrainer,
+    Nesterov,
     Parameters,
+    RMSprop,
     SoftmaxCrossEntropy,
     StepTrainer,
     Task,
@@ -64,7 +67,13 @@ class SklearnTrainer(StepTrainer):
         if experiment.network.layers[-1].activation != "identity":
             return "scikit-learn's perceptron chooses its output activation by the loss"
         training = experiment.training
-        if training is None or not isinstance(training.optimizer, Adam):
+        if training is None:
+            return None
+        if isinstance(training.optimizer, RMSprop | Adagrad):
+            return f"scikit-learn's perceptron has no {training.optimizer.name}"
+        if training.l2 is not None and training.l2.on == "all":
+            return "scikit-learn's perceptron never penalises biases"
+        if not isinstance(training.optimizer, Adam):
             return None
         if training.loss.batch == "sum" and experiment.data.rows[0] % experiment.batch_size:
             return "under Adam a loss summed over batches of unequal size cannot be rescaled"
@@ -101,10 +110,17 @@ class SklearnTrainer(StepTrainer):
     def _step(self, x: Array, y: Array, rate: float) -> float:
         """One update; the loss is in the protocol's reduction."""
         self.steps_done += 1
-        self.model.batch_size = len(x)
-        self._state_constants(rate, _gradient_factor(self.task, len(x)))
+        rows, penalty = len(x), 0.0
+        factor = _gradient_factor(self.task, rows)
+        self.model.batch_size = rows
+        self._state_constants(rate, factor)
+        if self.task.l2 is not None:
+            # its penalty is alpha / (2 rows) * sum W^2, and is multiplied by c with the rest
+            self.model.alpha = 2 * rows * self.task.l2.coefficient(rows) / factor
+            squares = sum(np.dot(w.ravel(), w.ravel()) for w in self.model.coefs_)
+            penalty = self.model.alpha / (2 * rows) * squares
         self.model.partial_fit(x, y)
-        return self.model.loss_ * _loss_factor(self.task, len(x))
+        return (self.model.loss_ - penalty) * _loss_factor(self.task, rows) + penalty * factor
 
     def _state_constants(self, rate: float, factor: float) -> None:
         """Put this step's learning rate and epsilon into the model and its optimizer."""
@@ -119,6 +135,10 @@ class SklearnTrainer(StepTrainer):
         optimizer = getattr(self.model, "_optimizer", None)
         if optimizer is None:
             return  # the first partial_fit makes it from the model's own attributes
+        if isinstance(rule, Momentum | Nesterov) and not rule.rate_inside_velocity:
+            # its velocity has the rate inside; where the rate changes, it takes the new one on
+            scale = self.model.learning_rate_init / optimizer.learning_rate
+            optimizer.velocities = [scale * velocity for velocity in optimizer.velocities]
         optimizer.learning_rate_init = self.model.learning_rate_init
         optimizer.learning_rate = self.model.learning_rate_init
         optimizer.epsilon = self.model.epsilon
@@ -197,8 +217,9 @@ def _perceptron(task: Task) -> MLPClassifier | MLPRegressor:
         "nesterovs_momentum": False,
         "random_state": 0,
     }
-    if isinstance(task.optimizer, Momentum):
+    if isinstance(task.optimizer, Momentum | Nesterov):
         settings["momentum"] = task.optimizer.momentum
+        settings["nesterovs_momentum"] = isinstance(task.optimizer, Nesterov)
     elif isinstance(task.optimizer, Adam):
         settings |= {"solver": "adam"}
         settings |= {"beta_1": task.optimizer.beta1, "beta_2": task.optimizer.beta2}

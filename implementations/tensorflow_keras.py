@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from harness.trainer import (
     SGD,
+    Adagrad,
     Adam,
     Array,
     Batches,
@@ -23,8 +24,10 @@ from harness.trainer import (
     Loss,
     MeanSquaredError,
     Momentum,
+    Nesterov,
     Optimizer,
     Parameters,
+    RMSprop,
     SoftmaxCrossEntropy,
     StepTrainer,
     Task,
@@ -69,14 +72,24 @@ class KerasTrainer(StepTrainer):
     def _network(self) -> keras.Sequential:
         """Dense layers with the given parameters; Keras keeps its kernel as (inputs, outputs)."""
         network = self.task.network
+        penalties = self._regularizers()
         model = keras.Sequential([keras.Input((network.inputs,))])
         for layer, (weights, biases) in zip(network.layers, self.task.parameters, strict=True):
             dense = keras.layers.Dense(
-                layer.units, activation=_activation(layer), use_bias=layer.bias
+                layer.units, activation=_activation(layer), use_bias=layer.bias, **penalties
             )
             model.add(dense)
             dense.set_weights([np.array(v) for v in (weights, biases) if v is not None])
         return model
+
+    def _regularizers(self) -> dict[str, "Squares"]:
+        """What `model.fit` needs for the penalty; the other loops add it themselves."""
+        l2 = self.task.l2
+        if l2 is None or self.task.loop != "idiomatic":
+            return {}
+        self.penalty = Squares()
+        names = ["kernel_regularizer"] + (["bias_regularizer"] if l2.on == "all" else [])
+        return dict.fromkeys(names, self.penalty)
 
     # ------------------------------------------------------------ loss and update
 
@@ -84,6 +97,8 @@ class KerasTrainer(StepTrainer):
         """One update; the loss is that before it."""
         with tf.GradientTape() as tape:
             loss = self._loss(self.model(x, training=True), y, size)
+            if self.task.l2 is not None:
+                loss += self._penalty(size, loss.dtype)
         variables = self.model.trainable_variables
         gradients = tape.gradient(loss, variables)
         self.optimizer.learning_rate.assign(tf.cast(rate, self.optimizer.learning_rate.dtype))
@@ -98,6 +113,15 @@ class KerasTrainer(StepTrainer):
         counted = tf.where(tf.range(tf.shape(rows)[0]) < size, rows, tf.zeros_like(rows))
         total = tf.reduce_sum(counted)
         return total / tf.cast(size, z.dtype) if self.task.loss.batch == "mean" else total
+
+    def _penalty(self, size: tf.Tensor, dtype: tf.DType) -> tf.Tensor:
+        """c * sum of squares, of the weights or of all."""
+        l2 = self.task.l2
+        variables = [v for v in self.model.trainable_variables if l2.on == "all" or v.ndim == 2]
+        squares = tf.add_n([tf.reduce_sum(tf.square(v)) for v in variables])
+        # coefficient(1), because `size` is known at run time only
+        scaled = l2.coefficient(1) * squares
+        return scaled / tf.cast(size, dtype) if l2.per_row else scaled
 
     def _gathered_step(
         self, x: tf.Tensor, y: tf.Tensor, rows: tf.Tensor, size: tf.Tensor, rate: tf.Tensor
@@ -146,19 +170,22 @@ class KerasTrainer(StepTrainer):
     def _advance_idiomatic(self) -> None:
         for x, y, batch_size, epochs, rate in self.staged:
             self.optimizer.learning_rate = rate
+            if self.task.l2 is not None:
+                c = self.task.l2.coefficient(min(batch_size, len(x)))
+                self.penalty.c.assign(np.array(c, self.task.dtype))
             self.model.fit(x, y, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0)
         self.optimizer.iterations.numpy()
 
     def _laid_out(self, batches: Batches) -> list[tuple[Array, Array, int, int, float]]:
-        """Arguments of the `fit` calls: cut after a short batch, at a new rate, and by memory."""
+        """Arguments of the `fit` calls: cut around a short batch, at a new rate, by memory."""
         task = self.task
         row_bytes = task.inputs[:1].nbytes
         whole = max(1, LAID_OUT_BYTES // (task.batch_size * row_bytes))
         cuts = [0]
         for step in range(1, len(batches)):
             new_rate = batches.learning_rates[step] != batches.learning_rates[step - 1]
-            after_short = batches.sizes[step - 1] < task.batch_size
-            if new_rate or after_short or step - cuts[-1] == whole:
+            around_short = min(batches.sizes[step - 1 : step + 1]) < task.batch_size
+            if new_rate or around_short or step - cuts[-1] == whole:
                 cuts.append(step)
         pieces = []
         for first, last in zip(cuts, [*cuts[1:], len(batches)], strict=True):
@@ -241,6 +268,56 @@ class RowLoss(keras.losses.Loss):
         return tf.reduce_mean(rows) if self.protocol.batch == "mean" else tf.reduce_sum(rows)
 
 
+class Squares(keras.regularizers.Regularizer):
+    """c * sum of squares, with a c that may change between `fit` calls."""
+
+    def __init__(self) -> None:
+        self.c = keras.Variable(0.0, trainable=False)
+
+    def __call__(self, w: tf.Tensor) -> tf.Tensor:
+        """The penalty of one variable."""
+        return self.c * keras.ops.sum(keras.ops.square(w))
+
+
+class StatedVelocity(keras.optimizers.SGD):
+    """Momentum with the rate outside the velocity; Keras's own keeps it inside."""
+
+    def update_step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: Any
+    ) -> None:
+        """One variable's update."""
+        rate, g = tf.cast(learning_rate, variable.dtype), tf.cast(gradient, variable.dtype)
+        v = self.momentums[self._get_variable_index(variable)]
+        v.assign(self.momentum * v + g)
+        variable.assign(variable - rate * (g + self.momentum * v if self.nesterov else v))
+
+
+class OutsideRootRMSprop(keras.optimizers.RMSprop):
+    """RMSprop with epsilon outside the root; Keras's own has it inside."""
+
+    def update_step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: Any
+    ) -> None:
+        """One variable's update."""
+        rate, g = tf.cast(learning_rate, variable.dtype), tf.cast(gradient, variable.dtype)
+        v = self._velocities[self._get_variable_index(variable)]
+        v.assign(self.rho * v + (1 - self.rho) * g * g)
+        variable.assign(variable - rate * g / (tf.sqrt(v) + self.epsilon))
+
+
+class OutsideRootAdagrad(keras.optimizers.Adagrad):
+    """Adagrad with epsilon outside the root; Keras's own has it inside."""
+
+    def update_step(
+        self, gradient: tf.Tensor, variable: keras.Variable, learning_rate: Any
+    ) -> None:
+        """One variable's update."""
+        rate, g = tf.cast(learning_rate, variable.dtype), tf.cast(gradient, variable.dtype)
+        a = self._accumulators[self._get_variable_index(variable)]
+        a.assign(a + g * g)
+        variable.assign(variable - rate * g / (tf.sqrt(a) + self.epsilon))
+
+
 class AlgorithmOneAdam(keras.optimizers.Adam):
     """Adam as in the paper's algorithm 1; Keras's own is its epsilon-hat variant.
 
@@ -270,8 +347,18 @@ def _optimizer(rule: Optimizer) -> keras.optimizers.Optimizer:
     match rule:
         case SGD():
             return keras.optimizers.SGD(rule.learning_rate)
-        case Momentum():
-            return keras.optimizers.SGD(rule.learning_rate, momentum=rule.momentum)
+        case Momentum() | Nesterov():
+            kind = keras.optimizers.SGD if rule.rate_inside_velocity else StatedVelocity
+            nesterov = isinstance(rule, Nesterov)
+            return kind(rule.learning_rate, momentum=rule.momentum, nesterov=nesterov)
+        case RMSprop():
+            inside = rule.form == "epsilon_inside_root"
+            kind = keras.optimizers.RMSprop if inside else OutsideRootRMSprop
+            return kind(rule.learning_rate, rho=rule.rho, epsilon=rule.epsilon)
+        case Adagrad():
+            inside = rule.form == "epsilon_inside_root"
+            kind = keras.optimizers.Adagrad if inside else OutsideRootAdagrad
+            return kind(rule.learning_rate, rule.initial_accumulator, epsilon=rule.epsilon)
         case Adam(form="algorithm_1"):
             kind = AlgorithmOneAdam
         case _:
@@ -284,8 +371,15 @@ def _activation(layer: Layer) -> Any:
         case "identity":
             return None
         case "leaky_relu":
-            slope = float(np.float32(layer.slope))
-            return lambda z: keras.ops.leaky_relu(z, negative_slope=slope)
+            return lambda z: keras.ops.leaky_relu(z, negative_slope=layer.slope)
+        case "swish":
+            return "silu"
+        case "gelu":
+            # Keras's own rounds sqrt(2) to float32, which is 5e-9 off in float64
+            return lambda z: 0.5 * z * (1 + tf.math.erf(z * math.sqrt(0.5)))
+        case "gelu_tanh":
+            k = math.sqrt(2 / math.pi)
+            return lambda z: 0.5 * z * (1 + tf.tanh(k * (z + 0.044715 * z * z * z)))
         case "step":
             return lambda z: keras.ops.cast(z > 0, z.dtype)
     return layer.activation

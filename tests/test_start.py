@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.experiment.loading import catalogue_names, load, parse
-from harness.start import BatchPlan, float32, initial_parameters, optimizer_constants, start_digest
+from harness.start import (
+    TRUNCATED_STD,
+    BatchPlan,
+    float32,
+    initial_parameters,
+    rounded,
+    start_digest,
+)
 from tests.conftest import protocol
 
 
@@ -109,6 +116,12 @@ INITIALIZERS = [
     ({"name": "glorot_uniform"}, 0.0, math.sqrt(2 / (784 + 1000))),
     ({"name": "he_normal"}, 0.0, math.sqrt(2 / 784)),
     ({"name": "he_uniform"}, 0.0, math.sqrt(2 / 784)),
+    ({"name": "lecun_normal"}, 0.0, 1 / 28),
+    ({"name": "lecun_uniform"}, 0.0, 1 / 28),
+    ({"name": "lecun_truncated_normal"}, 0.0, 1 / 28),
+    ({"name": "he_truncated_normal"}, 0.0, math.sqrt(2 / 784)),
+    ({"name": "glorot_truncated_normal"}, 0.0, math.sqrt(2 / (784 + 1000))),
+    ({"name": "truncated_normal", "mean": 1.0, "std": 0.5}, 1.0, 0.5 * TRUNCATED_STD),
 ]
 
 
@@ -120,8 +133,10 @@ def test_initializers_have_their_moments(initializer, mean, std):
     assert weights.mean() == pytest.approx(mean, abs=5 * std / math.sqrt(weights.size))
     assert weights.std() == pytest.approx(std, rel=0.01)
     assert not biases.any()
-    if initializer["name"] in ("glorot_uniform", "he_uniform"):
+    if initializer["name"] in ("glorot_uniform", "he_uniform", "lecun_uniform"):
         assert np.abs(weights).max() <= std * math.sqrt(3)
+    if "truncated" in initializer["name"]:
+        assert np.abs(weights - mean).max() <= 2 * std / TRUNCATED_STD
 
 
 def test_constants_are_the_numbers_themselves():
@@ -130,10 +145,18 @@ def test_constants_are_the_numbers_themselves():
     assert parameters[2][1].tolist() == [0.1, 0.2]
 
 
+def test_the_rate_decays_in_steps():
+    schedule = {"name": "step_decay", "factor": 0.5, "every_epochs": 2}
+    experiment = parse(protocol("iris-softmax", training__schedule=schedule), "test")
+    rates = BatchPlan.of(experiment, 0).segment(0, 6).learning_rates
+    np.testing.assert_allclose(rates, [0.1, 0.1, 0.05, 0.05, 0.025, 0.025], rtol=1e-7)
+    np.testing.assert_array_equal(rates, rates.astype(np.float32))
+
+
 @pytest.mark.parametrize("name", [n for n in catalogue_names() if load(n).training])
 def test_constants_reach_adapters_as_float32_holds_them(name):
     experiment = load(name)
-    optimizer = optimizer_constants(experiment)
+    optimizer = rounded(experiment.training.optimizer)
     for value in optimizer.model_dump().values():
         if isinstance(value, float):
             assert float(np.float32(value)) == value

@@ -164,14 +164,32 @@ class Data(Frozen):
 # ---------------------------------------------------------------- network and start
 
 
+ActivationName = Literal[
+    "identity",
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "swish",
+    "softplus",
+    "gelu",
+    "gelu_tanh",
+    "step",
+]
+
+
 class Layer(Frozen):
     """A dense layer: z = x W + b, output = activation(z).
 
-    `slope` is leaky ReLU's, and stated because libraries differ (0.3, 0.2 and 0.01).
+    `slope` is leaky ReLU's, and stated because libraries differ (0.3, 0.2 and 0.01). `elu` has
+    alpha 1; `swish` is z sigmoid(z); `gelu` is z Phi(z) with the exact normal distribution
+    function (Hendrycks and Gimpel 2016), `gelu_tanh` its approximation by tanh: libraries call
+    either of the two GELU.
     """
 
     units: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
-    activation: Literal["identity", "sigmoid", "tanh", "relu", "leaky_relu", "step"]
+    activation: ActivationName
     bias: Annotated[bool, Field(strict=True)] = True
     slope: PositiveNumber | None = None
 
@@ -247,18 +265,42 @@ class Uniform(Frozen):
         return self
 
 
+class TruncatedNormal(Frozen):
+    """Gaussian with `mean` and `std`, redrawn where further than two `std` from the mean.
+
+    `std` is that before truncation; what remains has 0.8796 times of it.
+    """
+
+    name: Literal["truncated_normal"]
+    mean: Number = 0.0
+    std: PositiveNumber | Literal["1/sqrt(inputs)"]
+
+
 class Scaled(Frozen):
     """Variance scaled by the layer's width.
 
-    Glorot and Bengio (2010): variance 2 / (inputs + outputs); uniform limit
-    sqrt(6 / (inputs + outputs)). He et al. (2015): variance 2 / inputs; uniform limit
-    sqrt(6 / inputs). The normal variants are not truncated.
+    Glorot and Bengio (2010): variance 2 / (inputs + outputs). He et al. (2015): 2 / inputs.
+    LeCun et al. (1998): 1 / inputs. `normal` is not truncated; `truncated_normal` is redrawn
+    beyond two standard deviations and widened by 1 / 0.8796 beforehand, so that the variance is
+    the stated one; `uniform` has the limit sqrt(3 * variance).
     """
 
-    name: Literal["glorot_normal", "glorot_uniform", "he_normal", "he_uniform"]
+    name: Literal[
+        "glorot_normal",
+        "glorot_truncated_normal",
+        "glorot_uniform",
+        "he_normal",
+        "he_truncated_normal",
+        "he_uniform",
+        "lecun_normal",
+        "lecun_truncated_normal",
+        "lecun_uniform",
+    ]
 
 
-Initializer = Annotated[Zeros | Constants | Normal | Uniform | Scaled, Field(discriminator="name")]
+Initializer = Annotated[
+    Zeros | Constants | Normal | TruncatedNormal | Uniform | Scaled, Field(discriminator="name")
+]
 
 
 class Initializers(Frozen):
@@ -308,11 +350,58 @@ class SGD(Frozen):
 
 
 class Momentum(Frozen):
-    """v <- momentum * v + g; w <- w - learning_rate * v; v starts at 0 (Polyak 1964)."""
+    """Momentum (Polyak 1964); v starts at 0.
+
+    Rate outside the velocity (torch): v <- momentum * v + g; w <- w - rate * v.
+    Rate inside the velocity (Keras, scikit-learn): v <- momentum * v + rate * g; w <- w - v.
+    While the rate is constant both are the same; a protocol whose rate decays must say which.
+    """
 
     name: Literal["momentum"]
     learning_rate: PositiveNumber
     momentum: Annotated[float, Field(strict=True, gt=0, lt=1)]
+    rate_inside_velocity: Annotated[bool, Field(strict=True)] | None = None
+
+
+class Nesterov(Frozen):
+    """Nesterov's momentum as the libraries have it (Sutskever et al. 2013, rearranged).
+
+    Rate outside: v <- momentum * v + g; w <- w - rate * (g + momentum * v).
+    Rate inside: v <- momentum * v + rate * g; w <- w - rate * g - momentum * v.
+    """
+
+    name: Literal["nesterov"]
+    learning_rate: PositiveNumber
+    momentum: Annotated[float, Field(strict=True, gt=0, lt=1)]
+    rate_inside_velocity: Annotated[bool, Field(strict=True)] | None = None
+
+
+class RMSprop(Frozen):
+    """RMSprop (Hinton 2012), with the place of epsilon stated; v starts at 0.
+
+    v <- rho v + (1 - rho) g^2, then `epsilon_outside_root` (torch):
+    w <- w - rate * g / (sqrt(v) + epsilon), or `epsilon_inside_root` (Keras):
+    w <- w - rate * g / sqrt(v + epsilon).
+    """
+
+    name: Literal["rmsprop"]
+    learning_rate: PositiveNumber
+    rho: Fraction
+    epsilon: PositiveNumber
+    form: Literal["epsilon_outside_root", "epsilon_inside_root"]
+
+
+class Adagrad(Frozen):
+    """Adagrad (Duchi et al. 2011), with the place of epsilon stated.
+
+    a starts at `initial_accumulator`; a <- a + g^2, then as RMSprop with a for v.
+    """
+
+    name: Literal["adagrad"]
+    learning_rate: PositiveNumber
+    initial_accumulator: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+    epsilon: PositiveNumber
+    form: Literal["epsilon_outside_root", "epsilon_inside_root"]
 
 
 class Adam(Frozen):
@@ -333,7 +422,45 @@ class Adam(Frozen):
     form: Literal["algorithm_1", "epsilon_hat"]
 
 
-Optimizer = Annotated[SGD | Momentum | Adam, Field(discriminator="name")]
+Optimizer = Annotated[
+    SGD | Momentum | Nesterov | RMSprop | Adagrad | Adam, Field(discriminator="name")
+]
+
+
+class L2(Frozen):
+    """A penalty in the loss: c * sum of squares, whose gradient is 2 c w.
+
+    c = strength, halved if `half`, divided by the batch's rows if `per_row` (as scikit-learn's
+    alpha is). It is part of the loss, so it passes through the optimizer like any gradient:
+    decoupled weight decay is another thing. Scores do not contain it.
+
+    Args:
+        on: the weights, or the biases too.
+    """
+
+    strength: PositiveNumber
+    half: Annotated[bool, Field(strict=True)]
+    per_row: Annotated[bool, Field(strict=True)]
+    on: Literal["weights", "all"]
+
+    def coefficient(self, rows: int) -> float:
+        """c for a batch of so many rows."""
+        return self.strength * (0.5 if self.half else 1.0) / (rows if self.per_row else 1)
+
+
+class StepDecay(Frozen):
+    """The learning rate is multiplied by `factor` after every so many steps or epochs."""
+
+    name: Literal["step_decay"]
+    factor: Annotated[float, Field(strict=True, gt=0, lt=1)]
+    every_steps: Count | None = None
+    every_epochs: Count | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.every_steps is None) == (self.every_epochs is None):
+            raise ValueError("give either every_steps or every_epochs")
+        return self
 
 
 class FullBatches(Frozen):
@@ -395,7 +522,9 @@ class Training(Frozen):
     """Everything about learning; absent for a network that only predicts."""
 
     loss: Loss
+    l2: L2 | None = None
     optimizer: Optimizer
+    schedule: StepDecay | None = None
     batches: Batching
     length: Length
     evaluation: Evaluation
@@ -451,6 +580,15 @@ class Experiment(Frozen):
     training: Training | None = None
     native: tuple[Native, ...] = ()
     quick: Quick | None = None
+
+    @property
+    def decay(self) -> tuple[int, float] | None:
+        """(steps, factor) of the schedule, or None for a constant rate."""
+        schedule = self.training.schedule if self.training else None
+        if schedule is None:
+            return None
+        steps = schedule.every_steps or (schedule.every_epochs or 0) * self.steps_per_epoch
+        return steps, schedule.factor
 
     @property
     def loss(self) -> MeanSquaredError | BinaryCrossEntropy | SoftmaxCrossEntropy | None:
@@ -557,6 +695,12 @@ def _check_batches(experiment: Experiment) -> None:
         raise ValueError(
             f"training.batches.size: must be at most the {experiment.data.rows[0]} training "
             f"rows. Got {experiment.batch_size}"
+        )
+    inside = getattr(training.optimizer, "rate_inside_velocity", True)
+    if training.schedule is not None and inside is None:
+        raise ValueError(
+            "training.optimizer.rate_inside_velocity: state it (true or false) where the "
+            "rate decays; libraries differ"
         )
     points = len(experiment.evaluation_points)
     if points > EVALUATION_POINTS_AT_MOST:

@@ -5,9 +5,11 @@ Each class has two methods on arrays of shape (rows, units):
 - `forward(z)` overwrites z with a = f(z);
 - `backward(a, da)` overwrites da = dL/da with dL/dz = dL/da * f'(z).
 
-Every derivative here can be written with the output a alone, so z need not be kept.
+Most derivatives can be written with the output a alone, so z need not be kept. Where they
+cannot (swish, GELU), `forward` leaves the slope f'(z) behind for `backward`.
 """
 
+import math
 from typing import Protocol
 
 import numpy as np
@@ -35,6 +37,14 @@ class Identity:
         """Leave the gradient as it is."""
 
 
+def sigmoid(z: Array) -> None:
+    """z <- 1 / (1 + exp(-z))."""
+    np.negative(z, out=z)
+    np.exp(z, out=z)
+    np.add(z, 1, out=z)
+    np.reciprocal(z, out=z)
+
+
 class Sigmoid:
     """f(z) = 1 / (1 + exp(-z)).
 
@@ -48,10 +58,7 @@ class Sigmoid:
 
     def forward(self, z: Array) -> None:
         """z <- 1 / (1 + exp(-z))."""
-        np.negative(z, out=z)
-        np.exp(z, out=z)
-        np.add(z, 1, out=z)
-        np.reciprocal(z, out=z)
+        sigmoid(z)
 
     def backward(self, a: Array, da: Array) -> None:
         """da <- da * a * (1 - a)."""
@@ -126,6 +133,146 @@ class LeakyReLU:
         np.multiply(da, factor, out=da)
 
 
+class ELU:
+    """f(z) = z where z > 0, else exp(z) - 1 (Clevert et al. 2016, alpha 1).
+
+    f'(z) = 1 where z > 0, else exp(z) = a + 1; so f'(z) = min(a, 0) + 1 everywhere.
+    """
+
+    def __init__(self, work: Array) -> None:
+        self.work = work
+
+    def forward(self, z: Array) -> None:
+        """z <- max(z, 0) + exp(min(z, 0)) - 1."""
+        below = self.work[: len(z)]
+        np.minimum(z, 0, out=below)
+        np.expm1(below, out=below)
+        np.maximum(z, 0, out=z)
+        np.add(z, below, out=z)
+
+    def backward(self, a: Array, da: Array) -> None:
+        """da <- da * (min(a, 0) + 1)."""
+        slope = self.work[: len(a)]
+        np.minimum(a, 0, out=slope)
+        np.add(slope, 1, out=slope)
+        np.multiply(da, slope, out=da)
+
+
+class Softplus:
+    """f(z) = log(1 + exp(z)).
+
+    f'(z) = exp(z) / (1 + exp(z)) = 1 - 1 / (1 + exp(z)) = 1 - exp(-a).
+    """
+
+    def __init__(self, work: Array) -> None:
+        self.work = work
+
+    def forward(self, z: Array) -> None:
+        """z <- log(exp(0) + exp(z)), without overflow."""
+        np.logaddexp(z, 0, out=z)
+
+    def backward(self, a: Array, da: Array) -> None:
+        """da <- da * (1 - exp(-a))."""
+        slope = self.work[: len(a)]
+        np.negative(a, out=slope)
+        np.expm1(slope, out=slope)
+        np.multiply(da, slope, out=da)
+        np.negative(da, out=da)
+
+
+class Swish:
+    """f(z) = z s with s = sigmoid(z); f'(z) = s + z s (1 - s) = s + a (1 - s)."""
+
+    def __init__(self, slope: Array, work: Array) -> None:
+        self.slope, self.work = slope, work
+
+    def forward(self, z: Array) -> None:
+        """z <- z s; slope <- s + z s (1 - s)."""
+        s, slope = self.work[: len(z)], self.slope[: len(z)]
+        np.copyto(s, z)
+        sigmoid(s)
+        np.multiply(z, s, out=z)
+        np.subtract(1, s, out=slope)
+        np.multiply(slope, z, out=slope)
+        np.add(slope, s, out=slope)
+
+    def backward(self, a: Array, da: Array) -> None:
+        """da <- da * slope."""
+        np.multiply(da, self.slope[: len(a)], out=da)
+
+
+class GELU:
+    """f(z) = z P(z), with P the standard normal's distribution function.
+
+    P(z) = (1 + erf(z / sqrt 2)) / 2 and P'(z) = exp(-z^2 / 2) / sqrt(2 pi), so
+    f'(z) = P(z) + z P'(z). NumPy has no erf; SciPy's is used.
+    """
+
+    def __init__(self, slope: Array, work: Array) -> None:
+        from scipy.special import erf
+
+        self.erf = erf
+        self.slope, self.work = slope, work
+
+    def forward(self, z: Array) -> None:
+        """z <- z P(z); slope <- P(z) + z P'(z)."""
+        p, slope = self.work[: len(z)], self.slope[: len(z)]
+        np.multiply(z, z, out=slope)
+        np.multiply(slope, -0.5, out=slope)
+        np.exp(slope, out=slope)
+        np.multiply(slope, 1 / math.sqrt(2 * math.pi), out=slope)
+        np.multiply(slope, z, out=slope)
+        np.multiply(z, math.sqrt(0.5), out=p)
+        self.erf(p, out=p)
+        np.add(p, 1, out=p)
+        np.multiply(p, 0.5, out=p)
+        np.add(slope, p, out=slope)
+        np.multiply(z, p, out=z)
+
+    def backward(self, a: Array, da: Array) -> None:
+        """da <- da * slope."""
+        np.multiply(da, self.slope[: len(a)], out=da)
+
+
+class TanhGELU:
+    """f(z) = z (1 + t) / 2 with t = tanh(k (z + 0.044715 z^3)), k = sqrt(2 / pi).
+
+    t' = (1 - t^2) k (1 + 3 * 0.044715 z^2), so
+    f'(z) = (1 + t) / 2 + z (1 - t^2) k (1 + 0.134145 z^2) / 2.
+    """
+
+    def __init__(self, slope: Array, work: Array) -> None:
+        self.slope, self.work = slope, work
+
+    def forward(self, z: Array) -> None:
+        """z <- z (1 + t) / 2; slope <- f'(z)."""
+        t, slope = self.work[: len(z)], self.slope[: len(z)]
+        k = math.sqrt(2 / math.pi)
+        np.multiply(z, z, out=slope)
+        np.multiply(slope, 0.044715, out=t)
+        np.add(t, 1, out=t)
+        np.multiply(t, z, out=t)
+        np.multiply(t, k, out=t)
+        np.tanh(t, out=t)
+        np.multiply(slope, 3 * 0.044715, out=slope)
+        np.add(slope, 1, out=slope)
+        np.multiply(slope, z, out=slope)
+        np.multiply(slope, 0.5 * k, out=slope)
+        np.add(t, 1, out=t)  # 1 - t^2 = (1 + t) (2 - (1 + t))
+        np.multiply(slope, t, out=slope)
+        np.multiply(z, t, out=z)
+        np.subtract(2, t, out=t)
+        np.multiply(slope, t, out=slope)
+        np.subtract(2, t, out=t)
+        np.multiply(t, 0.5, out=t)
+        np.add(slope, t, out=slope)
+        np.multiply(z, 0.5, out=z)
+
+    def backward(self, a: Array, da: Array) -> None:
+        """da <- da * slope."""
+        np.multiply(da, self.slope[: len(a)], out=da)
+
+
 class Step:
     """f(z) = 1 where z > 0, else 0. It has no useful derivative: nothing can be learned."""
 
@@ -151,7 +298,17 @@ def make(layer: Layer, rows: int, dtype: str) -> Activation:
         case "relu":
             return ReLU(np.empty(shape, bool))
         case "leaky_relu":
-            return LeakyReLU(float(np.float32(layer.slope)), np.empty(shape, dtype))
+            return LeakyReLU(layer.slope, np.empty(shape, dtype))
+        case "elu":
+            return ELU(np.empty(shape, dtype))
+        case "softplus":
+            return Softplus(np.empty(shape, dtype))
+        case "swish":
+            return Swish(np.empty(shape, dtype), np.empty(shape, dtype))
+        case "gelu":
+            return GELU(np.empty(shape, dtype), np.empty(shape, dtype))
+        case "gelu_tanh":
+            return TanhGELU(np.empty(shape, dtype), np.empty(shape, dtype))
         case "step":
             return Step()
     raise ValueError(f"activation {layer.activation!r} is not known here")

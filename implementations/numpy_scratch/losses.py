@@ -13,6 +13,7 @@ from typing import Protocol
 import numpy as np
 
 from harness.trainer import Array, BinaryCrossEntropy, Loss, MeanSquaredError
+from implementations.numpy_scratch.activations import sigmoid
 
 
 class LossFunction(Protocol):
@@ -72,10 +73,7 @@ class SigmoidCrossEntropy:
         np.subtract(work, other, out=work)
         total = np.add.reduce(work, axis=None)
 
-        np.negative(z, out=z)
-        np.exp(z, out=z)
-        np.add(z, 1, out=z)
-        np.reciprocal(z, out=z)
+        sigmoid(z)
         np.subtract(z, targets, out=z)
         if factor != 1:
             np.multiply(z, factor, out=z)

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from harness.trainer import SGD, Adam, Array, Momentum, Optimizer
+from harness.trainer import SGD, Adagrad, Adam, Array, Momentum, Nesterov, Optimizer, RMSprop
 
 BLOCK = 16_384
 
@@ -35,20 +35,74 @@ class Descent:
             np.subtract(w, g, out=w)
 
 
-class HeavyBall:
-    """v <- momentum * v + g; w <- w - rate * v (Polyak 1964)."""
+class Velocity:
+    """Momentum (Polyak 1964) and Nesterov's variant, with the rate inside v or outside.
 
-    def __init__(self, w: Array, g: Array, momentum: float) -> None:
-        self.momentum = momentum
+    Outside: v <- momentum * v + g, and the step is rate * v, or rate * (g + momentum * v).
+    Inside: the same with rate * g in place of g, and the step is not multiplied again.
+    """
+
+    def __init__(self, w: Array, g: Array, rule: Momentum | Nesterov) -> None:
+        self.momentum = rule.momentum
+        self.inside = bool(rule.rate_inside_velocity)
+        self.nesterov = isinstance(rule, Nesterov)
         self.blocks = _blocks(w, g, np.zeros_like(w))
+        self.work = np.empty(min(BLOCK, w.size), w.dtype)
 
     def update(self, rate: float) -> None:
         """One step with momentum."""
         for w, g, v in self.blocks:
+            if self.inside:
+                np.multiply(g, rate, out=g)
             np.multiply(v, self.momentum, out=v)
             np.add(v, g, out=v)
-            np.multiply(v, rate, out=g)
-            np.subtract(w, g, out=w)
+            step = self.work[: g.size]
+            if self.nesterov:
+                np.multiply(v, self.momentum, out=step)
+                np.add(step, g, out=step)
+                if not self.inside:
+                    np.multiply(step, rate, out=step)
+            else:
+                np.multiply(v, 1 if self.inside else rate, out=step)
+            np.subtract(w, step, out=w)
+
+
+class ScaledByRoot:
+    """RMSprop (Hinton 2012) and Adagrad (Duchi et al. 2011): g divided by a root of its squares.
+
+    RMSprop: v <- rho v + (1 - rho) g^2, from 0. Adagrad: v <- v + g^2, from a stated start.
+    w <- w - rate * g / (sqrt(v) + epsilon), or w <- w - rate * g / sqrt(v + epsilon).
+    """
+
+    def __init__(self, w: Array, g: Array, rule: RMSprop | Adagrad) -> None:
+        self.keep, self.take, start = 1.0, 1.0, 0.0
+        if isinstance(rule, RMSprop):
+            self.keep, self.take = rule.rho, 1 - rule.rho
+        else:
+            start = rule.initial_accumulator
+        self.epsilon = rule.epsilon
+        self.inside = rule.form == "epsilon_inside_root"
+        self.blocks = _blocks(w, g, np.full_like(w, start))
+        self.work = np.empty(min(BLOCK, w.size), w.dtype)
+
+    def update(self, rate: float) -> None:
+        """One step of RMSprop or Adagrad."""
+        for w, g, v in self.blocks:
+            work = self.work[: g.size]
+            np.multiply(g, g, out=work)
+            if self.keep != 1:
+                np.multiply(v, self.keep, out=v)
+                np.multiply(work, self.take, out=work)
+            np.add(v, work, out=v)
+            if self.inside:
+                np.add(v, self.epsilon, out=work)
+                np.sqrt(work, out=work)
+            else:
+                np.sqrt(v, out=work)
+                np.add(work, self.epsilon, out=work)
+            np.divide(g, work, out=work)
+            np.multiply(work, rate, out=work)
+            np.subtract(w, work, out=w)
 
 
 class AdaptiveMoments:
@@ -99,8 +153,10 @@ def make(optimizer: Optimizer, w: Array, g: Array) -> UpdateRule:
     match optimizer:
         case SGD():
             return Descent(w, g)
-        case Momentum():
-            return HeavyBall(w, g, optimizer.momentum)
+        case Momentum() | Nesterov():
+            return Velocity(w, g, optimizer)
+        case RMSprop() | Adagrad():
+            return ScaledByRoot(w, g, optimizer)
     return AdaptiveMoments(w, g, optimizer)
 
 

@@ -55,8 +55,21 @@ class NumpyTrainer(StepTrainer):
         gradient = values[-1]
         for index in range(len(self.layers) - 1, -1, -1):
             gradient = self.layers[index].backward(values[index], gradient, index > 0)
+        if self.task.l2 is not None:
+            loss += self._penalize(self.task.l2.coefficient(len(x)))
         self.rule.update(rate)
         return loss
+
+    def _penalize(self, c: float) -> float:
+        """Add 2 c w, the gradient of c * sum w^2, to the gradients; return that sum."""
+        pairs = [(layer.W, layer.dW) for layer in self.layers]
+        if self.task.l2.on == "all":
+            pairs += [(layer.b, layer.db) for layer in self.layers if layer.b is not None]
+        total = 0.0
+        for w, dw in pairs:
+            total += np.dot(w.ravel(), w.ravel())
+            dw += 2 * c * w
+        return c * total
 
     def parameters(self) -> Parameters:
         """Copies out of the flat buffer."""

@@ -3,8 +3,10 @@
 from typing import Any
 
 from harness import data, start
+from harness import trial as trials
 from harness.experiment.loading import parse
 from harness.experiment.model import Experiment
+from harness.plan import Trial
 from harness.trainer import StepTrainer, Task
 from tests.conftest import protocol
 
@@ -22,22 +24,10 @@ def experiment_of(base: str, **changes: Any) -> Experiment:
 
 def task_of(experiment: Experiment, loop: str, dtype: str = "float64", seed: int = 0) -> Task:
     """The task of one trial on the CPU."""
-    prepared = data.load(experiment.data, experiment.loss, dtype)
-    plan = start.BatchPlan.of(experiment, seed) if experiment.training else None
-    return Task(
-        network=experiment.network,
-        loss=experiment.loss,
-        optimizer=start.optimizer_constants(experiment),
-        parameters=start.initial_parameters(experiment, seed, dtype),
-        inputs=prepared.train.inputs,
-        targets=prepared.train.targets,
-        batch_size=experiment.batch_size,
-        has_short_batch=plan is not None and plan.has_short_batch,
-        loop=loop,
-        dtype=dtype,
-        device="cpu",
-        threads=1,
+    trial = Trial(
+        "measure", experiment.name, "test", loop, "identical", seed, 0, "cpu", dtype, 1, "test"
     )
+    return trials.task_of(trial, experiment, data.load(experiment.data, experiment.loss, dtype))
 
 
 def advance(trainer: StepTrainer, experiment: Experiment, *cuts: int, seed: int = 0) -> list[Any]:

@@ -76,6 +76,38 @@ def protocols():
             training__optimizer=SMALL_RATE,
         ),
     }
+    for activation in ("elu", "swish", "softplus", "gelu", "gelu_tanh"):
+        made[activation] = experiment_of("digits-mlp", network__layers=two_layers(activation))
+    inside, outside = {"rate_inside_velocity": True}, {"rate_inside_velocity": False}
+    velocity = {"learning_rate": 0.1, "momentum": 0.9}
+    decay = {"name": "step_decay", "factor": 0.1, "every_steps": 5}
+    for name in ("momentum", "nesterov"):
+        for place, stated in (("inside", inside), ("outside", outside)):
+            made[f"{name}-{place}-decay"] = experiment_of(
+                "digits-mlp",
+                training__optimizer={"name": name, **velocity, **stated},
+                training__schedule=decay,
+            )
+    made["nesterov"] = experiment_of(
+        "digits-mlp", training__optimizer={"name": "nesterov", **velocity}
+    )
+    for form in ("epsilon_inside_root", "epsilon_outside_root"):
+        rate = {"learning_rate": 1e-2, "epsilon": 1e-3, "form": form}
+        made[f"rmsprop-{form}"] = experiment_of(
+            "digits-mlp", training__optimizer={"name": "rmsprop", "rho": 0.9, **rate}
+        )
+        made[f"adagrad-{form}"] = experiment_of(
+            "digits-mlp",
+            training__optimizer={"name": "adagrad", "initial_accumulator": 0.1, **rate},
+        )
+    for on in ("weights", "all"):
+        for per_row in (False, True):
+            made[f"l2-{on}-{per_row}"] = experiment_of(
+                "digits-mlp",
+                training__l2={"strength": 0.1, "half": not per_row, "per_row": per_row, "on": on},
+                training__batches={"order": "shuffled", "size": 300, "last": "keep"},
+                training__optimizer={"name": "sgd", "learning_rate": 0.1},
+            )
     short = {"size": 300, "last": "keep"}  # 1,437 rows: four whole batches and one of 237
     for order in ("sequential", "shuffled", "with_replacement"):
         made[f"{order}-short"] = experiment_of(

@@ -18,7 +18,10 @@ LOSSES = {
     "squared": {"name": "mean_squared_error", "half": False, "batch": "mean", "outputs": "mean"},
     "squared-half": {"name": "mean_squared_error", "half": True, "batch": "sum", "outputs": "sum"},
 }
-ACTIVATIONS = ["identity", "sigmoid", "tanh", "relu", "leaky_relu"]
+ACTIVATIONS = [
+    "identity", "sigmoid", "tanh", "relu", "leaky_relu",
+    "elu", "swish", "softplus", "gelu", "gelu_tanh",
+]  # fmt: skip
 
 
 def gradient_experiment(loss, activation, bias=True):
