@@ -31,6 +31,7 @@ data_app = typer.Typer(
 )
 app.add_typer(data_app, name="data")
 
+LONGEST_TIMEOUT_S = 30 * 24 * 3600
 OK, FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
 
 
@@ -118,8 +119,8 @@ def report(
         if file.suffix not in (".md", ".csv", ".json"):
             _stop(USAGE, f"-o {file}: suffix must be .md, .csv or .json. Got {file.suffix!r}")
     if source is not None:
-        if experiments:
-            _stop(USAGE, "--from rebuilds a whole run; name no experiments with it")
+        if experiments or frameworks or seeds or repeats or fresh or out:
+            _stop(USAGE, "--from rebuilds a whole run; it takes no other option but -o")
         sys.exit(_rebuild(source, outputs))
     request = Request(
         experiments=tuple(experiments or ()),
@@ -192,8 +193,8 @@ def _announce(plan: "Plan", folder: Path, console: "Console") -> None:
     about = seconds(max(1.0, total_s(plan)))
     console.print(
         f"{_count(len(plan.experiments), 'experiment')}, {_count(len(names), 'framework')} "
-        f"({', '.join(names)}), {_count(len(plan.trials), 'trial')}, about {about} on 2 cores; "
-        f"rows go to {folder}",
+        f"({', '.join(names)}), {_count(len(plan.trials), 'trial')}, "
+        f"{_count(len(plan.proofs), 'proof')}, about {about} on 2 cores; rows go to {folder}",
         markup=False, highlight=False, soft_wrap=True,
     )  # fmt: skip
 
@@ -214,28 +215,31 @@ def _rebuild(source: Path, outputs: list[Path]) -> int:
 
 def _tabulate(plan: "Plan", path: Path, outputs: list[Path]) -> int:
     """Print the tables, write the files, and say where; the exit code by the rows."""
+    from harness.parity.verdicts import read as read_verdicts
     from harness.report import export, summary, terminal
     from harness.results import RunFolder
 
     folder = RunFolder(path)
     rows = folder.rows(trial.id for trial in plan.trials)
-    sections = summary.sections(plan, folder, rows)
-    console = _console()
-    terminal.print_sections(sections, console)
+    verdicts = read_verdicts(folder, plan.proofs)
+    sections = summary.sections(plan, folder, rows, verdicts)
+    made = export.Report(plan, rows, sections, verdicts)
     written = []
     for file in (path / "report.md", path / "results.csv", *outputs):
         try:
-            export.write(file, plan, sections, rows)
+            export.write(file, made)
         except OSError as error:
             _stop(ENVIRONMENT, f"{file}: cannot be written ({error.strerror or error})")
         written.append(file)
+    console = _console()
+    terminal.print_sections(sections, console)
     for file in written:
         console.print(f"wrote {file}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"rows in {folder.trials}", markup=False, highlight=False, soft_wrap=True)
-    unusable = {"missing"} | ({"unsupported"} if plan.request.device == "cuda" else set())
-    if rows and all(row.status in unusable for row in rows):
+    if rows and all(row.status == "missing" for row in rows):
         return ENVIRONMENT
-    return FAILED if any(row.failed for row in rows) else OK
+    different = any(judgement.verdict == "different" for judgement in verdicts.values())
+    return FAILED if different or any(row.failed for row in rows) else OK
 
 
 @app.command(name="list")
@@ -339,7 +343,7 @@ def _threads(text: str) -> int:
 
     if text == "all":
         return available_cpus()
-    if not text.isdigit() or not 1 <= int(text) <= available_cpus():
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= available_cpus():
         _stop(
             USAGE,
             f"--threads must be all, or 1 to the {available_cpus()} CPUs there are. Got {text!r}",
@@ -351,9 +355,10 @@ def _timeout_s(text: str) -> float | None:
     if text == "none":
         return None
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(s|m|h)", text)
-    if match is None or float(match[1]) <= 0:
+    seconds = float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]] if match else 0
+    if not 0 < seconds <= LONGEST_TIMEOUT_S:
         _stop(USAGE, f"--timeout must be such as 90s, 10m, 2h, or none. Got {text!r}")
-    return float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+    return seconds
 
 
 def _console(stderr: bool = False) -> "Console":

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from harness.experiment.datasets import DATASETS
 from harness.experiment.loading import catalogue_names, load
-from harness.registry import installed
+from harness.registry import BROKEN, installed
 from harness.report.terminal import plain
 
 Records = list[dict[str, Any]]
@@ -40,7 +40,7 @@ def experiments() -> Records:
 
 def frameworks() -> Records:
     """Every adapter that is entered, installed or not."""
-    return [
+    records: Records = [
         {
             "name": framework.name,
             "track": framework.track,
@@ -51,6 +51,11 @@ def frameworks() -> Records:
         for track in ("identical", "native")
         for framework in installed(track).values()
     ]
+    blank = dict.fromkeys(("track", "loops", "install"), "")
+    records += [
+        {"name": name, **blank, "version": f"broken: {reason}"} for name, reason in BROKEN.items()
+    ]
+    return records
 
 
 def datasets() -> Records:

@@ -1,19 +1,25 @@
 """A run's plan: which trials, in which order. Made without importing a framework."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
-from pydantic import TypeAdapter
+from pydantic import StringConstraints, TypeAdapter
 
 from harness.experiment.loading import catalogue_names, digest, digest_of, load, parse
 from harness.experiment.model import Experiment, Native
+from harness.experiment.proof import proof_of
 from harness.registry import Framework, find, installed
 from harness.results import PROTOCOL, SCHEMA
 
 Preset = Literal["quick", "standard", "full"]
+MEASURE, PROOF, CLOSELY = "measure", "proof", "proof, closely"
+"""Purposes of a trial; `closely` keeps the first 20 steps of a proof that failed."""
 SEEDS = {"quick": 1, "standard": 3, "full": 10}
 REPEATS = {"quick": 1, "standard": 1, "full": 3}
 
@@ -54,7 +60,10 @@ class Trial:
     device: str
     dtype: str
     threads: int
-    id: str
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]*$")]
+
+
+TRIAL = TypeAdapter(Trial)
 
 
 @dataclass(frozen=True)
@@ -67,6 +76,7 @@ class Plan:
         experiments: by name, at the length they are run.
         full_lengths: by name, the protocol's own length in words ("" without training).
         trials: in order.
+        proofs: one per (experiment, framework, loop) of the identical track, by framework.
     """
 
     digest: str
@@ -74,6 +84,7 @@ class Plan:
     experiments: dict[str, Experiment]
     full_lengths: dict[str, str]
     trials: tuple[Trial, ...]
+    proofs: tuple[Trial, ...] = ()
 
     def to_json(self) -> str:
         """All that `report --from` needs besides rows."""
@@ -87,6 +98,7 @@ class Plan:
                 },
                 "full_lengths": self.full_lengths,
                 "trials": [asdict(trial) for trial in self.trials],
+                "proofs": [asdict(trial) for trial in self.proofs],
             },
             indent=1,
         )
@@ -100,14 +112,17 @@ class Plan:
         """
         try:
             values: dict[str, Any] = json.loads(text)
+            if values["schema"] != SCHEMA:
+                raise ValueError(f"schema {values['schema']!r}; this version reads {SCHEMA}")
             return cls(
                 digest=values["plan"],
                 request=TypeAdapter(Request).validate_python(values["request"]),
                 experiments={n: parse(e, n) for n, e in values["experiments"].items()},
                 full_lengths=dict(values["full_lengths"]),
-                trials=tuple(Trial(**trial) for trial in values["trials"]),
+                trials=tuple(TRIAL.validate_python(trial) for trial in values["trials"]),
+                proofs=tuple(TRIAL.validate_python(trial) for trial in values["proofs"]),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"not a plan of this version ({error!r})") from error
 
 
@@ -127,7 +142,7 @@ def make(request: Request) -> Plan:
             name: [digests[name], [native.model_dump() for native in experiment.native]]
             for name, experiment in experiments.items()
         },
-        "frameworks": sorted(framework.name for framework in frameworks),
+        "frameworks": sorted(f"{f.name} {f.module}:{f.class_name}" for f in frameworks),
         "loops": sorted(request.loops),
         "preset": request.preset,
         "seeds": _seeds(request),
@@ -142,7 +157,7 @@ def make(request: Request) -> Plan:
         for framework in frameworks[turn:] + frameworks[:turn]:
             for adapter, loop in _cells(experiment, framework, request):
                 trial = Trial(
-                    purpose="measure",
+                    purpose=MEASURE,
                     experiment=experiment.name,
                     framework=adapter.name,
                     loop=loop,
@@ -155,7 +170,57 @@ def make(request: Request) -> Plan:
                     id="",
                 )
                 trials.append(_identified(trial, adapter, digests[experiment.name], experiment))
-    return Plan(digest_of(identity), request, experiments, full_lengths, tuple(trials))
+    proofs = _proofs(trials, experiments, {framework.name: framework for framework in frameworks})
+    return Plan(
+        digest_of(identity), request, experiments, full_lengths, tuple(trials), tuple(proofs)
+    )
+
+
+def _proofs(
+    trials: Sequence[Trial], experiments: dict[str, Experiment], frameworks: dict[str, Framework]
+) -> list[Trial]:
+    """One proof for every cell that is measured, framework by framework."""
+    cells = dict.fromkeys(
+        (trial.framework, trial.experiment, trial.loop)
+        for trial in trials
+        if trial.track == "identical" and trial.loop in frameworks[trial.framework].loops
+    )
+    order = list(frameworks)
+    return [
+        proof_trial(frameworks[name], experiments[experiment], loop, trials[0].device)
+        for name, experiment, loop in sorted(cells, key=lambda cell: order.index(cell[0]))
+    ]
+
+
+def proof_trial(
+    framework: Framework, experiment: Experiment, loop: str, device: str, purpose: str = PROOF
+) -> Trial:
+    """The trial that leaves the trace of a loop: float64 where the framework has it, seed 0."""
+    short = proof_of(experiment)
+    trial = Trial(
+        purpose=purpose,
+        experiment=experiment.name,
+        framework=framework.name,
+        loop=loop,
+        track="identical",
+        seed=0,
+        repeat=0,
+        device=device,
+        dtype="float64" if "float64" in framework.dtypes else "float32",
+        threads=1,
+        id="",
+    )
+    return _identified(trial, framework, digest(short) + oracle_digest(), short)
+
+
+@cache
+def oracle_digest() -> str:
+    """Changes with the source of the oracle, the trace or the ladder."""
+    hasher = hashlib.sha256()
+    for name in ("reference", "trace", "ladder"):
+        source = Path(__file__).parent / "parity" / f"{name}.py"
+        hasher.update(source.read_bytes())
+    return hasher.hexdigest()[:16]
 
 
 def frameworks_by_track(request: Request) -> dict[tuple[str, str], Framework]:
@@ -247,6 +312,7 @@ def _identified(
     state = digest_of(
         [asdict(trial), experiment_digest, native, framework.digest, framework.version, PROTOCOL]
     )
-    parts = (trial.experiment, trial.framework, trial.loop, f"s{trial.seed}", f"r{trial.repeat}")
+    parts: tuple[str, ...] = (trial.experiment, trial.framework, trial.loop)
+    parts += (f"s{trial.seed}", f"r{trial.repeat}") if trial.purpose == MEASURE else ("proof",)
     words = "-".join(re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-") for part in parts)
     return Trial(**{**asdict(trial), "id": f"{words}-{state[:8]}"})

@@ -28,8 +28,13 @@ GROUPS: dict[Track, str] = {
     "native": "samestep.native_trainers",
 }
 LOOPS = ("idiomatic", "stepwise", "fused")
+DTYPES = ("float32", "float64")
 SHOWN_FIRST = ("numpy", "sklearn", "keras", "torch", "jax")
 """Order of our own adapters in plans and tables; others follow by name."""
+
+
+BROKEN: dict[str, str] = {}
+"""Entered adapters that cannot be described, with the reason."""
 
 
 class UnknownFrameworkError(ValueError):
@@ -48,6 +53,7 @@ class Framework:
         requirements: packages (distribution names) it needs; the first one names its version.
         distribution: what to install with the extra `name`; "" where that is not known.
         loops: slowest first; empty in the native track.
+        dtypes: precisions it has.
     """
 
     name: str
@@ -57,6 +63,7 @@ class Framework:
     requirements: tuple[str, ...]
     distribution: str
     loops: tuple[str, ...]
+    dtypes: tuple[str, ...] = DTYPES
 
     @property
     def version(self) -> str:
@@ -107,7 +114,11 @@ def installed(track: Track = "identical") -> dict[str, Framework]:
     )
     found: dict[str, Framework] = {}
     for point in points:
-        found.setdefault(point.name, _from_entry_point(point, track))
+        # anybody's package may be entered here, and looking at it may run its code
+        try:
+            found.setdefault(point.name, _from_entry_point(point, track))
+        except Exception as error:
+            BROKEN[point.name] = f"{_owner(point)} {point.value}: {error}"
     return found
 
 
@@ -123,6 +134,8 @@ def find(name: str, track: Track = "identical") -> Framework:
     """
     if name in installed(track):
         return installed(track)[name]
+    if name in BROKEN:
+        raise UnknownFrameworkError(f"framework: {name} is broken: {BROKEN[name]}")
     if name.endswith(".py"):
         return _from_file(Path(name), track)
     if re.fullmatch(r"[\w.]+:\w+", name):
@@ -144,6 +157,10 @@ def _owner(point: metadata.EntryPoint) -> str:
 def _from_file(path: Path, track: Track) -> Framework:
     if not path.is_file():
         raise UnknownFrameworkError(f"framework: {path} is not a file")
+    if path.stem in installed(track):
+        raise UnknownFrameworkError(
+            f"framework: {path}: {path.stem!r} is the name of an installed adapter; rename the file"
+        )
     return _described(path.stem, track, str(path.resolve()), "", (), "")
 
 
@@ -155,22 +172,24 @@ def _described(
     requirements: tuple[str, ...],
     distribution: str,
 ) -> Framework:
-    trainers = _classes(_source(module))
+    classes = _classes(_source(module))
     if not class_name:
-        candidates = [found for found, loops in trainers.items() if loops]
+        candidates = [name for name, node in classes.items() if _literal(node, "loops", LOOPS)]
         if len(candidates) != 1:
             raise UnknownFrameworkError(
                 f"framework: {module} must have one class with `loops = (…)`. "
                 f"Got {len(candidates)}; name it with module:Class"
             )
         class_name = candidates[0]
-    loops = trainers.get(class_name, ())
+    node = classes.get(class_name)
+    loops = _literal(node, "loops", LOOPS)
     if track == "identical" and not loops:
         raise UnknownFrameworkError(
             f"framework {name}: class {class_name!r} must state `loops = (…)` in its body, with "
             f"names out of {', '.join(LOOPS)}"
         )
-    return Framework(name, track, module, class_name, requirements, distribution, loops)
+    dtypes = _literal(node, "dtypes", DTYPES) or DTYPES
+    return Framework(name, track, module, class_name, requirements, distribution, loops, dtypes)
 
 
 def _source(module: str) -> Path:
@@ -179,47 +198,50 @@ def _source(module: str) -> Path:
         return Path(module)
     try:
         spec = importlib.util.find_spec(module)
-    except ModuleNotFoundError:
+    except (ImportError, ValueError):
         spec = None
-    if spec is None or spec.origin is None:
-        raise UnknownFrameworkError(f"framework: module {module!r} cannot be found")
-    return Path(spec.origin)
+    if spec is None or not str(spec.origin).endswith(".py"):
+        raise UnknownFrameworkError(
+            f"framework: no Python source of a module {module!r} is installed"
+        )
+    return Path(str(spec.origin))
 
 
-def _classes(source: Path) -> dict[str, tuple[str, ...]]:
-    """Class name to the literal `loops` in its body, over all files of a package."""
+def _classes(source: Path) -> dict[str, ast.ClassDef]:
+    """The classes at the top of a file, or of all files of a package, by name."""
     files = source.parent.glob("*.py") if source.name == "__init__.py" else [source]
-    found = {}
+    found: dict[str, ast.ClassDef] = {}
     for file in files:
         try:
             tree = ast.parse(file.read_text(encoding="utf-8"))
         except (SyntaxError, UnicodeDecodeError) as error:
             raise UnknownFrameworkError(f"framework: {file} cannot be read: {error}") from error
-        for node in tree.body:
-            if isinstance(node, ast.ClassDef):
-                found[node.name] = _literal_loops(node)
+        found |= {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
     return found
 
 
-def _literal_loops(node: ast.ClassDef) -> tuple[str, ...]:
-    for statement in node.body:
+def _literal(
+    node: ast.ClassDef | None, attribute: str, allowed: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The literal tuple of names that a class body gives an attribute; () where it does not."""
+    for statement in node.body if node else ():
         targets = statement.targets if isinstance(statement, ast.Assign) else []
         if isinstance(statement, ast.AnnAssign) and statement.value is not None:
             targets = [statement.target]
-        if any(isinstance(target, ast.Name) and target.id == "loops" for target in targets):
+        if any(isinstance(target, ast.Name) and target.id == attribute for target in targets):
             try:
-                loops = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
+                names = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
             except ValueError:
                 return ()
-            if isinstance(loops, tuple | list) and all(loop in LOOPS for loop in loops):
-                return tuple(loops)
+            if isinstance(names, tuple | list) and all(name in allowed for name in names):
+                return tuple(names)
     return ()
 
 
 def _requirements(distribution: str, extra: str) -> tuple[str, ...]:
     """Distribution names that the extra asks for, in the order it states them."""
     names = []
-    for line in metadata.requires(distribution) or ():
+    for line in (metadata.requires(distribution) if distribution else None) or ():
         requirement, _, marker = line.partition(";")
         if re.search(rf"extra\s*==\s*['\"]{re.escape(extra)}['\"]", marker):
             match = re.match(r"\s*([A-Za-z0-9._-]+)", requirement)

@@ -1,8 +1,8 @@
 """Rows, curves and outputs, in and out: one JSON file per trial, written atomically.
 
 A run's folder holds `plan.json`, `trials/<trial>.json` (the row), `trials/<trial>.npz` (curves
-and end-of-trial outputs, never pickled) and `logs/`. A row is written last, after its arrays,
-by one process only, so a row that is there is whole.
+and end-of-trial outputs, never pickled), `proofs/` (verdicts) and `logs/`. A row is written
+last, after its arrays, by one process only, so a row that is there is whole.
 """
 
 import dataclasses
@@ -10,12 +10,15 @@ import json
 import math
 import os
 import tempfile
+import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter, ValidationError
 
 from harness.trainer import Array
 
@@ -93,6 +96,7 @@ class Row:
         return self.status in FAILED
 
 
+ROW = TypeAdapter(Row)
 COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
 
 
@@ -113,15 +117,16 @@ def from_json(text: str) -> Row:
     """
     try:
         values = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BadRowError(f"not JSON ({error})") from error
     if not isinstance(values, dict) or values.get("schema") != SCHEMA:
         found = values.get("schema") if isinstance(values, dict) else None
         raise BadRowError(f"schema {found!r}; this version reads {SCHEMA}")
     try:
-        return Row(**{name: values[name] for name in COLUMNS if name in values})
-    except TypeError as error:
-        raise BadRowError(str(error)) from error
+        return ROW.validate_python({name: values[name] for name in COLUMNS if name in values})
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise BadRowError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
 
 
 def clean(value: Any) -> Any:
@@ -142,12 +147,14 @@ class RunFolder:
         self.path = path
         self.plan_file = path / "plan.json"
         self.trials = path / "trials"
+        self.proofs = path / "proofs"
         self.logs = path / "logs"
 
-    def rows(self, trials: Iterable[str] | None = None) -> list[Row]:
+    def rows(self, trials: Iterable[str] | None = None, set_bad_aside: bool = False) -> list[Row]:
         """Whole rows of the given trials (default: all there are), in that order.
 
-        A file that is not a row is set aside as `<name>.bad`, so its trial is run again.
+        A file that is not a row is passed over; with `set_bad_aside` it is renamed to
+        `<name>.bad`, so that its trial can be run again.
         """
         names = trials if trials is not None else sorted(p.stem for p in self.trials.glob("*.json"))
         rows = []
@@ -160,18 +167,19 @@ class RunFolder:
             except FileNotFoundError:
                 continue
             except (BadRowError, UnicodeDecodeError):
-                file.replace(file.with_suffix(".json.bad"))
+                if set_bad_aside:
+                    file.replace(file.with_suffix(".json.bad"))
                 continue
             rows.append(row)
         return rows
 
     def arrays(self, trial: str) -> dict[str, Array]:
-        """Curves and outputs of a trial; empty where it left none."""
-        file = self.trials / f"{trial}.npz"
-        if not file.exists():
+        """Curves and outputs of a trial; empty where it left none, or none that can be read."""
+        try:
+            with np.load(self.trials / f"{trial}.npz", allow_pickle=False) as arrays:
+                return dict(arrays)
+        except (OSError, ValueError, EOFError, AttributeError, zlib.error, zipfile.BadZipFile):
             return {}
-        with np.load(file, allow_pickle=False) as arrays:
-            return dict(arrays)
 
     def write_row(self, row: Row) -> None:
         """Write one row; afterwards it is there as a whole, or not at all."""

@@ -11,29 +11,38 @@ TIE = 1e-6
 """A probability within this of 1/2 is class 0, so that rounding never decides a tie."""
 
 
-def score(outputs: Array, part: Part, loss: Loss | None) -> tuple[float | None, float | None]:
+def score(
+    outputs: Array, part: Part, loss: Loss | None, meaning: str | None = None
+) -> tuple[float | None, float | None]:
     """(loss, accuracy); None where there is no such thing.
 
     Args:
-        outputs: (rows, outputs) logits or values.
+        outputs: (rows, outputs), raw.
         part: what the outputs belong to.
         loss: whose reductions are used over these rows, as if they were one batch.
+        meaning: "logits", "values" or "scores" (only their order means something); by default
+            what the loss takes. A cross-entropy is computed of logits only, a squared error of
+            values only.
     """
     if part.targets is None or loss is None or len(part) == 0:
         return None, None
+    taken = "values" if loss.name == "mean_squared_error" else "logits"
+    meaning = meaning or taken
     exact = np.asarray(outputs, dtype=np.float64)
-    accuracy = None if part.labels is None else accuracy_of(exact, part.labels, loss)
-    return loss_of(exact, part.targets, loss), accuracy
+    value = loss_of(exact, part.targets, loss) if meaning == taken else None
+    if part.labels is None:
+        return value, None
+    return value, accuracy_of(exact, part.labels, meaning)
 
 
-def accuracy_of(outputs: Floats, labels: Array, loss: Loss) -> float:
+def accuracy_of(outputs: Floats, labels: Array, meaning: str = "logits") -> float:
     """Share of rows whose class is right: argmax, or p > 1/2 + 1e-6 for a single output.
 
-    p is sigmoid(output), except under mean squared error, where the output is p itself.
+    p is the output itself where outputs are values, else its sigmoid.
     """
     if outputs.shape[1] == 1:
         single = outputs[:, 0]
-        probability = single if loss.name == "mean_squared_error" else sigmoid(single)
+        probability = single if meaning == "values" else sigmoid(single)
         predicted = (probability > 0.5 + TIE).astype(np.int32)
     else:
         predicted = outputs.argmax(axis=1).astype(np.int32)

@@ -138,7 +138,7 @@ class NativeTask:
         native: estimator and its stated parameters.
         network, loss: only to know what the outputs mean.
         inputs, targets: as in `Task`.
-        dtype, threads: as in `Task`.
+        dtype, device, threads: as in `Task`.
     """
 
     native: Native
@@ -147,6 +147,7 @@ class NativeTask:
     inputs: Array
     targets: Array | None
     dtype: str
+    device: str
     threads: int
 
 
@@ -185,9 +186,12 @@ class StepTrainer(Trainer):
             framework's tutorial does), "stepwise" (one call per batch) and "fused" (a whole
             segment in one compiled program). Written as a literal in the class body: the plan
             reads it from the source, without importing the framework.
+        dtypes: the precisions it has, likewise literal. A framework without "float64" is proven
+            in float32, with a measured tolerance.
     """
 
     loops: ClassVar[tuple[str, ...]]
+    dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64")
 
     @abstractmethod
     def __init__(self, task: Task) -> None:

@@ -21,7 +21,8 @@ from harness.clock.environment import machine
 from harness.data.prepared import Part, Prepared
 from harness.experiment.loading import digest
 from harness.experiment.model import Experiment
-from harness.plan import Trial, native_of
+from harness.parity.trace import record
+from harness.plan import CLOSELY, Trial, native_of
 from harness.results import PROTOCOL, SCHEMA, Row
 from harness.trainer import (
     Array,
@@ -38,6 +39,8 @@ IDIOMATIC_SEGMENTS_AT_MOST = 10
 """An idiomatic loop pays for every segment (a `fit` call costs 45 ms), so it gets few."""
 BLOCK_ROWS = 10_000
 """Rows of one `predict`: large enough to be fast, and one shape for compilers on MNIST."""
+SHORTEST_CPU_CHECK_S = 0.2
+"""A shorter training says nothing reliable about CPU time."""
 WHOLE_PARAMETERS_BELOW = 5_000
 HISTOGRAM_BINS = 64
 
@@ -133,10 +136,32 @@ def measure(trial: Trial, experiment: Experiment, adapter: type[Trainer], outcom
         trainer = _train(trial, experiment, adapter, prepared, outcome)
     else:
         raise TypeError(f"{adapter.__name__} must be a StepTrainer or a NativeTrainer")
-    outcome.columns["device"] = trainer.device
-    outcome.columns["precision"] = trainer.precision or trial.dtype
-    outcome.columns["blas"] = trainer.blas or blas_in_use()
+    outcome.columns["device"] = str(trainer.device)
+    outcome.columns["precision"] = str(trainer.precision or trial.dtype)
+    outcome.columns["blas"] = str(trainer.blas or blas_in_use() or "") or None
     _finish(trainer, experiment, prepared, outcome)
+
+
+def prove(trial: Trial, experiment: Experiment, adapter: type[Trainer], outcome: Outcome) -> None:
+    """Leave the trace of a short run of the same adapter and the same loop.
+
+    Raises:
+        As `measure`.
+    """
+    reason = adapter.supports(experiment)
+    if reason is not None:
+        raise Unsupported(reason)
+    if not issubclass(adapter, StepTrainer):
+        raise TypeError(f"{adapter.__name__} must be a StepTrainer")
+    if trial.loop not in adapter.loops:
+        raise Unsupported(f"has no {trial.loop} loop; it has {', '.join(adapter.loops)}")
+    prepared = data.load(experiment.data, experiment.loss, trial.dtype)
+
+    def build(protocol: Experiment) -> StepTrainer:
+        return adapter(task_of(trial, protocol, prepared))
+
+    trace = record(build, experiment, prepared, trial.seed, closely=trial.purpose == CLOSELY)
+    outcome.arrays = trace.to_arrays()
 
 
 def _fit_native(
@@ -154,6 +179,7 @@ def _fit_native(
         inputs=prepared.train.inputs,
         targets=prepared.train.targets,
         dtype=trial.dtype,
+        device=trial.device,
         threads=trial.threads,
     )
     with timed() as build:
@@ -184,7 +210,7 @@ def _train(
         trainer = adapter(task)
     outcome.columns["build_s"] = build.seconds
     if plan is not None:
-        _advance(trainer, experiment, plan, prepared, _points(experiment, trial.loop), outcome)
+        _advance(trainer, experiment, plan, prepared, task, outcome)
     return trainer
 
 
@@ -210,12 +236,19 @@ def task_of(trial: Trial, experiment: Experiment, prepared: Prepared) -> Task:
 
 
 def _points(experiment: Experiment, loop: str) -> list[int]:
-    """Steps to evaluate after; for an idiomatic loop at most ten segments after the first step."""
+    """Steps to evaluate after; an idiomatic loop has at most ten segments, one per epoch."""
     points = list(experiment.evaluation_points)
-    if loop == "idiomatic" and len(points) > IDIOMATIC_SEGMENTS_AT_MOST + 1:
-        later = np.linspace(1, len(points) - 1, IDIOMATIC_SEGMENTS_AT_MOST).round().astype(int)
-        points = [points[0], *(points[index] for index in later)]
-    return points
+    if loop != "idiomatic" or len(points) <= 2:
+        return points
+    kept = [points[-1]]
+    for point in reversed(points[1:-1]):  # at most one segment per epoch, counted from the end
+        if kept[-1] - point >= experiment.steps_per_epoch:
+            kept.append(point)
+    later = kept[::-1]
+    if len(later) > IDIOMATIC_SEGMENTS_AT_MOST:
+        chosen = np.linspace(0, len(later) - 1, IDIOMATIC_SEGMENTS_AT_MOST).round().astype(int)
+        later = [later[index] for index in chosen]
+    return [points[0], *later]
 
 
 def _advance(
@@ -223,19 +256,24 @@ def _advance(
     experiment: Experiment,
     plan: start.BatchPlan,
     prepared: Prepared,
-    points: list[int],
+    task: Task,
     outcome: Outcome,
 ) -> None:
     """Train from point to point; everything but `advance` is off the clock."""
     curves = Curves(experiment.network.parameter_count < WHOLE_PARAMETERS_BELOW)
-    done, trained_s, step_us, samples = 0, 0.0, [], 0
-    for point in points:
+    done, trained_s, cpu_s, step_us, samples = 0, 0.0, 0.0, [], 0
+    for point in _points(experiment, task.loop):
         batches = plan.segment(done, point)
         trainer.stage(batches)
+        cpu_began = time.process_time()
         with timed() as advance:
             losses = trainer.advance(batches)
+        cpu_s += time.process_time() - cpu_began
+        if losses is None and task.loop != "idiomatic":
+            raise ValueError(f"advance of a {task.loop} loop must return its losses. Got None")
         if done == 0:
             outcome.columns["first_step_s"] = advance.seconds
+            cpu_s = 0.0
         else:
             trained_s += advance.seconds
             step_us.append(advance.seconds / len(batches) * 1e6)
@@ -248,6 +286,10 @@ def _advance(
         if not np.isfinite(scores["train_loss"] or 0.0):
             raise Diverged(f"training loss is not finite after step {done}")
     outcome.arrays = curves.arrays()
+    if trained_s > SHORTEST_CPU_CHECK_S and cpu_s > 1.1 * task.threads * trained_s:
+        outcome.columns["status_detail"] = (
+            f"used {cpu_s / trained_s:.1f} CPUs in training, {task.threads} asked"
+        )
     if step_us:
         low, middle, high = np.percentile(step_us, [25, 50, 75])
         outcome.columns |= {
@@ -283,8 +325,6 @@ def _finish(trainer: Trainer, experiment: Experiment, prepared: Prepared, outcom
         raise Diverged("outputs are not finite")
     if "train_loss" not in outcome.columns:
         outcome.columns |= evaluate(trainer, experiment, prepared)
-    if isinstance(trainer, NativeTrainer) and trainer.outputs == "scores":
-        outcome.columns |= dict.fromkeys(["train_loss", "validation_loss", "test_loss"])
 
 
 def evaluate(
@@ -293,10 +333,11 @@ def evaluate(
     """Loss and accuracy of every part that has rows, as columns of the row."""
     parts = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
     scores: dict[str, float | None] = {}
+    meaning = trainer.outputs if isinstance(trainer, NativeTrainer) else None
     for name, part in parts.items():
         if len(part):
             outputs = predict(trainer, part, experiment)
-            loss, accuracy = scoring.score(outputs, part, experiment.loss)
+            loss, accuracy = scoring.score(outputs, part, experiment.loss, meaning)
             scores |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
     return scores
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from harness.clock.environment import pin
+from harness.clock.environment import END_OF_TRIAL, pin
 
 if TYPE_CHECKING:
     from harness.experiment.model import Experiment
@@ -63,13 +63,15 @@ def main() -> None:
     from harness.registry import Framework
 
     described = setup["framework"]
-    lists = {name: tuple(described[name]) for name in ("requirements", "loops")}
+    lists = {name: tuple(described[name]) for name in ("requirements", "loops", "dtypes")}
     framework = Framework(**(described | lists))
     first = True
     while True:
         row, keep_serving = _serve(messages.get(), framework, first, import_s, interrupts)
         if affinity_problem and row["status"] == "ok":
             row["status_detail"] = row["status_detail"] or affinity_problem
+        sys.stderr.flush()
+        os.write(2, END_OF_TRIAL)
         channel.write(json.dumps(row) + "\n")
         channel.flush()
         first = False
@@ -122,7 +124,7 @@ def _attempt(
     """(status, detail) of one trial; nothing that an adapter raises gets past here."""
     from harness.data.fetching import DataMissingError
     from harness.trainer import DeviceUnavailableError
-    from harness.trial import Diverged, Unsupported, measure
+    from harness.trial import Diverged, Unsupported, measure, prove
 
     try:
         began = time.perf_counter()
@@ -130,16 +132,20 @@ def _attempt(
         if first:
             outcome.columns["import_s"] = import_s + time.perf_counter() - began
             _freeze()
-        measure(trial, experiment, adapter, outcome)
-    except (Unsupported, DeviceUnavailableError) as reason:
+        run = measure if trial.purpose == "measure" else prove
+        run(trial, experiment, adapter, outcome)
+    except Unsupported as reason:
         return "unsupported", str(reason)
+    except DeviceUnavailableError as reason:
+        return "missing", str(reason)
     except Diverged as reason:
         return "diverged", str(reason)
     except DataMissingError as reason:
         return "missing", str(reason)
     except ModuleNotFoundError as error:
         traceback.print_exc()
-        return "missing", f"{error}; {framework.install_line}"
+        known = framework.install_line if framework.distribution else ""
+        return "missing", f"{error}; {known or f'python -m pip install {error.name}'}"
     except KeyboardInterrupt:
         return "interrupted", "SIGINT"
     except BaseException as error:

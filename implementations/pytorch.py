@@ -43,7 +43,8 @@ class TorchTrainer(StepTrainer):
         self.dtype = getattr(torch, task.dtype)
         self.target_device = _device(task.device)
         self.device, self.precision = _described(self.target_device, task.dtype)
-        self.blas = "MKL" if torch.backends.mkl.is_available() else ""
+        on_cpu = self.target_device.type == "cpu"
+        self.blas = ("MKL" if torch.backends.mkl.is_available() else "") if on_cpu else "cuBLAS"
         self.model = self._network()
         self.inputs = self._on_device(task.inputs, self.dtype)
         self.steps_done = 0

@@ -119,7 +119,12 @@ class SklearnTrainer(StepTrainer):
             self.model.alpha = 2 * rows * self.task.l2.coefficient(rows) / factor
             squares = sum(np.dot(w.ravel(), w.ravel()) for w in self.model.coefs_)
             penalty = self.model.alpha / (2 * rows) * squares
-        self.model.partial_fit(x, y)
+        try:
+            self.model.partial_fit(x, y)
+        except ValueError:
+            if all(np.isfinite(w).all() for w in (*self.model.coefs_, *self.model.intercepts_)):
+                raise
+            return np.nan  # it diverged; the library refuses parameters that are not finite
         return (self.model.loss_ - penalty) * _loss_factor(self.task, rows) + penalty * factor
 
     def _state_constants(self, rate: float, factor: float) -> None:
@@ -163,7 +168,15 @@ class SklearnNativeTrainer(NativeTrainer):
         if name not in ESTIMATORS:
             known = ", ".join(ESTIMATORS)
             raise ValueError(f"native.estimator must be one of {known}. Got {name!r}")
+        if task.device == "cuda":
+            raise DeviceUnavailableError("scikit-learn's solvers compute on the CPU only")
         self.task = task
+        known = ESTIMATORS[name]().get_params()
+        for parameter in task.native.parameters:
+            if parameter not in known:
+                raise ValueError(
+                    f"native.parameters: {name} has no {parameter!r}. Known: {', '.join(known)}"
+                )
         self.estimator = ESTIMATORS[name](**task.native.parameters)
         if isinstance(self.estimator, LinearRegression):
             self.outputs = "values"
@@ -207,7 +220,7 @@ def _perceptron(task: Task) -> MLPClassifier | MLPRegressor:
         "hidden_layer_sizes": tuple(widths),
         "activation": ACTIVATIONS[hidden],
         "alpha": 0.0,
-        "batch_size": task.batch_size,
+        "batch_size": 1,
         "shuffle": False,
         "tol": 0.0,
         "n_iter_no_change": np.inf,
@@ -225,7 +238,6 @@ def _perceptron(task: Task) -> MLPClassifier | MLPRegressor:
         settings |= {"beta_1": task.optimizer.beta1, "beta_2": task.optimizer.beta2}
     one_row = np.zeros((1, task.network.inputs), task.dtype)
     outputs = task.network.outputs
-    settings["batch_size"] = 1
     if task.loss is None or isinstance(task.loss, MeanSquaredError):
         target = np.zeros((1, outputs), task.dtype)
         return MLPRegressor(**settings).partial_fit(

@@ -35,8 +35,8 @@ from harness.trainer import (
 
 PLANNED_STEPS = 1_024
 """Steps that the fused program's plan holds; a longer segment is run in pieces."""
-LAID_OUT_BYTES = 256 * 2**20
-"""Largest copy of the rows that one `fit` gets."""
+REPEATED_BYTES = 256 * 2**20
+"""Full batches are repeated up to this size, because an epoch of `fit` costs 22 ms by itself."""
 
 
 class KerasTrainer(StepTrainer):
@@ -51,7 +51,8 @@ class KerasTrainer(StepTrainer):
         self.task = task
         self.target_device = _device(task.device)
         self.device, self.precision = _described(self.target_device, task.dtype)
-        self.blas = "Eigen, oneDNN (TensorFlow)"
+        on_cpu = self.target_device == "/CPU:0"
+        self.blas = "Eigen, oneDNN (TensorFlow)" if on_cpu else "cuBLAS (TensorFlow)"
         with tf.device(self.target_device):
             self.model = self._network()
             self.predict_compiled = tf.function(self.model, jit_compile=True, autograph=False)
@@ -87,7 +88,7 @@ class KerasTrainer(StepTrainer):
         l2 = self.task.l2
         if l2 is None or self.task.loop != "idiomatic":
             return {}
-        self.penalty = Squares()
+        self.penalty = Squares(self.task.dtype)
         names = ["kernel_regularizer"] + (["bias_regularizer"] if l2.on == "all" else [])
         return dict.fromkeys(names, self.penalty)
 
@@ -155,6 +156,7 @@ class KerasTrainer(StepTrainer):
     def stage(self, batches: Batches) -> None:
         """Lay the rows out in their order for `fit`, which takes no order of ours."""
         if self.task.loop == "idiomatic":
+            self.staged = []  # free the last segment's rows before the next are laid out
             self.staged = self._laid_out(batches)
 
     def advance(self, batches: Batches) -> Array | None:
@@ -172,32 +174,30 @@ class KerasTrainer(StepTrainer):
             self.optimizer.learning_rate = rate
             if self.task.l2 is not None:
                 c = self.task.l2.coefficient(min(batch_size, len(x)))
-                self.penalty.c.assign(np.array(c, self.task.dtype))
+                self.penalty.c.assign(c)
             self.model.fit(x, y, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0)
         self.optimizer.iterations.numpy()
 
     def _laid_out(self, batches: Batches) -> list[tuple[Array, Array, int, int, float]]:
-        """Arguments of the `fit` calls: cut around a short batch, at a new rate, by memory."""
+        """Arguments of the `fit` calls: cut around a short batch and at a new rate."""
         task = self.task
-        row_bytes = task.inputs[:1].nbytes
-        whole = max(1, LAID_OUT_BYTES // (task.batch_size * row_bytes))
         cuts = [0]
         for step in range(1, len(batches)):
             new_rate = batches.learning_rates[step] != batches.learning_rates[step - 1]
             around_short = min(batches.sizes[step - 1 : step + 1]) < task.batch_size
-            if new_rate or around_short or step - cuts[-1] == whole:
+            if new_rate or around_short:
                 cuts.append(step)
         pieces = []
         for first, last in zip(cuts, [*cuts[1:], len(batches)], strict=True):
-            rate = float(batches.learning_rates[first])
-            if batches.rows is None and whole == 1:
-                pieces.append((task.inputs, task.targets, task.batch_size, last - first, rate))
-                continue
-            if batches.rows is None:
-                rows = np.tile(np.arange(task.batch_size), last - first)
-            else:
+            rate, steps = float(batches.learning_rates[first]), last - first
+            if batches.rows is not None:
                 used = zip(batches.rows[first:last], batches.sizes[first:last], strict=True)
                 rows = np.concatenate([numbers[:size] for numbers, size in used])
+            elif steps * task.inputs.nbytes <= REPEATED_BYTES:
+                rows = np.tile(np.arange(len(task.inputs)), steps)
+            else:  # a full batch of much data: an epoch of `fit` is a step
+                pieces.append((task.inputs, task.targets, task.batch_size, steps, rate))
+                continue
             pieces.append((task.inputs[rows], task.targets[rows], task.batch_size, 1, rate))
         return pieces
 
@@ -271,8 +271,8 @@ class RowLoss(keras.losses.Loss):
 class Squares(keras.regularizers.Regularizer):
     """c * sum of squares, with a c that may change between `fit` calls."""
 
-    def __init__(self) -> None:
-        self.c = keras.Variable(0.0, trainable=False)
+    def __init__(self, dtype: str) -> None:
+        self.c = tf.Variable(0.0, trainable=False, dtype=dtype)
 
     def __call__(self, w: tf.Tensor) -> tf.Tensor:
         """The penalty of one variable."""
@@ -333,14 +333,18 @@ class AlgorithmOneAdam(keras.optimizers.Adam):
         dtype = variable.dtype
         rate, gradient = tf.cast(learning_rate, dtype), tf.cast(gradient, dtype)
         t = tf.cast(self.iterations + 1, dtype)
-        c1 = -tf.math.expm1(t * math.log(self.beta_1))
-        root_c2 = tf.sqrt(-tf.math.expm1(t * math.log(self.beta_2)))
+        c1 = _one_minus_power(self.beta_1, t)
+        root_c2 = tf.sqrt(_one_minus_power(self.beta_2, t))
         index = self._get_variable_index(variable)
         m, v = self._momentums[index], self._velocities[index]
         m.assign(self.beta_1 * m + (1 - self.beta_1) * gradient)
         v.assign(self.beta_2 * v + (1 - self.beta_2) * gradient * gradient)
         step = rate * root_c2 / c1 * m / (tf.sqrt(v) + self.epsilon * root_c2)
         variable.assign(variable - step)
+
+
+def _one_minus_power(beta: float, t: tf.Tensor) -> tf.Tensor:
+    return -tf.math.expm1(t * math.log(beta)) if beta else tf.ones_like(t)
 
 
 def _optimizer(rule: Optimizer) -> keras.optimizers.Optimizer:

@@ -38,7 +38,7 @@ def test_help_imports_no_framework_and_no_numpy():
 def test_a_users_own_experiment(samestep, tmp_path):
     done = samestep("report", "short.toml", "--frameworks", "numpy,torch", "-o", "mine.json")
     assert done.returncode == 0, done.stderr
-    assert "1 experiment, 2 frameworks (numpy, torch), 2 trials, about" in done.stderr
+    assert "1 experiment, 2 frameworks (numpy, torch), 2 trials, 2 proofs, about" in done.stderr
     assert "[1/2] short numpy stepwise seed 0: ok, test accuracy 0.5000" in done.stderr
     assert "short: Four rows, twelve steps" in done.stdout
     assert len(json.loads((tmp_path / "mine.json").read_text())["rows"]) == 2
@@ -64,6 +64,11 @@ USAGE = [
     (("report", "and", "--loops", "fussed"), "Did you mean 'fused'?"),
     (("report", "and", "--timeout", "5"), "--timeout must be such as 90s"),
     (("report", "and", "--threads", "0"), "--threads must be all, or 1 to"),
+    (("report", "and", "--threads", "²"), "--threads must be all, or 1 to"),
+    (("report", "and", "--timeout", "9999999999h"), "--timeout must be such as 90s"),
+    (("report", "and", "--frameworks", "sys:X"), "no Python source of a module 'sys'"),
+    (("report", "and", "--frameworks", ".:X"), "no Python source of a module '.'"),
+    (("report", "--from", "nowhere", "--seeds", "2"), "takes no other option but -o"),
     (("report", "and", "and"), "'and' is named twice"),
     (("report", "and", "-o", "x.xlsx"), "suffix must be .md, .csv or .json. Got '.xlsx'"),
     (("report", "--from", "nowhere"), "nowhere holds no run"),
@@ -89,6 +94,42 @@ def test_a_failed_trial_shows_its_log_and_exits_1(samestep, tmp_path):
     assert "a clue" in done.stderr
     assert "error (ValueError: no luck)" in done.stderr
     assert "short numpy stepwise seed 0: ok" in done.stderr
+
+
+def test_the_current_folder_shadows_nothing(samestep, tmp_path):
+    (tmp_path / "queue.py").write_text("raise RuntimeError('the wrong queue')")
+    (tmp_path / "numpy.py").write_text("raise RuntimeError('the wrong numpy')")
+    command = [sys.executable, "-P", "-c", "from harness.cli import main; main()"]
+    done = subprocess.run(
+        [*command, "report", "short.toml", "--frameworks", "numpy"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+def test_files_are_written_even_if_nobody_reads_the_tables(samestep, tmp_path):
+    command = f"{sys.executable} -m harness report short.toml --frameworks numpy --out r | true"
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, check=False)
+    assert (tmp_path / "r" / "report.md").exists()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda plan: plan.replace('"schema": 1', '"schema": 99'),
+        lambda plan: plan.replace('"id": "short', '"id": "../../short'),
+        lambda plan: plan[:100],
+        lambda plan: "[" * 100_000,
+    ],
+    ids=["newer", "outside", "truncated", "nested"],
+)
+def test_a_plan_that_is_not_ours_is_refused_and_left_alone(samestep, tmp_path, damage):
+    samestep("report", "short.toml", "--frameworks", "numpy", "--out", "r")
+    file = tmp_path / "r" / "plan.json"
+    file.write_text(damage(file.read_text()))
+    done = samestep("report", "--from", "r")
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
 
 
 def test_missing_data_is_a_row_with_every_route(samestep):

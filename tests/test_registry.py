@@ -64,10 +64,37 @@ def test_a_file_that_is_no_adapter(tmp_path, content, message):
 def test_a_module_and_class():
     found = find("implementations.numpy_scratch:NumpyTrainer")
     assert found.loops == ("stepwise",)
-    with pytest.raises(UnknownFrameworkError, match="cannot be found"):
+    with pytest.raises(UnknownFrameworkError, match="no Python source"):
         find("no.such.module:Class")
     with pytest.raises(UnknownFrameworkError, match="must state `loops"):
         find("implementations.numpy_scratch:Nothing")
+
+
+def test_a_broken_plugin_breaks_nobody_else(monkeypatch):
+    from importlib import metadata
+
+    def points(group):
+        good = metadata.EntryPoint("numpy", "implementations.numpy_scratch:NumpyTrainer", group)
+        bad = metadata.EntryPoint("broken", "a_package_that_is_gone:Trainer", group)
+        return (good, bad)
+
+    monkeypatch.setattr(registry.metadata, "entry_points", points)
+    monkeypatch.setattr(registry, "BROKEN", {})
+    installed.cache_clear()
+    try:
+        assert list(installed()) == ["numpy"]
+        with pytest.raises(UnknownFrameworkError, match=r"broken is broken: .*a_package_that"):
+            find("broken")
+    finally:
+        monkeypatch.undo()
+        installed.cache_clear()
+
+
+def test_a_file_may_not_take_an_installed_name(tmp_path):
+    file = tmp_path / "numpy.py"
+    file.write_text(FILE.format(name="Mine", loops='("stepwise",)'))
+    with pytest.raises(UnknownFrameworkError, match="rename the file"):
+        find(str(file))
 
 
 def test_a_missing_package_names_its_install_line(monkeypatch):

@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.data.prepared import Part
 from harness.experiment.model import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
-from harness.scoring import accuracy_of, loss_of, sigmoid
+from harness.scoring import accuracy_of, loss_of, score, sigmoid
 
 BCE = BinaryCrossEntropy(name="binary_cross_entropy", batch="mean", outputs="mean")
 SOFTMAX = SoftmaxCrossEntropy(name="softmax_cross_entropy", batch="mean")
@@ -12,18 +13,24 @@ SOFTMAX = SoftmaxCrossEntropy(name="softmax_cross_entropy", batch="mean")
 
 def test_a_tie_is_class_0_whatever_rounding_says():
     outputs = np.array([[-1e-9], [0.0], [1e-9], [3.9e-6], [4.1e-6]])
-    assert accuracy_of(outputs, np.array([0, 0, 0, 0, 1]), BCE) == 1.0
+    assert accuracy_of(outputs, np.array([0, 0, 0, 0, 1])) == 1.0
 
 
 def test_argmax_for_several_outputs():
     outputs = np.array([[0.1, 3.0, 2.0], [5.0, -1.0, 4.9]])
-    assert accuracy_of(outputs, np.array([1, 2]), SOFTMAX) == 0.5
+    assert accuracy_of(outputs, np.array([1, 2])) == 0.5
 
 
-def test_under_squared_error_the_output_is_the_probability():
+def test_what_outputs_mean_decides_threshold_and_loss():
     half = MeanSquaredError(name="mean_squared_error", half=True, batch="mean", outputs="mean")
+    bits = np.array([[0.0], [1.0]])
+    part = Part(np.zeros((2, 1)), bits, np.array([0, 1]))
     outputs = np.array([[0.4], [0.6]])
-    assert accuracy_of(outputs, np.array([0, 1]), half) == 1.0
+    assert score(outputs, part, half) == (pytest.approx(0.08), 1.0)  # values
+    assert score(outputs, part, BCE)[1] == 0.5  # logits: both are above 0
+    assert score(outputs, part, BCE, "values") == (None, 1.0)
+    assert score(outputs, part, half, "logits") == (None, 0.5)
+    assert score(outputs, part, BCE, "scores") == (None, 0.5)
 
 
 def test_losses_by_hand():

@@ -8,6 +8,9 @@ import platform
 from collections.abc import Mapping
 from pathlib import Path
 
+END_OF_TRIAL = b"\n--- end of trial ---\n"
+"""A worker writes this to its log before it sends a row, so the parent knows the log is whole."""
+
 INHERITED = (
     "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TMPDIR", "TZ", "VIRTUAL_ENV",
     "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
@@ -45,6 +48,9 @@ def child_environment(parent: Mapping[str, str], threads: int, device: str) -> d
     environment = {name: parent[name] for name in INHERITED if name in parent}
     environment |= STATED
     environment |= dict.fromkeys(THREAD_VARIABLES, str(threads))
+    own = str(Path(__file__).resolve().parents[2])  # so that workers find us without the cwd
+    inherited = environment.get("PYTHONPATH")
+    environment["PYTHONPATH"] = os.pathsep.join([own, inherited] if inherited else [own])
     if device == "cpu":
         environment |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
     return environment
@@ -66,7 +72,10 @@ def pin(threads: int) -> str | None:
     if not hasattr(os, "sched_setaffinity"):
         return f"affinity cannot be set on {platform.system()}"
     cpus = sorted(os.sched_getaffinity(0))[-threads:]
-    os.sched_setaffinity(0, cpus)
+    try:
+        os.sched_setaffinity(0, cpus)
+    except OSError as error:
+        return f"affinity could not be set ({error.strerror})"
     if os.sched_getaffinity(0) != set(cpus):
         return f"affinity was not set to {cpus}"
     return None
@@ -80,4 +89,5 @@ def machine() -> str:
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
         names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
         model = names[0] if names else model
-    return f"{model}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}"
+    gpu = ", NVIDIA GPU" if Path("/proc/driver/nvidia/version").exists() else ""
+    return f"{model}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}{gpu}"

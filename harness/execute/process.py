@@ -10,14 +10,21 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
+
+from harness.clock.environment import END_OF_TRIAL
+
 LOG_BYTES_AT_MOST = 1_000_000
 TAIL_LINES = 15
+LINE_BYTES_AT_MOST = 1_000
+ANSWER_BYTES_AT_MOST = 1_000_000
 GRACE_S = 2.0
+LOG_GRACE_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class WorkerProcess:
         log.parent.mkdir(parents=True, exist_ok=True)
         self._oom_kills = oom_kills()
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "harness.worker"],
+            [sys.executable, "-P", "-m", "harness.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -43,6 +50,7 @@ class WorkerProcess:
             start_new_session=True,
         )
         self._answers: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._log_is_complete = threading.Event()
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         self._threads = [
             threading.Thread(target=self._read_answers, daemon=True),
@@ -54,23 +62,21 @@ class WorkerProcess:
 
     def ask(self, message: Mapping[str, Any], timeout_s: float | None) -> dict[str, Any] | Death:
         """Send one trial and wait for its row; after a Death the process is gone."""
-        self._tail.clear()
-        self._send(message)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        self._tail.clear()
+        self._log_is_complete.clear()
+        self._send(message)
         try:
-            line = self._answers.get(
-                timeout=None if deadline is None else max(0.0, deadline - time.monotonic())
-            )
+            line = self._answers.get(timeout=timeout_s)
         except queue.Empty:
-            self.kill()
-            return Death("timeout", f"killed after {timeout_s:g} s")
+            return self._timed_out(timeout_s)
         if line is None:
-            return self._cause_of_death()
+            return self._cause_of_death(deadline, timeout_s)
+        self._log_is_complete.wait(LOG_GRACE_S)
         try:
             answer = json.loads(line)
         except ValueError:
-            self.kill()
-            return Death("error", "the worker's answer is not JSON")
+            answer = None
         if not isinstance(answer, dict):
             self.kill()
             return Death("error", "the worker's answer is not a row")
@@ -90,7 +96,11 @@ class WorkerProcess:
         self.kill()
 
     def kill(self) -> None:
-        """Kill the whole process group, at once."""
+        """Kill the process, its group, and whatever else descends from it, at once."""
+        with contextlib.suppress(psutil.Error):
+            for descendant in psutil.Process(self._process.pid).children(recursive=True):
+                with contextlib.suppress(psutil.Error):
+                    descendant.kill()
         if hasattr(os, "killpg"):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
@@ -99,8 +109,12 @@ class WorkerProcess:
         self._process.wait()
         for thread in self._threads:
             thread.join(GRACE_S)
+        if any(thread.is_alive() for thread in self._threads):
+            return  # a stranger holds the pipe open; closing it here would wait for him
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            _close_quietly(pipe)
+            with contextlib.suppress(OSError):
+                if pipe:
+                    pipe.close()
 
     def _send(self, message: Mapping[str, Any]) -> None:
         pipe = self._process.stdin
@@ -110,23 +124,37 @@ class WorkerProcess:
                 pipe.flush()
 
     def _read_answers(self) -> None:
-        for line in self._process.stdout or ():
+        for line in _lines(self._process.stdout, ANSWER_BYTES_AT_MOST):
             self._answers.put(line)
         self._answers.put(None)
 
     def _drain(self, log: Path) -> None:
         """Keep the child from blocking on a full pipe; keep little of what it says."""
-        written = 0
-        with log.open("ab") as file:
-            for line in self._process.stderr or ():
-                self._tail.append(line[:1000].decode("utf-8", errors="replace").rstrip())
-                if written < LOG_BYTES_AT_MOST:
-                    file.write(line[: LOG_BYTES_AT_MOST - written])
-                    file.flush()
-                    written += len(line)
+        left = LOG_BYTES_AT_MOST
+        for line in _lines(self._process.stderr, LINE_BYTES_AT_MOST):
+            if line == END_OF_TRIAL.strip():
+                self._log_is_complete.set()
+                continue
+            if not line:
+                continue
+            self._tail.append(line.decode("utf-8", errors="replace").rstrip())
+            if left > 0:
+                with contextlib.suppress(OSError), log.open("ab") as file:  # a full disk
+                    file.write(line[:left] + b"\n")
+                left -= len(line) + 1
+        self._log_is_complete.set()
 
-    def _cause_of_death(self) -> Death:
-        code = self._process.wait()
+    def _timed_out(self, timeout_s: float | None) -> Death:
+        self.kill()
+        return Death("timeout", f"killed after {timeout_s:g} s")
+
+    def _cause_of_death(self, deadline: float | None, timeout_s: float | None) -> Death:
+        """Its channel is closed; usually because it is dead or dying."""
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        try:
+            code = self._process.wait(left)
+        except subprocess.TimeoutExpired:
+            return self._timed_out(timeout_s)
         self.kill()
         if code >= 0:
             return Death("error", f"ended without a result (exit code {code})")
@@ -134,6 +162,24 @@ class WorkerProcess:
         if name == "SIGKILL" and oom_kills() > self._oom_kills:
             return Death("oom", "killed by the system: out of memory")
         return Death("crashed", name)
+
+
+def _lines(pipe: IO[bytes] | None, at_most: int) -> Iterator[bytes]:
+    """Lines without their ends; of a line that is too long, its beginning."""
+    line, pieces = b"", True
+    while pipe is not None and pieces:
+        try:
+            piece = os.read(pipe.fileno(), 65_536)
+        except (OSError, ValueError):
+            piece = b""
+        pieces = bool(piece)
+        *whole, rest = piece.split(b"\n")
+        for part in whole:
+            yield (line + part)[:at_most]
+            line = b""
+        line = (line + rest)[:at_most]
+    if line:
+        yield line
 
 
 def oom_kills() -> int:
@@ -150,9 +196,3 @@ def oom_kills() -> int:
             if line.startswith(sign):
                 return int(line.split()[1])
     return 0
-
-
-def _close_quietly(pipe: IO[bytes] | None) -> None:
-    with contextlib.suppress(OSError):
-        if pipe:
-            pipe.close()

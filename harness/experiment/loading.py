@@ -16,6 +16,14 @@ from harness.experiment.names import nearest, unknown
 
 CATALOGUE = Path(__file__).parent / "catalogue"
 LARGEST_FILE_BYTES = 1_000_000
+PLAIN_WORDS = (
+    ("input should be", "must be"),
+    ("a valid tuple", "a list"),
+    ("a valid dictionary or (instance of .*|object to extract fields from)", "a table"),
+    ("tuple should have", "must have"),
+    (" after validation, not 0", ""),
+    ("string should", "must"),
+)
 
 
 class ProtocolError(ValueError):
@@ -56,7 +64,9 @@ def parse(values: dict[str, Any], origin: str) -> Experiment:
     try:
         return Experiment.model_validate(values)
     except ValidationError as error:
-        lines = [f"  {_sentence(detail)}" for detail in error.errors(include_url=False)]
+        details = error.errors(include_url=False)
+        nested = [d for d in details if not _is_echo(d, details)]
+        lines = dict.fromkeys(f"  {_sentence(detail)}" for detail in nested)
         raise ProtocolError("\n".join([f"{origin}: not a valid experiment", *lines])) from error
 
 
@@ -72,6 +82,14 @@ def digest_of(value: Any) -> str:
 
 
 # ---------------------------------------------------------------- pydantic's errors, in our words
+
+
+def _is_echo(error: ErrorDetails, errors: list[ErrorDetails]) -> bool:
+    """Whether an error only says that a list has too few items left after errors inside it."""
+    place = error["loc"]
+    return error["type"] == "too_short" and any(
+        other["loc"][: len(place)] == place and len(other["loc"]) > len(place) for other in errors
+    )
 
 
 def _sentence(error: ErrorDetails) -> str:
@@ -99,7 +117,9 @@ def _sentence(error: ErrorDetails) -> str:
         message = str(error["ctx"]["error"])
         return f"{location}: {message}" if location else message
     shown = repr(value) if not isinstance(value, dict | list) else "a table"
-    rule = error["msg"].lower().replace("input should be", "must be")
+    rule = error["msg"][:1].lower() + error["msg"][1:]
+    for pydantics, ours in PLAIN_WORDS:
+        rule = re.sub(pydantics, ours, rule)
     return f"{location}: {rule}. Got {shown}"
 
 

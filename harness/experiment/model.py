@@ -6,6 +6,7 @@ is averaged) has no default here: the protocol states it.
 
 import itertools
 import math
+import struct
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -25,9 +26,24 @@ EVALUATION_POINTS_AT_MOST = 60
 Name = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", min_length=1, max_length=64)
 ]
-Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-PositiveNumber = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(strict=True, ge=0, lt=1)]
+
+
+def _in_float32(number: float) -> float:
+    """Accept a number only if rounding to float32, as adapters get it, keeps its kind."""
+    try:
+        rounded = float(struct.unpack("f", struct.pack("f", number))[0])
+    except OverflowError:
+        rounded = math.inf
+    if math.isinf(rounded) or (number != 0 and rounded == 0) or (number < 1 <= rounded):
+        raise ValueError(f"is {rounded:g} in float32, which every framework gets. Got {number}")
+    return number
+
+
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False), AfterValidator(_in_float32)]
+PositiveNumber = Annotated[
+    float, Field(strict=True, gt=0, allow_inf_nan=False), AfterValidator(_in_float32)
+]
+Fraction = Annotated[float, Field(strict=True, ge=0, lt=1), AfterValidator(_in_float32)]
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
 Seed = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 
@@ -151,13 +167,15 @@ class Data(Frozen):
             raise ValueError(f"split: {self.dataset!r} has no test rows of its own; use 'all'")
         if self.split.name == "stratified" and self.facts.kind not in ("classes", "binary"):
             raise ValueError(f"split: 'stratified' needs classes; {self.dataset!r} has none")
-        if isinstance(self.split, EdgeSplit) and self.split.train > self.facts.train_rows:
-            raise ValueError(
-                f"split.train: must be at most the {self.facts.train_rows} rows of "
-                f"{self.dataset!r}. Got {self.split.train}"
-            )
-        if self.rows[0] < 1:
-            raise ValueError("split and validation leave no training rows")
+        if isinstance(self.split, EdgeSplit):
+            most = self.facts.train_rows - (0 if self.facts.test_rows else 1)
+            if self.split.train > most:
+                raise ValueError(
+                    f"split.train: must be at most {most}, so that rows of {self.dataset!r} are "
+                    f"left to test on. Got {self.split.train}"
+                )
+        if self.rows[0] < 1 or self.rows[2] < 1:
+            raise ValueError("split: it and validation must leave rows to train and to test on")
         return self
 
 
@@ -530,6 +548,18 @@ class Training(Frozen):
     evaluation: Evaluation
 
 
+def _parameter(value: Any) -> Any:
+    """A TOML value that an estimator may take: text, truth, a number, or a list of numbers."""
+    if isinstance(value, list | tuple) and all(type(item) in (int, float) for item in value):
+        return tuple(value)
+    if type(value) in (str, bool, int) or (type(value) is float and math.isfinite(value)):
+        return value
+    raise ValueError(f"must be text, true, false, a number or a list of numbers. Got {value!r}")
+
+
+Parameter = Annotated[Any, AfterValidator(_parameter)]
+
+
 class Native(Frozen):
     """A library's own solver on the same data: shown beside, never ranked with, the others.
 
@@ -540,8 +570,10 @@ class Native(Frozen):
     """
 
     framework: Name
-    estimator: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9]{0,63}$")]
-    parameters: dict[str, str | bool | int | Number] = Field(default_factory=dict)
+    estimator: Literal[
+        "LinearRegression", "LogisticRegression", "MLPClassifier", "Perceptron", "SGDClassifier"
+    ]
+    parameters: dict[str, Parameter] = Field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -629,6 +661,13 @@ class Experiment(Frozen):
         every = evaluation.every_steps or (evaluation.every_epochs or 0) * self.steps_per_epoch
         return tuple(sorted({1, self.steps, *range(every, self.steps + 1, every)}))
 
+    @property
+    def evaluation_count(self) -> int:
+        """How many points that are at most, without listing them."""
+        evaluation = self.training.evaluation if self.training else Evaluation(every_steps=1)
+        every = evaluation.every_steps or (evaluation.every_epochs or 0) * self.steps_per_epoch
+        return self.steps // every + (1 if every > 1 else 0) + (1 if self.steps % every else 0)
+
     def of_length(self, length: Length | None) -> "Experiment":
         """The same protocol, run for another length; None leaves it as it is."""
         if length is None or self.training is None:
@@ -643,8 +682,13 @@ class Experiment(Frozen):
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
-        for check in (_check_ends, _check_loss, _check_batches, _check_constants):
+        for check in (_check_ends, _check_loss, _check_batches, _check_constants, _check_native):
             check(self)
+        if self.quick is not None and self.quick.length is not None:
+            try:
+                _check_batches(self.of_length(self.quick.length))
+            except ValueError as error:
+                raise ValueError(f"quick.length: with it, {error}") from error
         return self
 
 
@@ -702,12 +746,31 @@ def _check_batches(experiment: Experiment) -> None:
             "training.optimizer.rate_inside_velocity: state it (true or false) where the "
             "rate decays; libraries differ"
         )
-    points = len(experiment.evaluation_points)
+    points = experiment.evaluation_count
     if points > EVALUATION_POINTS_AT_MOST:
         raise ValueError(
             f"training.evaluation: at most {EVALUATION_POINTS_AT_MOST} points. Got {points}; "
             f"every_steps = {math.ceil(experiment.steps / (EVALUATION_POINTS_AT_MOST - 2))} fits"
         )
+
+
+def _check_native(experiment: Experiment) -> None:
+    labels = [native.label for native in experiment.native]
+    kind = experiment.data.facts.kind
+    for native in experiment.native:
+        if labels.count(native.label) > 1:
+            raise ValueError(
+                f"native: two are called {native.label!r}; put one into an experiment of its own"
+            )
+        regression = native.estimator == "LinearRegression"
+        if (
+            kind == "none"
+            or regression == (kind == "classes")
+            or (kind == "values" and not regression)
+        ):
+            raise ValueError(
+                f"native.estimator: {native.estimator} does not fit targets of kind {kind!r}"
+            )
 
 
 def _check_constants(experiment: Experiment) -> None:

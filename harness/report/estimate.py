@@ -10,7 +10,8 @@ FIXED_S = 0.6
 IMPORT_S = 2.5
 OVERHEAD_S = {"idiomatic": 1.2e-3, "stepwise": 2.5e-4, "fused": 2e-5}
 """Per step, beside its arithmetic."""
-NATIVE_S = 15.0
+NATIVE_S = 8.0
+PROOF_S = 1.0
 FLOP_PER_S = 5e10
 
 
@@ -31,4 +32,6 @@ def total_s(plan: Plan) -> float:
     """Seconds the whole plan may take, imports included."""
     processes = {(trial.framework, trial.track, trial.dtype) for trial in plan.trials}
     starts = len(processes) if plan.request.preset == "quick" else len(plan.trials)
-    return starts * IMPORT_S + sum(estimate_s(plan, trial) for trial in plan.trials)
+    starts += len({trial.framework for trial in plan.proofs})
+    measured = sum(estimate_s(plan, trial) for trial in plan.trials)
+    return starts * IMPORT_S + measured + len(plan.proofs) * PROOF_S

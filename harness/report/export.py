@@ -4,41 +4,61 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from harness.parity.ladder import Rung
 from harness.plan import Plan
 from harness.report.summary import (
-    PARITY,
     Line,
     Section,
+    Verdicts,
     cells,
     headings,
     headline,
+    parity,
     remarks,
     train_time,
 )
 from harness.results import COLUMNS, SCHEMA, Row, clean, write_atomically
 
-DERIVED = {"parity": PARITY, "parity_detail": None, "gemm_fraction": None,
-           "own_gemm_fraction": None, "noise": None}  # fmt: skip
+DERIVED = ("parity", "parity_detail", "gemm_fraction", "own_gemm_fraction", "noise")
 """Columns that are computed on reading, not stored."""
 
 
-def frame(rows: Sequence[Row]) -> pd.DataFrame:
-    """All rows, all public columns."""
-    table = pd.DataFrame([dataclasses.asdict(row) for row in rows], columns=list(COLUMNS))
-    return table.assign(**DERIVED)
+@dataclasses.dataclass(frozen=True)
+class Report:
+    """All that an export is made of."""
+
+    plan: Plan
+    rows: Sequence[Row]
+    sections: Sequence[Section]
+    verdicts: Verdicts
 
 
-def markdown(plan: Plan, sections: Sequence[Section], rows: Sequence[Row]) -> str:
+def records(report: Report) -> list[dict[str, Any]]:
+    """Every row as a dictionary of all public columns."""
+    found = []
+    for row in report.rows:
+        judgement = parity(row, report.verdicts)
+        derived = dict.fromkeys(DERIVED) | {
+            "parity": judgement.verdict,
+            "parity_detail": judgement.reason or None,
+        }
+        found.append(dataclasses.asdict(row) | derived)
+    return found
+
+
+def markdown(report: Report) -> str:
     """The whole report."""
+    plan, sections, rows = report.plan, report.sections, report.rows
     blocks = ["# samestep report", _opening(plan, rows), "## At a glance", overview(sections)]
     for section in sections:
         title = f"## {section.experiment.name}: {_cell(section.experiment.title)}"
         notes = "\n".join(f"- {_cell(remark)}" for remark in remarks(section))
         blocks += [title, _table(section), _cell(section.caption), *([notes] if notes else [])]
-    blocks += ["## Versions", _versions(rows)]
+    blocks += ["## Parity", ladder_table(report), "## Versions", _versions(rows)]
     return "\n\n".join(blocks) + "\n"
 
 
@@ -49,7 +69,7 @@ def overview(sections: Sequence[Section]) -> str:
             line.framework for s in sections for line in s.lines if line.track == "identical"
         )
     )
-    table = [("experiment", *names), ("---",) * (len(names) + 1)]
+    table = [("experiment", *map(_cell, names)), ("---",) * (len(names) + 1)]
     for section in sections:
         found = {line.framework: line for line in section.lines if line.track == "identical"}
         shown = (_glance(section, found[name]) if name in found else "-" for name in names)
@@ -62,26 +82,52 @@ def _glance(section: Section, line: Line) -> str:
     result = headline(section, line)
     if result == "-":
         return _cell(line.status)
+    if not line.proven:
+        result = f"{result} ({line.judgement.verdict})"
     time = train_time(line)
     return _cell(result) if time == "-" else f"{_cell(result)}, {time}"
 
 
-def csv(rows: Sequence[Row]) -> str:
+def ladder_table(report: Report) -> str:
+    """Per framework, loop and experiment the worst relative difference on each rung."""
+    judged = {cell: j for cell, j in report.verdicts.items() if j.rungs}
+    names = list(dict.fromkeys(rung.name for j in judged.values() for rung in j.rungs))
+    heads = ("experiment", "framework", "loop", "verdict", *names)
+    table = [heads, ("---",) * len(heads)]
+    for (experiment, framework, loop), judgement in judged.items():
+        found = {rung.name: rung for rung in judgement.rungs}
+        shown = (_difference(found[name]) if name in found else "" for name in names)
+        table.append((experiment, _cell(framework), loop, judgement.verdict, *shown))
+    explanation = (
+        "The worst relative difference, max|a - b| / max|b|, from a plain float64 network, on each "
+        "rung: start, outputs before training, gradients of the first batch, then parameters. "
+        "Bold: beyond the tolerance (1e-12 up to one update, 1e-11 later)."
+    )
+    return explanation + "\n\n" + "\n".join("| " + " | ".join(row) + " |" for row in table)
+
+
+def _difference(rung: Rung) -> str:
+    shown = "0" if rung.difference == 0 else f"{rung.difference:.1e}"
+    return shown if rung.passed else f"**{shown}**"
+
+
+def csv(report: Report) -> str:
     """Every row; text that a spreadsheet would run as a formula gets a leading apostrophe."""
-    table = frame(rows)
+    table = pd.DataFrame(records(report), columns=[*COLUMNS, *DERIVED])
+    whole = ["steps", "samples", "seed", "repeat", "threads", "schema", "protocol"]
+    table[whole] = table[whole].astype("Int64")
     for column in table.columns[table.dtypes.map(pd.api.types.is_string_dtype)]:
         table[column] = table[column].map(_inert)
     return str(table.to_csv(index=False))
 
 
-def as_json(plan: Plan, rows: Sequence[Row]) -> str:
+def as_json(report: Report) -> str:
     """Every row, with the schema's version."""
-    records = [clean(dataclasses.asdict(row)) | DERIVED for row in rows]
-    value = {"schema": SCHEMA, "run": plan.digest, "rows": records}
+    value = {"schema": SCHEMA, "run": report.plan.digest, "rows": clean(records(report))}
     return json.dumps(value, indent=1, allow_nan=False) + "\n"
 
 
-def write(file: Path, plan: Plan, sections: Sequence[Section], rows: Sequence[Row]) -> None:
+def write(file: Path, report: Report) -> None:
     """Write the format that the file's suffix names.
 
     Raises:
@@ -89,11 +135,11 @@ def write(file: Path, plan: Plan, sections: Sequence[Section], rows: Sequence[Ro
     """
     match file.suffix:
         case ".md":
-            content = markdown(plan, sections, rows)
+            content = markdown(report)
         case ".csv":
-            content = csv(rows)
+            content = csv(report)
         case ".json":
-            content = as_json(plan, rows)
+            content = as_json(report)
         case other:
             raise ValueError(f"{file}: suffix must be .md, .csv or .json. Got {other!r}")
     write_atomically(file, content.encode())

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
+from harness.parity.ladder import Judgement
 from harness.plan import Plan, Trial
 from harness.report.estimate import estimate_s
 from harness.report.numbers import seconds
@@ -24,7 +25,7 @@ class Announcer:
         self.plan = plan
         self.console = console
         self.estimates = {trial.id: estimate_s(plan, trial) for trial in plan.trials}
-        self.count = 0
+        self.count = self.proofs = 0
         self.left_s = sum(self.estimates.values())
         self.expected_s = self.spent_s = 0.0
         self.began = time.monotonic()
@@ -93,6 +94,19 @@ class Announcer:
                 self._say(f"    {line}", dim=True)
         if self.bar:
             self.bar.advance(self.task)
+
+    def proved(self, trial: Trial, judgement: Judgement, log_tail: list[str]) -> None:
+        """One line; a proof that fails also shows the last lines of its log."""
+        self.proofs += 1
+        reason = f": {judgement.reason}" if judgement.reason else ""
+        place = f"[proof {self.proofs}/{len(self.plan.proofs)}]"
+        label = f"{trial.experiment} {trial.framework} {trial.loop}"
+        self._say(f"{place} {label}: {judgement.verdict}{reason}")
+        if judgement.verdict == "not comparable":
+            for line in log_tail:
+                self._say(f"    {line}", dim=True)
+        if self.bar:
+            self.bar.update(self.task, description=plain(f"proof of {label}").plain)
 
     def _say(self, line: str, dim: bool = False) -> None:
         text = Text("\n").join(plain(part) for part in line.splitlines())

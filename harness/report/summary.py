@@ -1,11 +1,14 @@
 """Rows to the lines of a table: one per framework and track, its best loop."""
 
+import dataclasses
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.experiment.loading import catalogue_names
 from harness.experiment.model import DrawnBatches, Experiment
+from harness.parity.ladder import Judgement
+from harness.parity.verdicts import Cell
 from harness.plan import Plan
 from harness.report.numbers import seconds
 from harness.results import Row, RunFolder
@@ -13,8 +16,10 @@ from harness.trainer import Array
 
 LOOPS = ("idiomatic", "stepwise", "fused")
 """Slowest first, as adapters list them; the last one that ran stands for the framework."""
-PARITY = "not checked"
-"""Until proofs exist, no cell claims to be proven the same."""
+NATIVE = Judgement("not comparable", "a library's own solver", ())
+UNPROVEN = Judgement("not comparable", "no proof was made", ())
+
+Verdicts = Mapping[Cell, Judgement]
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,13 @@ class Line:
     step_us: float | None
     status: str
     detail: str | None
-    parity: str = PARITY
+    judgement: Judgement
+    failed_loops: tuple[str, ...] = ()
+
+    @property
+    def proven(self) -> bool:
+        """Whether this cell is known to compute what the protocol says."""
+        return self.judgement.verdict in ("same", "same to float32")
 
 
 @dataclass(frozen=True)
@@ -56,14 +67,26 @@ class Section:
     lines: tuple[Line, ...]
 
 
-def sections(plan: Plan, folder: RunFolder, rows: Sequence[Row]) -> list[Section]:
+def parity(row: Row, verdicts: Verdicts) -> Judgement:
+    """The verdict on the cell that a row is of."""
+    if row.track == "native":
+        return NATIVE
+    if row.status in ("missing", "unsupported"):
+        return Judgement("not comparable", row.status, ())
+    return verdicts.get((row.experiment, row.framework, row.loop), UNPROVEN)
+
+
+def sections(
+    plan: Plan, folder: RunFolder, rows: Sequence[Row], verdicts: Verdicts
+) -> list[Section]:
     """One section per experiment of the plan, in its order."""
     order = list(dict.fromkeys(trial.framework for trial in plan.trials))
-    ordered = sorted(rows, key=lambda row: order.index(row.framework))
+    known = [row for row in rows if row.framework in order]
+    ordered = sorted(known, key=lambda row: order.index(row.framework))
     made = []
     for name, experiment in plan.experiments.items():
         own = [row for row in ordered if row.experiment == name]
-        lines = _lines(own, lambda row: _outputs(folder.arrays(row.trial)))
+        lines = _lines(own, lambda row: _outputs(folder.arrays(row.trial)), verdicts)
         made.append(Section(experiment, _measure(experiment), caption(plan, name), tuple(lines)))
     return made
 
@@ -74,7 +97,9 @@ def _measure(experiment: Experiment) -> str:
     return "loss" if experiment.data.facts.kind == "values" else "accuracy"
 
 
-def _lines(rows: Iterable[Row], outputs: Callable[[Row], str | None]) -> list[Line]:
+def _lines(
+    rows: Iterable[Row], outputs: Callable[[Row], str | None], verdicts: Verdicts
+) -> list[Line]:
     """Frameworks in the order of their first row; the native track last."""
     groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in rows:
@@ -84,7 +109,14 @@ def _lines(rows: Iterable[Row], outputs: Callable[[Row], str | None]) -> list[Li
         solver = loop if track == "native" else ""  # every native solver has its own line
         cells.setdefault((track, framework, solver), []).append(group)
     order = sorted(cells, key=lambda key: key[0] == "native")
-    return [_line(min(cells[key], key=_slowness), outputs) for key in order]
+    lines = []
+    for key in order:
+        shown = min(cells[key], key=_slowness)
+        line = _line(shown, outputs, verdicts)
+        failed = [row for loop in cells[key] if loop is not shown for row in loop if row.failed]
+        reasons = tuple(dict.fromkeys(f"{r.loop}: {r.status} ({r.status_detail})" for r in failed))
+        lines.append(dataclasses.replace(line, failed_loops=reasons))
+    return lines
 
 
 def _slowness(rows: list[Row]) -> tuple[bool, int]:
@@ -93,7 +125,7 @@ def _slowness(rows: list[Row]) -> tuple[bool, int]:
     return not ran, -LOOPS.index(rows[0].loop) if rows[0].loop in LOOPS else 0
 
 
-def _line(rows: list[Row], outputs: Callable[[Row], str | None]) -> Line:
+def _line(rows: list[Row], outputs: Callable[[Row], str | None], verdicts: Verdicts) -> Line:
     good = [row for row in rows if row.status == "ok"]
     shown = good[0] if good else rows[0]
     accuracies = _of_seeds(good, lambda row: row.test_accuracy)
@@ -111,6 +143,7 @@ def _line(rows: list[Row], outputs: Callable[[Row], str | None]) -> Line:
         step_us=_middle([row.step_us for row in good]),
         status=_status(rows),
         detail=next((row.status_detail for row in rows if row.status != "ok"), shown.status_detail),
+        judgement=parity(shown, verdicts),
     )
 
 
@@ -185,9 +218,14 @@ def remarks(section: Section) -> list[str]:
     """Footnotes: why a cell has no numbers, or what to know of it; each reason once."""
     reasons: dict[str, list[str]] = {}
     for line in section.lines:
+        label = line.framework if line.track == "identical" else line.loop
         if line.detail:
-            label = line.framework if line.track == "identical" else line.loop
             reasons.setdefault(line.detail, []).append(label)
+        for failure in line.failed_loops:
+            reasons.setdefault(failure, []).append(label)
+        verdict, reason = line.judgement.verdict, line.judgement.reason
+        if reason and line.track == "identical" and line.status not in ("missing", "unsupported"):
+            reasons.setdefault(f"{verdict}: {reason}", []).append(f"{label} ({line.loop})")
     return [f"{', '.join(labels)}: {detail}" for detail, labels in reasons.items()]
 
 
@@ -228,5 +266,5 @@ def cells(section: Section, line: Line) -> tuple[str, ...]:
     """The cells of a line, as text."""
     return (
         line.framework, line.track, line.loop, headline(section, line),
-        train_time(line), step_time(line), line.status, line.parity,
+        train_time(line), step_time(line), line.status, line.judgement.verdict,
     )  # fmt: skip

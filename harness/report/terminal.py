@@ -41,6 +41,6 @@ def _table(section: Section) -> Table:
         right = heading in RIGHT_ALIGNED
         table.add_column(heading, justify="right" if right else "left", no_wrap=right)
     for line in section.lines:
-        style = "" if line.status == "ok" else "dim"
+        style = "" if line.status == "ok" and (line.proven or line.track == "native") else "dim"
         table.add_row(*(plain(cell) for cell in cells(section, line)), style=style)
     return table

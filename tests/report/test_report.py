@@ -10,13 +10,27 @@ import pytest
 from rich.console import Console
 
 from harness import plan as planning
+from harness.parity.ladder import Judgement, Rung
 from harness.plan import Request
 from harness.report import export, summary, terminal
+from harness.report.export import Report
 from harness.report.numbers import seconds
 from harness.report.progress import Announcer
 from harness.results import COLUMNS, RunFolder, from_json, to_json, write_arrays
 from harness.trial import blank_row
 
+SAME = Judgement("same", "", (Rung("start", 0.0, 0.0), Rung("100 steps", 3e-15, 1e-11)))
+WRONG = Judgement(
+    "different",
+    "1 update: weights of layer 1 differ by 1.0e-03",
+    (Rung("start", 0.0, 0.0), Rung("1 update", 1e-3, 1e-12, "1 update: weights of layer 1 differ")),
+)
+VERDICTS = {
+    ("mnist-softmax", "numpy", "stepwise"): SAME,
+    ("mnist-mlp", "numpy", "stepwise"): SAME,
+    ("mnist-mlp", "keras", "fused"): WRONG,
+    ("mnist-mlp", "keras", "idiomatic"): SAME,
+}
 TIMES = {"numpy": 157.0, "sklearn": 931.0, "keras": 172.0, "torch": 347.0, "jax": 163.0}
 
 
@@ -67,14 +81,14 @@ def rendered(sections, width=140):
 
 def test_markdown_and_terminal(run, snapshot):
     plan, folder, rows = run
-    sections = summary.sections(plan, folder, rows)
-    assert export.markdown(plan, sections, rows) == snapshot
+    sections = summary.sections(plan, folder, rows, VERDICTS)
+    assert export.markdown(Report(plan, rows, sections, VERDICTS)) == snapshot
     assert rendered(sections) == snapshot
 
 
 def test_one_line_per_framework_and_native_apart(run):
     plan, folder, rows = run
-    softmax, mlp, *_ = summary.sections(plan, folder, rows)
+    softmax, mlp, *_ = summary.sections(plan, folder, rows, VERDICTS)
     lines = [(line.framework, line.track, line.loop) for line in softmax.lines]
     assert lines[-1] == ("sklearn", "native", "LogisticRegression(lbfgs)")
     assert [line.framework for line in mlp.lines] == ["numpy", "sklearn", "keras", "torch", "jax"]
@@ -89,7 +103,7 @@ def test_one_line_per_framework_and_native_apart(run):
 
 def test_csv_has_every_row_and_every_public_column(run):
     plan, _, rows = run
-    table = pd.read_csv(io.StringIO(export.csv(rows)))
+    table = pd.read_csv(io.StringIO(export.csv(Report(plan, rows, (), VERDICTS))))
     assert len(table) == len(plan.trials)
     assert list(table.columns[: len(COLUMNS)]) == list(COLUMNS)
     assert set(table.columns[len(COLUMNS) :]) == {
@@ -98,10 +112,25 @@ def test_csv_has_every_row_and_every_public_column(run):
     assert set(table.loop[table.framework == "keras"]) == {"idiomatic", "fused"}
 
 
+def test_a_cell_that_is_not_proven_says_so(run):
+    plan, folder, rows = run
+    mlp = summary.sections(plan, folder, rows, VERDICTS)[1]
+    keras = next(line for line in mlp.lines if line.framework == "keras")
+    assert keras.judgement == WRONG
+    assert not keras.proven
+    assert any("different: 1 update" in remark for remark in summary.remarks(mlp))
+    table = pd.read_csv(io.StringIO(export.csv(Report(plan, rows, (), VERDICTS))))
+    found = table[(table.experiment == "mnist-mlp") & (table.framework == "keras")]
+    assert dict(zip(found.loop, found.parity, strict=True)) == {
+        "idiomatic": "same", "fused": "different",
+    }  # fmt: skip
+    assert table.steps.dtype != "float64" or table.steps.isna().all()
+
+
 def test_json_is_json(run):
     plan, _, rows = run
     broken = dataclasses.replace(rows[0], test_loss=float("nan"))
-    value = json.loads(export.as_json(plan, [broken, *rows]))
+    value = json.loads(export.as_json(Report(plan, [broken, *rows], (), VERDICTS)))
     assert value["schema"] == 1
     assert value["rows"][0]["test_loss"] is None
     assert len(value["rows"]) == len(rows) + 1
@@ -117,10 +146,10 @@ def test_a_row_reads_back_the_same(run):
 def test_runs_of_nothing_of_failures_and_of_one_trial(run, kept):
     plan, folder, rows = run
     rows = {"none": [], "failed": [r for r in rows if r.status != "ok"], "one": rows[:1]}[kept]
-    sections = summary.sections(plan, folder, rows)
-    assert "samestep report" in export.markdown(plan, sections, rows)
+    sections = summary.sections(plan, folder, rows, VERDICTS)
+    assert "samestep report" in export.markdown(Report(plan, rows, sections, VERDICTS))
     assert "mnist-mlp" in rendered(sections)
-    assert export.csv(rows).startswith("schema,protocol,run,trial")
+    assert export.csv(Report(plan, rows, (), VERDICTS)).startswith("schema,protocol,run,trial")
 
 
 HOSTILE = [
@@ -141,16 +170,16 @@ def test_hostile_text_stays_text(run, text):
     named = plan.experiments["mnist-mlp"].model_copy(update={"title": text})
     plan = dataclasses.replace(plan, experiments=plan.experiments | {"mnist-mlp": named})
     rows = [dataclasses.replace(r, status="error", status_detail=text) for r in rows]
-    sections = summary.sections(plan, folder, rows)
+    sections = summary.sections(plan, folder, rows, VERDICTS)
     shown = rendered(sections)
     assert "\x1b[31m" not in shown
-    markdown = export.markdown(plan, sections, rows)
+    markdown = export.markdown(Report(plan, rows, sections, VERDICTS))
     tables = [line for line in markdown.splitlines() if line.startswith("| numpy")]
     assert tables
     assert "<script>" not in markdown.replace("\\<", "")
     for line in tables:
         assert line.replace("\\|", "").count("|") == 9
-    details = pd.read_csv(io.StringIO(export.csv(rows))).status_detail
+    details = pd.read_csv(io.StringIO(export.csv(Report(plan, rows, (), VERDICTS)))).status_detail
     assert not details.iloc[0].startswith("=")
 
 
