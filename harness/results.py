@@ -176,7 +176,10 @@ class RunFolder:
     def arrays(self, trial: str) -> dict[str, Array]:
         """Curves and outputs of a trial; empty where it left none, or none that can be read."""
         try:
-            with np.load(self.trials / f"{trial}.npz", allow_pickle=False) as arrays:
+            with (
+                (self.trials / f"{trial}.npz").open("rb") as file,
+                np.load(file, allow_pickle=False) as arrays,
+            ):
                 return dict(arrays)
         except (OSError, ValueError, EOFError, AttributeError, zlib.error, zipfile.BadZipFile):
             return {}
