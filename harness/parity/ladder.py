@@ -95,7 +95,8 @@ def judge(trace: Trace, experiment: Experiment, seed: int, dtype: str = "float64
     """
     expected = expected_trace(experiment, seed)
     tolerances = None if dtype == "float64" else float32_tolerances(experiment, seed)
-    rungs = tuple(_rungs(trace, expected, tolerances))
+    eps = EPS if dtype == "float64" else EPS32
+    rungs = tuple(_rungs(trace, expected, tolerances, eps))
     failed = next((rung for rung in rungs if not rung.passed), None)
     if failed is None:
         return Judgement("same" if dtype == "float64" else "same to float32", "", rungs)
@@ -122,7 +123,17 @@ def rung_name(step: int) -> str:
     return f"{step} steps"
 
 
-def _rungs(trace: Trace, expected: Trace, tolerances: dict[str, float] | None) -> Iterator[Rung]:
+def compared(trace: Trace, expected: Trace, tolerance: float | None) -> list[Rung]:
+    """All rungs, with one tolerance for each; None means the ladder's own."""
+    if tolerance is None:
+        return list(_rungs(trace, expected, None))
+    names = ["start", "outputs", "gradients", "losses"]
+    return list(_rungs(trace, expected, dict.fromkeys(names, tolerance), EPS))
+
+
+def _rungs(
+    trace: Trace, expected: Trace, tolerances: dict[str, float] | None, eps: float = EPS
+) -> Iterator[Rung]:
     allowed = dict(TOLERANCES) if tolerances is None else tolerances
     default = LATER_TOLERANCE if tolerances is None else max(tolerances.values())
     shapes = _shape_problem(trace.parameters[0], expected.parameters[0])
@@ -136,7 +147,7 @@ def _rungs(trace: Trace, expected: Trace, tolerances: dict[str, float] | None) -
     if not expected.gradients:
         return
     # the difference of two parameters cannot be more exact than they are
-    floor = 4 * (EPS if tolerances is None else EPS32) * _largest(expected.parameters[0])
+    floor = 4 * eps * _largest(expected.parameters[0])
     yield _compare("gradients", trace.gradients, expected.gradients, allowed["gradients"], floor)
     for step in sorted(set(trace.parameters) & set(expected.parameters) - {0}):
         name = rung_name(step)
@@ -188,7 +199,9 @@ def _compare_losses(found: Array, expected: Array, tolerance: float) -> Rung:
         return Rung(
             "losses", float("inf"), tolerance, f"losses: {len(found)} for {len(expected)} steps"
         )
-    gaps = np.abs(np.subtract(found, expected)) / max(float(np.abs(expected).max()), 1e-300)
+    gaps = np.abs(np.subtract(found, expected))
+    gaps[np.isnan(found) & np.isnan(expected)] = 0
+    gaps = gaps / max(float(np.nanmax(np.abs(expected))), 1e-300)
     beyond = np.flatnonzero(~(gaps <= tolerance))
     where = f"losses: that of step {beyond[0] + 1} differs" if len(beyond) else ""
     worst = float("nan") if np.isnan(gaps).any() else float(gaps.max())
@@ -238,7 +251,7 @@ def float32_tolerances(experiment: Experiment, seed: int) -> dict[str, float]:
         with np.errstate(all="ignore"):
             trace = record(build, experiment, prepared, seed)
         infinite = dict.fromkeys(["start", "outputs", "gradients", "losses"], float("inf"))
-        for rung in _rungs(trace, expected, infinite):
+        for rung in _rungs(trace, expected, infinite, EPS32):
             worst[rung.name] = max(worst.get(rung.name, 0.0), rung.difference)
     return {name: max(10 * value, 32 * EPS32) for name, value in worst.items()}
 

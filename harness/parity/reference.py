@@ -38,6 +38,7 @@ class Switches:
             clipped to [1e-7, 1 - 1e-7].
         input_scale: inputs are multiplied by this.
         activation: hidden layers have this one instead.
+        own_rate: this learning rate instead of the given ones.
         rate_scale, rate_decay: the learning rate is multiplied by this, once or every step.
         weight_decay, decay_biases: decoupled weight decay, w <- w - rate * decay * w.
         dampening: momentum takes (1 - momentum) of each gradient.
@@ -49,6 +50,7 @@ class Switches:
         rows: other rows than the given ones.
         last_dropped: short batches are left out.
         padding: padded rows count like real ones.
+        predicts: raw outputs, probabilities, or the classes in reversed order.
         sign: -1 climbs.
         dtype: of every number.
     """
@@ -63,6 +65,7 @@ class Switches:
     clipped: bool = False
     input_scale: float = 1.0
     activation: Layer | None = None
+    own_rate: float | None = None
     rate_scale: float = 1.0
     rate_decay: float = 1.0
     weight_decay: float = 0.0
@@ -77,6 +80,7 @@ class Switches:
     rows: Literal["given", "next", "previous", "in order", "first batch", "reversed"] = "given"
     last_dropped: bool = False
     padding: bool = False
+    predicts: Literal["raw", "probabilities", "reversed"] = "raw"
     sign: float = 1.0
     dtype: str = "float64"
 
@@ -139,7 +143,14 @@ class Reference:
 
     def predict(self, inputs: Array) -> Floats:
         """Raw outputs (rows, outputs)."""
-        return self._forward(np.asarray(inputs, self.dtype) * self._input_scale)[1][-1]
+        outputs = self._forward(np.asarray(inputs, self.dtype) * self._input_scale)[1][-1]
+        if self.switches.predicts == "reversed":
+            return outputs[:, ::-1]
+        if self.switches.predicts == "probabilities":
+            loss = self.experiment.loss
+            softmax = loss is not None and loss.name == "softmax_cross_entropy"
+            return _softmax(outputs) if softmax else _sigmoid(outputs)
+        return outputs
 
     @property
     def _input_scale(self) -> Any:
@@ -173,9 +184,9 @@ class Reference:
             gradients.insert(0, (values[index].T @ delta, None if b is None else delta.sum(axis=0)))
             delta = delta @ W.T
         training = self.experiment.training
-        for l2 in (training.l2 if training else None, self.switches.penalty):
+        for l2 in (rounded(training.l2) if training else None, self.switches.penalty):
             if l2 is not None:
-                c = rounded(l2).coefficient(counted)
+                c = l2.coefficient(counted)
                 loss += c * _sum_of_squares(self.pairs, l2.on == "all")
                 gradients = _add_penalty(gradients, self.pairs, 2 * c, l2.on == "all")
         factor = self._factor(self.switches.gradient_scale, counted)
@@ -276,6 +287,7 @@ class Reference:
         if self.t in self.switches.reset_at:
             self.memory = self._empty_memory()
             self.steps_since_reset = 0
+        rate = rate if self.switches.own_rate is None else self.switches.own_rate
         rate = rate * self.switches.rate_scale * self.switches.rate_decay**self.t
         self.t += 1
         self.steps_since_reset += 1
