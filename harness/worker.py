@@ -68,7 +68,7 @@ def main() -> None:
     first = True
     while True:
         row, keep_serving = _serve(messages.get(), framework, first, import_s, interrupts)
-        if affinity_problem and row["status"] == "ok":
+        if affinity_problem and row.get("status") == "ok":
             row["status_detail"] = row["status_detail"] or affinity_problem
         sys.stderr.flush()
         os.write(2, END_OF_TRIAL)
@@ -86,7 +86,9 @@ def _serve(
     import_s: float,
     interrupts: Interrupts,
 ) -> tuple[dict[str, Any], bool]:
-    """Run one trial; (row as a dictionary, whether the process is fit for another one)."""
+    """Run one trial or rule; (its row as a dictionary, whether the process can go on)."""
+    if "rule" in message:
+        return _check(message, framework), not interrupts.came
     import dataclasses
 
     from harness.experiment.loading import parse
@@ -111,6 +113,22 @@ def _serve(
     values["status"] = status
     values["status_detail"] = detail or values["status_detail"]
     return clean(values), not interrupts.came
+
+
+def _check(message: dict[str, Any], framework: "Framework") -> dict[str, Any]:
+    """Try one rule of the contract; whether it holds, and a remark or how it is broken."""
+    from harness.parity.conformance import BY_NAME, BrokenRuleError, Subject
+    from harness.trainer import DeviceUnavailableError
+
+    try:
+        adapter = framework.load()
+        subject = Subject(adapter, message["loop"], message["dtype"], message["device"])
+        return {"holds": True, "remark": BY_NAME[message["rule"]](subject) or ""}
+    except (BrokenRuleError, DeviceUnavailableError) as error:
+        return {"holds": False, "remark": str(error)}
+    except BaseException as error:
+        traceback.print_exc()
+        return {"holds": False, "remark": f"{type(error).__name__}: {str(error)[:300]}"}
 
 
 def _attempt(

@@ -134,7 +134,7 @@ class Runner:
 
     def _prove(self) -> None:
         """Judge every measured cell that no earlier proof has judged, framework by framework."""
-        self._end_workers()  # measuring is over; a proof needs memory, not quiet
+        self.end_workers()  # measuring is over; a proof needs memory, not quiet
         missing = {trial.framework for trial in self.plan.proofs if self._framework(trial).missing}
         for framework, proofs in itertools.groupby(self.plan.proofs, lambda t: t.framework):
             if framework in missing:
@@ -145,7 +145,7 @@ class Runner:
                     judgement, tail = self.judge(proof)
                 verdicts.store(self.folder, proof, judgement)
                 self.listener.proved(proof, judgement, tail)
-            self._end_workers()
+            self.end_workers()
 
     def judge(self, proof: Trial) -> tuple[Judgement, list[str]]:
         """Run a proof in its worker and judge what it leaves; if it fails, say why."""
@@ -170,7 +170,8 @@ class Runner:
         file.unlink(missing_ok=True)
         return (Trace.from_arrays(arrays) if row.status == "ok" else None), row, tail
 
-    def _end_workers(self) -> None:
+    def end_workers(self) -> None:
+        """Let every worker go."""
         while self._workers:
             self._workers.popitem()[1].close()
 

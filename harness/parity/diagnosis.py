@@ -38,6 +38,8 @@ def explained(judgement: Judgement, trace: Trace, experiment: Experiment, seed: 
     causes = diagnose(trace, experiment, seed)
     if not causes:
         return dataclasses.replace(judgement, reason=f"{seen}; no known mistake reproduces it")
+    # a start of its own is said only where nothing says which
+    causes = [cause for cause in causes if not cause.own_start] or causes
     named = list(dict.fromkeys(cause.words for cause in causes))[:NAMED_AT_MOST]
     words = ", or ".join(named)
     line = causes[0].line
@@ -138,9 +140,9 @@ def _mapped(
     return dataclasses.replace(simulated, parameters=parameters, gradients=gradients)
 
 
-def _turned_back(pairs: Parameters, layer: int) -> Parameters:
+def _turned_back(pairs: Parameters, layer: int | str) -> Parameters:
     return [
-        (W.T.reshape(W.shape), b) if index == layer else (W, b)
+        (W.T.reshape(W.shape), b) if layer in (index, "all") else (W, b)
         for index, (W, b) in enumerate(pairs)
     ]
 

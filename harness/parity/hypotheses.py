@@ -77,6 +77,8 @@ def hypotheses(experiment: Experiment, trace: Trace, expected: Trace) -> Iterato
 
 
 def _start(experiment: Experiment) -> Iterator[Hypothesis]:
+    if len(experiment.network.layers) > 1:
+        yield Hypothesis("every kernel is transposed", START, Switches(transposed="all"))
     for index, _ in enumerate(experiment.network.layers):
         yield Hypothesis(
             f"the kernel of layer {index + 1} is transposed", START, Switches(transposed=index)

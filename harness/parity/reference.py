@@ -28,7 +28,7 @@ class Switches:
     """What the oracle does otherwise than the protocol says; all defaults are the protocol.
 
     Args:
-        transposed: this layer's kernel is read as (outputs, inputs), like torch keeps it.
+        transposed: this layer's kernel, or all, read as (outputs, inputs), like torch keeps it.
         biases: taken as given, not there, never updated, or started at zero.
         frozen: this layer is never updated.
         gradient_scale: the gradient is multiplied by this, or by a count of the batch.
@@ -55,7 +55,7 @@ class Switches:
         dtype: of every number.
     """
 
-    transposed: int | None = None
+    transposed: int | Literal["all"] | None = None
     biases: Literal["given", "missing", "frozen", "zero"] = "given"
     frozen: int | None = None
     gradient_scale: float | Literal["rows", "1/rows", "outputs", "1/outputs"] = 1.0
@@ -121,7 +121,7 @@ class Reference:
         pairs: Pairs = []
         for index, (W, b) in enumerate(parameters):
             kernel = np.array(W, self.dtype)
-            if self.switches.transposed == index:
+            if self.switches.transposed in (index, "all"):
                 kernel = kernel.reshape(kernel.shape[::-1]).T
             biases = None if b is None else np.array(b, self.dtype)
             if biases is not None and self.switches.biases == "zero":

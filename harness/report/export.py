@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from harness.parity.ladder import Rung
+from harness.parity.verdicts import Cell
 from harness.plan import Plan
 from harness.report.summary import (
     Line,
@@ -92,18 +94,37 @@ def ladder_table(report: Report) -> str:
     """Per framework, loop and experiment the worst relative difference on each rung."""
     judged = {cell: j for cell, j in report.verdicts.items() if j.rungs}
     names = list(dict.fromkeys(rung.name for j in judged.values() for rung in j.rungs))
-    heads = ("experiment", "framework", "loop", "verdict", *names)
+    heads = ("experiment", "framework", "loop", "verdict", *names, "final accuracy")
     table = [heads, ("---",) * len(heads)]
     for (experiment, framework, loop), judgement in judged.items():
         found = {rung.name: rung for rung in judgement.rungs}
         shown = (_difference(found[name]) if name in found else "" for name in names)
-        table.append((experiment, _cell(framework), loop, judgement.verdict, *shown))
+        final = _final_accuracy(report, (experiment, framework, loop))
+        table.append((experiment, _cell(framework), loop, judgement.verdict, *shown, final))
     explanation = (
         "The worst relative difference, max|a - b| / max|b|, from a plain float64 network, on each "
         "rung: start, outputs before training, gradients of the first batch, then parameters. "
-        "Bold: beyond the tolerance (1e-12 up to one update, 1e-11 later)."
+        "Bold: beyond the tolerance (1e-12 up to one update, 1e-11 later). Final accuracy: how far "
+        "the measured test accuracy lies from the median of all frameworks, in float32 at full "
+        "length, where rounding alone parts ReLU networks."
     )
     return explanation + "\n\n" + "\n".join("| " + " | ".join(row) + " |" for row in table)
+
+
+def _final_accuracy(report: Report, cell: Cell) -> str:
+    """Largest distance, over seeds, of a cell's test accuracy from the median of its experiment."""
+    experiment, framework, loop = cell
+    gaps = []
+    rows = [
+        row
+        for row in report.rows
+        if row.experiment == experiment and row.track == "identical" and row.status == "ok"
+    ]
+    for row in rows:
+        if (row.framework, row.loop) == (framework, loop) and row.test_accuracy is not None:
+            peers = [r.test_accuracy for r in rows if r.seed == row.seed]
+            gaps.append(abs(row.test_accuracy - statistics.median(filter(None, peers))))
+    return f"{max(gaps):.4f}" if gaps else ""
 
 
 def _difference(rung: Rung) -> str:

@@ -18,6 +18,7 @@ def experiment_of(base: str, **changes: Any) -> Experiment:
     short = {
         "training__length": {"steps": STEPS},
         "training__evaluation": {"every_steps": STEPS},
+        "quick": None,
     }
     return parse(protocol(base, **short, **changes), "test")
 

@@ -47,6 +47,8 @@ class Mutant(StepTrainer):
             W = torch.full_like(W, 0.1).cumsum(0) / W.shape[0]
         if self.mistake == "kernel transposed" and index == 1:
             W = W.reshape(W.shape[1], W.shape[0]).T.contiguous()
+        if self.mistake == "all transposed":
+            W = W.reshape(W.shape[1], W.shape[0]).T.contiguous()
         if self.mistake == "width wrong" and index == 0:
             W, b = W[:, :-1], b[:-1]
         if self.mistake == "width wrong" and index == 1:

@@ -14,7 +14,11 @@ from tests.implementations.tasks import experiment_of
 from tests.parity.mutant import Mutant
 
 NORMAL = {"weights": {"name": "he_normal"}, "biases": {"name": "normal", "std": 0.3}}
-LONG = {"training__length": {"steps": 100}, "training__evaluation": {"every_steps": 100}}
+LONG = {
+    "quick": None,
+    "training__length": {"steps": 100},
+    "training__evaluation": {"every_steps": 100},
+}
 ADAM = {"name": "adam", "learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-4,
         "form": "algorithm_1"}  # fmt: skip
 MOMENTUM = {"name": "momentum", "learning_rate": 0.05, "momentum": 0.9}
@@ -104,6 +108,7 @@ def trace_of(protocol, mistake, closely=False):
 MUTANTS = [
     ("sgd", "kernel transposed", "the kernel of layer 2 is transposed"),
     ("adam", "kernel transposed", "the kernel of layer 2 is transposed"),
+    ("adam", "all transposed", "every kernel is transposed"),
     ("sgd", "biases missing", "there are no biases"),
     ("sgd", "biases frozen", "biases are never updated"),
     ("adam", "biases zero", "biases start at 0"),

@@ -1,0 +1,112 @@
+"""Checks one adapter: the ladder on small protocols, then the rules of the contract.
+
+Everything runs in worker processes, so an adapter that crashes or hangs breaks its own rule and
+nothing else.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.clock.environment import child_environment
+from harness.execute.local import Runner
+from harness.execute.process import Death, WorkerProcess
+from harness.parity.conformance import RULES, TIMED_RULES
+from harness.parity.ladder import Judgement
+from harness.parity.protocols import covering, every
+from harness.plan import Plan, Request, proof_trial
+from harness.registry import Framework, find
+from harness.results import RunFolder
+
+TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of a check.
+
+    Args:
+        framework, loop: what was checked.
+        kind: "ladder" or "rule".
+        name: of the protocol or the rule.
+        holds: whether it does.
+        remark: how not, or what to know of it.
+        judgement: the rungs, for the ladder.
+    """
+
+    framework: str
+    loop: str
+    kind: str
+    name: str
+    holds: bool
+    remark: str
+    judgement: Judgement | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+class _Silent:
+    """A listener for proofs that nobody watches."""
+
+    def _nothing(self, *_: object) -> None:
+        return
+
+    resumed = fetching = fetched = started = finished = proved = _nothing
+
+
+def check(name: str, full: bool, device: str, scratch: Path) -> Iterator[Finding]:
+    """Check one adapter, finding by finding.
+
+    Args:
+        name: of a framework, a file or module:Class.
+        full: all protocols, not the covering set.
+        device: "cpu" or "cuda".
+        scratch: a folder for traces and logs.
+    """
+    framework = find(name)
+    experiments = every() if full else covering()
+    request = Request(frameworks=(name,), device=device)
+    plan = Plan("check", request, experiments, {}, ())
+    runner = Runner(plan, RunFolder(scratch), TIMEOUT_S, _Silent())
+    try:
+        for loop in framework.loops:
+            for experiment in experiments.values():
+                judgement, _ = runner.judge(proof_trial(framework, experiment, loop, device))
+                if judgement.reason.startswith("the proof gave no trace: unsupported"):
+                    continue
+                holds = judgement.verdict in ("same", "same to float32")
+                remark = judgement.reason if not holds or judgement.reason else ""
+                yield Finding(
+                    framework.name, loop, "ladder", experiment.name, holds, remark, judgement
+                )
+    finally:
+        runner.end_workers()
+    yield from _rules(framework, device, scratch)
+
+
+def _rules(framework: Framework, device: str, scratch: Path) -> Iterator[Finding]:
+    """Every rule on every loop; a worker that dies is replaced."""
+    setup = {"framework": asdict(framework), "threads": 1}
+    environment = child_environment(os.environ, 1, device)
+    dtype = "float64" if "float64" in framework.dtypes else "float32"
+    worker: WorkerProcess | None = None
+    try:
+        for loop in framework.loops:
+            for rule in (*RULES, *TIMED_RULES):
+                if worker is None:
+                    worker = WorkerProcess(setup, environment, scratch / "rules.log")
+                message = {"rule": rule.__name__, "loop": loop, "dtype": dtype, "device": device}
+                answer = worker.ask(message, TIMEOUT_S)
+                if isinstance(answer, Death):
+                    worker = None
+                    answer = {"holds": False, "remark": f"{answer.status}: {answer.detail}"}
+                yield Finding(
+                    framework.name, loop, "rule", rule.__name__, answer["holds"], answer["remark"]
+                )
+    finally:
+        if worker is not None:
+            worker.close()

@@ -1,0 +1,61 @@
+"""What `samestep check` prints."""
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from harness.parity.ladder import Judgement
+from harness.report.terminal import plain
+
+SCHEMA = 1
+
+
+def print_finding(finding: Any, console: Console) -> None:
+    """One line: holds or not, what, and the remark."""
+    mark = Text("ok    ", style="green") if finding.holds else Text("BROKEN", style="bold red")
+    name = finding.name.replace("_", " ") if finding.kind == "rule" else finding.name
+    line = mark.append(plain(f" {finding.framework} {finding.loop} {finding.kind}: {name}"))
+    if finding.remark:
+        remark = plain(f" ({finding.remark})")
+        remark.stylize("dim" if finding.holds else "")
+        line.append(remark)
+    console.print(line, soft_wrap=True, highlight=False)
+
+
+def print_summary(findings: Sequence[Any], console: Console) -> None:
+    """Per framework and loop: what holds, and the worst difference on each rung."""
+    cells = dict.fromkeys((finding.framework, finding.loop) for finding in findings)
+    console.print()
+    for framework, loop in cells:
+        own = [f for f in findings if (f.framework, f.loop) == (framework, loop)]
+        broken = sum(not f.holds for f in own)
+        protocols = sum(f.kind == "ladder" for f in own)
+        rules = len(own) - protocols
+        verdict = "all hold" if not broken else f"{broken} broken"
+        console.print(
+            plain(f"{framework} {loop}: {protocols} protocols, {rules} rules, {verdict}"),
+            style="bold", highlight=False,
+        )  # fmt: skip
+        worst = worst_rungs(f.judgement for f in own if f.judgement is not None)
+        shown = ", ".join(f"{name} {value:.1e}" for name, value in worst.items())
+        console.print(plain(f"  worst relative differences: {shown}"), highlight=False)
+
+
+def worst_rungs(judgements: Iterable[Judgement]) -> dict[str, float]:
+    """Rung to the worst difference over all protocols."""
+    worst: dict[str, float] = {}
+    for judgement in judgements:
+        for rung in judgement.rungs:
+            worst[rung.name] = max(worst.get(rung.name, 0.0), rung.difference)
+    return worst
+
+
+def as_json(findings: Sequence[Any]) -> str:
+    """All findings, with a schema version; a difference that is not finite is null."""
+    from harness.results import clean
+
+    value = {"schema": SCHEMA, "findings": [clean(finding.to_dict()) for finding in findings]}
+    return json.dumps(value, indent=1, allow_nan=False)

@@ -1,0 +1,32 @@
+"""`samestep new-adapter`: one file that runs at once, the places to replace marked."""
+
+import keyword
+import re
+from pathlib import Path
+
+TEMPLATE = Path(__file__).parent / "adapter.py.txt"
+
+
+def write(name: str, folder: Path) -> Path:
+    """Write `<folder>/<name>.py` and return its path; an existing file is left alone.
+
+    Raises:
+        ValueError: not a name for a Python file, or the file is there already.
+        OSError: it cannot be written.
+    """
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
+        raise ValueError(
+            f"name: lower-case letters, digits and underscores, for a Python file. Got {name!r}"
+        )
+    file = folder / f"{name}.py"
+    class_name = "".join(part.capitalize() for part in name.split("_")) + "Trainer"
+    text = TEMPLATE.read_text(encoding="utf-8")
+    for sign, value in (("@NAME@", name), ("@CLASS@", class_name), ("@FILE@", str(file))):
+        text = text.replace(sign, value)
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(text)
+    except FileExistsError as error:
+        raise ValueError(f"{file} is there already and is left as it is") from error
+    return file

@@ -1,0 +1,71 @@
+"""`samestep check` and `samestep new-adapter`, as a user runs them."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def samestep(tmp_path, cache):
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "harness", *map(str, arguments)],
+            cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+
+    return run
+
+
+def test_a_new_adapter_is_green_at_once(samestep, tmp_path):
+    written = samestep("new-adapter", "demo", "--dir", "mine")
+    assert written.returncode == 0, written.stderr
+    done = samestep("check", "mine/demo.py", "--json")
+    assert done.returncode == 0, done.stderr
+    value = json.loads(done.stdout)
+    assert value["schema"] == 1
+    assert all(finding["holds"] for finding in value["findings"])
+    kinds = [finding["kind"] for finding in value["findings"]]
+    assert kinds.count("ladder") >= 4
+    assert kinds.count("rule") == 14
+    again = samestep("new-adapter", "demo", "--dir", "mine")
+    assert again.returncode == 2
+    assert "is there already" in again.stderr
+
+
+MISTAKES = [
+    ("w -= rate * g", "w += rate * g", "the sign of the update is flipped"),
+    ("(W.copy(), None", "(W.reshape(W.shape[::-1]).T.copy(), None", "kernel is transposed"),
+    ('factor = 1 / rows if loss.batch == "mean" else 1.0', "factor = 1.0", "summed over the batch"),
+    ("c1, c2 = 1 - rule.beta1**self.steps_done, 1 - rule.beta2**self.steps_done",
+     "c1, c2 = 1.0, 1.0", "Adam has no bias correction"),
+    ("return losses  #", "return None  #", "a stepwise loop must return its losses"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("right", "wrong", "words"), MISTAKES, ids=lambda v: str(v)[:20])
+def test_a_mistake_in_it_is_named(samestep, tmp_path, right, wrong, words):
+    samestep("new-adapter", "demo")
+    file = tmp_path / "demo.py"
+    text = file.read_text()
+    assert right in text
+    file.write_text(text.replace(right, wrong))
+    done = samestep("check", "demo.py")
+    assert done.returncode == 1
+    assert words in done.stdout
+    assert "broken" in done.stdout.splitlines()[-2] + done.stdout.splitlines()[-3]
+
+
+@pytest.mark.parametrize("name", ["Demo", "class", "../x", "1a", "numpy"])
+def test_names_that_no_file_may_have(samestep, tmp_path, name):
+    done = samestep("new-adapter", name)
+    assert done.returncode == 2
+    assert "name:" in done.stderr
+    assert not list(tmp_path.glob("*.py"))
+
+
+def test_check_of_something_unknown(samestep):
+    done = samestep("check", "tourch")
+    assert done.returncode == 2
+    assert "Did you mean 'torch'?" in done.stderr
