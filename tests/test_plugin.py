@@ -1,0 +1,65 @@
+"""A framework from a package outside the repository, found through its entry point."""
+
+import json
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+PLUGIN = Path(__file__).parent / "plugin"
+
+
+@pytest.fixture
+def installed_plugin(tmp_path):
+    """What pip leaves of the plugin: its package, its metadata and its entry points."""
+    pytest.importorskip("autograd", reason="the plugin's framework is not installed")
+    project = tomllib.loads((PLUGIN / "pyproject.toml").read_text())["project"]
+    site = tmp_path / "site"
+    info = site / f"samestep_autograd-{project['version']}.dist-info"
+    info.mkdir(parents=True)
+    (site / "samestep_autograd").symlink_to(PLUGIN / "samestep_autograd")
+    extras = [
+        line
+        for name, requirements in project["optional-dependencies"].items()
+        for line in [f"Provides-Extra: {name}"]
+        + [f'Requires-Dist: {requirement}; extra == "{name}"' for requirement in requirements]
+    ]
+    head = ["Metadata-Version: 2.4", f"Name: {project['name']}", f"Version: {project['version']}"]
+    (info / "METADATA").write_text("\n".join([*head, *extras]) + "\n")
+    entries = project["entry-points"]
+    (info / "entry_points.txt").write_text(
+        "\n".join(
+            line
+            for group, points in entries.items()
+            for line in [f"[{group}]", *(f"{name} = {value}" for name, value in points.items())]
+        )
+    )
+    return site
+
+
+@pytest.fixture
+def samestep(tmp_path, cache, installed_plugin):
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "harness", *arguments],
+            cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False,
+            env=os.environ | {"PYTHONPATH": str(installed_plugin)},
+        )  # fmt: skip
+
+    return run
+
+
+def test_it_is_listed_checked_and_reported_like_our_own(samestep):
+    listed = json.loads(samestep("list", "frameworks", "--json").stdout)["frameworks"]
+    (own,) = [framework for framework in listed if framework["name"] == "autograd"]
+    assert own["loops"] == "stepwise"
+    assert own["version"][0].isdigit()
+    checked = samestep("check", "autograd")
+    assert checked.returncode == 0, checked.stdout
+    assert "autograd stepwise: 11 protocols, 14 rules, all hold" in checked.stdout
+    done = samestep("report", "xor-poly", "iris-softmax", "--frameworks", "numpy,autograd")
+    assert done.returncode == 0, done.stderr
+    assert "[proof 4/4] iris-softmax autograd stepwise: same" in done.stderr
