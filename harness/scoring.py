@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.prepared import Array, Part
-from harness.experiment.model import Loss
+from harness.experiment.training import Loss
 
 Floats = NDArray[np.float64]
 TIE = 1e-6

@@ -14,14 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.experiment.model import (
-    Constants,
-    Experiment,
-    Network,
-    Normal,
-    TruncatedNormal,
-    Uniform,
-)
+from harness.experiment.model import Experiment
+from harness.experiment.network import Constants, Network, Normal, TruncatedNormal, Uniform
 from harness.trainer import Batches, Parameters
 
 TRUNCATED_STD = 0.87962566103423978

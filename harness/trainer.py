@@ -16,20 +16,18 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.experiment.model import (
+from harness.experiment.model import Experiment, Native
+from harness.experiment.network import Layer, Network
+from harness.experiment.training import (
     L2,
     SGD,
     Adagrad,
     Adam,
     BinaryCrossEntropy,
-    Experiment,
-    Layer,
     Loss,
     MeanSquaredError,
     Momentum,
-    Native,
     Nesterov,
-    Network,
     Optimizer,
     RMSprop,
     SoftmaxCrossEntropy,

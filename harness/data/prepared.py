@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data import raw, splits, transforms
-from harness.experiment.model import Data, Loss
+from harness.experiment.data import Data
+from harness.experiment.training import Loss
 
 Array = NDArray[np.generic]
 

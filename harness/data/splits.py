@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.experiment.model import AllSplit, Data, DrawnSplit, EdgeSplit
+from harness.experiment.data import AllSplit, Data, DrawnSplit, EdgeSplit
 
 Rows = NDArray[np.int64]
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.experiment.model import Data
+from harness.experiment.data import Data
 
 Floats = NDArray[np.floating]
 

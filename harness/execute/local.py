@@ -155,12 +155,17 @@ class Runner:
             reason = f"the proof gave no trace: {row.status}"
             detail = f" ({row.status_detail})" if row.status_detail else ""
             return Judgement("not comparable", reason + detail, ()), tail
-        judgement = ladder.judge(trace, experiment, proof.seed, proof.dtype)
-        if judgement.verdict != "different":
-            return judgement, tail
-        closely = dataclasses.replace(proof, purpose=CLOSELY)
-        close, _, _ = self._trace(closely, experiment)
-        return diagnosis.explained(judgement, close or trace, experiment, proof.seed), tail
+        try:
+            judgement = ladder.judge(trace, experiment, proof.seed, proof.dtype)
+            if judgement.verdict == "different":
+                closely = dataclasses.replace(proof, purpose=CLOSELY)
+                close, _, _ = self._trace(closely, experiment)
+                seed = proof.seed
+                judgement = diagnosis.explained(judgement, close or trace, experiment, seed)
+        except Exception as error:  # whatever a strange trace does to the judge, rows are kept
+            reason = f"the trace cannot be judged: {type(error).__name__}: {error}"
+            return Judgement("not comparable", reason, ()), tail
+        return judgement, tail
 
     def _trace(self, proof: Trial, experiment: Experiment) -> tuple[Trace | None, Row, list[str]]:
         """Run a proof; its trace is read and deleted."""

@@ -1,5 +1,5 @@
 """The protocol as data: what is trained, on what, from where and for how long.
 
-`model` holds the frozen, validated classes, `loading` reads them from TOML, `catalogue/`
-holds the experiments that come with samestep, one file each.
+`data`, `network` and `training` hold the frozen, validated parts, `model` the whole experiment,
+`loading` reads it from TOML, `catalogue/` has the experiments that come with samestep.
 """

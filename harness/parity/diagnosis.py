@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from harness.experiment.model import Experiment, Length
+from harness.experiment.model import Experiment
+from harness.experiment.training import Length
 from harness.parity.hypotheses import NETWORK, Hypothesis, hypotheses
 from harness.parity.ladder import Judgement, compared, expected_trace, prepared_of
 from harness.parity.trace import KEPT, Trace, reference_trace

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from harness.experiment.model import L2, Adagrad, Adam, Experiment, Layer, Momentum, RMSprop
+from harness.experiment.model import Experiment
+from harness.experiment.network import Layer
+from harness.experiment.training import L2, Adagrad, Adam, Momentum, RMSprop
 from harness.parity.reference import Switches
 from harness.parity.trace import Trace
 from harness.start import float32

@@ -15,7 +15,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.experiment.model import L2, SGD, Adagrad, Adam, Experiment, Layer, RMSprop
+from harness.experiment.model import Experiment
+from harness.experiment.network import Layer
+from harness.experiment.training import L2, SGD, Adagrad, Adam, RMSprop
 from harness.start import rounded, rounded_network
 from harness.trainer import Array, Batches, Parameters
 

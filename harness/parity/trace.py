@@ -13,8 +13,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from harness.data.prepared import Prepared
-from harness.experiment.model import SGD, Evaluation, Experiment, Length
+from harness.experiment.model import Experiment
 from harness.experiment.proof import STEPS
+from harness.experiment.training import SGD, Evaluation, Length
 from harness.parity.reference import PROTOCOL, Reference, Switches
 from harness.start import BatchPlan, initial_parameters
 from harness.trainer import Array, Batches, Parameters

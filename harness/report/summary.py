@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.experiment.loading import catalogue_names
-from harness.experiment.model import DrawnBatches, Experiment
+from harness.experiment.model import Experiment
+from harness.experiment.training import DrawnBatches
 from harness.parity.ladder import Judgement
 from harness.parity.verdicts import Cell
 from harness.plan import Plan

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.data import load, raw, splits, transforms
+from harness.experiment.data import Data
 from harness.experiment.loading import catalogue_names
 from harness.experiment.loading import load as load_experiment
-from harness.experiment.model import Data
 
 OFFLINE = [name for name in catalogue_names() if not load_experiment(name).data.facts.fetched]
 

@@ -3,9 +3,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.experiment import loading
+from harness.experiment.consistency import EVALUATION_POINTS_AT_MOST
 from harness.experiment.datasets import DATASETS
 from harness.experiment.loading import ProtocolError, catalogue_names, digest, load, parse
-from harness.experiment.model import EVALUATION_POINTS_AT_MOST, Length
+from harness.experiment.training import Length
 from tests.conftest import protocol
 
 CATALOGUE = [

@@ -6,11 +6,11 @@ import pytest
 
 from harness import data
 from harness import trial as trials
+from harness.experiment.loading import catalogue_names, load
 from harness.experiment.proof import proof_of
 from harness.parity import diagnosis, ladder
 from harness.parity.trace import Trace, record
 from harness.plan import Trial
-from tests.implementations.tasks import experiment_of
 from tests.parity.mutant import Mutant
 
 NORMAL = {"weights": {"name": "he_normal"}, "biases": {"name": "normal", "std": 0.3}}
@@ -206,5 +206,8 @@ def test_two_mistakes_at_once_are_located():
     assert "no known mistake reproduces it" in reason
 
 
-def test_experiments_of_tests_are_those_of_proofs():
-    assert proof_of(experiment_of("digits-mlp")).steps == 12
+@pytest.mark.parametrize("name", catalogue_names())
+def test_every_protocol_of_the_catalogue_can_be_judged(name):
+    short = proof_of(load(name))
+    assert short.steps == min(100, load(name).steps)
+    assert hash(short)  # the oracle's traces are cached by it

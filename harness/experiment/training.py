@@ -1,0 +1,224 @@
+"""Everything about learning: loss, optimizer, schedule, batches, length, evaluation."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from harness.experiment.base import Count, Fraction, Frozen, PositiveNumber
+
+
+class MeanSquaredError(Frozen):
+    """(a - y)^2 per output, halved if `half`."""
+
+    name: Literal["mean_squared_error"]
+    half: Annotated[bool, Field(strict=True)]
+    batch: Literal["mean", "sum"]
+    outputs: Literal["mean", "sum"]
+
+
+class BinaryCrossEntropy(Frozen):
+    """-y log p - (1 - y) log(1 - p) per output, p = sigmoid(logit)."""
+
+    name: Literal["binary_cross_entropy"]
+    batch: Literal["mean", "sum"]
+    outputs: Literal["mean", "sum"]
+
+
+class SoftmaxCrossEntropy(Frozen):
+    """-log p[label] per row, p = softmax(logits)."""
+
+    name: Literal["softmax_cross_entropy"]
+    batch: Literal["mean", "sum"]
+
+
+Loss = Annotated[
+    MeanSquaredError | BinaryCrossEntropy | SoftmaxCrossEntropy, Field(discriminator="name")
+]
+
+
+class SGD(Frozen):
+    """w <- w - learning_rate * g."""
+
+    name: Literal["sgd"]
+    learning_rate: PositiveNumber
+
+
+class Momentum(Frozen):
+    """Momentum (Polyak 1964); v starts at 0.
+
+    Rate outside the velocity (torch): v <- momentum * v + g; w <- w - rate * v.
+    Rate inside the velocity (Keras, scikit-learn): v <- momentum * v + rate * g; w <- w - v.
+    While the rate is constant both are the same; a protocol whose rate decays must say which.
+    """
+
+    name: Literal["momentum"]
+    learning_rate: PositiveNumber
+    momentum: Annotated[float, Field(strict=True, gt=0, lt=1)]
+    rate_inside_velocity: Annotated[bool, Field(strict=True)] | None = None
+
+
+class Nesterov(Frozen):
+    """Nesterov's momentum as the libraries have it (Sutskever et al. 2013, rearranged).
+
+    Rate outside: v <- momentum * v + g; w <- w - rate * (g + momentum * v).
+    Rate inside: v <- momentum * v + rate * g; w <- w - rate * g - momentum * v.
+    """
+
+    name: Literal["nesterov"]
+    learning_rate: PositiveNumber
+    momentum: Annotated[float, Field(strict=True, gt=0, lt=1)]
+    rate_inside_velocity: Annotated[bool, Field(strict=True)] | None = None
+
+
+class RMSprop(Frozen):
+    """RMSprop (Hinton 2012), with the place of epsilon stated; v starts at 0.
+
+    v <- rho v + (1 - rho) g^2, then `epsilon_outside_root` (torch):
+    w <- w - rate * g / (sqrt(v) + epsilon), or `epsilon_inside_root` (Keras):
+    w <- w - rate * g / sqrt(v + epsilon).
+    """
+
+    name: Literal["rmsprop"]
+    learning_rate: PositiveNumber
+    rho: Fraction
+    epsilon: PositiveNumber
+    form: Literal["epsilon_outside_root", "epsilon_inside_root"]
+
+
+class Adagrad(Frozen):
+    """Adagrad (Duchi et al. 2011), with the place of epsilon stated.
+
+    a starts at `initial_accumulator`; a <- a + g^2, then as RMSprop with a for v.
+    """
+
+    name: Literal["adagrad"]
+    learning_rate: PositiveNumber
+    initial_accumulator: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+    epsilon: PositiveNumber
+    form: Literal["epsilon_outside_root", "epsilon_inside_root"]
+
+
+class Adam(Frozen):
+    """Adam (Kingma and Ba 2015), with the place of epsilon stated.
+
+    m <- beta1 m + (1 - beta1) g; v <- beta2 v + (1 - beta2) g^2; both start at 0; t counts
+    from 1. With c1 = 1 - beta1^t, c2 = 1 - beta2^t:
+    `algorithm_1`: w <- w - rate * (m / c1) / (sqrt(v / c2) + epsilon)   (torch, optax);
+    `epsilon_hat`: w <- w - rate * sqrt(c2) / c1 * m / (sqrt(v) + epsilon)   (Keras,
+    scikit-learn; the paper's remark before section 2.1).
+    """
+
+    name: Literal["adam"]
+    learning_rate: PositiveNumber
+    beta1: Fraction
+    beta2: Fraction
+    epsilon: PositiveNumber
+    form: Literal["algorithm_1", "epsilon_hat"]
+
+
+Optimizer = Annotated[
+    SGD | Momentum | Nesterov | RMSprop | Adagrad | Adam, Field(discriminator="name")
+]
+
+
+class L2(Frozen):
+    """A penalty in the loss: c * sum of squares, whose gradient is 2 c w.
+
+    c = strength, halved if `half`, divided by the batch's rows if `per_row` (as scikit-learn's
+    alpha is). It is part of the loss, so it passes through the optimizer like any gradient:
+    decoupled weight decay is another thing. Scores do not contain it.
+
+    Args:
+        on: the weights, or the biases too.
+    """
+
+    strength: PositiveNumber
+    half: Annotated[bool, Field(strict=True)]
+    per_row: Annotated[bool, Field(strict=True)]
+    on: Literal["weights", "all"]
+
+    def coefficient(self, rows: int) -> float:
+        """c for a batch of so many rows."""
+        return self.strength * (0.5 if self.half else 1.0) / (rows if self.per_row else 1)
+
+
+class StepDecay(Frozen):
+    """The learning rate is multiplied by `factor` after every so many steps or epochs."""
+
+    name: Literal["step_decay"]
+    factor: Annotated[float, Field(strict=True, gt=0, lt=1)]
+    every_steps: Count | None = None
+    every_epochs: Count | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.every_steps is None) == (self.every_epochs is None):
+            raise ValueError("give either every_steps or every_epochs")
+        return self
+
+
+class FullBatches(Frozen):
+    """All training rows, in order, in every step."""
+
+    order: Literal["full"]
+
+
+class DrawnBatches(Frozen):
+    """Batches of `size` rows; an epoch is ceil(rows / size) steps, floor if `last` is `drop`.
+
+    `sequential`: the rows in order, every epoch. `shuffled`: a new permutation every epoch.
+    `with_replacement`: every row of every batch is drawn afresh, so none is short.
+    """
+
+    order: Literal["sequential", "shuffled", "with_replacement"]
+    size: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+    last: Literal["keep", "drop"]
+
+
+Batching = Annotated[FullBatches | DrawnBatches, Field(discriminator="order")]
+
+
+class Length(Frozen):
+    """How long training lasts: steps or epochs."""
+
+    steps: Count | None = None
+    epochs: Count | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("give either steps or epochs")
+        return self
+
+    def __str__(self) -> str:
+        """In words, for captions."""
+        count, unit = (self.steps, "step") if self.steps else (self.epochs, "epoch")
+        return f"{count:,} {unit}{'s' * (count != 1)}"
+
+
+class Evaluation(Frozen):
+    """When loss and accuracy are taken, outside the clock.
+
+    The first and the last step always are; at most 60 points in all.
+    """
+
+    every_steps: Count | None = None
+    every_epochs: Count | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.every_steps is None) == (self.every_epochs is None):
+            raise ValueError("give either every_steps or every_epochs")
+        return self
+
+
+class Training(Frozen):
+    """Everything about learning; absent for a network that only predicts."""
+
+    loss: Loss
+    l2: L2 | None = None
+    optimizer: Optimizer
+    schedule: StepDecay | None = None
+    batches: Batching
+    length: Length
+    evaluation: Evaluation
