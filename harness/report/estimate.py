@@ -5,14 +5,14 @@ Measured once on two cores; a run corrects it by its own pace as it goes.
 
 from harness.plan import Plan, Trial
 
-FIXED_S = 0.6
+FIXED_S = 0.3
 """Building, compiling and predicting, per trial."""
-IMPORT_S = 2.5
-OVERHEAD_S = {"idiomatic": 1.2e-3, "stepwise": 2.5e-4, "fused": 2e-5}
+IMPORT_S = 2.0
+OVERHEAD_S = {"idiomatic": 4e-4, "stepwise": 2e-4, "fused": 1e-5}
 """Per step, beside its arithmetic."""
 NATIVE_S = 8.0
-PROOF_S = 1.0
-FLOP_PER_S = 5e10
+PROOF_S = 0.8
+FLOP_PER_S = 1e11
 
 
 def estimate_s(plan: Plan, trial: Trial) -> float:

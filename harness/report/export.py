@@ -105,8 +105,8 @@ def ladder_table(report: Report) -> str:
         "The worst relative difference, max|a - b| / max|b|, from a plain float64 network, on each "
         "rung: start, outputs before training, gradients of the first batch, then parameters. "
         "Bold: beyond the tolerance (1e-12 up to one update, 1e-11 later). Final accuracy: how far "
-        "the measured test accuracy lies from the median of all frameworks, in float32 at full "
-        "length, where rounding alone parts ReLU networks."
+        "the measured test accuracy lies from the median of all frameworks; in float32 rounding "
+        "alone parts ReLU networks."
     )
     return explanation + "\n\n" + "\n".join("| " + " | ".join(row) + " |" for row in table)
 
@@ -123,7 +123,9 @@ def _final_accuracy(report: Report, cell: Cell) -> str:
     for row in rows:
         if (row.framework, row.loop) == (framework, loop) and row.test_accuracy is not None:
             peers = [r.test_accuracy for r in rows if r.seed == row.seed]
-            gaps.append(abs(row.test_accuracy - statistics.median(filter(None, peers))))
+            gaps.append(
+                abs(row.test_accuracy - statistics.median(p for p in peers if p is not None))
+            )
     return f"{max(gaps):.4f}" if gaps else ""
 
 
