@@ -57,6 +57,19 @@ def test_a_mistake_in_it_is_named(samestep, tmp_path, right, wrong, words):
     assert "broken" in done.stdout.splitlines()[-2] + done.stdout.splitlines()[-3]
 
 
+def test_a_framework_without_float64_is_judged_in_float32(samestep, tmp_path):
+    samestep("new-adapter", "demo")
+    file = tmp_path / "demo.py"
+    loops = 'loops = ("stepwise",)\n'
+    file.write_text(file.read_text().replace(loops, loops + '    dtypes = ("float32",)\n'))
+    done = samestep("check", "demo.py", "--json")
+    assert done.returncode == 0, done.stderr
+    judged = [f["judgement"] for f in json.loads(done.stdout)["findings"] if f["judgement"]]
+    assert {judgement["verdict"] for judgement in judged} == {"same to float32"}
+    tolerances = [r["tolerance"] for j in judged for r in j["rungs"] if r["name"] == "24 steps"]
+    assert all(32 * 1.1e-7 < tolerance < 1e-2 for tolerance in tolerances)
+
+
 @pytest.mark.parametrize("name", ["Demo", "class", "../x", "1a", "numpy"])
 def test_names_that_no_file_may_have(samestep, tmp_path, name):
     done = samestep("new-adapter", name)

@@ -38,7 +38,7 @@ def explained(judgement: Judgement, trace: Trace, experiment: Experiment, seed: 
         return dataclasses.replace(judgement, reason=f"{special}; {seen}")
     causes = diagnose(trace, experiment, seed)
     if not causes:
-        return dataclasses.replace(judgement, reason=f"{seen}; no known mistake reproduces it")
+        return dataclasses.replace(judgement, reason=f"{seen}; {_narrowed(judgement)}")
     # a start of its own is said only where nothing says which
     causes = [cause for cause in causes if not cause.own_start] or causes
     named = list(dict.fromkeys(cause.words for cause in causes))[:NAMED_AT_MOST]
@@ -75,6 +75,19 @@ def first_difference(trace: Trace, experiment: Experiment, seed: int) -> str:
     rungs = compared(trace, expected_trace(experiment, seed, closely), None)
     failed = next((rung for rung in rungs if not rung.passed), None)
     return "" if failed is None else f"seen first in {failed.where} by {failed.difference:.1e}"
+
+
+def _narrowed(judgement: Judgement) -> str:
+    """Where to look when nothing known reproduces the trace."""
+    failed = judgement.first_failure
+    places = {
+        "start": "look at how the start is taken over",
+        "outputs": "look at the forward pass: start and inputs are as they should be, or not yet",
+        "gradients": "the forward pass is right; look at the rows taken, the loss and its gradient",
+    }
+    later = "the first gradient is right; look at the optimizer and at the rows of later steps"
+    where = places.get(failed.name, later) if failed else later
+    return f"no known mistake reproduces it; {where}"
 
 
 def _by_sight(trace: Trace, experiment: Experiment, seed: int) -> str:

@@ -33,7 +33,8 @@ class Switches:
         transposed: this layer's kernel, or all, read as (outputs, inputs), like torch keeps it.
         biases: taken as given, not there, never updated, or started at zero.
         frozen: this layer is never updated.
-        gradient_scale: the gradient is multiplied by this, or by a count of the batch.
+        gradient_scale: the loss's gradient is multiplied by this, or by a count of the batch; a
+            penalty is not.
         loss_scale: the returned loss likewise.
         penalty: added to the protocol's own L2, as c * sum of squares.
         softmax_twice, clipped: the loss gets softmax probabilities for logits, or probabilities
@@ -179,6 +180,8 @@ class Reference:
         """The loss over the first `counted` rows, its penalty included, and its gradients."""
         zs, values = self._forward(x * self._input_scale)
         loss, delta = self._output_loss(values[-1], y, counted)
+        loss *= self._factor(self.switches.loss_scale, counted)
+        delta = delta * np.asarray(self._factor(self.switches.gradient_scale, counted), self.dtype)
         gradients: Pairs = []
         for index in range(len(self.pairs) - 1, -1, -1):
             W, b = self.pairs[index]
@@ -191,11 +194,7 @@ class Reference:
                 c = l2.coefficient(counted)
                 loss += c * _sum_of_squares(self.pairs, l2.on == "all")
                 gradients = _add_penalty(gradients, self.pairs, 2 * c, l2.on == "all")
-        factor = self._factor(self.switches.gradient_scale, counted)
-        return (
-            loss * self._factor(self.switches.loss_scale, counted),
-            _map(lambda g: g * np.asarray(factor * self.switches.sign, self.dtype), gradients),
-        )
+        return loss, _map(lambda g: g * np.asarray(self.switches.sign, self.dtype), gradients)
 
     def _output_loss(self, z: Floats, y: Array, counted: int) -> tuple[float, Floats]:
         """(loss, dL/dz of the outputs); rows from `counted` on weigh nothing."""

@@ -3,7 +3,7 @@
 Measured once on two cores; a run corrects it by its own pace as it goes.
 """
 
-from harness.plan import Plan, Trial
+from harness.plan import MEASURE, Plan, Trial
 
 FIXED_S = 0.3
 """Building, compiling and predicting, per trial."""
@@ -28,10 +28,20 @@ def estimate_s(plan: Plan, trial: Trial) -> float:
     return FIXED_S + steps + evaluation / FLOP_PER_S
 
 
+def estimates_s(plan: Plan) -> dict[str, float]:
+    """Seconds of every trial and proof, by id; the first of a process imports its framework."""
+    found: dict[str, float] = {}
+    started = set()
+    for trial in (*plan.trials, *plan.proofs):
+        proof = trial.purpose != MEASURE
+        process = (trial.purpose, trial.framework, trial.track, trial.dtype)
+        fresh = plan.request.preset != "quick" and not proof
+        starts = IMPORT_S if fresh or process not in started else 0.0
+        started.add(process)
+        found[trial.id] = starts + (PROOF_S if proof else estimate_s(plan, trial))
+    return found
+
+
 def total_s(plan: Plan) -> float:
-    """Seconds the whole plan may take, imports included."""
-    processes = {(trial.framework, trial.track, trial.dtype) for trial in plan.trials}
-    starts = len(processes) if plan.request.preset == "quick" else len(plan.trials)
-    starts += len({trial.framework for trial in plan.proofs})
-    measured = sum(estimate_s(plan, trial) for trial in plan.trials)
-    return starts * IMPORT_S + measured + len(plan.proofs) * PROOF_S
+    """Seconds the whole plan may take."""
+    return sum(estimates_s(plan).values())

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from harness.parity.ladder import Judgement
 from harness.plan import Plan, Trial
-from harness.report.estimate import estimate_s
+from harness.report.estimate import estimates_s
 from harness.report.numbers import seconds
 from harness.report.terminal import plain
 from harness.results import Row
@@ -24,7 +24,7 @@ class Announcer:
     def __init__(self, plan: Plan, console: Console) -> None:
         self.plan = plan
         self.console = console
-        self.estimates = {trial.id: estimate_s(plan, trial) for trial in plan.trials}
+        self.estimates = estimates_s(plan)
         self.count = self.proofs = 0
         self.left_s = sum(self.estimates.values())
         self.expected_s = self.spent_s = 0.0
@@ -43,7 +43,8 @@ class Announcer:
     def __enter__(self) -> Self:
         if self.bar:
             self.bar.start()
-            self.task = self.bar.add_task("starting", total=len(self.plan.trials))
+            total = len(self.plan.trials) + len(self.plan.proofs)
+            self.task = self.bar.add_task("starting", total=total)
         return self
 
     def __exit__(
@@ -76,10 +77,7 @@ class Announcer:
     def started(self, trial: Trial) -> None:
         """Show what runs and how long the rest may take."""
         self.began = time.monotonic()
-        if self.bar:
-            pace = self.spent_s / self.expected_s if self.expected_s else 1.0
-            words = f"{_label(trial)}, about {seconds(max(1.0, self.left_s * pace))} left"
-            self.bar.update(self.task, description=plain(words).plain)
+        self._show(_label(trial))
 
     def finished(self, trial: Trial, row: Row, log_tail: list[str]) -> None:
         """One line; for a failure its reason and the last lines of its log."""
@@ -105,8 +103,17 @@ class Announcer:
         if judgement.verdict == "not comparable":
             for line in log_tail:
                 self._say(f"    {line}", dim=True)
+        self.left_s -= self.estimates[trial.id]
         if self.bar:
-            self.bar.update(self.task, description=plain(f"proof of {label}").plain)
+            self.bar.advance(self.task)
+        self._show(f"proof of {label}")
+
+    def _show(self, label: str) -> None:
+        """What runs, beside the bar; the estimate follows the run's own pace."""
+        if self.bar:
+            pace = self.spent_s / self.expected_s if self.expected_s else 1.0
+            left = seconds(max(1.0, self.left_s * min(max(pace, 0.3), 3.0)))
+            self.bar.update(self.task, description=plain(f"{label}, about {left} left").plain)
 
     def _say(self, line: str, dim: bool = False) -> None:
         text = Text("\n").join(plain(part) for part in line.splitlines())
