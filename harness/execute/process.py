@@ -107,14 +107,11 @@ class WorkerProcess:
         else:
             self._process.kill()
         self._process.wait()
-        for thread in self._threads:
-            thread.join(GRACE_S)
-        if any(thread.is_alive() for thread in self._threads):
-            return  # a stranger holds the pipe open; closing it here would wait for him
-        for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
-            with contextlib.suppress(OSError):
-                if pipe:
-                    pipe.close()
+        with contextlib.suppress(OSError):
+            if self._process.stdin:
+                self._process.stdin.close()
+        for thread in self._threads:  # each closes its own pipe when that ends, which a
+            thread.join(GRACE_S)  # stranger that inherited it may delay: do not wait for him
 
     def _send(self, message: Mapping[str, Any]) -> None:
         pipe = self._process.stdin
@@ -165,19 +162,17 @@ class WorkerProcess:
 
 
 def _lines(pipe: IO[bytes] | None, at_most: int) -> Iterator[bytes]:
-    """Lines without their ends; of a line that is too long, its beginning."""
-    line, pieces = b"", True
-    while pipe is not None and pieces:
-        try:
-            piece = os.read(pipe.fileno(), 65_536)
-        except (OSError, ValueError):
-            piece = b""
-        pieces = bool(piece)
-        *whole, rest = piece.split(b"\n")
-        for part in whole:
-            yield (line + part)[:at_most]
-            line = b""
-        line = (line + rest)[:at_most]
+    """Lines without their ends, until the pipe ends; of a line too long, its beginning."""
+    if pipe is None:
+        return
+    line = b""
+    with pipe:
+        while piece := os.read(pipe.fileno(), 65_536):
+            *whole, rest = piece.split(b"\n")
+            for part in whole:
+                yield (line + part)[:at_most]
+                line = b""
+            line = (line + rest)[:at_most]
     if line:
         yield line
 
