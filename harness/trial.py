@@ -6,7 +6,6 @@ evaluation and digests lie outside, and garbage collection is off inside.
 
 import gc
 import math
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +17,8 @@ import numpy as np
 
 from harness import data, scoring, start
 from harness.clock.environment import machine
+from harness.clock.process import blas_in_use
+from harness.curves import Curves
 from harness.data.prepared import Part, Prepared
 from harness.experiment.loading import digest
 from harness.experiment.model import Experiment
@@ -29,7 +30,6 @@ from harness.trainer import (
     Batches,
     NativeTask,
     NativeTrainer,
-    Parameters,
     StepTrainer,
     Task,
     Trainer,
@@ -41,8 +41,6 @@ BLOCK_ROWS = 10_000
 """Rows of one `predict`: large enough to be fast, and one shape for compilers on MNIST."""
 SHORTEST_CPU_CHECK_S = 0.2
 """A shorter training says nothing reliable about CPU time."""
-WHOLE_PARAMETERS_BELOW = 5_000
-HISTOGRAM_BINS = 64
 
 
 class Unsupported(Exception):  # noqa: N818 (an outcome, not a fault)
@@ -260,7 +258,7 @@ def _advance(
     outcome: Outcome,
 ) -> None:
     """Train from point to point; everything but `advance` is off the clock."""
-    curves = Curves(experiment.network.parameter_count < WHOLE_PARAMETERS_BELOW)
+    curves = Curves(experiment.network)
     done, trained_s, cpu_s, step_us, samples = 0, 0.0, 0.0, [], 0
     for point in _points(experiment, task.loop):
         batches = plan.segment(done, point)
@@ -353,74 +351,3 @@ def predict(trainer: Trainer, part: Part, experiment: Experiment) -> Array:
     if outputs.shape != wanted:
         raise ValueError(f"predict must return shape {wanted}. Got {outputs.shape}")
     return outputs
-
-
-class Curves:
-    """What is taken at evaluation points: losses, accuracies, parameters or their histograms."""
-
-    def __init__(self, whole_parameters: bool) -> None:
-        self.whole = whole_parameters
-        self.columns: dict[str, list[Any]] = {"step": [], "train_s": []}
-        self.losses: list[Array] = []
-
-    def take(
-        self,
-        step: int,
-        train_s: float,
-        scores: dict[str, float | None],
-        parameters: Parameters,
-        losses: Array | None,
-    ) -> None:
-        """Keep what was found after `step` steps."""
-        self._append("step", step)
-        self._append("train_s", train_s)
-        for name, score in scores.items():
-            self._append(name, np.nan if score is None else score)
-        if losses is not None:
-            self.losses.append(np.asarray(losses, dtype=np.float64))
-        for index, pair in enumerate(parameters):
-            for part_name, values in zip(("W", "b"), pair, strict=True):
-                if values is not None:
-                    self._take_parameters(f"{part_name}{index + 1}", values)
-
-    def _take_parameters(self, name: str, values: Array) -> None:
-        if self.whole:
-            self._append(name, np.array(values))
-        elif np.isfinite(values).all():
-            counts, edges = np.histogram(values, HISTOGRAM_BINS)
-            self._append(f"{name}_counts", counts)
-            self._append(f"{name}_edges", edges)
-
-    def _append(self, name: str, value: Any) -> None:
-        self.columns.setdefault(name, []).append(value)
-
-    def arrays(self) -> dict[str, Array]:
-        """One array per curve, the first axis the points; `loss` has every step's own loss."""
-        arrays = {name: np.array(values) for name, values in self.columns.items()}
-        if self.losses:
-            arrays["loss"] = np.concatenate(self.losses)
-        return arrays
-
-
-def blas_in_use() -> str | None:
-    """BLAS libraries loaded in this process, with the kernel they chose."""
-    from threadpoolctl import threadpool_info
-
-    found = sorted(
-        {
-            f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}".strip()
-            for pool in threadpool_info()
-            if pool["user_api"] == "blas"
-        }
-    )
-    return "; ".join(found) or None
-
-
-def peak_rss_mb() -> float | None:
-    """Largest resident memory of this process so far, in MiB."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (2**20 if os.uname().sysname == "Darwin" else 2**10)

@@ -91,10 +91,11 @@ def _serve(
         return _check(message, framework), not interrupts.came
     import dataclasses
 
+    from harness.clock.process import peak_rss_mb
     from harness.experiment.loading import parse
     from harness.plan import Trial
     from harness.results import clean, write_arrays
-    from harness.trial import Outcome, blank_row, peak_rss_mb
+    from harness.trial import Outcome, blank_row
 
     trial = Trial(**message["trial"])
     experiment = parse(message["experiment"], trial.experiment)

@@ -171,8 +171,11 @@ def test_a_hang_is_killed_in_time_with_all_it_started(tmp_path, short, advance):
 def _own_processes(*signs):
     found = []
     for process in psutil.Process().children(recursive=True):
-        line = " ".join(process.cmdline())
-        if any(sign in line for sign in signs) and process.status() != psutil.STATUS_ZOMBIE:
+        try:
+            line, status = " ".join(process.cmdline()), process.status()
+        except psutil.Error:
+            continue
+        if any(sign in line for sign in signs) and status != psutil.STATUS_ZOMBIE:
             found.append(line)
     return found
 
@@ -300,12 +303,20 @@ def _start(tmp_path, short, *frameworks):
     )  # fmt: skip
 
 
+def _is_worker(process):
+    """Whether it is one; a process that is ending has no command line any more."""
+    try:
+        return "harness.worker" in " ".join(process.cmdline())
+    except psutil.Error:
+        return False
+
+
 def _wait_for_the_slow_worker(process, folder):
     """Until the quick trial has its row and the worker of the slow one is well into it."""
     deadline = time.monotonic() + 30
     parent = psutil.Process(process.pid)
     while time.monotonic() < deadline:
-        workers = [c for c in parent.children() if "harness.worker" in " ".join(c.cmdline())]
+        workers = [child for child in parent.children() if _is_worker(child)]
         if workers and list((folder / "trials").glob("short-numpy-*.json")):
             time.sleep(1.5)
             return parent.children(recursive=True)
