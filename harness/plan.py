@@ -217,7 +217,7 @@ def proof_trial(
 def oracle_digest() -> str:
     """Changes with the source of the oracle, the trace or the ladder."""
     hasher = hashlib.sha256()
-    for name in ("reference", "trace", "ladder", "hypotheses", "diagnosis"):
+    for name in ("functions", "reference", "trace", "ladder", "hypotheses", "diagnosis"):
         source = Path(__file__).parent / "parity" / f"{name}.py"
         hasher.update(source.read_bytes())
     return hasher.hexdigest()[:16]

@@ -103,8 +103,7 @@ class Experiment(Frozen):
         schedule = self.training.schedule if self.training else None
         if schedule is None:
             return None
-        steps = schedule.every_steps or (schedule.every_epochs or 0) * self.steps_per_epoch
-        return steps, schedule.factor
+        return schedule.in_steps(self.steps_per_epoch), schedule.factor
 
     @property
     def loss(self) -> MeanSquaredError | BinaryCrossEntropy | SoftmaxCrossEntropy | None:
@@ -142,14 +141,14 @@ class Experiment(Frozen):
         if self.training is None:
             return ()
         evaluation = self.training.evaluation
-        every = evaluation.every_steps or (evaluation.every_epochs or 0) * self.steps_per_epoch
+        every = evaluation.in_steps(self.steps_per_epoch)
         return tuple(sorted({1, self.steps, *range(every, self.steps + 1, every)}))
 
     @property
     def evaluation_count(self) -> int:
         """How many points that are at most, without listing them."""
         evaluation = self.training.evaluation if self.training else Evaluation(every_steps=1)
-        every = evaluation.every_steps or (evaluation.every_epochs or 0) * self.steps_per_epoch
+        every = evaluation.in_steps(self.steps_per_epoch)
         return self.steps // every + (1 if every > 1 else 0) + (1 if self.steps % every else 0)
 
     def of_length(self, length: Length | None) -> "Experiment":

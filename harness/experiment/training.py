@@ -142,11 +142,9 @@ class L2(Frozen):
         return self.strength * (0.5 if self.half else 1.0) / (rows if self.per_row else 1)
 
 
-class StepDecay(Frozen):
-    """The learning rate is multiplied by `factor` after every so many steps or epochs."""
+class Interval(Frozen):
+    """Every so many steps, or every so many epochs."""
 
-    name: Literal["step_decay"]
-    factor: Annotated[float, Field(strict=True, gt=0, lt=1)]
     every_steps: Count | None = None
     every_epochs: Count | None = None
 
@@ -155,6 +153,17 @@ class StepDecay(Frozen):
         if (self.every_steps is None) == (self.every_epochs is None):
             raise ValueError("give either every_steps or every_epochs")
         return self
+
+    def in_steps(self, steps_per_epoch: int) -> int:
+        """The interval in steps."""
+        return self.every_steps or (self.every_epochs or 0) * steps_per_epoch
+
+
+class StepDecay(Interval):
+    """The learning rate is multiplied by `factor` after every so many steps or epochs."""
+
+    name: Literal["step_decay"]
+    factor: Annotated[float, Field(strict=True, gt=0, lt=1)]
 
 
 class FullBatches(Frozen):
@@ -196,20 +205,11 @@ class Length(Frozen):
         return f"{count:,} {unit}{'s' * (count != 1)}"
 
 
-class Evaluation(Frozen):
+class Evaluation(Interval):
     """When loss and accuracy are taken, outside the clock.
 
     The first and the last step always are; at most 60 points in all.
     """
-
-    every_steps: Count | None = None
-    every_epochs: Count | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if (self.every_steps is None) == (self.every_epochs is None):
-            raise ValueError("give either every_steps or every_epochs")
-        return self
 
 
 class Training(Frozen):

@@ -13,15 +13,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from harness.experiment.model import Experiment
 from harness.experiment.network import Layer
 from harness.experiment.training import L2, SGD, Adagrad, Adam, RMSprop
+from harness.parity.functions import Floats, activate, log_softmax, sigmoid, slope, softmax
 from harness.start import rounded, rounded_network
 from harness.trainer import Array, Batches, Parameters
 
-Floats = NDArray[np.floating]
 Pairs = list[tuple[Floats, Floats | None]]
 
 
@@ -151,8 +150,8 @@ class Reference:
             return outputs[:, ::-1]
         if self.switches.predicts == "probabilities":
             loss = self.experiment.loss
-            softmax = loss is not None and loss.name == "softmax_cross_entropy"
-            return _softmax(outputs) if softmax else _sigmoid(outputs)
+            classes = loss is not None and loss.name == "softmax_cross_entropy"
+            return softmax(outputs) if classes else sigmoid(outputs)
         return outputs
 
     @property
@@ -207,16 +206,16 @@ class Reference:
         if loss.name == "softmax_cross_entropy":
             onehot = np.eye(z.shape[1], dtype=self.dtype)[np.asarray(y)]
             if self.switches.softmax_twice:
-                p = _softmax(z)
-                q = _softmax(p)
-                each = -(onehot * _log_softmax(p))
+                p = softmax(z)
+                q = softmax(p)
+                each = -(onehot * log_softmax(p))
                 inner = q - onehot
                 slope_ = p * (inner - (inner * p).sum(axis=1, keepdims=True))
             elif self.switches.clipped:
-                p = np.clip(_softmax(z), 1e-7, 1 - 1e-7)
-                each, slope_ = -(onehot * np.log(p)), _softmax(z) - onehot
+                p = np.clip(softmax(z), 1e-7, 1 - 1e-7)
+                each, slope_ = -(onehot * np.log(p)), softmax(z) - onehot
             else:
-                each, slope_ = -(onehot * _log_softmax(z)), _softmax(z) - onehot
+                each, slope_ = -(onehot * log_softmax(z)), softmax(z) - onehot
             return float((weight * each).sum()), weight * slope_
         wanted = np.asarray(y, self.dtype)
         if loss.outputs == "mean":
@@ -225,13 +224,13 @@ class Reference:
             half = 0.5 if loss.half else 1.0
             each, slope_ = half * (z - wanted) ** 2, 2 * half * (z - wanted)
         elif self.switches.clipped:
-            p = _sigmoid(z)
+            p = sigmoid(z)
             inside = (p > 1e-7) & (p < 1 - 1e-7)
             q = np.clip(p, 1e-7, 1 - 1e-7)
             each = -wanted * np.log(q) - (1 - wanted) * np.log(1 - q)
             slope_ = np.where(inside, p - wanted, 0)
         else:
-            each, slope_ = np.logaddexp(0, z) - wanted * z, _sigmoid(z) - wanted
+            each, slope_ = np.logaddexp(0, z) - wanted * z, sigmoid(z) - wanted
         return float((weight * each).sum()), weight * slope_
 
     def _factor(self, scale: float | str, rows: int) -> float:
@@ -354,97 +353,6 @@ class Reference:
     def parameters(self) -> Parameters:
         """The parameters, in the contract's layout."""
         return [(W.copy(), None if b is None else b.copy()) for W, b in self.pairs]
-
-
-# ---------------------------------------------------------------- activations
-
-
-def activate(layer: Layer, z: Floats) -> Floats:
-    """f(z), as `harness.experiment.model` defines it."""
-    match layer.activation:
-        case "identity":
-            return z
-        case "sigmoid":
-            return _sigmoid(z)
-        case "tanh":
-            return _tanh(z)
-        case "relu":
-            return np.where(z > 0, z, 0)
-        case "leaky_relu":
-            return np.where(z > 0, z, (layer.slope or 0) * z)
-        case "elu":
-            return np.where(z > 0, z, np.expm1(np.minimum(z, 0)))
-        case "swish":
-            return z * _sigmoid(z)
-        case "softplus":
-            return np.logaddexp(0, z)
-        case "gelu":
-            return z * _normal_cdf(z)
-        case "gelu_tanh":
-            return z * (1 + _tanh(_gelu_inner(z))) / 2
-    return (z > 0).astype(z.dtype)
-
-
-def slope(layer: Layer, z: Floats) -> Floats:
-    """f'(z); at a kink the value that the contract states (that of z < 0)."""
-    match layer.activation:
-        case "identity":
-            return np.ones_like(z)
-        case "sigmoid":
-            return _sigmoid(z) * _sigmoid(-z)
-        case "tanh":
-            return 1 - _tanh(z) ** 2
-        case "relu":
-            return (z > 0).astype(z.dtype)
-        case "leaky_relu":
-            return np.where(z > 0, 1, layer.slope or 0).astype(z.dtype)
-        case "elu":
-            return np.where(z > 0, 1, np.exp(np.minimum(z, 0)))
-        case "swish":
-            return _sigmoid(z) * (1 + z * _sigmoid(-z))
-        case "softplus":
-            return _sigmoid(z)
-        case "gelu":
-            density = np.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
-            return _normal_cdf(z) + z * density
-        case "gelu_tanh":
-            t = _tanh(_gelu_inner(z))
-            inner_slope = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * z**2)
-            return (1 + t) / 2 + z * (1 - t**2) * inner_slope / 2
-    return np.zeros_like(z)
-
-
-def _tanh(z: Floats) -> Floats:
-    t: Floats = np.tanh(z)
-    return t
-
-
-def _sigmoid(z: Floats) -> Floats:
-    """1 / (1 + exp(-z)), for either sign without overflow."""
-    e = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1 / (1 + e), e / (1 + e))
-
-
-def _normal_cdf(z: Floats) -> Floats:
-    from scipy.special import erf
-
-    cdf: Floats = (1 + erf(z / math.sqrt(2))) / 2
-    return cdf.astype(z.dtype)
-
-
-def _gelu_inner(z: Floats) -> Floats:
-    inner: Floats = math.sqrt(2 / math.pi) * (z + 0.044715 * z**3)
-    return inner
-
-
-def _log_softmax(z: Floats) -> Floats:
-    shifted = z - z.max(axis=1, keepdims=True)
-    result: Floats = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    return result
-
-
-def _softmax(z: Floats) -> Floats:
-    return np.exp(_log_softmax(z))
 
 
 # ---------------------------------------------------------------- parameters, pair by pair
