@@ -9,7 +9,7 @@ Write a subclass of `StepTrainer`, name it in an entry point of the group `sames
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -52,6 +52,7 @@ __all__ = [
     "NativeTrainer",
     "Nesterov",
     "Network",
+    "Operands",
     "Optimizer",
     "Parameters",
     "RMSprop",
@@ -64,6 +65,8 @@ __all__ = [
 Array = NDArray[np.generic]
 Parameters = Sequence[tuple[Array, Array | None]]
 """Per layer (W of shape (inputs, outputs), b of shape (outputs,) or None without bias)."""
+Operands = Sequence[tuple[Array, Array, Array]]
+"""Per layer x (rows, inputs), W (inputs, units) and d = dL/dz (rows, units)."""
 
 
 class DeviceUnavailableError(RuntimeError):
@@ -216,6 +219,16 @@ class StepTrainer(Trainer):
     @abstractmethod
     def parameters(self) -> Parameters:
         """Copies of the parameters, in the layout of `Parameters`."""
+
+    # Not abstract on purpose: without it the columns of limits stay empty.
+    def matrix_products(self, operands: Operands) -> Callable[[int], None] | None:
+        """The matrix products of a training step and nothing else: the step's own limit.
+
+        The returned function computes, `times` times and for every layer, x W, x^T d and, but
+        for the first layer, d W^T, with the routine that training uses, on the same device; it
+        returns when the device is done. Operands are put on the device before, here.
+        """
+        return None
 
 
 class NativeTrainer(Trainer):

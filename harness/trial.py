@@ -30,6 +30,7 @@ from harness.trainer import (
     Batches,
     NativeTask,
     NativeTrainer,
+    Operands,
     StepTrainer,
     Task,
     Trainer,
@@ -231,6 +232,19 @@ def task_of(trial: Trial, experiment: Experiment, prepared: Prepared) -> Task:
         device=trial.device,
         threads=trial.threads,
     )
+
+
+def operands_of(experiment: Experiment, dtype: str) -> Operands:
+    """Random matrices of the shapes that a training step multiplies."""
+    rows, inputs = experiment.batch_size, experiment.network.inputs
+    generator = np.random.default_rng(0)
+    found = []
+    for layer in experiment.network.layers:
+        shapes = (rows, inputs), (inputs, layer.units), (rows, layer.units)
+        x, weights, d = (generator.standard_normal(shape).astype(dtype) for shape in shapes)
+        found.append((x, weights / np.sqrt(inputs, dtype=dtype), d))
+        inputs = layer.units
+    return found
 
 
 def _points(experiment: Experiment, loop: str) -> list[int]:

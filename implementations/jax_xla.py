@@ -6,6 +6,7 @@ steps at run time: one executable serves every segment and is compiled once.
 """
 
 import math
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -25,6 +26,7 @@ from harness.trainer import (
     MeanSquaredError,
     Momentum,
     Nesterov,
+    Operands,
     Parameters,
     RMSprop,
     SoftmaxCrossEntropy,
@@ -229,6 +231,29 @@ class JaxTrainer(StepTrainer):
             for weights, *biases in self.state[0]
         ]
 
+    def matrix_products(self, operands: Operands) -> Callable[[int], None]:
+        """The same products in one program; each round needs a number of the round before.
+
+        Without that, XLA would see that every round is the same and compute one.
+        """
+        layers = self._on_device([tuple(layer) for layer in operands])
+
+        @jax.jit
+        def run(layers: Pytree, products: Pytree, times: jax.Array) -> Pytree:
+            def body(_: jax.Array, carried: Pytree) -> Pytree:
+                layers, products = carried
+                touched = jax.tree.map(lambda v: v.at[0, 0].set(products[0][0, 0]), layers)
+                return touched, _products(touched)
+
+            return jax.lax.fori_loop(0, times, body, (layers, products))
+
+        start = jax.jit(_products)(layers)
+
+        def multiply(times: int) -> None:
+            jax.block_until_ready(run(layers, start, times))
+
+        return multiply
+
     def predict(self, inputs: Array) -> Array:
         """Logits or values."""
         return np.asarray(self.predict_compiled(self.state[0], self._on_device(inputs)))
@@ -240,6 +265,14 @@ def _picked(inputs: jax.Array, targets: jax.Array, rows: jax.Array) -> tuple[jax
         inputs.at[rows].get(mode="promise_in_bounds"),
         targets.at[rows].get(mode="promise_in_bounds"),
     )
+
+
+def _products(layers: Pytree) -> Pytree:
+    """x W and x^T d of every layer, d W^T of all but the first."""
+    found = []
+    for index, (x, weights, d) in enumerate(layers):
+        found += [x @ weights, x.T @ d] + ([d @ weights.T] if index else [])
+    return found
 
 
 _picked_compiled = jax.jit(_picked)

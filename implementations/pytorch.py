@@ -5,7 +5,7 @@ order; `stepwise`, the same update on tensors that are on the device already.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from harness.trainer import (
     MeanSquaredError,
     Momentum,
     Nesterov,
+    Operands,
     Parameters,
     RMSprop,
     SoftmaxCrossEntropy,
@@ -209,6 +210,26 @@ class TorchTrainer(StepTrainer):
             )
             for linear in linears
         ]
+
+    def matrix_products(self, operands: Operands) -> Callable[[int], None]:
+        """The products that `nn.Linear` and its gradient make; its kernel is W^T."""
+        layers = [
+            tuple(self._on_device(np.ascontiguousarray(v), self.dtype) for v in (x, W.T, d))
+            for x, W, d in operands
+        ]
+        work = [(*layer, *(torch.empty_like(v) for v in layer)) for layer in layers]
+
+        def multiply(times: int) -> None:
+            for _ in range(times):
+                for index, (x, kernel, d, dx, dkernel, z) in enumerate(work):
+                    torch.mm(x, kernel.T, out=z)
+                    torch.mm(d.T, x, out=dkernel)
+                    if index > 0:
+                        torch.mm(d, kernel, out=dx)
+            if self.target_device.type == "cuda":
+                torch.cuda.synchronize()
+
+        return multiply
 
     def predict(self, inputs: Array) -> Array:
         """Logits or values."""

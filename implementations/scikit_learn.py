@@ -15,6 +15,7 @@ float64, 15 in float32.
 
 import math
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 import sklearn
@@ -34,6 +35,7 @@ from harness.trainer import (
     NativeTask,
     NativeTrainer,
     Nesterov,
+    Operands,
     Parameters,
     RMSprop,
     SoftmaxCrossEntropy,
@@ -156,6 +158,19 @@ class SklearnTrainer(StepTrainer):
             (weights.copy(), biases.copy())
             for weights, biases in zip(self.model.coefs_, self.model.intercepts_, strict=True)
         ]
+
+    def matrix_products(self, operands: Operands) -> Callable[[int], None]:
+        """The products of its forward and backward pass, which allocate their results."""
+
+        def multiply(times: int) -> None:
+            for _ in range(times):
+                for index, (x, W, d) in enumerate(operands):
+                    np.dot(x, W)
+                    np.dot(x.T, d)
+                    if index > 0:
+                        np.dot(d, W.T)
+
+        return multiply
 
     def predict(self, inputs: Array) -> Array:
         """The library's forward pass without its output activation."""

@@ -6,6 +6,7 @@ size and the number of steps given at run time, so that it is compiled once.
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -25,6 +26,7 @@ from harness.trainer import (
     MeanSquaredError,
     Momentum,
     Nesterov,
+    Operands,
     Optimizer,
     Parameters,
     RMSprop,
@@ -237,10 +239,49 @@ class KerasTrainer(StepTrainer):
             found.append((kernel.copy(), bias[0].copy() if bias else None))
         return found
 
+    def matrix_products(self, operands: Operands) -> Callable[[int], None]:
+        """The same products in one XLA program; each round needs a number of the round before.
+
+        Without that, XLA would see that every round is the same and compute one.
+        """
+        with tf.device(self.target_device):
+            values = [tf.constant(v) for layer in operands for v in layer]
+            start = _products(values)
+
+        @tf.function(jit_compile=True, autograph=False)
+        def run(values: list[tf.Tensor], products: list[tf.Tensor], times: tf.Tensor) -> tf.Tensor:
+            def body(step: tf.Tensor, *carried: tf.Tensor) -> tuple[tf.Tensor, ...]:
+                number = carried[len(values)][0, 0]
+                touched = [
+                    tf.tensor_scatter_nd_update(v, [[0, 0]], [number])
+                    for v in carried[: len(values)]
+                ]
+                return (step + 1, *touched, *_products(touched))
+
+            started = (tf.constant(0), *values, *products)
+            return tf.while_loop(lambda step, *_: step < times, body, started)
+
+        def multiply(times: int) -> None:
+            with tf.device(self.target_device):
+                run(values, start, tf.constant(times))[-1].numpy()
+
+        return multiply
+
     def predict(self, inputs: Array) -> Array:
         """Logits or values."""
         with tf.device(self.target_device):
             return self.predict_compiled(tf.constant(inputs)).numpy()
+
+
+def _products(values: list[tf.Tensor]) -> list[tf.Tensor]:
+    """x W and x^T d of every layer, d W^T of all but the first."""
+    found = []
+    for index in range(0, len(values), 3):
+        x, weights, d = values[index : index + 3]
+        found += [tf.matmul(x, weights), tf.matmul(x, d, transpose_a=True)]
+        if index:
+            found.append(tf.matmul(d, weights, transpose_b=True))
+    return found
 
 
 class RowLoss(keras.losses.Loss):

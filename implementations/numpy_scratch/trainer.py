@@ -1,11 +1,14 @@
 """The NumPy adapter: layers, loss and update rule behind the contract."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from harness.trainer import (
     Array,
     Batches,
     DeviceUnavailableError,
+    Operands,
     Parameters,
     StepTrainer,
     Task,
@@ -76,6 +79,20 @@ class NumpyTrainer(StepTrainer):
         return [
             (layer.W.copy(), None if layer.b is None else layer.b.copy()) for layer in self.layers
         ]
+
+    def matrix_products(self, operands: Operands) -> Callable[[int], None]:
+        """The three products of `Dense`, into buffers made once."""
+        work = [(x, W, d, np.empty_like(x), np.empty_like(W), np.empty_like(d)) for x, W, d in operands]
+
+        def multiply(times: int) -> None:
+            for _ in range(times):
+                for index, (x, W, d, dx, dW, z) in enumerate(work):
+                    np.matmul(x, W, out=z)
+                    np.matmul(x.T, d, out=dW)
+                    if index > 0:
+                        np.matmul(d, W.T, out=dx)
+
+        return multiply
 
     def predict(self, inputs: Array) -> Array:
         """Forward in blocks of rows, in the buffers that training uses."""

@@ -1,0 +1,1 @@
+"""Adapters against plain hand-written loops: `python -m tests.bench`."""

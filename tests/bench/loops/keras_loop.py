@@ -1,0 +1,49 @@
+"""Plain TensorFlow under a Keras model: one compiled while-loop over the rows."""
+
+import keras
+import tensorflow as tf
+
+
+def make(parameters, inputs, targets, hidden, adam):
+    model = keras.Sequential([keras.Input((inputs.shape[1],))])
+    for i, (w, b) in enumerate(parameters):
+        last = i == len(parameters) - 1
+        model.add(keras.layers.Dense(w.shape[1], activation=None if last else hidden))
+        model.layers[-1].set_weights([w, b])
+    variables = [v.value for v in model.trainable_variables]
+    moments = [(tf.Variable(tf.zeros_like(v)), tf.Variable(tf.zeros_like(v))) for v in variables]
+    t = tf.Variable(0.0)
+    inputs, targets = tf.constant(inputs), tf.constant(targets)
+
+    def step(picked):
+        with tf.GradientTape() as tape:
+            z = model(tf.gather(inputs, picked))
+            y = tf.gather(targets, picked)
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, z))
+        gradients = tape.gradient(loss, variables)
+        t.assign_add(1.0)
+        for w, g, (m, v) in zip(variables, gradients, moments, strict=True):
+            if adam:
+                m.assign(0.9 * m + 0.1 * g)
+                v.assign(0.999 * v + 0.001 * g * g)
+                rate = 1e-4 / (1 - 0.9**t)
+                w.assign_sub(rate * m / (tf.sqrt(v / (1 - 0.999**t)) + 1e-8))
+            else:
+                w.assign_sub(0.1 * g)
+        return loss
+
+    @tf.function(jit_compile=True, autograph=False)
+    def compiled(rows):
+        def body(i, losses):
+            return i + 1, tf.tensor_scatter_nd_update(losses, [[i]], [step(rows[i])])
+
+        steps = rows.shape[0]
+        start = (tf.constant(0), tf.zeros(steps))
+        return tf.while_loop(lambda i, _: i < steps, body, start)[1]
+
+    def train(rows):
+        losses = compiled(tf.constant(rows)).numpy()
+        t.numpy()
+        return losses
+
+    return train
