@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import StringConstraints, TypeAdapter
 
+from harness.clock.limits import WORTH_MEASURING_FLOP
 from harness.experiment.loading import catalogue_names, digest, digest_of, load, parse
 from harness.experiment.model import Experiment, Native
 from harness.experiment.proof import proof_of
@@ -18,8 +19,9 @@ from harness.registry import Framework, find, installed
 from harness.results import PROTOCOL, SCHEMA
 
 Preset = Literal["quick", "standard", "full"]
-MEASURE, PROOF, CLOSELY = "measure", "proof", "proof, closely"
-"""Purposes of a trial; `closely` keeps the first 20 steps of a proof that failed."""
+MEASURE, PROOF, CLOSELY, LIMIT = "measure", "proof", "proof, closely", "limit"
+"""Purposes of a trial. `closely` keeps the first 20 steps of a proof that failed; `limit` times
+the matrix products of an installed framework that was not asked for."""
 SEEDS = {"quick": 1, "standard": 3, "full": 10}
 REPEATS = {"quick": 1, "standard": 1, "full": 3}
 
@@ -77,6 +79,7 @@ class Plan:
         full_lengths: by name, the protocol's own length in words ("" without training).
         trials: in order.
         proofs: one per (experiment, framework, loop) of the identical track, by framework.
+        limits: one per experiment and framework that is installed and not asked for.
     """
 
     digest: str
@@ -85,6 +88,7 @@ class Plan:
     full_lengths: dict[str, str]
     trials: tuple[Trial, ...]
     proofs: tuple[Trial, ...] = ()
+    limits: tuple[Trial, ...] = ()
 
     def to_json(self) -> str:
         """All that `report --from` needs besides rows."""
@@ -99,6 +103,7 @@ class Plan:
                 "full_lengths": self.full_lengths,
                 "trials": [asdict(trial) for trial in self.trials],
                 "proofs": [asdict(trial) for trial in self.proofs],
+                "limits": [asdict(trial) for trial in self.limits],
             },
             indent=1,
         )
@@ -121,6 +126,7 @@ class Plan:
                 full_lengths=dict(values["full_lengths"]),
                 trials=tuple(TRIAL.validate_python(trial) for trial in values["trials"]),
                 proofs=tuple(TRIAL.validate_python(trial) for trial in values["proofs"]),
+                limits=tuple(TRIAL.validate_python(trial) for trial in values.get("limits", ())),
             )
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"not a plan of this version ({error!r})") from error
@@ -153,8 +159,9 @@ def make(request: Request) -> Plan:
     }
     trials = []
     for block, (experiment, seed, repeat) in enumerate(_blocks(experiments, request)):
-        turn = block % len(frameworks)
-        for framework in frameworks[turn:] + frameworks[:turn]:
+        turn = block // 2 % len(frameworks)
+        order = frameworks[turn:] + frameworks[:turn]
+        for framework in order[::-1] if block % 2 else order:  # ABBA: a drift favours nobody
             for adapter, loop in _cells(experiment, framework, request):
                 trial = Trial(
                     purpose=MEASURE,
@@ -172,8 +179,39 @@ def make(request: Request) -> Plan:
                 trials.append(_identified(trial, adapter, digests[experiment.name], experiment))
     proofs = _proofs(trials, experiments, {framework.name: framework for framework in frameworks})
     return Plan(
-        digest_of(identity), request, experiments, full_lengths, tuple(trials), tuple(proofs)
+        digest_of(identity),
+        request,
+        experiments,
+        full_lengths,
+        tuple(trials),
+        tuple(proofs),
+        tuple(_limits(experiments, frameworks, request)),
     )
+
+
+def _limits(
+    experiments: dict[str, Experiment], asked: Sequence[Framework], request: Request
+) -> Iterator[Trial]:
+    """The machine's limit is the best of all installed libraries, asked for or not."""
+    names = {framework.name for framework in asked}
+    others = [f for f in installed().values() if f.name not in names and not f.missing]
+    for framework in others:
+        for experiment in experiments.values():
+            if experiment.steps and experiment.step_flop >= WORTH_MEASURING_FLOP:
+                trial = Trial(
+                    purpose=LIMIT,
+                    experiment=experiment.name,
+                    framework=framework.name,
+                    loop=framework.loops[-1],
+                    track="identical",
+                    seed=0,
+                    repeat=0,
+                    device=request.device,
+                    dtype=experiment.dtype or request.dtype,
+                    threads=request.threads,
+                    id="",
+                )
+                yield _identified(trial, framework, digest(experiment), experiment)
 
 
 def _proofs(
@@ -225,7 +263,8 @@ def oracle_digest() -> str:
 
 def frameworks_by_track(request: Request) -> dict[tuple[str, str], Framework]:
     """(name, track) to framework, of everything a request's trials may name."""
-    identical = {(framework.name, "identical"): framework for framework in _frameworks(request)}
+    known = {**installed(), **{framework.name: framework for framework in _frameworks(request)}}
+    identical = {(name, "identical"): framework for name, framework in known.items()}
     native = {(name, "native"): framework for name, framework in installed("native").items()}
     return {**identical, **native}
 
@@ -313,6 +352,7 @@ def _identified(
         [asdict(trial), experiment_digest, native, framework.digest, framework.version, PROTOCOL]
     )
     parts: tuple[str, ...] = (trial.experiment, trial.framework, trial.loop)
-    parts += (f"s{trial.seed}", f"r{trial.repeat}") if trial.purpose == MEASURE else ("proof",)
+    measured = trial.purpose == MEASURE
+    parts += (f"s{trial.seed}", f"r{trial.repeat}") if measured else (trial.purpose[:5],)
     words = "-".join(re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-") for part in parts)
     return Trial(**{**asdict(trial), "id": f"{words}-{state[:8]}"})

@@ -43,6 +43,11 @@ class Row:
     `step_us_low` and `step_us_high`, the quartiles. `predict_s` is the second prediction of
     the test set. In the native track `loop` is the estimator's label, `train_s` its whole fit,
     and `steps` its iterations.
+
+    `target_s` is the training time (first step included) at the first evaluation point whose
+    test accuracy reaches the protocol's target. `gemm_us`: the step's matrix products alone.
+    What went on meanwhile: see `harness.clock.conditions`. `attempt` counts reruns of a trial
+    that was disturbed.
     """
 
     schema: int
@@ -89,6 +94,14 @@ class Row:
     machine: str | None = None
     blas: str | None = None
     started_at: str | None = None
+    gemm_us: float | None = None
+    wait_fraction: float | None = None
+    steal_fraction: float | None = None
+    other_cpus: float | None = None
+    frequency_mhz: float | None = None
+    probe_us: float | None = None
+    allocator: str | None = None
+    attempt: int = 1
 
     @property
     def failed(self) -> bool:
@@ -148,6 +161,7 @@ class RunFolder:
         self.plan_file = path / "plan.json"
         self.trials = path / "trials"
         self.proofs = path / "proofs"
+        self.limits = path / "limits"
         self.logs = path / "logs"
 
     def rows(self, trials: Iterable[str] | None = None, set_bad_aside: bool = False) -> list[Row]:
@@ -157,9 +171,16 @@ class RunFolder:
         `<name>.bad`, so that its trial can be run again.
         """
         names = trials if trials is not None else sorted(p.stem for p in self.trials.glob("*.json"))
+        return self._read(self.trials, names, set_bad_aside)
+
+    def limit_rows(self, trials: Iterable[str]) -> list[Row]:
+        """Rows that hold nothing but `gemm_us`, of frameworks that were not asked for."""
+        return self._read(self.limits, trials, set_bad_aside=False)
+
+    def _read(self, folder: Path, names: Iterable[str], set_bad_aside: bool) -> list[Row]:
         rows = []
         for name in names:
-            file = self.trials / f"{name}.json"
+            file = folder / f"{name}.json"
             try:
                 row = from_json(file.read_text(encoding="utf-8"))
                 if row.trial != name:

@@ -16,7 +16,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from harness import data, scoring, start
+from harness.clock.conditions import allocator, watched
 from harness.clock.environment import machine
+from harness.clock.limits import WORTH_MEASURING_FLOP
 from harness.clock.process import blas_in_use
 from harness.curves import Curves
 from harness.data.prepared import Part, Prepared
@@ -40,6 +42,9 @@ IDIOMATIC_SEGMENTS_AT_MOST = 10
 """An idiomatic loop pays for every segment (a `fit` call costs 45 ms), so it gets few."""
 BLOCK_ROWS = 10_000
 """Rows of one `predict`: large enough to be fast, and one shape for compilers on MNIST."""
+LIMIT_TURNS = 7
+LIMIT_TURN_S = 0.005
+"""The step's matrix products are timed so often, each time for at least so long."""
 SHORTEST_CPU_CHECK_S = 0.2
 """A shorter training says nothing reliable about CPU time."""
 
@@ -58,6 +63,8 @@ class Outcome:
 
     columns: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, Array] = field(default_factory=dict)
+    untold_s: float = 0.0
+    """Spent on the limit, which is no phase of the trial."""
 
 
 class Stopwatch(Protocol):
@@ -113,8 +120,10 @@ def blank_row(
     )
 
 
-def measure(trial: Trial, experiment: Experiment, adapter: type[Trainer], outcome: Outcome) -> None:
-    """Run the trial and fill `outcome`, as far as it gets.
+def measure(
+    trial: Trial, experiment: Experiment, adapter: type[Trainer], outcome: Outcome
+) -> Trainer:
+    """Run the trial and fill `outcome`, as far as it gets; the trainer, for its limit.
 
     Raises:
         Unsupported, Diverged: outcomes with a status of their own.
@@ -126,7 +135,7 @@ def measure(trial: Trial, experiment: Experiment, adapter: type[Trainer], outcom
     if reason is not None:
         raise Unsupported(reason)
     prepared = data.load(experiment.data, experiment.loss, trial.dtype)
-    outcome.columns["data_digest"] = prepared.digest
+    outcome.columns |= {"data_digest": prepared.digest, "allocator": allocator() or None}
     if issubclass(adapter, NativeTrainer):
         trainer: Trainer = _fit_native(trial, experiment, adapter, prepared, outcome)
     elif issubclass(adapter, StepTrainer):
@@ -139,6 +148,44 @@ def measure(trial: Trial, experiment: Experiment, adapter: type[Trainer], outcom
     outcome.columns["precision"] = str(trainer.precision or trial.dtype)
     outcome.columns["blas"] = str(trainer.blas or blas_in_use() or "") or None
     _finish(trainer, experiment, prepared, outcome)
+    return trainer
+
+
+def own_limit(trainer: Trainer, trial: Trial, experiment: Experiment, outcome: Outcome) -> None:
+    """Time the matrix products of a step alone, for a step that has enough of them."""
+    if not isinstance(trainer, StepTrainer) or not experiment.steps:
+        return
+    if experiment.step_flop < WORTH_MEASURING_FLOP:
+        return
+    multiply = trainer.matrix_products(operands_of(experiment, trial.dtype))
+    if multiply is None:
+        return
+    multiply(1)  # compiles
+    with timed() as once:
+        multiply(1)
+    times = max(1, math.ceil(LIMIT_TURN_S / once.seconds))
+    turns = []
+    for _ in range(LIMIT_TURNS):
+        with timed() as turn:
+            multiply(times)
+        turns.append(turn.seconds / times * 1e6)
+    outcome.columns["gemm_us"] = float(np.median(turns))
+
+
+def limit(trial: Trial, experiment: Experiment, adapter: type[Trainer], outcome: Outcome) -> None:
+    """Time a framework's matrix products without training it, for the machine's limit.
+
+    Raises:
+        As `measure`.
+    """
+    reason = adapter.supports(experiment)
+    if reason is not None or not issubclass(adapter, StepTrainer):
+        raise Unsupported(reason or "its own solvers have no steps")
+    prepared = data.load(experiment.data, experiment.loss, trial.dtype)
+    trainer = adapter(task_of(trial, experiment, prepared))
+    outcome.columns["device"] = str(trainer.device)
+    outcome.columns["blas"] = str(trainer.blas or blas_in_use() or "") or None
+    own_limit(trainer, trial, experiment, outcome)
 
 
 def prove(trial: Trial, experiment: Experiment, adapter: type[Trainer], outcome: Outcome) -> None:
@@ -183,8 +230,9 @@ def _fit_native(
     )
     with timed() as build:
         trainer = adapter(task)
-    with timed() as fit:
+    with watched() as conditions, timed() as fit:
         trainer.fit(trial.seed)
+    outcome.columns |= conditions.columns
     outcome.columns |= {
         "build_s": build.seconds,
         "train_s": fit.seconds,
@@ -209,7 +257,9 @@ def _train(
         trainer = adapter(task)
     outcome.columns["build_s"] = build.seconds
     if plan is not None:
-        _advance(trainer, experiment, plan, prepared, task, outcome)
+        with watched() as conditions:
+            _advance(trainer, experiment, plan, prepared, task, outcome)
+        outcome.columns |= conditions.columns
     return trainer
 
 
@@ -295,6 +345,8 @@ def _advance(
         scores = evaluate(trainer, experiment, prepared)
         curves.take(done, trained_s, scores, trainer.parameters(), losses)
         outcome.columns |= {"steps": done, "samples": samples, "train_s": trained_s, **scores}
+        if _reached(experiment, scores) and "target_s" not in outcome.columns:
+            outcome.columns["target_s"] = outcome.columns["first_step_s"] + trained_s
         if not np.isfinite(scores["train_loss"] or 0.0):
             raise Diverged(f"training loss is not finite after step {done}")
     outcome.arrays = curves.arrays()
@@ -309,6 +361,11 @@ def _advance(
             "step_us_low": float(low),
             "step_us_high": float(high),
         }
+
+
+def _reached(experiment: Experiment, scores: dict[str, float | None]) -> bool:
+    accuracy = scores.get("test_accuracy")
+    return experiment.target is not None and (accuracy or 0.0) >= experiment.target
 
 
 def _check_losses(losses: Array | None, batches: Batches, done: int) -> None:

@@ -55,7 +55,7 @@ class _Silent:
     def _nothing(self, *_: object) -> None:
         return
 
-    resumed = fetching = fetched = started = finished = proved = _nothing
+    resumed = fetching = fetched = started = rerunning = finished = proved = _nothing
 
 
 def check(name: str, full: bool, device: str, scratch: Path) -> Iterator[Finding]:

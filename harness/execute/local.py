@@ -10,13 +10,16 @@ import dataclasses
 import itertools
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from harness.clock import noise
 from harness.clock.environment import child_environment, machine
 from harness.data import fetching
+from harness.execute import limit_rows
 from harness.execute.process import Death, WorkerProcess
 from harness.experiment.model import Experiment
 from harness.experiment.proof import proof_of
@@ -25,9 +28,20 @@ from harness.parity.ladder import Judgement
 from harness.parity.trace import Trace
 from harness.plan import CLOSELY, MEASURE, Plan, Trial, frameworks_by_track
 from harness.registry import Framework
-from harness.results import DONE, FAILED, BadRowError, Row, RunFolder, from_json, write_atomically
+from harness.results import (
+    DONE,
+    FAILED,
+    BadRowError,
+    Row,
+    RunFolder,
+    from_json,
+    write_arrays,
+    write_atomically,
+)
 from harness.trial import blank_row
 
+RERUN_SHARE, RERUN_AT_LEAST_S = 0.5, 20.0
+"""Reruns of disturbed trials may take so much of the run's own time, or so many seconds."""
 OWN_FILES = {"lock", "trials"}
 """What a run makes before its plan."""
 
@@ -54,6 +68,9 @@ class Listener(Protocol):
 
     def started(self, trial: Trial) -> None:
         """A trial starts."""
+
+    def rerunning(self, trials: Sequence[Trial]) -> None:
+        """These were measured on a disturbed machine and are run again."""
 
     def finished(self, trial: Trial, row: Row, log_tail: list[str]) -> None:
         """A trial has its row; the tail of its log is for failures."""
@@ -102,8 +119,12 @@ class Runner:
             todo = [trial for trial in self.plan.trials if trial.id not in done]
             self._left = Counter(_worker_key(trial) for trial in todo)
             try:
+                began = time.monotonic()
                 for trial in todo:
                     self._run_one(trial)
+                self._rerun_noisy(RERUN_SHARE * (time.monotonic() - began))
+                self.end_workers()  # a limit or a proof needs memory, not quiet
+                self._limit()
                 self._prove()
             finally:
                 for worker in self._workers.values():
@@ -122,6 +143,49 @@ class Runner:
             and (row.status != "ok" or self.folder.arrays(row.trial))
         }
 
+    def _rerun_noisy(self, budget_s: float) -> None:
+        """Run disturbed trials again, the worst first, and keep the calmer row of each."""
+        deadline = time.monotonic() + max(budget_s, RERUN_AT_LEAST_S)
+        trials = {trial.id: trial for trial in self.plan.trials}
+        for attempt in range(2, noise.ATTEMPTS + 1):
+            rows = [row for row in self.folder.rows(trials) if row.status == "ok"]
+            disturbed = noise.severity(rows)
+            again = [row for row in rows if disturbed[row.trial] > 1 and row.attempt < attempt]
+            again.sort(key=lambda row: -disturbed[row.trial])
+            if not again or time.monotonic() > deadline:
+                return
+            self.listener.rerunning([trials[row.trial] for row in again])
+            for row in again:
+                if time.monotonic() > deadline:
+                    return
+                self._rerun(trials[row.trial], row, attempt)
+
+    def _rerun(self, trial: Trial, before: Row, attempt: int) -> None:
+        """One more attempt; what it leaves is judged against the run's other rows."""
+        arrays = self.folder.arrays(trial.id)
+        self._left[_worker_key(trial)] += 1
+        self.listener.started(trial)
+        row, tail = self._row(trial, self.plan.experiments[trial.experiment])
+        others = self.folder.rows(t.id for t in self.plan.trials if t.id != trial.id)
+        worse = row.status != "ok" or (
+            noise.severity([*others, before, row])[trial.id]  # of the later of the two
+            > noise.severity([*others, row, before])[trial.id]
+        )
+        if worse:
+            write_arrays(self.folder.trials / f"{trial.id}.npz", arrays)
+            row, tail = before, []
+        self._store(trial, dataclasses.replace(row, attempt=attempt), tail)
+
+    def _limit(self) -> None:
+        """The matrix products of frameworks that were not asked for, cached per machine."""
+        for _, trials in itertools.groupby(self.plan.limits, lambda t: t.framework):
+            for trial in trials:
+                row = limit_rows.cached(trial)
+                if row is None:
+                    row, _ = self._row(trial, self.plan.experiments[trial.experiment])
+                limit_rows.store(self.folder, row)
+            self.end_workers()
+
     def _run_one(self, trial: Trial) -> None:
         self.listener.started(trial)
         try:
@@ -134,7 +198,6 @@ class Runner:
 
     def _prove(self) -> None:
         """Judge every measured cell that no earlier proof has judged, framework by framework."""
-        self.end_workers()  # measuring is over; a proof needs memory, not quiet
         missing = {trial.framework for trial in self.plan.proofs if self._framework(trial).missing}
         for framework, proofs in itertools.groupby(self.plan.proofs, lambda t: t.framework):
             if framework in missing:

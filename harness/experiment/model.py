@@ -84,12 +84,14 @@ class Experiment(Frozen):
     """A complete protocol.
 
     `dtype` is stated only where the protocol's numbers need one; otherwise the command decides.
+    `target` is the test accuracy whose time is taken, as in DAWNBench and MLPerf.
     """
 
     name: Name
     title: Annotated[str, StringConstraints(min_length=1, max_length=200)]
     source: Annotated[str, StringConstraints(max_length=500)] = ""
     dtype: Literal["float32", "float64"] | None = None
+    target: Annotated[float, Field(gt=0, le=1)] | None = None
     data: Data
     network: Network
     initializers: Initializers
@@ -136,6 +138,18 @@ class Experiment(Frozen):
         return length.steps or (length.epochs or 0) * self.steps_per_epoch
 
     @property
+    def step_flop(self) -> int:
+        """Floating-point operations of a step's matrix products: x W, x^T d, and d W^T.
+
+        2 * rows * inputs * units each; the first layer needs no d W^T.
+        """
+        rows, inputs, total = self.batch_size, self.network.inputs, 0
+        for index, layer in enumerate(self.network.layers):
+            total += 2 * rows * inputs * layer.units * (3 if index else 2)
+            inputs = layer.units
+        return total
+
+    @property
     def evaluation_points(self) -> tuple[int, ...]:
         """Steps after which loss and accuracy are taken: 1, the multiples, the last."""
         if self.training is None:
@@ -160,8 +174,9 @@ class Experiment(Frozen):
         )
 
     def protocol(self) -> dict[str, Any]:
-        """All that changes what is computed: no name, title or source, no presets."""
-        return self.model_dump(mode="json", exclude={"name", "title", "source", "quick", "native"})
+        """All that changes what is computed: no name, title or source, no presets, no target."""
+        told = {"name", "title", "source", "quick", "native", "target"}
+        return self.model_dump(mode="json", exclude=told)
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:

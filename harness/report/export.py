@@ -9,10 +9,14 @@ from typing import Any
 
 import pandas as pd
 
+from harness.clock.limits import fractions, machine_limits_us
+from harness.clock.noise import noise
 from harness.parity.ladder import Rung
 from harness.parity.verdicts import Cell
 from harness.plan import Plan
+from harness.report.numbers import seconds
 from harness.report.summary import (
+    PHASE_HEADINGS,
     Line,
     Section,
     Verdicts,
@@ -20,8 +24,8 @@ from harness.report.summary import (
     headings,
     headline,
     parity,
+    phase_cells,
     remarks,
-    train_time,
 )
 from harness.results import COLUMNS, SCHEMA, Row, clean, write_atomically
 
@@ -37,16 +41,23 @@ class Report:
     rows: Sequence[Row]
     sections: Sequence[Section]
     verdicts: Verdicts
+    limits: Sequence[Row] = ()
 
 
 def records(report: Report) -> list[dict[str, Any]]:
     """Every row as a dictionary of all public columns."""
     found = []
+    disturbed = noise(report.rows)
+    limits_us = machine_limits_us([*report.rows, *report.limits])
     for row in report.rows:
         judgement = parity(row, report.verdicts)
-        derived = dict.fromkeys(DERIVED) | {
+        shares = fractions(row, limits_us)
+        derived = {
             "parity": judgement.verdict,
             "parity_detail": judgement.reason or None,
+            "gemm_fraction": shares.of_machine,
+            "own_gemm_fraction": shares.of_own,
+            "noise": f"noisy: {disturbed[row.trial]}" if row.trial in disturbed else None,
         }
         found.append(dataclasses.asdict(row) | derived)
     return found
@@ -57,9 +68,12 @@ def markdown(report: Report) -> str:
     plan, sections, rows = report.plan, report.sections, report.rows
     blocks = ["# samestep report", _opening(plan, rows), "## At a glance", overview(sections)]
     for section in sections:
-        title = f"## {section.experiment.name}: {_cell(section.experiment.title)}"
+        device = f" ({_cell(section.device)})" if section.device else ""
+        title = f"## {section.experiment.name}: {_cell(section.experiment.title)}{device}"
         notes = "\n".join(f"- {_cell(remark)}" for remark in remarks(section))
         blocks += [title, _table(section), _cell(section.caption), *([notes] if notes else [])]
+        if any(line.phases for line in section.lines):
+            blocks += ["Phases, medians:", _phases(section)]
     blocks += ["## Parity", ladder_table(report), "## Versions", _versions(rows)]
     return "\n\n".join(blocks) + "\n"
 
@@ -73,7 +87,8 @@ def overview(sections: Sequence[Section]) -> str:
     )
     table = [("experiment", *map(_cell, names)), ("---",) * (len(names) + 1)]
     for section in sections:
-        found = {line.framework: line for line in section.lines if line.track == "identical"}
+        lines = [line for line in section.lines if line.track == "identical" and line.best]
+        found = {line.framework: line for line in lines}
         shown = (_glance(section, found[name]) if name in found else "-" for name in names)
         table.append((section.experiment.name, *shown))
     return "\n".join("| " + " | ".join(row) + " |" for row in table)
@@ -86,7 +101,7 @@ def _glance(section: Section, line: Line) -> str:
         return _cell(line.status)
     if not line.proven:
         result = f"{result} ({line.judgement.verdict})"
-    time = train_time(line)
+    time = "-" if line.train is None else seconds(line.train.value)
     return _cell(result) if time == "-" else f"{_cell(result)}, {time}"
 
 
@@ -191,6 +206,13 @@ def _table(section: Section) -> str:
     heads = headings(section)
     rows = [heads, tuple("---" for _ in heads)]
     rows += [tuple(_cell(cell) for cell in cells(section, line)) for line in section.lines]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+def _phases(section: Section) -> str:
+    ran = [line for line in section.lines if line.phases]
+    rows = [PHASE_HEADINGS, tuple("---" for _ in PHASE_HEADINGS)]
+    rows += [tuple(map(_cell, phase_cells(line))) for line in ran]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 

@@ -79,6 +79,16 @@ class Announcer:
         self.began = time.monotonic()
         self._show(_label(trial))
 
+    def rerunning(self, trials: Sequence[Trial]) -> None:
+        """Say how many, and take them out of what is done."""
+        count = len(trials)
+        rows = f"{count} row{'s were' if count > 1 else ' was'}"
+        self._say(f"{rows} measured on a disturbed machine; running again")
+        self.count -= count
+        self.left_s += sum(self.estimates[trial.id] for trial in trials)
+        if self.bar:
+            self.bar.advance(self.task, -count)
+
     def finished(self, trial: Trial, row: Row, log_tail: list[str]) -> None:
         """One line; for a failure its reason and the last lines of its log."""
         self.count += 1

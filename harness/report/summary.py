@@ -1,171 +1,75 @@
-"""Rows to the lines of a table: one per framework and track, its best loop."""
+"""Rows to sections, one per experiment and device, and the words under their tables."""
 
-import dataclasses
-import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.clock.limits import machine_limits_us
+from harness.clock.noise import noise
+from harness.clock.statistics import ENOUGH_FOR_AN_INTERVAL, Estimate, paired_ratio
 from harness.experiment.loading import catalogue_names
 from harness.experiment.model import Experiment
 from harness.experiment.training import DrawnBatches
-from harness.parity.ladder import Judgement
-from harness.parity.verdicts import Cell
 from harness.plan import Plan
+from harness.report.lines import Facts, Line, Verdicts, lines, parity
 from harness.report.numbers import seconds
 from harness.results import Row, RunFolder
 from harness.trainer import Array
 
-LOOPS = ("idiomatic", "stepwise", "fused")
-"""Slowest first, as adapters list them; the last one that ran stands for the framework."""
-NATIVE = Judgement("not comparable", "a library's own solver", ())
-UNPROVEN = Judgement("not comparable", "no proof was made", ())
-
-Verdicts = Mapping[Cell, Judgement]
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of a table: a framework's best loop, over all seeds and repeats.
-
-    `accuracy`, `loss` and `outputs` are of the test rows; `spread` is the standard deviation of
-    `accuracy` over seeds, None for one seed. Times are medians.
-    """
-
-    framework: str
-    version: str
-    track: str
-    loop: str
-    device: str
-    accuracy: float | None
-    spread: float | None
-    loss: float | None
-    outputs: str | None
-    train_s: float | None
-    step_us: float | None
-    status: str
-    detail: str | None
-    judgement: Judgement
-    failed_loops: tuple[str, ...] = ()
-
-    @property
-    def proven(self) -> bool:
-        """Whether this cell is known to compute what the protocol says."""
-        return self.judgement.verdict in ("same", "same to float32")
+__all__ = ["Line", "Section", "Verdicts", "parity", "sections"]
 
 
 @dataclass(frozen=True)
 class Section:
-    """One experiment of a report.
+    """One experiment of a report, on one device.
 
     Args:
+        device: what its lines ran on; "" where nothing ran.
         measure: what the result column holds: "accuracy", "loss" or "outputs".
         caption: the protocol in a line, and how long it was run against the full length.
     """
 
     experiment: Experiment
+    device: str
     measure: str
     caption: str
     lines: tuple[Line, ...]
 
 
-def parity(row: Row, verdicts: Verdicts) -> Judgement:
-    """The verdict on the cell that a row is of."""
-    if row.track == "native":
-        return NATIVE
-    if row.status in ("missing", "unsupported"):
-        return Judgement("not comparable", row.status, ())
-    return verdicts.get((row.experiment, row.framework, row.loop), UNPROVEN)
-
-
 def sections(
     plan: Plan, folder: RunFolder, rows: Sequence[Row], verdicts: Verdicts
 ) -> list[Section]:
-    """One section per experiment of the plan, in its order."""
+    """One section per experiment and device of the plan, in its order."""
     order = list(dict.fromkeys(trial.framework for trial in plan.trials))
     known = [row for row in rows if row.framework in order]
     ordered = sorted(known, key=lambda row: order.index(row.framework))
+    limits = folder.limit_rows(trial.id for trial in plan.limits)
+    facts = Facts(verdicts, noise(rows), machine_limits_us([*rows, *limits]))
     made = []
     for name, experiment in plan.experiments.items():
         own = [row for row in ordered if row.experiment == name]
-        lines = _lines(own, lambda row: _outputs(folder.arrays(row.trial)), verdicts)
-        made.append(Section(experiment, _measure(experiment), caption(plan, name), tuple(lines)))
+        devices = list(dict.fromkeys(row.device for row in own if row.status == "ok")) or [""]
+        for device in devices:
+            # a row without a result belongs to the device it was meant for, else to the first
+            there = [
+                row
+                for row in own
+                if row.device == device or (row.device not in devices and device == devices[0])
+            ]
+            found = lines(there, lambda row: _outputs(folder.arrays(row.trial)), facts)
+            told = caption(plan, name)
+            measure = _measure(experiment)
+            made.append(Section(experiment, device, measure, told, tuple(found)))
     return made
+
+
+WIDEST_PERCENT = 99
+"""A wider interval says nothing more."""
 
 
 def _measure(experiment: Experiment) -> str:
     if experiment.loss is None:
         return "outputs"
     return "loss" if experiment.data.facts.kind == "values" else "accuracy"
-
-
-def _lines(
-    rows: Iterable[Row], outputs: Callable[[Row], str | None], verdicts: Verdicts
-) -> list[Line]:
-    """Frameworks in the order of their first row; the native track last."""
-    groups: dict[tuple[str, str, str], list[Row]] = {}
-    for row in rows:
-        groups.setdefault((row.track, row.framework, row.loop), []).append(row)
-    cells: dict[tuple[str, str, str], list[list[Row]]] = {}
-    for (track, framework, loop), group in groups.items():
-        solver = loop if track == "native" else ""  # every native solver has its own line
-        cells.setdefault((track, framework, solver), []).append(group)
-    order = sorted(cells, key=lambda key: key[0] == "native")
-    lines = []
-    for key in order:
-        shown = min(cells[key], key=_slowness)
-        line = _line(shown, outputs, verdicts)
-        failed = [row for loop in cells[key] if loop is not shown for row in loop if row.failed]
-        reasons = tuple(dict.fromkeys(f"{r.loop}: {r.status} ({r.status_detail})" for r in failed))
-        lines.append(dataclasses.replace(line, failed_loops=reasons))
-    return lines
-
-
-def _slowness(rows: list[Row]) -> tuple[bool, int]:
-    """Sorts loops: those that ran first, then the most compiled one."""
-    ran = any(row.status == "ok" for row in rows)
-    return not ran, -LOOPS.index(rows[0].loop) if rows[0].loop in LOOPS else 0
-
-
-def _line(rows: list[Row], outputs: Callable[[Row], str | None], verdicts: Verdicts) -> Line:
-    good = [row for row in rows if row.status == "ok"]
-    shown = good[0] if good else rows[0]
-    accuracies = _of_seeds(good, lambda row: row.test_accuracy)
-    return Line(
-        framework=shown.framework,
-        version=shown.framework_version,
-        track=shown.track,
-        loop=shown.loop,
-        device=shown.device,
-        accuracy=statistics.fmean(accuracies) if accuracies else None,
-        spread=statistics.stdev(accuracies) if len(accuracies) > 1 else None,
-        loss=_middle(_of_seeds(good, lambda row: row.test_loss)),
-        outputs=outputs(shown) if good else None,
-        train_s=_middle([row.train_s for row in good]),
-        step_us=_middle([row.step_us for row in good]),
-        status=_status(rows),
-        detail=next((row.status_detail for row in rows if row.status != "ok"), shown.status_detail),
-        judgement=parity(shown, verdicts),
-    )
-
-
-def _of_seeds(rows: list[Row], value: Callable[[Row], float | None]) -> list[float]:
-    """One value per seed: repeats of a seed compute the same."""
-    found = {row.seed: value(row) for row in rows}
-    return [value for value in found.values() if value is not None]
-
-
-def _middle(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return statistics.median(known) if known else None
-
-
-def _status(rows: list[Row]) -> str:
-    """`ok`, or `2 ok, 1 timeout` where they differ."""
-    statuses = [row.status for row in rows]
-    names = sorted(set(statuses), key=lambda status: status != "ok")
-    if len(names) == 1:
-        return names[0]
-    return ", ".join(f"{statuses.count(name)} {name}" for name in names)
 
 
 def _outputs(arrays: dict[str, Array]) -> str | None:
@@ -202,12 +106,18 @@ def caption(plan: Plan, name: str) -> str:
     return "; ".join(parts)
 
 
+NAMES = {
+    "sgd": "SGD", "momentum": "momentum", "nesterov": "Nesterov momentum", "rmsprop": "RMSprop",
+    "adagrad": "Adagrad", "adam": "Adam",
+}  # fmt: skip
+
+
 def _learning(experiment: Experiment) -> str:
     training = experiment.training
     if training is None:
         return ""
     optimizer = training.optimizer
-    name = {"sgd": "SGD", "momentum": "momentum", "adam": "Adam"}[optimizer.name]
+    name = NAMES[optimizer.name]
     if isinstance(training.batches, DrawnBatches):
         batches = f"batches of {training.batches.size}"
     else:
@@ -216,18 +126,73 @@ def _learning(experiment: Experiment) -> str:
 
 
 def remarks(section: Section) -> list[str]:
-    """Footnotes: why a cell has no numbers, or what to know of it; each reason once."""
+    """What the times say, in sentences; then why a cell has no numbers. Each reason once."""
     reasons: dict[str, list[str]] = {}
     for line in section.lines:
         label = line.framework if line.track == "identical" else line.loop
         if line.detail:
             reasons.setdefault(line.detail, []).append(label)
-        for failure in line.failed_loops:
-            reasons.setdefault(failure, []).append(label)
         verdict, reason = line.judgement.verdict, line.judgement.reason
         if reason and line.track == "identical" and line.status not in ("missing", "unsupported"):
             reasons.setdefault(f"{verdict}: {reason}", []).append(f"{label} ({line.loop})")
-    return [f"{', '.join(labels)}: {detail}" for detail, labels in reasons.items()]
+        if line.noisy:
+            text = "measured on a disturbed machine (noisy); its times are not ranked"
+            reasons.setdefault(text, []).append(f"{label} ({line.loop})")
+    told = [f"{', '.join(dict.fromkeys(labels))}: {detail}" for detail, labels in reasons.items()]
+    return [*_fastest(section), *_idiomatic(section), *_limits(section), *told]
+
+
+def _fastest(section: Section) -> list[str]:
+    """Who is fastest, if the pairs say so; else why nobody is called that."""
+    ranked = [line for line in section.lines if line.ranked]
+    if len(ranked) < 2:
+        return []
+    if any(len(line.samples) < ENOUGH_FOR_AN_INTERVAL for line in ranked):
+        return ["no cell is called fastest: one or two runs have no interval (--seeds 3)"]
+    quiet = [line for line in ranked if not line.noisy]
+    first = min(quiet, key=lambda line: line.train.value if line.train else 0, default=None)
+    if first is None:
+        return ["no cell is called fastest: every one was measured on a disturbed machine"]
+    of_them = "" if quiet == ranked else " of the undisturbed"
+    close = [line for line in quiet if line is not first and not _clearly_slower(line, first)]
+    name = f"{first.framework} {first.loop}"
+    if not close:
+        return [f"fastest{of_them}: {name}; every paired interval excludes 1"]
+    names = ", ".join(f"{line.framework} {line.loop}" for line in close)
+    return [f"fastest{of_them}: no detectable difference between {name} and {names}"]
+
+
+def _clearly_slower(line: Line, first: Line) -> bool:
+    ratio = paired_ratio(line.samples, first.samples)
+    return ratio is not None and ratio.low is not None and ratio.low > 1
+
+
+def _idiomatic(section: Section) -> list[str]:
+    """What the tutorial's loop costs, framework by framework."""
+    told = []
+    for line in section.lines:
+        best = next((b for b in section.lines if b.best and b.framework == line.framework), None)
+        if line.loop == "idiomatic" and line.ranked and best is not None and best.ranked:
+            ratio = paired_ratio(line.samples, best.samples)
+            if ratio is not None and best is not line:
+                told.append(
+                    f"{line.framework}: its idiomatic loop takes {ratio_text(ratio)} times as long "
+                    f"as the same model in its {best.loop} loop"
+                )
+    return told
+
+
+def _limits(section: Section) -> list[str]:
+    """How much of the time is arithmetic that cannot be avoided."""
+    told = []
+    for line in section.lines:
+        own, machine = line.fractions.of_own, line.fractions.of_machine
+        if line.best and own and machine:
+            told.append(
+                f"{line.framework} {line.loop} reaches {own * 100:.0f} % of what its own matrix "
+                f"products allow here; they reach {machine / own * 100:.0f} % of the machine's best"
+            )
+    return told
 
 
 def headline(section: Section, line: Line) -> str:
@@ -242,30 +207,83 @@ def headline(section: Section, line: Line) -> str:
     return f"{line.accuracy:.4f}{spread}"
 
 
-def train_time(line: Line) -> str:
-    """Median training time, with its unit."""
-    return "-" if line.train_s is None else seconds(line.train_s)
+def time_text(value: Estimate | None) -> str:
+    """`1.09 s ± 3 %`: the median and the further end of its 95 % interval."""
+    if value is None:
+        return "-"
+    if value.low is None or value.high is None:
+        return seconds(value.value)
+    further = max(value.high / value.value - 1, 1 - value.low / value.value) * 100
+    shown = f"{max(further, 1):.0f}" if further < WIDEST_PERCENT else f">{WIDEST_PERCENT}"
+    return f"{seconds(value.value)} ± {shown} %"
 
 
-def step_time(line: Line) -> str:
-    """Median step time, with its unit."""
-    return "-" if line.step_us is None else seconds(line.step_us * 1e-6)
+def ratio_text(ratio: Estimate) -> str:
+    """`2.22 (2.10 to 2.35)`; without an interval just the ratio."""
+    if ratio.low is None or ratio.high is None:
+        return _ratio(ratio.value)
+    return f"{_ratio(ratio.value)} ({_ratio(ratio.low)} to {_ratio(ratio.high)})"
+
+
+def _ratio(value: float) -> str:
+    """Two decimals below 10, none above 100."""
+    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def _against_baseline(section: Section, line: Line) -> str:
+    if line.ratio is None:
+        alone = not any(other.ratio for other in section.lines)
+        return "-" if alone or not line.ranked else "1"
+    if line.noisy:
+        return f"{_ratio(line.ratio.value)}, noisy"
+    return ratio_text(line.ratio)
+
+
+def _shares(line: Line) -> str:
+    """`59 %, 58 %`: of the framework's own matrix products, and of the machine's best."""
+    own, machine = line.fractions.of_own, line.fractions.of_machine
+    return "-" if own is None or machine is None else f"{own * 100:.0f} %, {machine * 100:.0f} %"
 
 
 HEADINGS = {"accuracy": "test accuracy", "loss": "test loss", "outputs": "outputs"}
 
 
+def baseline(section: Section) -> str:
+    """Whose training time the others' is divided by."""
+    ranked = [line for line in section.lines if line.ranked and line.best]
+    return next((line.framework for line in ranked if line.ratio is None), "baseline")
+
+
 def headings(section: Section) -> tuple[str, ...]:
     """Column headings of a section's table."""
     return (
-        "framework", "track", "loop", HEADINGS[section.measure],
-        "train time", "step time", "status", "parity",
+        "framework", "loop", HEADINGS[section.measure], "first step", "train time",
+        f"/ {baseline(section)}", "step time", "limits", "status", "parity",
     )  # fmt: skip
 
 
 def cells(section: Section, line: Line) -> tuple[str, ...]:
     """The cells of a line, as text."""
+    first = line.phases.get("first_step_s")
+    status = f"{line.status}, noisy" if line.noisy else line.status
     return (
-        line.framework, line.track, line.loop, headline(section, line),
-        train_time(line), step_time(line), line.status, line.judgement.verdict,
+        line.framework, line.loop, headline(section, line),
+        "-" if first is None else seconds(first), time_text(line.train),
+        _against_baseline(section, line), time_text(line.step),
+        _shares(line), status,
+        "native" if line.track == "native" else line.judgement.verdict,
     )  # fmt: skip
+
+
+PHASE_HEADINGS = (
+    "framework", "loop", "import", "build", "first step", "train", "predict", "total",
+    "to target", "peak memory",
+)  # fmt: skip
+
+
+def phase_cells(line: Line) -> tuple[str, ...]:
+    """Median seconds of every phase, as text."""
+    names = ("import_s", "build_s", "first_step_s", "train_s", "predict_s", "total_s", "target_s")
+    times = (seconds(line.phases[name]) if name in line.phases else "-" for name in names)
+    memory = "-" if line.peak_rss_mb is None else f"{line.peak_rss_mb:.0f} MiB"
+    return (line.framework, line.loop, *times, memory)

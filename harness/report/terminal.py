@@ -9,7 +9,9 @@ from rich.text import Text
 
 from harness.report.summary import Section, cells, headings, remarks
 
-RIGHT_ALIGNED = ("test accuracy", "test loss", "train time", "step time")
+RIGHT_ALIGNED = (
+    "test accuracy", "test loss", "first step", "train time", "step time", "limits",
+)  # fmt: skip
 
 
 def plain(text: str) -> Text:
@@ -30,6 +32,8 @@ def print_sections(sections: Sequence[Section], console: Console) -> None:
 def _table(section: Section) -> Table:
     experiment = section.experiment
     title = Text(experiment.name, style="bold").append(": ").append(plain(experiment.title))
+    if section.device:
+        title.append(plain(f" ({section.device})"))
     table = Table(
         title=title,
         title_justify="left",
@@ -39,7 +43,11 @@ def _table(section: Section) -> Table:
     )
     for heading in headings(section):
         right = heading in RIGHT_ALIGNED
-        table.add_column(heading, justify="right" if right else "left", no_wrap=right)
+        table.add_column(
+            heading,
+            justify="right" if right else "left",
+            no_wrap=right or heading in ("framework", "loop"),
+        )
     for line in section.lines:
         style = "" if line.status == "ok" and (line.proven or line.track == "native") else "dim"
         table.add_row(*(plain(cell) for cell in cells(section, line)), style=style)

@@ -63,7 +63,7 @@ class Recorder:
 
     def __init__(self):
         self.rows, self.tails, self.started_trials, self.done = [], [], [], []
-        self.verdicts = {}
+        self.verdicts, self.again = {}, []
 
     def resumed(self, done):
         self.done = list(done)
@@ -75,6 +75,9 @@ class Recorder:
 
     def proved(self, trial, judgement, log_tail):
         self.verdicts[trial.framework] = judgement
+
+    def rerunning(self, trials):
+        self.again.extend(trials)
 
     def started(self, trial):
         self.started_trials.append(trial)
@@ -88,6 +91,7 @@ class Recorder:
 def short(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SAMESTEP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("harness.clock.noise.ATTEMPTS", 1)  # a busy machine must not matter here
     file = tmp_path / "short.toml"
     file.write_text(PROTOCOL)
     return str(file)
@@ -239,6 +243,48 @@ def test_rows_hold_what_they_promise(tmp_path, short):
 def test_frameworks_take_turns(tmp_path, short):
     recorder = run(short, tmp_path / "run", "numpy", adapter(tmp_path, "good"), seeds=2)
     assert [row.framework for row in recorder.rows] == ["numpy", "good", "good", "numpy"]
+
+
+def test_a_disturbed_trial_is_run_again_up_to_a_limit(tmp_path, short, monkeypatch):
+    monkeypatch.setattr("harness.clock.noise.ATTEMPTS", 3)
+
+    def disturbed(rows):
+        """Seed 0 always, seed 1 at its first attempt."""
+        return {r.trial: 2.0 if r.seed == 0 or r.attempt == 1 else 0.0 for r in rows}
+
+    monkeypatch.setattr("harness.clock.noise.severity", disturbed)
+    recorder = run(short, tmp_path / "run", "numpy", seeds=2)
+    assert [row.seed for row in recorder.rows][:2] == [0, 1]
+    assert [trial.seed for trial in recorder.again] == [0, 1, 0]
+    rows = RunFolder(tmp_path / "run").rows()
+    assert {row.seed: row.attempt for row in rows} == {0: 3, 1: 2}
+    assert all(RunFolder(tmp_path / "run").arrays(row.trial) for row in rows)
+    again = run(short, tmp_path / "run", "numpy", seeds=2)  # no attempt is left
+    assert not again.rows
+
+
+def test_limits_of_frameworks_that_were_not_asked_for(tmp_path, short):
+    request = Request(experiments=("mnist-five",), frameworks=("numpy",))
+    plan = planning.make(request)
+    assert plan.limits == ()  # a step of 0.8 MFLOP is all overhead
+    wide = Path(short)
+    text = PROTOCOL.replace("units = 1", "units = 300").replace('"short"', '"wide"')
+    layers = (
+        'layers = [{ units = 300, activation = "tanh" }, { units = 300, activation = "tanh" }, '
+    )
+    text = text.replace("units = 300,", "units = 1,").replace("layers = [", layers)
+    wide.write_text(text)
+    plan = planning.make(Request(experiments=(short,), frameworks=("sklearn",)))
+    limits = [trial for trial in plan.limits if trial.framework == "numpy"]
+    plan = dataclasses.replace(plan, proofs=(), limits=tuple(limits))
+    folder = RunFolder(tmp_path / "run")
+    Runner(plan, folder, 60.0, Recorder()).run()
+    (row,) = folder.limit_rows(trial.id for trial in limits)
+    assert row.gemm_us > 0
+    assert row.train_s is None
+    (own,) = folder.rows()
+    assert own.gemm_us > 0
+    assert list((tmp_path / "cache" / "limits").iterdir())
 
 
 def test_fresh_processes_in_the_standard_preset(tmp_path, short):

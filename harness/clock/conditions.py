@@ -1,0 +1,136 @@
+"""What else went on while something was timed: waiting, stealing, other processes, slowness.
+
+Everything is read from Linux's /proc; where that is absent the values are None, and nothing is
+called noisy for it.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+PROBES = 15
+PROBE_SIZE = 128
+PROBE_PRODUCTS = 4
+
+
+@dataclass
+class Conditions:
+    """Columns of the row; filled when the watched region ends.
+
+    `wait_fraction` is the share of the time in which a thread of this process was ready to run
+    and did not; `steal_fraction` the share of the CPUs' time that the hypervisor gave to
+    others; `other_cpus` how many CPUs other processes kept busy; `frequency_mhz` the fastest
+    CPU's clock; `probe_us` the time of a fixed piece of NumPy work, before or after, whichever
+    was slower.
+    """
+
+    columns: dict[str, float | None] = field(default_factory=dict)
+
+
+@contextmanager
+def watched() -> Iterator[Conditions]:
+    """Watch a region from outside; costs about 5 ms before and after, nothing inside."""
+    conditions = Conditions()
+    probe_us = _probe_us()
+    before = _Reading.now()
+    try:
+        yield conditions
+    finally:
+        after = _Reading.now()
+        conditions.columns = {
+            **_between(before, after),
+            "frequency_mhz": _frequency_mhz(),
+            "probe_us": max(probe_us, _probe_us()),
+        }
+
+
+def allocator() -> str:
+    """The glibc thresholds this process runs under, as stated in its environment."""
+    names = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_ARENA_MAX")
+    return ", ".join(f"{name}={os.environ[name]}" for name in names if name in os.environ)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    wall_s: float
+    waited_s: float | None
+    own_cpu_s: float
+    busy_s: float | None
+    stolen_s: float | None
+
+    @classmethod
+    def now(cls) -> "_Reading":
+        busy_s, stolen_s = cpu_times_s()
+        return cls(time.perf_counter(), _waited_s(), time.process_time(), busy_s, stolen_s)
+
+
+def _between(before: _Reading, after: _Reading) -> dict[str, float | None]:
+    wall_s = max(after.wall_s - before.wall_s, 1e-9)
+    cpus = os.cpu_count() or 1
+    waited = _difference(before.waited_s, after.waited_s)
+    stolen = _difference(before.stolen_s, after.stolen_s)
+    busy = _difference(before.busy_s, after.busy_s)
+    own = after.own_cpu_s - before.own_cpu_s
+    return {
+        "wait_fraction": None if waited is None else waited / wall_s,
+        "steal_fraction": None if stolen is None else stolen / (wall_s * cpus),
+        "other_cpus": None if busy is None else max(0.0, (busy - own) / wall_s),
+    }
+
+
+def _difference(before: float | None, after: float | None) -> float | None:
+    return None if before is None or after is None else max(0.0, after - before)
+
+
+def _waited_s() -> float | None:
+    """Seconds that threads of this process were ready and did not run: field 2 of schedstat."""
+    total = 0
+    try:
+        for thread in Path("/proc/self/task").iterdir():
+            total += int((thread / "schedstat").read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return total * 1e-9
+
+
+def cpu_times_s() -> tuple[float | None, float | None]:
+    """(busy, stolen) seconds of all CPUs since the machine started, in steps of 10 ms."""
+    try:
+        first = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0]
+        user, nice, system, _, _, irq, soft, stolen = map(int, first.split()[1:9])
+    except (OSError, ValueError):
+        return None, None
+    tick_s = 1 / os.sysconf("SC_CLK_TCK")
+    return (user + nice + system + irq + soft) * tick_s, stolen * tick_s
+
+
+def _frequency_mhz() -> float | None:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    found = [float(line.split(":")[1]) for line in lines if line.startswith("cpu MHz")]
+    return max(found, default=None)
+
+
+def _probe_us() -> float:
+    """Median time of a few small float64 products, microseconds.
+
+    A machine can slow down without showing it anywhere (a neighbour on the same core, a lower
+    clock); the same work then takes longer.
+    """
+    a = np.full((PROBE_SIZE, PROBE_SIZE), 0.5)
+    out = np.empty_like(a)
+    times = []
+    for _ in range(PROBES):
+        began = time.perf_counter_ns()
+        for _ in range(PROBE_PRODUCTS):
+            np.matmul(a, a, out=out)
+        times.append((time.perf_counter_ns() - began) * 1e-3)
+    return median(times)

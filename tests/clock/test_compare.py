@@ -1,0 +1,99 @@
+"""Two runs against each other."""
+
+import dataclasses
+import json
+
+import pytest
+
+from harness.cli import main
+from harness.clock.compare import Gate, NotComparableError, agreement, compare, refuse, tripped
+from harness.results import RunFolder
+from tests.clock.rows import run_of
+
+
+def test_a_machine_that_is_slower_as_a_whole_keeps_its_ratios():
+    _, a = run_of({"numpy": 1.0, "torch": 3.0})
+    _, b = run_of({"numpy": 1.2, "torch": 3.6})
+    numpy, torch = compare(a, b, ())
+    assert (numpy.verdict, torch.verdict) == ("slower", "slower")
+    assert torch.ratio.value == pytest.approx(1.2)
+    assert torch.relative.value == pytest.approx(1.0)
+    assert agreement([numpy, torch]) == (1, 1)
+
+
+def test_verdicts():
+    _, a = run_of({"numpy": 1.0, "torch": 3.0})
+    _, b = run_of({"numpy": 1.0, "jax": 3.0})
+    found = {c.cell[1]: c for c in compare(a, b, ())}
+    assert found["numpy"].verdict == "no detectable difference"
+    assert (found["torch"].verdict, found["jax"].verdict) == ("only in A", "only in B")
+    assert {c.verdict for c in compare(a, a, [a[0].trial]) if c.cell[1] == "numpy"} == {"noisy"}
+    assert {c.verdict for c in compare(a[:2], a[:2], ())} == {"too few pairs"}
+
+
+@pytest.mark.parametrize(
+    ("columns", "word"),
+    [
+        ({"machine": "another"}, "machine: m against another"),
+        ({"protocol": 0}, "protocol version"),
+        ({"dtype": "float64"}, "precision"),
+        ({"experiment_digest": "0" * 16}, "another length"),
+        ({"status": "error"}, "no trial that ended well in both"),
+    ],
+)
+def test_what_is_refused_and_why(columns, word):
+    plan, a = run_of({"numpy": 1.0})
+    _, b = run_of({"numpy": 1.0}, **columns)
+    with pytest.raises(NotComparableError, match=word):
+        refuse(plan, plan, a, b)
+    refuse(plan, plan, a, a)
+
+
+def test_gates():
+    _, a = run_of({"numpy": 1.0})
+    _, b = run_of({"numpy": 1.1}, test_accuracy=0.85)
+    assert tripped(Gate.parse("time>5%"), a, b)
+    assert not tripped(Gate.parse("time > 15%"), a, b)
+    assert tripped(Gate.parse("accuracy>1%"), a, b)
+    assert not tripped(Gate.parse("accuracy>10%"), a, b)
+    assert not tripped(Gate.parse("time>5%"), b, a)
+    for text in ("time", "tim>5%", "time>5", ""):
+        with pytest.raises(ValueError, match="METRIC>N%"):
+            Gate.parse(text)
+
+
+def store(path, plan, rows):
+    folder = RunFolder(path)
+    folder.trials.mkdir(parents=True)
+    folder.plan_file.write_text(plan.to_json(), encoding="utf-8")
+    for row in rows:
+        folder.write_row(row)
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr("sys.argv", ["samestep", "compare", *map(str, arguments)])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    return stop.value.code
+
+
+def test_the_command(tmp_path, monkeypatch, capsys):
+    plan, a = run_of({"numpy": 1.0, "torch": 3.0})
+    _, b = run_of({"numpy": 1.2, "torch": 3.6})
+    store(tmp_path / "a", plan, a)
+    store(tmp_path / "b", plan, b)
+    assert run(monkeypatch, tmp_path / "a", tmp_path / "b") == 0
+    shown = capsys.readouterr().out
+    assert "agree within their 95 % intervals in 1 of 1 cells" in shown
+    assert "all lines: experiment digits-mlp, loop stepwise, track identical" in shown
+    assert run(monkeypatch, tmp_path / "a", tmp_path / "b", "--json", "--fail-on", "time>5%") == 1
+    told = capsys.readouterr()
+    value = json.loads(told.out)
+    assert value["baseline_ratios"] == {"agree": 1, "of": 1}
+    assert len(value["failed"]) == 2
+    assert run(monkeypatch, tmp_path / "a", tmp_path / "nothing") == 2
+    assert run(monkeypatch, tmp_path / "a", tmp_path / "b", "--fail-on", "x") == 2
+    other = [dataclasses.replace(row, machine="another") for row in b]
+    store(tmp_path / "c", plan, other)
+    assert run(monkeypatch, tmp_path / "a", tmp_path / "c") == 2
+    assert "machine: m against another" in capsys.readouterr().err
