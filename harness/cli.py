@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from harness.plan import Plan, Request
+    from harness.results import Row
 
 app = typer.Typer(
     help="The same network, from the same weights, on the same batches, in every framework.",
@@ -200,17 +201,27 @@ def _announce(plan: "Plan", folder: Path, console: "Console") -> None:
 
 
 def _rebuild(source: Path, outputs: list[Path]) -> int:
+    return _tabulate(_stored_plan(source), source, outputs)
+
+
+def _stored_plan(source: Path) -> "Plan":
     from harness.plan import Plan
     from harness.results import RunFolder
 
     file = RunFolder(source).plan_file
     try:
-        plan = Plan.from_json(file.read_text(encoding="utf-8"))
+        return Plan.from_json(file.read_text(encoding="utf-8"))
     except OSError as error:
         _stop(USAGE, f"{source} holds no run: {file} ({error.strerror})")
     except ValueError as error:
         _stop(USAGE, f"{file}: {error}")
-    return _tabulate(plan, source, outputs)
+
+
+def _read_run(source: Path) -> tuple["Plan", list["Row"]]:
+    from harness.results import RunFolder
+
+    plan = _stored_plan(source)
+    return plan, RunFolder(source).rows(trial.id for trial in plan.trials)
 
 
 def _tabulate(plan: "Plan", path: Path, outputs: list[Path]) -> int:
@@ -223,7 +234,8 @@ def _tabulate(plan: "Plan", path: Path, outputs: list[Path]) -> int:
     rows = folder.rows(trial.id for trial in plan.trials)
     verdicts = read_verdicts(folder, plan.proofs)
     sections = summary.sections(plan, folder, rows, verdicts)
-    made = export.Report(plan, rows, sections, verdicts)
+    limits = folder.limit_rows(trial.id for trial in plan.limits)
+    made = export.Report(plan, rows, sections, verdicts, limits)
     written = []
     for file in (path / "report.md", path / "results.csv", *outputs):
         try:
@@ -301,6 +313,167 @@ def new_adapter(
         _stop(ENVIRONMENT, f"{folder}: cannot be written ({error.strerror or error})")
     print(f"wrote {file}")
     print(f"samestep check {file}    # green as it is; run it after every change")
+
+
+@app.command()
+def doctor(
+    frameworks: Annotated[
+        str, typer.Option(help="Names, adapter files or module:Class, by comma; default: all.")
+    ] = "",
+    json_output: Annotated[bool, typer.Option("--json", help="As JSON, on standard output.")] = (
+        False
+    ),
+) -> None:
+    """What is installed, what is slow and why; each problem with the line that mends it."""
+    from harness.execute.inspecting import inspect
+    from harness.registry import UnknownFrameworkError
+    from harness.report import doctor as shown
+
+    errors = _console(stderr=True)
+    signal.signal(signal.SIGTERM, _on_sigterm)
+    try:
+        facts = inspect(_split(frameworks), lambda line: shown.print_progress(line, errors))
+    except UnknownFrameworkError as error:
+        _stop(USAGE, str(error))
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    if json_output:
+        print(shown.as_json(facts))
+    else:
+        shown.print_facts(facts, _console())
+    sys.exit(shown.exit_code(facts))
+
+
+@app.command()
+def scale(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Small points and fastest loops: a minute or two.")
+    ] = False,
+    frameworks: Annotated[
+        str, typer.Option(help="Names, adapter files or module:Class, by comma; default: all.")
+    ] = "",
+    threads: Annotated[str, typer.Option(help="A number, or all.")] = "1",
+    device: Annotated[
+        Device, typer.Option(help="auto takes a GPU where the framework sees one.")
+    ] = Device.auto,
+    dtype: Annotated[Dtype, typer.Option(help="Precision.")] = Dtype.float32,
+    timeout: Annotated[str, typer.Option(help="Limit of one trial: 90s, 10m, 2h, none.")] = "10m",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the run; default: results/runs/scale-<plan>.")
+    ] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Run finished trials again.")] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="As JSON, on standard output.")] = (
+        False
+    ),
+) -> None:
+    """How does step time grow with width, batch and depth, and which framework wins where?"""
+    from harness.execute.local import FolderInUseError, OtherPlanError, Runner
+    from harness.parity.verdicts import read as read_verdicts
+    from harness.plan import Request
+    from harness.report import scale as reporting
+    from harness.report.progress import Announcer
+    from harness.results import RunFolder
+
+    request = Request(
+        frameworks=_split(frameworks),
+        loops=("best",) if quick else ("all",),
+        threads=_threads(threads),
+        device=device.value,
+        dtype=dtype.value,
+    )
+    timeout_s, errors, interrupted = _timeout_s(timeout), _console(stderr=True), False
+    plan = _scale_plan(request, quick)
+    folder = RunFolder(out or Path("results") / "runs" / f"scale-{plan.digest}")
+    _announce(plan, folder.path, errors)
+    signal.signal(signal.SIGTERM, _on_sigterm)
+    try:
+        with Announcer(plan, errors) as announcer:
+            Runner(plan, folder, timeout_s, announcer).run(fresh)
+    except KeyboardInterrupt:
+        interrupted = True
+        errors.print("interrupted; finished trials are kept, the same command goes on from here")
+    except OtherPlanError as error:
+        _stop(USAGE, str(error))
+    except FolderInUseError as error:
+        _stop(ENVIRONMENT, str(error))
+    except OSError as error:
+        _stop(ENVIRONMENT, f"{folder.path}: cannot be written ({error.strerror or error})")
+    rows = folder.rows(trial.id for trial in plan.trials)
+    verdicts = read_verdicts(folder, plan.proofs)
+    made = reporting.sweep(plan, rows, verdicts)
+    if json_output:
+        print(reporting.as_json(made, rows, folder.trials))
+    else:
+        reporting.print_sweep(made, folder.trials, _console())
+    if interrupted:
+        sys.exit(INTERRUPTED)
+    if rows and all(row.status == "missing" for row in rows):
+        sys.exit(ENVIRONMENT)
+    different = any(judgement.verdict == "different" for judgement in verdicts.values())
+    sys.exit(FAILED if different or any(row.failed for row in rows) else OK)
+
+
+def _scale_plan(request: "Request", quick: bool) -> "Plan":
+    """A plan of the sweep's points, with the proofs of its first, the centre, only."""
+    import dataclasses
+    import tempfile
+
+    from harness.clock import scaling
+
+    with tempfile.TemporaryDirectory(prefix="samestep-scale-") as scratch:
+        files = []
+        for point in scaling.points(quick):
+            file = Path(scratch) / f"{point.name}.toml"
+            file.write_text(scaling.to_toml(point), encoding="utf-8")
+            files.append(str(file))
+        plan = _plan(dataclasses.replace(request, experiments=tuple(files)))
+    names = tuple(plan.experiments)
+    return dataclasses.replace(
+        plan,
+        request=dataclasses.replace(request, experiments=names),
+        proofs=tuple(proof for proof in plan.proofs if proof.experiment == names[0]),
+        limits=(),
+    )
+
+
+@app.command()
+def compare(
+    a: Annotated[Path, typer.Argument(help="Folder of a run, the one to compare with.")],
+    b: Annotated[Path, typer.Argument(help="Folder of the other run.")],
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(help='Exit with 1 if B is worse, such as "time>5%" or "accuracy>1%".'),
+    ] = None,
+    json_output: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Hold two runs against each other: paired, with intervals; refuse what is not comparable."""
+    from harness.clock import compare as comparing
+    from harness.clock.noise import noise
+    from harness.report import comparison
+
+    try:
+        gates = [comparing.Gate.parse(text) for text in fail_on or ()]
+    except ValueError as error:
+        _stop(USAGE, str(error))
+    (plan_a, rows_a), (plan_b, rows_b) = (_read_run(folder) for folder in (a, b))
+    try:
+        comparing.refuse(plan_a, plan_b, rows_a, rows_b)
+    except comparing.NotComparableError as error:
+        _stop(USAGE, f"{a} and {b} cannot be compared:\n{error}")
+    noisy = [*noise(rows_a), *noise(rows_b)]
+    comparisons = comparing.compare(rows_a, rows_b, noisy)
+    failures = [
+        f"{gate.metric}>{gate.limit * 100:g}%: {' '.join(cell[:3])}: {change}"
+        for gate in gates
+        for cell, change in comparing.tripped(gate, rows_a, rows_b)
+    ]
+    if json_output:
+        print(comparison.as_json(comparisons, failures))
+    else:
+        comparison.print_comparison(comparisons, _console())
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    sys.exit(FAILED if failures else OK)
 
 
 @app.command(name="list")

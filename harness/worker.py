@@ -86,9 +86,11 @@ def _serve(
     import_s: float,
     interrupts: Interrupts,
 ) -> tuple[dict[str, Any], bool]:
-    """Run one trial or rule; (its row as a dictionary, whether the process can go on)."""
+    """Run one trial, rule or inspection; (its row as a dictionary, whether to go on)."""
     if "rule" in message:
         return _check(message, framework), not interrupts.came
+    if "inspect" in message:
+        return _inspect(message, framework, import_s), not interrupts.came
     import dataclasses
 
     from harness.clock.process import peak_rss_mb
@@ -105,9 +107,10 @@ def _serve(
     status, detail = _attempt(trial, experiment, framework, first, import_s, outcome)
     if interrupts.came:
         status, detail = "interrupted", "SIGINT"
+    total_s = time.perf_counter() - began + (import_s if first else 0)
+    outcome.columns["total_s"] = total_s - outcome.untold_s
     if first:
-        outcome.columns["peak_rss_mb"] = peak_rss_mb()
-    outcome.columns["total_s"] = time.perf_counter() - began + (import_s if first else 0)
+        outcome.columns.setdefault("peak_rss_mb", peak_rss_mb())
     if status == "ok" and outcome.arrays:
         write_arrays(Path(message["arrays"]), outcome.arrays)
     values = dataclasses.asdict(blank) | outcome.columns
@@ -132,6 +135,32 @@ def _check(message: dict[str, Any], framework: "Framework") -> dict[str, Any]:
         return {"holds": False, "remark": f"{type(error).__name__}: {str(error)[:300]}"}
 
 
+def _inspect(message: dict[str, Any], framework: "Framework", import_s: float) -> dict[str, Any]:
+    """What this process is like once it computes; a `problem` if it does not get so far."""
+    from harness.clock import inspection
+
+    found: dict[str, Any] = {}
+    try:
+        if message["inspect"] == "numpy":
+            return inspection.numpy_product()
+        began = time.perf_counter()
+        adapter = framework.load()
+        found["import_s"] = import_s + time.perf_counter() - began
+        from harness.clock.process import blas_in_use
+        from harness.parity.conformance import Subject
+
+        dtype = "float32" if "float32" in framework.dtypes else framework.dtypes[0]
+        subject = Subject(adapter, framework.loops[-1], dtype, "auto")
+        trainer = subject.build(subject.supported())
+        found |= {"device": str(trainer.device), "precision": str(trainer.precision or dtype)}
+        found |= inspection.speed_of(trainer.matrix_products(inspection.operands(dtype)))
+        found["blas"] = str(trainer.blas or blas_in_use() or "") or None
+        return found | inspection.own_process()
+    except BaseException as error:
+        traceback.print_exc()
+        return found | inspection.why_not(error)
+
+
 def _attempt(
     trial: "Trial",
     experiment: "Experiment",
@@ -141,9 +170,10 @@ def _attempt(
     outcome: "Outcome",
 ) -> tuple[str, str | None]:
     """(status, detail) of one trial; nothing that an adapter raises gets past here."""
+    from harness.clock.process import peak_rss_mb
     from harness.data.fetching import DataMissingError
     from harness.trainer import DeviceUnavailableError
-    from harness.trial import Diverged, Unsupported, measure, prove
+    from harness.trial import Diverged, Unsupported, limit, measure, own_limit, prove
 
     try:
         began = time.perf_counter()
@@ -151,8 +181,17 @@ def _attempt(
         if first:
             outcome.columns["import_s"] = import_s + time.perf_counter() - began
             _freeze()
-        run = measure if trial.purpose == "measure" else prove
-        run(trial, experiment, adapter, outcome)
+        if trial.purpose == "limit":
+            limit(trial, experiment, adapter, outcome)
+        elif trial.purpose == "measure":
+            trainer = measure(trial, experiment, adapter, outcome)
+            if first:  # before the limit, whose operands would count
+                outcome.columns["peak_rss_mb"] = peak_rss_mb()
+            began = time.perf_counter()
+            own_limit(trainer, trial, experiment, outcome)
+            outcome.untold_s = time.perf_counter() - began
+        else:
+            prove(trial, experiment, adapter, outcome)
     except Unsupported as reason:
         return "unsupported", str(reason)
     except DeviceUnavailableError as reason:

@@ -69,7 +69,9 @@ class TorchTrainer(StepTrainer):
                 linear.weight.copy_(torch.from_numpy(np.array(weights.T)))
                 if biases is not None:
                     linear.bias.copy_(torch.from_numpy(np.array(biases)))
-            modules += [linear, _activation(layer)]
+            modules.append(linear)
+            if layer.activation != "identity":  # a module that does nothing costs a call
+                modules.append(_activation(layer))
         return nn.Sequential(*modules).to(self.target_device)
 
     def _on_device(self, values: Array, dtype: torch.dtype) -> torch.Tensor:
@@ -168,14 +170,11 @@ class TorchTrainer(StepTrainer):
     def advance(self, batches: Batches) -> Array:
         """Train; losses stay on the device until the last update is done."""
         loader = self._loader(batches) if self.task.loop == "idiomatic" else self._gather(batches)
-        losses = torch.empty(len(batches), dtype=self.dtype, device=self.target_device)
-        for step, ((x, y), rate) in enumerate(
-            zip(loader, batches.learning_rates.tolist(), strict=True)
-        ):
-            losses[step] = self._step(x, y, rate)
+        rates = batches.learning_rates.tolist()
+        losses = [self._step(x, y, rate) for (x, y), rate in zip(loader, rates, strict=True)]
         if self.target_device.type == "cuda":
             torch.cuda.synchronize()
-        return losses.cpu().numpy()
+        return torch.stack(losses).cpu().numpy()
 
     def _gather(self, batches: Batches) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Rows picked on the device."""
@@ -272,8 +271,6 @@ class Step(nn.Module):
 
 def _activation(layer: Layer) -> nn.Module:
     match layer.activation:
-        case "identity":
-            return nn.Identity()
         case "sigmoid":
             return nn.Sigmoid()
         case "tanh":

@@ -27,6 +27,10 @@ THREAD_VARIABLES = (
     "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS",
 )  # fmt: skip
 
+KERNEL_CHOICE = "SAMESTEP_OPENBLAS_CORETYPE"
+"""The user's choice of OpenBLAS kernels for all workers; `samestep doctor` says when to make one.
+OPENBLAS_CORETYPE itself is not inherited. The `blas` column of a row has the kernels in use."""
+
 STATED = {
     "PYTHONHASHSEED": "0",
     "PYTHONUNBUFFERED": "1",
@@ -48,6 +52,8 @@ def child_environment(parent: Mapping[str, str], threads: int, device: str) -> d
     environment = {name: parent[name] for name in INHERITED if name in parent}
     environment |= STATED
     environment |= dict.fromkeys(THREAD_VARIABLES, str(threads))
+    if parent.get(KERNEL_CHOICE):
+        environment["OPENBLAS_CORETYPE"] = parent[KERNEL_CHOICE]
     own = str(Path(__file__).resolve().parents[2])  # so that workers find us without the cwd
     inherited = environment.get("PYTHONPATH")
     environment["PYTHONPATH"] = os.pathsep.join([own, inherited] if inherited else [own])

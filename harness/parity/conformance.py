@@ -30,6 +30,7 @@ from harness.trial import task_of
 
 FRAMEWORKS = ("sklearn", "tensorflow", "torch", "jax", "mxnet", "paddle", "cupy")
 SYNC_STEPS, SYNC_TRIES, SYNC_TIMES = 150, 5, 8
+PRODUCT_SIZE = 256
 
 
 class BrokenRuleError(AssertionError):
@@ -309,6 +310,35 @@ def the_device_is_done_on_return(subject: Subject) -> str:
     return f"{step_us:.0f} µs a step, read back in {min(read) * 1e6:.0f} µs"
 
 
+def its_limit_is_all_the_products(subject: Subject) -> str:
+    """`matrix_products(times)` computes them all, as often as it is told; or there is none.
+
+    A compiler that sees the same products again computes them once: then ten times take as long
+    as once, and the limit would be a tenth of what it is. Best of five; timed, as the rule above.
+    """
+    trainer = subject.build(subject.supported("relu-adam"))
+    size = PRODUCT_SIZE
+    square = np.full((size, size), 1 / size, subject.dtype)
+    multiply = trainer.matrix_products([(square, square, square)] * 2)
+    if multiply is None:
+        return "no matrix_products: the columns of limits stay empty"
+    multiply(1)
+    seconds: dict[int, float] = {}
+    for _ in range(SYNC_TRIES):
+        for times in (2, 20):
+            began = time.perf_counter()
+            multiply(times)
+            elapsed = time.perf_counter() - began
+            seconds[times] = min(seconds.get(times, elapsed), elapsed)
+    demand(
+        seconds[20] > 5 * seconds[2],
+        f"20 rounds of products must take ten times as long as 2: {seconds[2]:.4f} s and "
+        f"{seconds[20]:.4f} s; do they depend on each other, and does it wait for the device?",
+    )
+    rate = 20 * 5 * 2 * size**3 / seconds[20] * 1e-9  # two layers: five products
+    return f"{rate:.0f} GFLOP/s in {subject.dtype}"
+
+
 RULES: tuple[Rule, ...] = (
     parameters_round_trip_as_copies,
     predictions_are_raw_and_in_order,
@@ -324,7 +354,7 @@ RULES: tuple[Rule, ...] = (
     unsupported_is_refused_with_a_reason,
     no_second_framework_is_loaded,
 )
-TIMED_RULES: tuple[Rule, ...] = (the_device_is_done_on_return,)
+TIMED_RULES: tuple[Rule, ...] = (the_device_is_done_on_return, its_limit_is_all_the_products)
 BY_NAME = {rule.__name__: rule for rule in (*RULES, *TIMED_RULES)}
 
 

@@ -26,6 +26,7 @@ class Dense:
         dW, db: views into its flat gradient buffer, of the same shapes.
         activation: f, in place.
         rows: the largest batch.
+        first: whether x is the data, so that nobody wants dL/dx.
     """
 
     def __init__(
@@ -36,12 +37,13 @@ class Dense:
         db: Array | None,
         activation: Activation,
         rows: int,
+        first: bool,
     ) -> None:
         self.W, self.b, self.dW, self.db = W, b, dW, db
         self.activation = activation
         inputs, units = W.shape
         self.a = np.empty((rows, units), W.dtype)
-        self.dx = np.empty((rows, inputs), W.dtype)
+        self.dx = None if first else np.empty((rows, inputs), W.dtype)
         self.ones = np.ones(rows, W.dtype)
 
     def forward(self, x: Array) -> Array:
@@ -53,17 +55,14 @@ class Dense:
         self.activation.forward(a)
         return a
 
-    def backward(self, x: Array, da: Array, want_dx: bool) -> Array | None:
-        """Fill dW and db from dL/da, which is overwritten; return dL/dx if it is wanted.
-
-        The first layer's dL/dx would be the gradient of the data, which nobody uses.
-        """
+    def backward(self, x: Array, da: Array) -> Array | None:
+        """Fill dW and db from dL/da, which is overwritten; return dL/dx, the first layer None."""
         d = da
         self.activation.backward(self.a[: len(x)], d)
         np.matmul(x.T, d, out=self.dW)
         if self.db is not None:
             np.matmul(self.ones[: len(x)], d, out=self.db)
-        if not want_dx:
+        if self.dx is None:
             return None
         dx = self.dx[: len(x)]
         np.matmul(d, self.W.T, out=dx)

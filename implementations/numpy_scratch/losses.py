@@ -44,12 +44,10 @@ class SquaredError:
 class SigmoidCrossEntropy:
     """-y log p - (1 - y) log(1 - p) per output, with p = sigmoid(z).
 
-    With log p = -log(1 + exp(-z)) and log(1 - p) = -z - log(1 + exp(-z)) this is
-    log(1 + exp(-z)) + (1 - y) z, or, without overflow for either sign of z,
-    max(z, 0) - y z + log(1 + exp(-|z|)).
+    With log p = z - log(1 + exp(z)) and log(1 - p) = -log(1 + exp(z)) this is
+    log(1 + exp(z)) - y z. `np.logaddexp(0, z)` is log(exp(0) + exp(z)) without overflow.
 
-    Gradient: d/dz log(1 + exp(z)) = sigmoid(z), and the loss is log(1 + exp(z)) - y z, so
-    dL/dz = p - y.
+    Gradient: d/dz log(1 + exp(z)) = sigmoid(z), so dL/dz = p - y.
     """
 
     def __init__(self, loss: BinaryCrossEntropy, outputs: int, rows: int, dtype: str) -> None:
@@ -63,12 +61,7 @@ class SigmoidCrossEntropy:
         rows = len(z)
         factor = self.factor / rows if self.mean_over_batch else self.factor
         work, other = self.work[:rows], self.other[:rows]
-        np.abs(z, out=work)
-        np.negative(work, out=work)
-        np.exp(work, out=work)
-        np.log1p(work, out=work)
-        np.maximum(z, 0, out=other)
-        np.add(work, other, out=work)
+        np.logaddexp(0, z, out=work)
         np.multiply(z, targets, out=other)
         np.subtract(work, other, out=work)
         total = np.add.reduce(work, axis=None)
@@ -88,11 +81,16 @@ class SoftmaxCrossEntropy:
 
     Gradient: d/dz_j log(sum_k exp(z_k)) = p_j, and d/dz_j z_y = 1 if j = y else 0, so
     dL/dz = p - onehot(y).
+
+    A reduction along a row of ten numbers starts anew in every row. So the maxima are taken
+    down the columns of a transposed copy, and the sums are the product of exp(z) with ones.
     """
 
     def __init__(self, mean_over_batch: bool, outputs: int, rows: int, dtype: str) -> None:
         self.mean_over_batch = mean_over_batch
+        self.transposed = np.empty((outputs, rows), dtype)
         self.column = np.empty((rows, 1), dtype)
+        self.ones = np.ones((outputs, 1), dtype)
         self.row_starts = np.arange(rows) * outputs
         self.positions = np.empty(rows, np.intp)
         self.picked = np.empty(rows, dtype)
@@ -102,7 +100,9 @@ class SoftmaxCrossEntropy:
         rows = len(z)
         factor = 1 / rows if self.mean_over_batch else 1.0
         column, positions, picked = self.column[:rows], self.positions[:rows], self.picked[:rows]
-        np.maximum.reduce(z, axis=1, keepdims=True, out=column)
+        transposed = self.transposed[:, :rows]
+        np.copyto(transposed, z.T)
+        np.maximum.reduce(transposed, axis=0, out=column[:, 0])
         np.subtract(z, column, out=z)
         np.add(self.row_starts[:rows], targets, out=positions)
         flat = z.reshape(-1)
@@ -110,7 +110,7 @@ class SoftmaxCrossEntropy:
         total = -np.add.reduce(picked)
 
         np.exp(z, out=z)
-        np.add.reduce(z, axis=1, keepdims=True, out=column)
+        np.matmul(z, self.ones, out=column)
         np.divide(z, column, out=z)
         np.log(column, out=column)
         total += np.add.reduce(column, axis=None)

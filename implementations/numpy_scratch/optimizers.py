@@ -12,7 +12,7 @@ import numpy as np
 
 from harness.trainer import SGD, Adagrad, Adam, Array, Momentum, Nesterov, Optimizer, RMSprop
 
-BLOCK = 16_384
+BLOCK = 32_768
 
 
 class UpdateRule(Protocol):
@@ -113,39 +113,44 @@ class AdaptiveMoments:
     c1 = 1 - beta1^t and c2 = 1 - beta2^t after t steps. Algorithm 1 corrects both:
     w <- w - rate * (m / c1) / (sqrt(v / c2) + epsilon).
 
-    Multiplying numerator and denominator by sqrt(c2) gives
-    w <- w - (rate * sqrt(c2) / c1) * m / (sqrt(v) + epsilon * sqrt(c2)),
-    which costs one pass less. The "epsilon hat" form is the same line without the last factor:
-    so the two differ by the size of epsilon alone.
+    Three rewritings, each exact, make it ten passes over memory in place of fourteen:
+
+    - numerator and denominator times sqrt(c2):
+      w <- w - (rate * sqrt(c2) / c1) * m / (sqrt(v) + epsilon * sqrt(c2));
+    - kept are M = m / (1 - beta1) and V = v / (1 - beta2), which follow M <- beta1 M + g and
+      V <- beta2 V + g^2: nothing multiplies g;
+    - with s1 = 1 - beta1 and r2 = sqrt(1 - beta2), m / (sqrt(v) + e) = (s1 / r2) * M /
+      (sqrt(V) + e / r2): the factors that this takes are numbers, not arrays.
+
+    The "epsilon hat" form is the second line without the factor sqrt(c2) of epsilon: so the two
+    differ by the size of epsilon alone.
     """
 
     def __init__(self, w: Array, g: Array, rule: Adam) -> None:
         self.rule = rule
         self.t = 0
         self.blocks = _blocks(w, g, np.zeros_like(w), np.zeros_like(w))
-        self.work = np.empty(min(BLOCK, w.size), w.dtype)
 
     def update(self, rate: float) -> None:
-        """One step of Adam."""
+        """One step of Adam; g is the work array once its last use is over."""
         self.t += 1
         beta1, beta2, epsilon = self.rule.beta1, self.rule.beta2, self.rule.epsilon
         c1, root_c2 = 1 - beta1**self.t, math.sqrt(1 - beta2**self.t)
         if self.rule.form == "algorithm_1":
             epsilon *= root_c2
-        for w, g, m, v in self.blocks:
-            work = self.work[: g.size]
-            np.multiply(m, beta1, out=m)
-            np.multiply(g, 1 - beta1, out=work)
-            np.add(m, work, out=m)
+        s1, r2 = 1 - beta1, math.sqrt(1 - beta2)
+        factor, epsilon = rate * root_c2 / c1 * s1 / r2, epsilon / r2
+        for w, g, M, V in self.blocks:
+            np.multiply(M, beta1, out=M)
+            np.add(M, g, out=M)
             np.multiply(g, g, out=g)
-            np.multiply(g, 1 - beta2, out=g)
-            np.multiply(v, beta2, out=v)
-            np.add(v, g, out=v)
-            np.sqrt(v, out=work)
-            np.add(work, epsilon, out=work)
-            np.divide(m, work, out=work)
-            np.multiply(work, rate * root_c2 / c1, out=work)
-            np.subtract(w, work, out=w)
+            np.multiply(V, beta2, out=V)
+            np.add(V, g, out=V)
+            np.sqrt(V, out=g)
+            np.add(g, epsilon, out=g)
+            np.divide(M, g, out=g)
+            np.multiply(g, factor, out=g)
+            np.subtract(w, g, out=w)
 
 
 def make(optimizer: Optimizer, w: Array, g: Array) -> UpdateRule:

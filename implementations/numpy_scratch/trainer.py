@@ -56,8 +56,8 @@ class NumpyTrainer(StepTrainer):
             values.append(layer.forward(values[-1]))
         loss = self.loss(values[-1], y)
         gradient = values[-1]
-        for index in range(len(self.layers) - 1, -1, -1):
-            gradient = self.layers[index].backward(values[index], gradient, index > 0)
+        for layer, x_of_layer in zip(reversed(self.layers), reversed(values[:-1]), strict=True):
+            gradient = layer.backward(x_of_layer, gradient)
         if self.task.l2 is not None:
             loss += self._penalize(self.task.l2.coefficient(len(x)))
         self.rule.update(rate)
@@ -82,7 +82,9 @@ class NumpyTrainer(StepTrainer):
 
     def matrix_products(self, operands: Operands) -> Callable[[int], None]:
         """The three products of `Dense`, into buffers made once."""
-        work = [(x, W, d, np.empty_like(x), np.empty_like(W), np.empty_like(d)) for x, W, d in operands]
+        work = [
+            (x, W, d, np.empty_like(x), np.empty_like(W), np.empty_like(d)) for x, W, d in operands
+        ]
 
         def multiply(times: int) -> None:
             for _ in range(times):
@@ -148,5 +150,5 @@ def _network(task: Task) -> tuple[list[Dense], Array, Array]:
             start = stop
         (W, dW), (b, db) = views
         activation = activations.make(specification, rows, task.dtype)
-        layers.append(Dense(W, b, dW, db, activation, rows))
+        layers.append(Dense(W, b, dW, db, activation, rows, first=not layers))
     return layers, w, g

@@ -1,4 +1,8 @@
-"""One framework on one experiment: its loops, its plain loop and its products, taking turns."""
+"""One framework on one experiment: its loops, its plain loop and its products, taking turns.
+
+Run by `python -m tests.bench`, which states threads and environment as the harness does for its
+own workers: `python -m tests.bench.child EXPERIMENT FRAMEWORK ROUNDS`.
+"""
 
 import gc
 import importlib
@@ -9,44 +13,53 @@ import time
 
 from harness.clock.environment import pin
 
-PIECE_S = 0.15
+TURN_S = 0.15
 """Each turn trains about so long."""
 STEPS_AT_MOST = 3_000
+"""Steps of one turn, so that a plan of them stays small."""
+PLANNED_STEPS = 20_000
+"""After so many steps the plan starts again."""
 
 
 def main() -> None:
     """Print a JSON object: microseconds per step of every contestant, round by round."""
-    channel = os.fdopen(os.dup(1), "w")
+    channel = os.fdopen(os.dup(1), "w")  # frameworks print on 1, which becomes 2
     os.dup2(2, 1)
     experiment_name, framework_name, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
     pin(1)
     contestants = _contestants(experiment_name, framework_name)
+    steps = {name: _steps_of_a_turn(prepare) for name, prepare in contestants.items()}
     found: dict[str, list[float]] = {name: [] for name in contestants}
-    steps = {}
-    for name, run in contestants.items():  # compile, then see how many steps make a turn
-        run(64)
-        per_step = min(_seconds(run, 64) for _ in range(3)) / 64
-        steps[name] = max(8, min(STEPS_AT_MOST, int(PIECE_S / per_step)))
-        run(steps[name])
-    for round_ in range(rounds):
-        order = list(contestants) if round_ % 2 else list(contestants)[::-1]
-        for name in order:
+    for turn in range(rounds):
+        names = list(contestants)[:: 1 if turn % 2 else -1]  # nobody always comes first
+        for name in names:
             found[name].append(_seconds(contestants[name], steps[name]) / steps[name] * 1e6)
     channel.write(json.dumps(found))
     channel.flush()
 
 
-def _seconds(run, steps):
-    prepare = run(steps, prepare=True)
+def _steps_of_a_turn(prepare) -> int:
+    """Compile and warm up; then see how many steps make a turn, and train as many once."""
+    _seconds(prepare, 64)
+    per_step = min(_seconds(prepare, 64) for _ in range(3)) / 64
+    steps = max(8, min(STEPS_AT_MOST, int(TURN_S / per_step)))
+    _seconds(prepare, steps)
+    return steps
+
+
+def _seconds(prepare, steps: int) -> float:
+    """Time of `steps` steps; what gets them ready is off the clock."""
+    train = prepare(steps)
     gc.disable()
     began = time.perf_counter_ns()
-    prepare()
+    train()
     elapsed = time.perf_counter_ns() - began
     gc.enable()
     return elapsed * 1e-9
 
 
-def _contestants(experiment_name, framework_name):
+def _contestants(experiment_name: str, framework_name: str):
+    """By name: functions that get so many steps ready and return what trains them."""
     from harness import data
     from harness.experiment.loading import load
     from harness.plan import Request, make
@@ -54,69 +67,68 @@ def _contestants(experiment_name, framework_name):
     from harness.start import BatchPlan
     from harness.trial import operands_of, task_of
 
-    experiment = load(experiment_name)
-    framework = find(framework_name)
+    experiment, framework = load(experiment_name), find(framework_name)
     adapter = framework.load()
     prepared = data.load(experiment.data, experiment.loss, "float32")
     plan = BatchPlan.of(experiment, 0)
-    request = Request((experiment_name,), (framework_name,), ("all",))
+    request = Request((experiment_name,), (framework_name,), ("all",), device="cpu")
     trials = {trial.loop: trial for trial in make(request).trials if trial.track == "identical"}
     contestants = {}
     for loop in framework.loops:
-        trainer = adapter(task_of(trials[loop], experiment, prepared))
-        contestants[loop] = _turns(trainer, plan)
-    products = trainer.matrix_products(operands_of(experiment, "float32"))
-    if experiment.batch_size > 4:
-        contestants["products"] = _always(products)
-    if framework_name != "sklearn":
-        contestants["plain"] = _plain(experiment, framework_name, task_of(trials[loop], experiment, prepared), plan)
+        task = task_of(trials[loop], experiment, prepared)
+        trainer = adapter(task)
+        contestants[loop] = _adapter_turns(trainer, plan)
+    if plan.order != "full":  # the products of four rows would time the call alone
+        products = trainer.matrix_products(operands_of(experiment, "float32"))
+        if products is not None:
+            contestants["products"] = lambda steps: lambda: products(steps)
+    try:
+        module = importlib.import_module(f"tests.bench.loops.{framework_name}_loop")
+    except ModuleNotFoundError:
+        return contestants
+    contestants["plain"] = _plain_turns(module, experiment, task, plan)
     return contestants
 
 
-def _turns(trainer, plan):
-    """Train the next `steps` steps of the plan; staging is off the clock."""
+def _segments(plan):
+    """The plan's next `steps` steps, from the start again when it has grown long."""
     done = 0
 
-    def run(steps, prepare=False):
+    def following(steps: int):
         nonlocal done
-        batches = plan.segment(done % 20_000, done % 20_000 + steps)
+        first = done % PLANNED_STEPS
         done += steps
+        return plan.segment(first, first + steps)
+
+    return following
+
+
+def _adapter_turns(trainer, plan):
+    following = _segments(plan)
+
+    def prepare(steps: int):
+        batches = following(steps)
         trainer.stage(batches)
+        return lambda: trainer.advance(batches)
 
-        def timed():
-            trainer.advance(batches)
-
-        return timed if prepare else timed()
-
-    return run
+    return prepare
 
 
-def _always(multiply):
-    def run(steps, prepare=False):
-        return (lambda: multiply(steps)) if prepare else multiply(steps)
-
-    return run
-
-
-def _plain(experiment, framework_name, task, plan):
-    module = importlib.import_module(f"tests.bench.loops.{framework_name}_loop")
-    hidden = experiment.network.layers[0].activation
+def _plain_turns(module, experiment, task, plan):
+    following = _segments(plan)
     train = module.make(
-        [(w.copy(), b.copy()) for w, b in task.parameters],
+        [(W.copy(), b.copy()) for W, b in task.parameters],
         task.inputs,
         task.targets,
-        hidden,
+        experiment.network.layers[0].activation,
         adam=experiment.training.optimizer.name == "adam",
     )
-    done = 0
 
-    def run(steps, prepare=False):
-        nonlocal done
-        rows = plan.segment(done % 20_000, done % 20_000 + steps).rows
-        done += steps
-        return (lambda: train(rows)) if prepare else train(rows)
+    def prepare(steps: int):
+        rows = following(steps).rows
+        return lambda: train(rows, steps)
 
-    return run
+    return prepare
 
 
 if __name__ == "__main__":

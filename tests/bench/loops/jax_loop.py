@@ -6,17 +6,22 @@ import jax.numpy as jnp
 
 def make(parameters, inputs, targets, hidden, adam):
     activation = jax.nn.relu if hidden == "relu" else jax.nn.sigmoid
+    labels = targets.dtype.kind == "i"
+    inputs, targets = jnp.asarray(inputs), jnp.asarray(targets)
 
     def loss_of(p, x, y):
         for w, b in p[:-1]:
             x = activation(x @ w + b)
         w, b = p[-1]
-        log_p = jax.nn.log_softmax(x @ w + b)
-        return -jnp.take_along_axis(log_p, y[:, None], axis=1).mean()
+        z = x @ w + b
+        if labels:
+            return -jnp.take_along_axis(jax.nn.log_softmax(z), y[:, None], axis=1).mean()
+        return (jnp.logaddexp(z, 0) - y * z).mean()
 
     def step(carried, picked):
         p, m, v, t = carried
-        loss, g = jax.value_and_grad(loss_of)(p, inputs[picked], targets[picked])
+        x, y = (inputs, targets) if picked is None else (inputs[picked], targets[picked])
+        loss, g = jax.value_and_grad(loss_of)(p, x, y)
         t += 1
         if adam:
             m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
@@ -29,14 +34,16 @@ def make(parameters, inputs, targets, hidden, adam):
             p = jax.tree.map(lambda p, g: p - 0.1 * g, p, g)
         return (p, m, v, t), loss
 
-    inputs, targets = jnp.asarray(inputs), jnp.asarray(targets)
+    @jax.jit(static_argnums=2, donate_argnums=0)
+    def scan(carried, rows, steps):
+        return jax.lax.scan(step, carried, rows, length=steps)
+
     m, v = (jax.tree.map(jnp.zeros_like, parameters) if adam else None for _ in range(2))
     carried = (jax.tree.map(jnp.asarray, parameters), m, v, jnp.float32(0))
-    scan = jax.jit(lambda carried, rows: jax.lax.scan(step, carried, rows), donate_argnums=0)
 
-    def train(rows):
+    def train(rows, steps):
         nonlocal carried
-        carried, losses = scan(carried, rows)
+        carried, losses = scan(carried, rows, steps)
         return jax.block_until_ready((losses, carried))[0]
 
     return train

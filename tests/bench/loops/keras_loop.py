@@ -13,13 +13,17 @@ def make(parameters, inputs, targets, hidden, adam):
     variables = [v.value for v in model.trainable_variables]
     moments = [(tf.Variable(tf.zeros_like(v)), tf.Variable(tf.zeros_like(v))) for v in variables]
     t = tf.Variable(0.0)
+    labels = targets.dtype.kind == "i"
     inputs, targets = tf.constant(inputs), tf.constant(targets)
 
-    def step(picked):
+    def loss_of(y, z):
+        if labels:
+            return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, z))
+        return tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(y, z))
+
+    def step(x, y):
         with tf.GradientTape() as tape:
-            z = model(tf.gather(inputs, picked))
-            y = tf.gather(targets, picked)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(y, z))
+            loss = loss_of(y, model(x))
         gradients = tape.gradient(loss, variables)
         t.assign_add(1.0)
         for w, g, (m, v) in zip(variables, gradients, moments, strict=True):
@@ -33,17 +37,19 @@ def make(parameters, inputs, targets, hidden, adam):
         return loss
 
     @tf.function(jit_compile=True, autograph=False)
-    def compiled(rows):
+    def compiled(rows, steps):
         def body(i, losses):
-            return i + 1, tf.tensor_scatter_nd_update(losses, [[i]], [step(rows[i])])
+            x, y = inputs, targets
+            if rows is not None:
+                x, y = tf.gather(inputs, rows[i]), tf.gather(targets, rows[i])
+            return i + 1, tf.tensor_scatter_nd_update(losses, [[i]], [step(x, y)])
 
-        steps = rows.shape[0]
         start = (tf.constant(0), tf.zeros(steps))
         return tf.while_loop(lambda i, _: i < steps, body, start)[1]
 
-    def train(rows):
-        losses = compiled(tf.constant(rows)).numpy()
-        t.numpy()
+    def train(rows, steps):
+        losses = compiled(None if rows is None else tf.constant(rows), steps).numpy()
+        t.numpy()  # waits for the last update
         return losses
 
     return train

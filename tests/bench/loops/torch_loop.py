@@ -7,20 +7,26 @@ from torch.nn import functional
 def make(parameters, inputs, targets, hidden, adam):
     W = [torch.tensor(w.T.copy(), requires_grad=True) for w, _ in parameters]
     b = [torch.tensor(v, requires_grad=True) for _, v in parameters]
-    x_all, y_all = torch.tensor(inputs), torch.tensor(targets, dtype=torch.int64)
+    labels = targets.dtype.kind == "i"
+    x_all, y_all = torch.tensor(inputs), torch.tensor(targets)
+    y_all = y_all.long() if labels else y_all
     if adam:
         optimizer = torch.optim.Adam([*W, *b], lr=1e-4, fused=True)
     else:
         optimizer = torch.optim.SGD([*W, *b], lr=0.1, fused=True)
     activation = torch.relu if hidden == "relu" else torch.sigmoid
+    loss_of = functional.cross_entropy if labels else functional.binary_cross_entropy_with_logits
 
-    def train(rows):
+    def train(rows, steps):
+        rows = None if rows is None else torch.from_numpy(rows)
         losses = []
-        for picked in torch.from_numpy(rows):
-            a, y = x_all[picked], y_all[picked]
+        for step in range(steps):
+            a, y = x_all, y_all
+            if rows is not None:
+                a, y = x_all.index_select(0, rows[step]), y_all.index_select(0, rows[step])
             for w, v in zip(W[:-1], b[:-1], strict=True):
                 a = activation(functional.linear(a, w, v))
-            loss = functional.cross_entropy(functional.linear(a, W[-1], b[-1]), y)
+            loss = loss_of(functional.linear(a, W[-1], b[-1]), y)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

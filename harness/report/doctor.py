@@ -1,0 +1,221 @@
+"""What `samestep doctor` prints: facts, notes, and the problems last."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from harness.clock import inspection
+from harness.clock.inspection import Facts, Inspected, Machine
+from harness.report.numbers import seconds
+from harness.report.terminal import plain
+
+SCHEMA = 1
+UNKNOWN = "n/a"
+OK, PROBLEMS, NOTHING_INSTALLED = 0, 1, 3
+SIMD = ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_tile", "asimd", "sve", "sve2")
+WIDTH = 16
+
+
+def exit_code(facts: Facts) -> int:
+    """0, 1 with problems, 3 where no framework is installed."""
+    if facts.none_installed:
+        return NOTHING_INSTALLED
+    return PROBLEMS if inspection.problems(facts) else OK
+
+
+def as_json(facts: Facts) -> str:
+    """Everything, with a schema version."""
+    shares = inspection.shares(facts.frameworks)
+    value: dict[str, Any] = {"schema": SCHEMA} | asdict(facts)
+    matter = frozenset(SIMD).union(*inspection.KERNELS.values())
+    value["machine"]["flags"] = sorted(facts.machine.flags & matter)
+    for framework in value["frameworks"]:
+        framework["share_of_best"] = shares.get(framework["name"])
+    value["notes"] = inspection.notes(facts)
+    value["problems"] = [asdict(problem) for problem in inspection.problems(facts)]
+    return json.dumps(value, indent=1, allow_nan=False)
+
+
+def print_progress(line: str, console: Console) -> None:
+    """What is done next."""
+    console.print(plain(f"{line} …"), style="dim", highlight=False, soft_wrap=True)
+
+
+def print_facts(facts: Facts, console: Console) -> None:
+    """Section by section; the problems last, numbered, each with the line that mends it."""
+    _heading("machine", console)
+    _pairs(_machine(facts), console)
+    _heading("frameworks", console)
+    console.print(_frameworks(facts.frameworks))
+    computing = [framework for framework in facts.frameworks if framework.affinity is not None
+                 or framework.gflops is not None]  # fmt: skip
+    if computing:
+        side = inspection.SIDE
+        _heading(
+            f"each in its own worker, {inspection.THREADS} thread asked, multiplying float32 "
+            f"matrices of {side} x {side}",
+            console,
+        )
+        console.print(_computing(computing))
+        _pairs(((framework.name, _libraries(framework)) for framework in computing), console)
+    _heading("OpenBLAS kernels for NumPy", console)
+    if facts.kernels:
+        console.print(_kernels(facts))
+    if facts.kernel_note:
+        _say(f"  {facts.kernel_note}", console)
+    _heading("data", console)
+    _pairs(_data(facts), console)
+    _numbered("notes", inspection.notes(facts), console)
+    _print_problems(facts, console)
+
+
+def _machine(facts: Facts) -> list[tuple[str, str]]:
+    this, seen = facts.machine, facts.contention
+    mhz = f"{this.mhz / 1000:.2f} GHz" if this.mhz else "frequency n/a"
+    governor = f", governor {this.governor}" if this.governor else ""
+    limit = f"{this.cpu_limit:g} CPUs at a time" if this.cpu_limit is not None else "no CPU limit"
+    if this.memory_limit_gib is not None:
+        limit += f", {this.memory_limit_gib:.1f} GiB of memory"
+    return [
+        ("CPU", f"{this.cpu}, {this.cpus_usable} of {this.cpus} usable, {mhz}{governor}"),
+        ("SIMD", " ".join(flag for flag in SIMD if flag in this.flags) or UNKNOWN),
+        ("memory", f"{this.memory_gib:.1f} GiB, {this.memory_free_gib:.1f} GiB free"),
+        ("container", f"{limit} seen"),
+        ("GPU", _gpu(this)),
+        ("system", f"{this.system}, Python {this.python}"),
+        ("load", " ".join(f"{value:g}" for value in this.load) if this.load else UNKNOWN),
+        ("others take", f"{_cpus(seen.others_cpus)} now; the host steals {_cpus(seen.steal_cpus)}"),
+    ]
+
+
+def _gpu(machine: Machine) -> str:
+    return "; ".join(machine.gpus) or machine.gpu_driver or "none seen"
+
+
+def _cpus(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.2f} CPUs"
+
+
+def _frameworks(frameworks: Sequence[Inspected]) -> Table:
+    made = _table("name", "state", "version", "loops", "import", right=("import",))
+    for framework in frameworks:
+        loops = ", ".join(framework.loops)
+        _row(made, [
+            framework.name,
+            framework.state,
+            framework.version or "-",
+            f"{loops}; native" if framework.native else loops or "-",
+            seconds(framework.import_s) if framework.import_s is not None else "-",
+        ], "dim" if framework.state == "missing" else "")  # fmt: skip
+    return made
+
+
+def _computing(frameworks: Sequence[Inspected]) -> Table:
+    right = ("CPUs used", "threads", "GFLOP/s", "of the best")
+    made = _table("name", "device", "precision", "bound to", *right, right=right)
+    shares = inspection.shares(frameworks)
+    for framework in frameworks:
+        share = shares.get(framework.name)
+        _row(made, [
+            framework.name,
+            framework.device or UNKNOWN,
+            framework.precision or UNKNOWN,
+            _affinity(framework.affinity),
+            _number(framework.cpus_used, ".2f"),
+            _number(framework.os_threads, "d"),
+            _number(framework.gflops, ".0f"),
+            "unsure" if framework.starved else _number(share, ".0%"),
+        ])  # fmt: skip
+    return made
+
+
+def _affinity(affinity: Sequence[int] | None) -> str:
+    if affinity is None:
+        return UNKNOWN
+    shown = ",".join(map(str, affinity[:4])) + (",…" if len(affinity) > 4 else "")
+    return f"CPU {shown}"
+
+
+def _libraries(framework: Inspected) -> str:
+    """`computes with …; pools: openblas 0.3.31 SkylakeX 1 thread, openmp 1 thread`."""
+    pools = dict.fromkeys(
+        " ".join(part for part in (
+            pool.library, pool.version, pool.kernel,
+            f"{pool.threads} thread{'s' * (pool.threads != 1)}",
+        ) if part)
+        for pool in framework.pools
+    )  # fmt: skip
+    return f"{framework.blas or UNKNOWN}; pools: {', '.join(pools) or 'none'}"
+
+
+def _kernels(facts: Facts) -> Table:
+    made = _table("choice", "kernels", "GFLOP/s", "", right=("GFLOP/s",))
+    for kernel in facts.kernels:
+        remark = "in use" if kernel.in_use else ""
+        _row(made, [
+            kernel.choice,
+            kernel.kernel or UNKNOWN,
+            _number(kernel.gflops, ".0f"),
+            kernel.detail or remark,
+        ])  # fmt: skip
+    return made
+
+
+def _data(facts: Facts) -> list[tuple[str, str]]:
+    free = facts.cache.free_gib
+    disk = UNKNOWN if free is None else f"{free:.1f} GiB"
+    pairs = [(dataset.name, dataset.state) for dataset in facts.datasets]
+    return [*pairs, ("kept in", f"{facts.cache.folder}, {disk} free")]
+
+
+def _print_problems(facts: Facts, console: Console) -> None:
+    problems = inspection.problems(facts)
+    if not problems:
+        console.print()
+        _say("no problems" if not facts.none_installed else "no framework is installed", console)
+        return
+    _heading("problem" if len(problems) == 1 else f"{len(problems)} problems", console)
+    for number, problem in enumerate(problems, 1):
+        _say(f"  {number}. {problem.what}", console)
+        _say(f"     mend: {problem.mend}", console, "bold")
+
+
+def _numbered(heading: str, lines: Sequence[str], console: Console) -> None:
+    if lines:
+        _heading(heading, console)
+        for line in lines:
+            _say(f"  - {line}", console)
+
+
+def _pairs(pairs: Iterable[tuple[str, str]], console: Console) -> None:
+    for name, value in pairs:
+        _say(f"  {name:<{WIDTH}} {value}", console)
+
+
+def _heading(text: str, console: Console) -> None:
+    console.print()
+    console.print(plain(text), style="bold", highlight=False, soft_wrap=True)
+
+
+def _say(text: str, console: Console, style: str = "") -> None:
+    console.print(plain(text), style=style, highlight=False, soft_wrap=True)
+
+
+def _number(value: float | None, form: str) -> str:
+    return UNKNOWN if value is None else format(value, form)
+
+
+def _table(*headings: str, right: Sequence[str] = ()) -> Table:
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in headings:
+        made.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
+    return made
+
+
+def _row(table: Table, cells: Sequence[str], style: str = "") -> None:
+    table.add_row(*(plain(cell) for cell in cells), style=style)

@@ -1,0 +1,450 @@
+"""What `samestep scale` prints: a chart, the fitted laws, who is faster where; or all as JSON."""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from harness.clock import noise, scaling
+from harness.clock.scaling import Comparison, Fit, Term, Timing
+from harness.parity.ladder import Judgement
+from harness.plan import Plan
+from harness.report.numbers import seconds
+from harness.report.terminal import plain
+from harness.results import Row, clean
+
+SCHEMA = 1
+PROVEN = ("same", "same to float32")
+CHART_COLUMNS, CHART_ROWS, MARGIN = 68, 18, 9
+SEVERAL = "*"
+LARGE_RESIDUAL = 0.3
+"""A point that misses the law by more is named below the table."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One framework and loop over all points.
+
+    Args:
+        framework, loop: which.
+        sign: its letter in the chart; "" where the chart leaves it out.
+        timings: points that were measured.
+        fit: the law, or None.
+        problem: why there is no law; "" where there is one.
+        failures: "point: status (detail)" of points that were not measured.
+        verdict: of the proof at the centre.
+        devices: what it ran on.
+        disturbed: measured point to what disturbed the machine meanwhile.
+    """
+
+    framework: str
+    loop: str
+    sign: str
+    timings: tuple[Timing, ...]
+    fit: Fit | None
+    problem: str
+    failures: tuple[str, ...]
+    verdict: str
+    devices: tuple[str, ...]
+    disturbed: dict[str, str]
+
+    @property
+    def label(self) -> str:
+        """Such as `keras fused`."""
+        return f"{self.framework} {self.loop}"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A whole sweep: cells with a sign are each framework's fastest loop, and compared."""
+
+    plan: Plan
+    centre: str
+    cells: tuple[Cell, ...]
+    comparisons: tuple[Comparison, ...]
+
+
+# ---------------------------------------------------------------- rows to a sweep
+
+
+def sweep(
+    plan: Plan, rows: Sequence[Row], verdicts: Mapping[tuple[str, str, str], Judgement]
+) -> Sweep:
+    """Fit every framework and loop, and compare the fastest proven loops.
+
+    The plan's first experiment is the sweep's centre, the one that proofs are of.
+    """
+    centre = next(iter(plan.experiments))
+    names = list(dict.fromkeys((trial.framework, trial.loop) for trial in plan.trials))
+    fastest = dict(names)  # a framework's loops are named slowest first
+    signs = _signs(list(fastest))
+    disturbed = noise.noise(row for row in rows if row.status == "ok")
+    cells = []
+    for framework, loop in names:
+        verdict = verdicts.get((centre, framework, loop))
+        sign = signs[framework] if loop == fastest[framework] else ""
+        mine = [row for row in rows if (row.framework, row.loop) == (framework, loop)]
+        cells.append(_cell(plan, sign, (framework, loop), mine, verdict, disturbed))
+    fits = {c.framework: c.fit for c in cells if c.sign and c.fit and c.verdict in PROVEN}
+    widths = _widths(plan, cells)
+    comparisons = scaling.crossovers(fits, widths) if widths else []
+    return Sweep(plan, centre, tuple(cells), tuple(comparisons))
+
+
+def _cell(
+    plan: Plan,
+    sign: str,
+    name: tuple[str, str],
+    rows: Sequence[Row],
+    verdict: Judgement | None,
+    disturbed: Mapping[str, str],
+) -> Cell:
+    timings, failures = [], []
+    for row in rows:
+        if row.status == "ok" and row.step_us:
+            work = plan.experiments[row.experiment].step_flop
+            timings.append(Timing(row.experiment, work, row.step_us))
+        else:
+            detail = f" ({row.status_detail})" if row.status_detail else ""
+            failures.append(f"{row.experiment}: {row.status}{detail}")
+    law, problem = None, ""
+    try:
+        law = scaling.fit(timings)
+    except ValueError as error:
+        problem = str(error)
+    good = [row for row in rows if row.status == "ok"]
+    return Cell(
+        framework=name[0],
+        loop=name[1],
+        sign=sign,
+        timings=tuple(timings),
+        fit=law,
+        problem=problem,
+        failures=tuple(failures),
+        verdict=verdict.verdict if verdict else "not proven",
+        devices=tuple(dict.fromkeys(row.device for row in good)),
+        disturbed={r.experiment: disturbed[r.trial] for r in good if r.trial in disturbed},
+    )
+
+
+def _widths(plan: Plan, cells: Sequence[Cell]) -> tuple[int, int] | None:
+    """The smallest and the largest width measured at the centre's batch and depth."""
+    measured = {timing.point for cell in cells for timing in cell.timings}
+    places = [scaling.place_of(plan.experiments[name]) for name in measured]
+    widths = [width for width, *rest in places if tuple(rest) == scaling.CENTRE[1:]]
+    return (min(widths), max(widths)) if widths else None
+
+
+def _signs(frameworks: Sequence[str]) -> dict[str, str]:
+    """A letter for each: of its name if one is free, else of the alphabet."""
+    signs: dict[str, str] = {}
+    for name in frameworks:
+        letters = [c for c in name.lower() if c.isalnum()] + list("abcdefghijklmnopqrstuvwxyz")
+        signs[name] = next((c for c in letters if c not in signs.values()), "?")
+    return signs
+
+
+# ---------------------------------------------------------------- chart
+
+
+def chart(series: Sequence[tuple[str, Sequence[Timing]]]) -> list[str]:
+    """Step time over work, both logarithmic, at most 80 columns; ticks at powers of ten."""
+    timings = [timing for _, points in series for timing in points]
+    if not timings:
+        return []
+    low_x, high_x = _decades([timing.work for timing in timings])
+    low_y, high_y = _decades([timing.step_us for timing in timings])
+    grid = [[" "] * CHART_COLUMNS for _ in range(CHART_ROWS + 1)]
+    for sign, points in series:
+        for timing in points:
+            x = _place(timing.work, low_x, high_x, CHART_COLUMNS - 1)
+            y = CHART_ROWS - _place(timing.step_us, low_y, high_y, CHART_ROWS)
+            grid[y][x] = sign if grid[y][x] in (" ", sign) else SEVERAL
+    ticks = {
+        CHART_ROWS - _place(10**d, low_y, high_y, CHART_ROWS): _time(d)
+        for d in range(low_y, high_y + 1)
+    }
+    lines = [
+        f"{ticks.get(y, ''):>{MARGIN}} {'+' if y in ticks else '|'}{''.join(row)}".rstrip()
+        for y, row in enumerate(grid)
+    ]
+    return [f"{'step time':>{MARGIN}}", *lines, *_x_axis(low_x, high_x)]
+
+
+def _x_axis(low: int, high: int) -> list[str]:
+    axis, labels = ["-"] * CHART_COLUMNS, [" "] * (CHART_COLUMNS + MARGIN)
+    for decade in range(low, high + 1):
+        place = _place(10**decade, low, high, CHART_COLUMNS - 1)
+        axis[place] = "+"
+        label = _flop(decade)
+        first = min(max(0, place - len(label) // 2), CHART_COLUMNS - len(label))
+        labels[first : first + len(label)] = label
+    margin = " " * (MARGIN + 2)
+    return [
+        f"{' ' * (MARGIN + 1)}+{''.join(axis)}",
+        f"{margin}{''.join(labels)}".rstrip(),
+        f"{margin}{'work of a step: floating-point operations':^{CHART_COLUMNS}}".rstrip(),
+    ]
+
+
+def _decades(values: Sequence[float]) -> tuple[int, int]:
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    return low, max(high, low + 1)
+
+
+def _place(value: float, low: int, high: int, cells: int) -> int:
+    return round((math.log10(value) - low) / (high - low) * cells)
+
+
+def _time(decade: int) -> str:
+    """10^decade microseconds: `100 µs`."""
+    for unit, size in (("s", 6), ("ms", 3), ("µs", 0)):
+        if decade >= size:
+            return f"{10 ** (decade - size):,} {unit}"
+    return f"{10.0**decade:g} µs"
+
+
+def _flop(decade: int) -> str:
+    """10^decade operations: `10 MFLOP`."""
+    for unit, size in (("TFLOP", 12), ("GFLOP", 9), ("MFLOP", 6), ("kFLOP", 3)):
+        if decade >= size:
+            return f"{10 ** (decade - size):,} {unit}"
+    return f"{10**decade} FLOP"
+
+
+# ---------------------------------------------------------------- words
+
+
+def caption(made: Sweep) -> list[str]:
+    """What was run."""
+    places = [scaling.place_of(e) for e in made.plan.experiments.values()]
+    centre = scaling.CENTRE
+    ranges = [
+        f"{noun} {min(v)} to {max(v)}" if min(v) != max(v) else f"{noun} {min(v)}"
+        for noun, v in zip(
+            ("width", "batch", "hidden layers"), zip(*places, strict=True), strict=True
+        )
+    ]
+    request = made.plan.request
+    return [
+        "How long does one training step take as the network or the batch grows?",
+        f"{len(places)} perceptrons 64-W(-W...)-10 on the 8x8 digits, {ranges[0]}, {ranges[1]}, "
+        f"{ranges[2]}: one of the three varies, the others stay at width {centre[0]}, batch "
+        f"{centre[1]}, {centre[2]} hidden layers; plain SGD, {request.dtype}, "
+        f"{request.threads} thread{'s' * (request.threads != 1)}",
+    ]
+
+
+def legend(made: Sweep) -> str:
+    """Which sign is whose."""
+    shown = [f"{cell.sign} {cell.label}" for cell in made.cells if cell.sign and cell.timings]
+    return ", ".join([*shown, f"{SEVERAL} several in one place"])
+
+
+def comparisons_in_words(made: Sweep) -> list[str]:
+    """Who is faster where; pairs with the same answer share a line."""
+    always: dict[tuple[str, int, int], list[str]] = {}
+    lines, close = [], []
+    for comparison in made.comparisons:
+        pair, (first, *more) = comparison.pair, comparison.stretches
+        if more:
+            lines.append(_changing(comparison))
+        elif first.faster is None:
+            close.append(
+                f"{pair[0]} and {pair[1]}: too close to tell, {_span(first.low, first.high)}"
+            )
+        else:
+            slower = pair[1] if first.faster == pair[0] else pair[0]
+            always.setdefault((first.faster, first.low, first.high), []).append(slower)
+    constant = [
+        f"{winner} is faster than {_and(losers)} {_span(low, high)}"
+        for (winner, low, high), losers in always.items()
+    ]
+    return lines + constant + close
+
+
+def _changing(comparison: Comparison) -> str:
+    """A pair whose answer depends on the width."""
+    pair, stretches = comparison.pair, comparison.stretches
+    clear = [stretch for stretch in stretches if stretch.faster]
+    if comparison.crossing is not None:
+        before, after = clear
+        gap = f" (too close to tell from {before.high + 1} to {after.low - 1})"
+        return (
+            f"{before.faster} is faster than {after.faster} up to about width "
+            f"{comparison.crossing:.0f}, then {after.faster} is"
+            f"{gap if len(stretches) > 2 else ''}"
+        )
+    (one,) = clear
+    other = pair[1] if one.faster == pair[0] else pair[0]
+    where = f"up to width {one.high}" if one is stretches[0] else f"from width {one.low} on"
+    rest = "beyond" if one is stretches[0] else "below"
+    return f"{one.faster} is faster than {other} {where}; {rest} it is too close to tell"
+
+
+def _span(low: int, high: int) -> str:
+    return f"at every width from {low} to {high}" if low != high else f"at width {low}"
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def remarks(made: Sweep) -> list[str]:
+    """What a reader of the table should know: noise, failures, misfits, missing proofs."""
+    found = _noise(made)
+    for cell in made.cells:
+        if any(device != "cpu" for device in cell.devices):
+            found.append(f"{cell.label}: on {', '.join(cell.devices)}")
+        if cell.problem:
+            found.append(f"{cell.label}: no law; {cell.problem}")
+        reasons: dict[str, list[str]] = {}
+        for failure in cell.failures:
+            point, reason = failure.split(": ", 1)
+            reasons.setdefault(reason, []).append(point)
+        for reason, points in reasons.items():
+            where = points[0] if len(points) == 1 else f"{len(points)} points"
+            found.append(f"{cell.label}: {where}: {reason}")
+        if cell.fit and abs(cell.fit.worst) > LARGE_RESIDUAL:
+            found.append(f"{cell.label}: {_misfit(cell)}")
+        if cell.timings and cell.verdict not in PROVEN:
+            found.append(
+                f"{cell.label}: {cell.verdict} at {made.centre}, so it is compared with nobody"
+            )
+    return found
+
+
+def _noise(made: Sweep) -> list[str]:
+    """How many points were measured while the machine was busy with something else."""
+    count = sum(len(cell.disturbed) for cell in made.cells)
+    total = sum(len(cell.timings) for cell in made.cells)
+    if not count:
+        return []
+    return [
+        f"Busy machine: something else slowed {count} of {total} measurements, so laws and "
+        "residuals are rough. Run again with --fresh when nothing else runs."
+    ]
+
+
+def _misfit(cell: Cell) -> str:
+    assert cell.fit is not None
+    timing = next(t for t in cell.timings if t.point == cell.fit.worst_point)
+    law_s = cell.fit.step_us(timing.work) * 1e-6
+    cause = cell.disturbed.get(timing.point)
+    return (
+        f"the law does not hold everywhere: at {timing.point} it says {seconds(law_s)}, "
+        f"measured were {seconds(timing.step_us * 1e-6)}"
+        f"{f' (disturbed: {cause})' if cause else ''}"
+    )
+
+
+# ---------------------------------------------------------------- out
+
+
+def print_sweep(made: Sweep, folder: Path, console: Console) -> None:
+    """Chart, laws, comparisons, and where the rows are."""
+
+    def say(line: str = "", style: str = "") -> None:
+        console.print(plain(line), style=style, highlight=False)
+
+    for line in caption(made):
+        say(line)
+    say()
+    lines = chart([(cell.sign, cell.timings) for cell in made.cells if cell.sign])
+    for line in lines:
+        console.print(plain(line), no_wrap=True, overflow="crop", highlight=False)
+    if lines:
+        say(legend(made))
+        say()
+        console.print(_table(made.cells))
+        say(
+            "Each line is a law, step time = overhead + work / rate, fitted to all its points, "
+            "with 95 % intervals (bootstrap over points). Overhead is what a step costs before it "
+            "computes anything, rate how fast its matrix products then go. Residual: how far the "
+            "law is from what was measured, root mean square, and at its worst point (minus: the "
+            f"step took longer than the law says). Proof: whether the loop computes the same as "
+            f"the float64 oracle, at {made.centre}."
+        )
+    else:
+        say("nothing was measured")
+    for remark in remarks(made):
+        say(remark)
+    _print_comparisons(made, say)
+    say()
+    console.print(plain(f"rows in {folder}"), soft_wrap=True, highlight=False)
+
+
+def _print_comparisons(made: Sweep, say: Callable[..., None]) -> None:
+    say()
+    _, batch, depth = scaling.CENTRE
+    if not made.comparisons:
+        say("Who is faster where: needs laws of at least two proven frameworks.")
+        return
+    say(f"Who is faster where, by these laws, at batch {batch} and {depth} hidden layers:")
+    for line in comparisons_in_words(made):
+        say(f"  {line}")
+    say("Nothing is claimed where two laws differ by less than their residuals.", "dim")
+
+
+def _table(cells: Sequence[Cell]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("loop")
+    for heading in ("overhead, µs", "rate, GFLOP/s", "residual"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("worst", no_wrap=True)
+    table.add_column("proof")
+    for cell in cells:
+        law = cell.fit
+        numbers = [
+            _term(law.overhead_us), _term(law.gflop_per_s), f"{law.rms:.0%}",
+            f"{law.worst:+.0%} {law.worst_point.removeprefix('scale-')}",
+        ] if law else ["-"] * 4  # fmt: skip
+        texts = [plain(text) for text in (cell.label, *numbers, cell.verdict)]
+        table.add_row(*texts, style="" if cell.verdict in PROVEN else "dim")
+    return table
+
+
+def _term(term: Term) -> str:
+    """Such as `63 (42-99)`."""
+    return f"{_number(term.value)} ({_number(term.low)}-{_number(term.high)})"
+
+
+def _number(value: float) -> str:
+    if math.isinf(value):
+        return "inf"
+    return f"{value:,.0f}" if value >= 9.95 else f"{value:.2g}"
+
+
+def as_json(made: Sweep, rows: Sequence[Row], folder: Path) -> str:
+    """Everything that is printed, and the rows it was made of; infinite rates are null."""
+    experiments = made.plan.experiments.values()
+    places = {e.name: scaling.place_of(e) for e in experiments}
+    points = [
+        dict(zip(("width", "batch", "hidden_layers"), places[e.name], strict=True))
+        | {"name": e.name, "flop": e.step_flop, "steps": e.steps}
+        for e in experiments
+    ]
+    cells = [asdict(cell) | {"fastest": bool(cell.sign)} for cell in made.cells]
+    return json.dumps(
+        clean(
+            {
+                "schema": SCHEMA,
+                "plan": made.plan.digest,
+                "folder": str(folder),
+                "request": asdict(made.plan.request),
+                "centre": made.centre,
+                "points": points,
+                "laws": cells,
+                "comparisons": [asdict(comparison) for comparison in made.comparisons],
+                "in_words": comparisons_in_words(made) + remarks(made),
+                "rows": [asdict(row) for row in rows],
+            }
+        ),
+        indent=1,
+        allow_nan=False,
+    )

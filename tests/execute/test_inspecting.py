@@ -1,0 +1,164 @@
+"""The doctor asks real workers; a framework that crashes, hangs or is absent is one line."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from harness.clock.environment import child_environment
+from harness.execute import inspecting
+from harness.execute.inspecting import JUST_NUMPY, inspect, machine, try_kernels, watch
+from harness.registry import UnknownFrameworkError, find
+from tests.execute.test_faults import adapter
+
+
+def doctor(tmp_path, *arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "harness", "doctor", *map(str, arguments)],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+        env=os.environ | environment,
+    )  # fmt: skip
+
+
+def test_the_command_with_numpy(tmp_path, cache):
+    done = doctor(tmp_path, "--frameworks", "numpy")
+    assert done.returncode in (0, 1), done.stderr  # other work on this machine is a problem
+    assert done.stderr.startswith("watching the machine for a second")
+    sections = ("machine", "frameworks", "OpenBLAS kernels", "data", "notes", "problem")
+    places = [done.stdout.index(section) for section in sections]
+    assert places == sorted(places)
+    assert "mnist            absent" in done.stdout
+    assert "samestep data fetch mnist" in done.stdout
+    assert not cache.exists(), "it only looks"
+
+
+def test_json_of_a_broken_file_beside_numpy(tmp_path, cache):
+    file = adapter(tmp_path, "mine", init="raise RuntimeError('no luck')")
+    done = doctor(tmp_path, "--json", "--frameworks", f"numpy,{file}")
+    assert done.returncode == 1
+    value = json.loads(done.stdout)
+    numpy, mine = value["frameworks"]
+    assert numpy["state"] == "ok"
+    assert numpy["gflops"] > 0
+    assert numpy["device"] == "cpu"
+    assert {pool["library"] for pool in numpy["pools"]}
+    assert all(pool["threads"] == 1 for pool in numpy["pools"])
+    assert mine["state"] == "broken"
+    assert mine["detail"].startswith("RuntimeError: no luck (")
+    assert f"samestep check {file}" in value["problems"][0]["mend"]
+
+
+def test_a_name_nobody_has_is_a_usage_error(tmp_path, cache):
+    done = doctor(tmp_path, "--frameworks", "tourch")
+    assert done.returncode == 2
+    assert "Did you mean 'torch'" in done.stderr
+    assert not done.stdout
+
+
+BROKEN = [
+    ("aborts", "os.abort()", "its process crashed (SIGABRT)"),
+    ("hangs", "time.sleep(60)", "its process gave no answer and was killed after 4 s"),
+    ("exits", "os._exit(3)", "its process ended without a result (exit code 3)"),
+    ("raises", "raise SystemExit(1)", "SystemExit: 1"),
+]
+
+
+@pytest.mark.parametrize(("name", "init", "detail"), BROKEN, ids=[b[0] for b in BROKEN])
+def test_a_worker_that_fails_is_a_line(tmp_path, monkeypatch, name, init, detail):
+    monkeypatch.setattr(inspecting, "TIMEOUT_S", 4.0)
+    found = inspecting._inspected(find(adapter(tmp_path, name, init=init)), True, tmp_path / "log")
+    assert found.state == "broken"
+    assert detail in found.detail
+    assert "\n" not in found.detail
+    assert "samestep check" in found.mend
+
+
+def test_an_import_that_fails_names_the_package(tmp_path):
+    file = tmp_path / "needs.py"
+    file.write_text("import absent_package.part\n" + (
+        "from harness.trainer import StepTrainer\n\n"
+        "class Needs(StepTrainer):\n    loops = ('stepwise',)\n"
+    ))  # fmt: skip
+    found = inspecting._inspected(find(str(file)), True, tmp_path / "log")
+    assert found.state == "broken"
+    assert "No module named 'absent_package'" in found.detail
+    assert found.mend == "python -m pip install absent_package"
+
+
+def test_a_missing_framework_is_not_asked(tmp_path, monkeypatch):
+    monkeypatch.setattr(inspecting, "WorkerProcess", None)
+    absent = dataclasses.replace(find("numpy"), requirements=("absent-package",), distribution="")
+    found = inspecting._inspected(absent, False, tmp_path / "log")
+    assert (found.state, found.version) == ("missing", "")
+    assert found.mend == "python -m pip install absent-package"
+
+
+def test_a_file_that_cannot_be_read_is_broken_not_unknown(tmp_path):
+    file = tmp_path / "broken.py"
+    file.write_text("def (\n")
+    (found,) = inspecting._described([str(file)])
+    assert found.state == "broken"
+    assert "cannot be read" in found.detail
+    with pytest.raises(UnknownFrameworkError):
+        inspect(["tourch"], print)
+
+
+def test_the_users_choice_of_kernels_reaches_workers():
+    chosen = child_environment({"SAMESTEP_OPENBLAS_CORETYPE": "SkylakeX"}, 1, "cpu")
+    assert chosen["OPENBLAS_CORETYPE"] == "SkylakeX"
+    assert "OPENBLAS_CORETYPE" not in child_environment({"OPENBLAS_CORETYPE": "Zen"}, 1, "cpu")
+
+
+def test_kernels_are_measured(tmp_path, monkeypatch):
+    monkeypatch.setenv("SAMESTEP_OPENBLAS_CORETYPE", "Haswell")
+    if not inspecting._openblas(
+        inspecting._ask_once(JUST_NUMPY, {"inspect": "numpy"}, os.environ, tmp_path / "log")
+    ):
+        pytest.skip("NumPy has another BLAS")
+    kernels, _ = try_kernels(frozenset(), tmp_path / "log")
+    assert [(kernel.choice, kernel.in_use) for kernel in kernels] == [
+        ("automatic", False), ("Haswell", True),
+    ]  # fmt: skip
+    assert all(kernel.gflops for kernel in kernels)
+
+
+def test_twins_are_told_once():
+    def answer(kernel):
+        return [{"pools": [{"library": "openblas", "kernel": kernel}]}]
+
+    answers = {"automatic": answer("B"), "A": answer("A"), "B": answer("B"), "C": answer("A")}
+    assert inspecting._twins(answers, "automatic") == {"B": "B", "C": "A"}
+    assert inspecting._twins(answers, "B") == {"C": "A"}
+
+
+def test_without_proc_nothing_fails(monkeypatch, tmp_path):
+    monkeypatch.setattr(inspecting, "_read", lambda file: "")
+    found = machine()
+    assert found.flags == frozenset()
+    assert (found.cpu_limit, found.memory_limit_gib, found.gpu_driver) == (None, None, None)
+    assert watch(0.01).others_cpus is None
+
+
+def test_limits_of_a_control_group(monkeypatch):
+    files = {
+        "/proc/self/cgroup": "0::/a/b\n",
+        "/sys/fs/cgroup/a/b/cpu.max": "max 100000\n",
+        "/sys/fs/cgroup/a/cpu.max": "150000 100000\n",
+        "/sys/fs/cgroup/a/memory.max": "1073741824\n",
+    }
+    monkeypatch.setattr(inspecting, "_read", lambda file: files.get(file, ""))
+    assert inspecting.cpu_limit() == 1.5
+    assert inspecting._memory_limit_gib(2**33) == 1.0
+
+
+def test_data_that_is_partly_there_is_damaged(cache):
+    assert inspecting._dataset("mnist").state == "absent"
+    folder = cache / "mnist"
+    folder.mkdir(parents=True)
+    (folder / "train-images-idx3-ubyte").write_bytes(b"no")
+    found = inspecting._dataset("mnist")
+    assert found.state == "damaged"
+    assert found.mend == "samestep data fetch mnist"

@@ -1,0 +1,197 @@
+"""The sweep as it is printed: chart, words, failures; and the command from end to end."""
+
+import dataclasses
+import io
+import json
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from harness import cli
+from harness import plan as planning
+from harness.clock import scaling
+from harness.clock.scaling import Timing
+from harness.execute import local
+from harness.parity.ladder import Judgement
+from harness.plan import Request
+from harness.report import scale
+from harness.trial import blank_row
+
+CENTRE = (16, 32, 2)
+LAWS = {"numpy": (50, 100), "torch": (200, 300), "jax": (20, 50)}
+
+GOLDEN = r"""
+step time
+    10 ms +                                                                   b
+          |
+          |
+          |
+          |
+          |
+          |                                                                   a
+          |
+          |
+     1 ms +
+          |
+          |
+          |
+          |
+          |
+          |                                  *
+          |
+          |
+   100 µs +*
+          ++---------------------------------+--------------------------------+
+           1 MFLOP                       10 MFLOP                     100 MFLOP
+                        work of a step: floating-point operations
+"""
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Three small points, so that the whole command takes seconds."""
+    monkeypatch.setattr(scaling, "CENTRE", CENTRE)
+    monkeypatch.setattr(scaling, "WIDTHS", (16, 24))
+    monkeypatch.setattr(scaling, "BATCHES", (8,))
+    monkeypatch.setattr(scaling, "DEPTHS", (2,))
+    monkeypatch.setattr(scaling, "POINT_S", {True: 0.02, False: 0.02})
+
+
+@pytest.fixture
+def plan(tmp_path):
+    """The quick sweep in three frameworks, nothing run."""
+    files = []
+    for point in scaling.points(quick=True):
+        file = tmp_path / f"{point.name}.toml"
+        file.write_text(scaling.to_toml(point))
+        files.append(str(file))
+    return planning.make(Request(experiments=tuple(files), frameworks=tuple(LAWS)))
+
+
+def rows_of(plan, **changes):
+    """Rows that follow LAWS exactly."""
+    rows = []
+    for trial in plan.trials:
+        experiment = plan.experiments[trial.experiment]
+        overhead_us, gflop_per_s = LAWS[trial.framework]
+        row = blank_row(trial, plan.digest, "1", experiment, "ok", None)
+        step_us = overhead_us + experiment.step_flop * 1e-3 / gflop_per_s
+        rows.append(dataclasses.replace(row, device="cpu", step_us=step_us, **changes))
+    return rows
+
+
+def verdicts_of(plan, verdict="same"):
+    centre = next(iter(plan.experiments))
+    cells = {(centre, trial.framework, trial.loop) for trial in plan.trials}
+    return {cell: Judgement(verdict, "", ()) for cell in cells}
+
+
+def printed(made, tmp_path, width=80):
+    console = Console(file=io.StringIO(), width=width)
+    scale.print_sweep(made, tmp_path, console)
+    return console.file.getvalue()
+
+
+def test_the_chart():
+    fast = [Timing("x", work, us) for work, us in ((1e6, 100.0), (1e7, 200.0), (1e8, 2e3))]
+    slow = [Timing("x", work, us) for work, us in ((1e6, 100.0), (1e7, 200.0), (1e8, 1e4))]
+    lines = scale.chart([("a", fast), ("b", slow)])
+    assert "\n".join(lines) == GOLDEN.strip("\n")
+    assert max(map(len, lines)) <= 80
+    assert scale.chart([]) == scale.chart([("a", [])]) == []
+
+
+def test_one_point_makes_a_chart():
+    assert any("a" in line[11:] for line in scale.chart([("a", [Timing("x", 1e6, 0.5)])])[1:-3])
+
+
+def test_what_is_printed(plan, tmp_path):
+    text = printed(scale.sweep(plan, rows_of(plan), verdicts_of(plan)), tmp_path)
+    assert max(len(line) for line in text.splitlines()) <= 80
+    words = " ".join(text.split())
+    assert "n numpy stepwise, t torch stepwise, j jax fused, * several in one place" in words
+    assert "50 (50-50) 100 (100-100) 0%" in words
+    assert "jax is faster than numpy up to about width 41, then numpy is" in words
+    assert "numpy is faster than torch up to about width 147, then torch is" in words
+    assert f"rows in {tmp_path}" in words
+
+
+def test_unproven_loops_are_said_so_and_compared_with_nobody(plan, tmp_path):
+    made = scale.sweep(plan, rows_of(plan), verdicts_of(plan, "different"))
+    assert not made.comparisons
+    words = " ".join(printed(made, tmp_path).split())
+    assert "torch stepwise: different at scale-w256-b128-d2, so it is compared with" in words
+    assert "Who is faster where: needs laws of at least two proven frameworks." in words
+    made = scale.sweep(plan, rows_of(plan), {})
+    assert {cell.verdict for cell in made.cells} == {"not proven"}
+
+
+def test_failed_rows_are_reasons_not_tracebacks(plan, tmp_path):
+    rows = rows_of(plan, status="crashed", status_detail="signal 9 [bold]")
+    words = " ".join(printed(scale.sweep(plan, rows, {}), tmp_path).split())
+    assert "nothing was measured" in words
+    assert "jax fused: no law; a fit needs points of at least 3 different sizes. Got 0" in words
+    assert "jax fused: 16 points: crashed (signal 9 [bold])" in words
+    assert "nothing was measured" in printed(scale.sweep(plan, [], {}), tmp_path)
+
+
+def test_disturbed_points_are_named(plan, tmp_path):
+    rows = rows_of(plan)
+    worst = next(i for i, row in enumerate(rows) if row.framework == "numpy")
+    rows[worst] = dataclasses.replace(
+        rows[worst], step_us=20 * rows[worst].step_us, wait_fraction=0.9
+    )
+    made = scale.sweep(plan, rows, verdicts_of(plan))
+    words = " ".join(printed(made, tmp_path).split())
+    assert "something else slowed 1 of 48 measurements" in words
+    assert "numpy stepwise: the law does not hold everywhere: at scale-w256-b128-d2" in words
+    assert "(disturbed: waited 90% of the time for a CPU" in words
+
+
+def test_signs_are_different_letters():
+    signs = scale._signs(["torch", "tinygrad", "t", "numpy"])
+    assert signs == {"torch": "t", "tinygrad": "i", "t": "a", "numpy": "n"}
+
+
+# ---------------------------------------------------------------- the command
+
+
+def test_the_command_from_end_to_end(small, cache, tmp_path):
+    run = CliRunner().invoke
+    done = run(cli.app, ["scale", "--quick", "--frameworks", "numpy", "--out", "r"])
+    assert done.exit_code == 0, done.output
+    assert "3 experiments, 1 framework (numpy), 3 trials, 1 proof" in done.stderr
+    assert "n numpy stepwise" in done.stdout
+    assert "needs laws of at least two proven frameworks" in done.stdout
+    again = run(cli.app, ["scale", "--quick", "--frameworks", "numpy", "--out", "r", "--json"])
+    assert again.exit_code == 0
+    assert "3 of 3 done already" in again.stderr
+    values = json.loads(again.stdout)
+    assert values["schema"] == scale.SCHEMA
+    (law,) = values["laws"]
+    assert law["verdict"] == "same"
+    assert law["fit"]["points"] == len(values["rows"]) == 3
+    assert [point["name"] for point in values["points"]] == [
+        "scale-w16-b32-d2", "scale-w24-b32-d2", "scale-w16-b8-d2",
+    ]  # fmt: skip
+
+
+def test_ctrl_c_keeps_rows_and_exits_130(small, cache, tmp_path, monkeypatch):
+    told = local.Runner._store
+
+    def interrupting(self, trial, row, tail):
+        told(self, trial, row, tail)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(local.Runner, "_store", interrupting)
+    done = CliRunner().invoke(cli.app, ["scale", "--quick", "--frameworks", "numpy", "--out", "r"])
+    assert done.exit_code == 130
+    assert "numpy stepwise: no law; a fit needs points of" in done.stdout
+    assert len(list((tmp_path / "r" / "trials").glob("*.json"))) == 1
+
+
+def test_a_wrong_framework_is_a_usage_error(small, cache):
+    done = CliRunner().invoke(cli.app, ["scale", "--frameworks", "nunpy"])
+    assert done.exit_code == 2
+    assert "Did you mean 'numpy'?" in done.stderr
