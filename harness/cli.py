@@ -141,30 +141,35 @@ def _run(
     request: "Request", timeout_s: float | None, out: Path | None, fresh: bool, outputs: list[Path]
 ) -> int:
     """Plan, run, tabulate; the exit code."""
+    plan = _plan(request)
+    path = out or Path("results") / "runs" / plan.digest
+    finished = _execute(plan, path, timeout_s, fresh)
+    code = _tabulate(plan, path, outputs)
+    return code if finished else INTERRUPTED
+
+
+def _execute(plan: "Plan", path: Path, timeout_s: float | None, fresh: bool) -> bool:
+    """Run what has no row yet; whether it went to its end."""
     from harness.execute.local import FolderInUseError, OtherPlanError, Runner
     from harness.report.progress import Announcer
     from harness.results import RunFolder
 
     errors = _console(stderr=True)
-    plan = _plan(request)
-    folder = RunFolder(out or Path("results") / "runs" / plan.digest)
-    _announce(plan, folder.path, errors)
+    _announce(plan, path, errors)
     signal.signal(signal.SIGTERM, _on_sigterm)
-    interrupted = False
     try:
         with Announcer(plan, errors) as announcer:
-            Runner(plan, folder, timeout_s, announcer).run(fresh)
+            Runner(plan, RunFolder(path), timeout_s, announcer).run(fresh)
     except KeyboardInterrupt:
-        interrupted = True
         errors.print("interrupted; finished trials are kept, the same command goes on from here")
+        return False
     except OtherPlanError as error:
         _stop(USAGE, str(error))
     except FolderInUseError as error:
         _stop(ENVIRONMENT, str(error))
     except OSError as error:
-        _stop(ENVIRONMENT, f"{folder.path}: cannot be written ({error.strerror or error})")
-    code = _tabulate(plan, folder.path, outputs)
-    return INTERRUPTED if interrupted else code
+        _stop(ENVIRONMENT, f"{path}: cannot be written ({error.strerror or error})")
+    return True
 
 
 def _plan(request: "Request") -> "Plan":
@@ -367,11 +372,9 @@ def scale(
     ),
 ) -> None:
     """How does step time grow with width, batch and depth, and which framework wins where?"""
-    from harness.execute.local import FolderInUseError, OtherPlanError, Runner
     from harness.parity.verdicts import read as read_verdicts
     from harness.plan import Request
     from harness.report import scale as reporting
-    from harness.report.progress import Announcer
     from harness.results import RunFolder
 
     request = Request(
@@ -381,23 +384,9 @@ def scale(
         device=device.value,
         dtype=dtype.value,
     )
-    timeout_s, errors, interrupted = _timeout_s(timeout), _console(stderr=True), False
     plan = _scale_plan(request, quick)
     folder = RunFolder(out or Path("results") / "runs" / f"scale-{plan.digest}")
-    _announce(plan, folder.path, errors)
-    signal.signal(signal.SIGTERM, _on_sigterm)
-    try:
-        with Announcer(plan, errors) as announcer:
-            Runner(plan, folder, timeout_s, announcer).run(fresh)
-    except KeyboardInterrupt:
-        interrupted = True
-        errors.print("interrupted; finished trials are kept, the same command goes on from here")
-    except OtherPlanError as error:
-        _stop(USAGE, str(error))
-    except FolderInUseError as error:
-        _stop(ENVIRONMENT, str(error))
-    except OSError as error:
-        _stop(ENVIRONMENT, f"{folder.path}: cannot be written ({error.strerror or error})")
+    finished = _execute(plan, folder.path, _timeout_s(timeout), fresh)
     rows = folder.rows(trial.id for trial in plan.trials)
     verdicts = read_verdicts(folder, plan.proofs)
     made = reporting.sweep(plan, rows, verdicts)
@@ -405,7 +394,7 @@ def scale(
         print(reporting.as_json(made, rows, folder.trials))
     else:
         reporting.print_sweep(made, folder.trials, _console())
-    if interrupted:
+    if not finished:
         sys.exit(INTERRUPTED)
     if rows and all(row.status == "missing" for row in rows):
         sys.exit(ENVIRONMENT)

@@ -22,6 +22,8 @@ SCHEMA = 1
 PROVEN = ("same", "same to float32")
 CHART_COLUMNS, CHART_ROWS, MARGIN = 68, 18, 9
 SEVERAL = "*"
+ENOUGH_CALM = 2 / 3
+"""A law is fitted to calm points alone where so large a share of them was calm."""
 LARGE_RESIDUAL = 0.3
 """A point that misses the law by more is named below the table."""
 
@@ -113,8 +115,10 @@ def _cell(
             detail = f" ({row.status_detail})" if row.status_detail else ""
             failures.append(f"{row.experiment}: {row.status}{detail}")
     law, problem = None, ""
+    noisy = {row.experiment for row in rows if row.trial in disturbed}
+    calm = [timing for timing in timings if timing.point not in noisy]
     try:
-        law = scaling.fit(timings)
+        law = scaling.fit(calm if len(calm) >= ENOUGH_CALM * len(timings) else timings)
     except ValueError as error:
         problem = str(error)
     good = [row for row in rows if row.status == "ok"]
@@ -326,8 +330,9 @@ def _noise(made: Sweep) -> list[str]:
     if not count:
         return []
     return [
-        f"Busy machine: something else slowed {count} of {total} measurements, so laws and "
-        "residuals are rough. Run again with --fresh when nothing else runs."
+        f"Busy machine: something else slowed {count} of {total} measurements. "
+        "Laws leave them out where most points of a loop were calm, and are rough where not. "
+        "Run again with --fresh when nothing else runs."
     ]
 
 
