@@ -42,8 +42,8 @@ IDIOMATIC_SEGMENTS_AT_MOST = 10
 """An idiomatic loop pays for every segment (a `fit` call costs 45 ms), so it gets few."""
 BLOCK_ROWS = 10_000
 """Rows of one `predict`: large enough to be fast, and one shape for compilers on MNIST."""
-LIMIT_TURNS = 7
-LIMIT_TURN_S = 0.005
+LIMIT_TURNS = 5
+LIMIT_TURN_S = 0.04
 """The step's matrix products are timed so often, each time for at least so long."""
 SHORTEST_CPU_CHECK_S = 0.2
 """A shorter training says nothing reliable about CPU time."""
@@ -161,14 +161,14 @@ def own_limit(trainer: Trainer, trial: Trial, experiment: Experiment, outcome: O
     if multiply is None:
         return
     multiply(1)  # compiles
-    with timed() as once:
-        multiply(1)
-    times = max(1, math.ceil(LIMIT_TURN_S / once.seconds))
-    turns = []
-    for _ in range(LIMIT_TURNS):
+    times, turns = 1, list[float]()
+    while len(turns) < LIMIT_TURNS:
         with timed() as turn:
             multiply(times)
-        turns.append(turn.seconds / times * 1e6)
+        if turn.seconds < LIMIT_TURN_S:  # a call costs up to 2 ms by itself: it must not count
+            times *= 2
+        else:
+            turns.append(turn.seconds / times * 1e6)
     outcome.columns["gemm_us"] = float(np.median(turns))
 
 
