@@ -136,15 +136,31 @@ def test_failed_rows_are_reasons_not_tracebacks(plan, tmp_path):
     assert "nothing was measured" in printed(scale.sweep(plan, [], {}), tmp_path)
 
 
-def test_disturbed_points_are_named(plan, tmp_path):
-    rows = rows_of(plan)
-    worst = next(i for i, row in enumerate(rows) if row.framework == "numpy")
-    rows[worst] = dataclasses.replace(
-        rows[worst], step_us=20 * rows[worst].step_us, wait_fraction=0.9
-    )
+def disturb(rows, slower, which):
+    """The same rows, those of NumPy that `which` picks slowed by a neighbour."""
+    own = [i for i, row in enumerate(rows) if row.framework == "numpy"]
+    for place in own[which]:
+        slowed = slower * rows[place].step_us
+        rows[place] = dataclasses.replace(rows[place], step_us=slowed, wait_fraction=0.9)
+    return rows
+
+
+def test_a_disturbed_point_is_counted_and_left_out_of_the_law(plan, tmp_path):
+    calm = scale.sweep(plan, rows_of(plan), verdicts_of(plan))
+    rows = disturb(rows_of(plan), 20, slice(0, 1))
     made = scale.sweep(plan, rows, verdicts_of(plan))
     words = " ".join(printed(made, tmp_path).split())
     assert "something else slowed 1 of 48 measurements" in words
+    assert "does not hold everywhere" not in words
+    before, after = (next(c.fit for c in s.cells if c.framework == "numpy") for s in (calm, made))
+    assert after.gflop_per_s.value == pytest.approx(before.gflop_per_s.value, rel=0.2)
+
+
+def test_where_most_points_are_disturbed_they_stay_and_are_named(plan, tmp_path):
+    rows = disturb(rows_of(plan), 1.0, slice(1, None))
+    rows = disturb(rows, 20, slice(0, 1))
+    made = scale.sweep(plan, rows, verdicts_of(plan))
+    words = " ".join(printed(made, tmp_path).split())
     assert "numpy stepwise: the law does not hold everywhere: at scale-w256-b128-d2" in words
     assert "(disturbed: waited 90% of the time for a CPU" in words
 
