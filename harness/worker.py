@@ -137,12 +137,12 @@ def _check(message: dict[str, Any], framework: "Framework") -> dict[str, Any]:
 
 def _inspect(message: dict[str, Any], framework: "Framework", import_s: float) -> dict[str, Any]:
     """What this process is like once it computes; a `problem` if it does not get so far."""
-    from harness.clock import inspection
+    from harness.clock import own_process
 
     found: dict[str, Any] = {}
     try:
         if message["inspect"] == "numpy":
-            return inspection.numpy_product()
+            return own_process.numpy_product()
         began = time.perf_counter()
         adapter = framework.load()
         found["import_s"] = import_s + time.perf_counter() - began
@@ -153,12 +153,12 @@ def _inspect(message: dict[str, Any], framework: "Framework", import_s: float) -
         subject = Subject(adapter, framework.loops[-1], dtype, "auto")
         trainer = subject.build(subject.supported())
         found |= {"device": str(trainer.device), "precision": str(trainer.precision or dtype)}
-        found |= inspection.speed_of(trainer.matrix_products(inspection.operands(dtype)))
+        found |= own_process.speed_of(trainer.matrix_products(own_process.operands(dtype)))
         found["blas"] = str(trainer.blas or blas_in_use() or "") or None
-        return found | inspection.own_process()
+        return found | own_process.threads_and_pools()
     except BaseException as error:
         traceback.print_exc()
-        return found | inspection.why_not(error)
+        return found | own_process.why_not(error)
 
 
 def _attempt(
@@ -172,8 +172,9 @@ def _attempt(
     """(status, detail) of one trial; nothing that an adapter raises gets past here."""
     from harness.clock.process import peak_rss_mb
     from harness.data.fetching import DataMissingError
+    from harness.limit import limit, own_limit
     from harness.trainer import DeviceUnavailableError
-    from harness.trial import Diverged, Unsupported, limit, measure, own_limit, prove
+    from harness.trial import Diverged, Unsupported, measure, prove
 
     try:
         began = time.perf_counter()

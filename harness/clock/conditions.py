@@ -6,7 +6,7 @@ called noisy for it.
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,7 +66,7 @@ class _Reading:
 
     @classmethod
     def now(cls) -> "_Reading":
-        busy_s, stolen_s = cpu_times_s()
+        busy_s, stolen_s = cpu_times_s() or (None, None)
         return cls(time.perf_counter(), _waited_s(), time.process_time(), busy_s, stolen_s)
 
 
@@ -99,15 +99,24 @@ def _waited_s() -> float | None:
     return total * 1e-9
 
 
-def cpu_times_s() -> tuple[float | None, float | None]:
-    """(busy, stolen) seconds of all CPUs since the machine started, in steps of 10 ms."""
+def cpu_times_s(cpus: Iterable[int] | None = None) -> tuple[float, float] | None:
+    """(busy, stolen) seconds of these CPUs (default: all) since the machine started.
+
+    The kernel counts in steps of 10 ms; None where it does not tell.
+    """
+    names = {"cpu"} if cpus is None else {f"cpu{number}" for number in cpus}
+    busy = stolen = 0
     try:
-        first = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0]
-        user, nice, system, _, _, irq, soft, stolen = map(int, first.split()[1:9])
+        for line in Path("/proc/stat").read_text(encoding="ascii").splitlines():
+            name, *values = line.split()
+            if name in names:
+                user, nice, system, _, _, irq, soft, steal = map(int, values[:8])
+                busy += user + nice + system + irq + soft
+                stolen += steal
     except (OSError, ValueError):
-        return None, None
+        return None
     tick_s = 1 / os.sysconf("SC_CLK_TCK")
-    return (user + nice + system + irq + soft) * tick_s, stolen * tick_s
+    return busy * tick_s, stolen * tick_s
 
 
 def _frequency_mhz() -> float | None:

@@ -313,8 +313,8 @@ def the_device_is_done_on_return(subject: Subject) -> str:
 def its_limit_is_all_the_products(subject: Subject) -> str:
     """`matrix_products(times)` computes them all, as often as it is told; or there is none.
 
-    A compiler that sees the same products again computes them once: then ten times take as long
-    as once, and the limit would be a tenth of what it is. Best of five; timed, as the rule above.
+    A compiler that sees the same products again computes them once: then 20 rounds take as long
+    as 2, and the limit would be a tenth of what it is. Best of five; timed, as the rule above.
     """
     trainer = subject.build(subject.supported("relu-adam"))
     size = PRODUCT_SIZE

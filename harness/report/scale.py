@@ -2,226 +2,25 @@
 
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from harness.clock import noise, scaling
-from harness.clock.scaling import Comparison, Fit, Term, Timing
-from harness.parity.ladder import Judgement
-from harness.plan import Plan
+from harness.clock import scaling
+from harness.clock.scaling import Comparison, Term
+from harness.report.chart import SEVERAL, chart
 from harness.report.numbers import seconds
+from harness.report.sweep import PROVEN, Cell, Sweep
 from harness.report.terminal import plain
 from harness.results import Row, clean
 
 SCHEMA = 1
-PROVEN = ("same", "same to float32")
-CHART_COLUMNS, CHART_ROWS, MARGIN = 68, 18, 9
-SEVERAL = "*"
-ENOUGH_CALM = 2 / 3
-"""A law is fitted to calm points alone where so large a share of them was calm."""
 LARGE_RESIDUAL = 0.3
 """A point that misses the law by more is named below the table."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One framework and loop over all points.
-
-    Args:
-        framework, loop: which.
-        sign: its letter in the chart; "" where the chart leaves it out.
-        timings: points that were measured.
-        fit: the law, or None.
-        problem: why there is no law; "" where there is one.
-        failures: "point: status (detail)" of points that were not measured.
-        verdict: of the proof at the centre.
-        devices: what it ran on.
-        disturbed: measured point to what disturbed the machine meanwhile.
-    """
-
-    framework: str
-    loop: str
-    sign: str
-    timings: tuple[Timing, ...]
-    fit: Fit | None
-    problem: str
-    failures: tuple[str, ...]
-    verdict: str
-    devices: tuple[str, ...]
-    disturbed: dict[str, str]
-
-    @property
-    def label(self) -> str:
-        """Such as `keras fused`."""
-        return f"{self.framework} {self.loop}"
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """A whole sweep: cells with a sign are each framework's fastest loop, and compared."""
-
-    plan: Plan
-    centre: str
-    cells: tuple[Cell, ...]
-    comparisons: tuple[Comparison, ...]
-
-
-# ---------------------------------------------------------------- rows to a sweep
-
-
-def sweep(
-    plan: Plan, rows: Sequence[Row], verdicts: Mapping[tuple[str, str, str], Judgement]
-) -> Sweep:
-    """Fit every framework and loop, and compare the fastest proven loops.
-
-    The plan's first experiment is the sweep's centre, the one that proofs are of.
-    """
-    centre = next(iter(plan.experiments))
-    names = list(dict.fromkeys((trial.framework, trial.loop) for trial in plan.trials))
-    fastest = dict(names)  # a framework's loops are named slowest first
-    signs = _signs(list(fastest))
-    disturbed = noise.noise(row for row in rows if row.status == "ok")
-    cells = []
-    for framework, loop in names:
-        verdict = verdicts.get((centre, framework, loop))
-        sign = signs[framework] if loop == fastest[framework] else ""
-        mine = [row for row in rows if (row.framework, row.loop) == (framework, loop)]
-        cells.append(_cell(plan, sign, (framework, loop), mine, verdict, disturbed))
-    fits = {c.framework: c.fit for c in cells if c.sign and c.fit and c.verdict in PROVEN}
-    widths = _widths(plan, cells)
-    comparisons = scaling.crossovers(fits, widths) if widths else []
-    return Sweep(plan, centre, tuple(cells), tuple(comparisons))
-
-
-def _cell(
-    plan: Plan,
-    sign: str,
-    name: tuple[str, str],
-    rows: Sequence[Row],
-    verdict: Judgement | None,
-    disturbed: Mapping[str, str],
-) -> Cell:
-    timings, failures = [], []
-    for row in rows:
-        if row.status == "ok" and row.step_us:
-            work = plan.experiments[row.experiment].step_flop
-            timings.append(Timing(row.experiment, work, row.step_us))
-        else:
-            detail = f" ({row.status_detail})" if row.status_detail else ""
-            failures.append(f"{row.experiment}: {row.status}{detail}")
-    law, problem = None, ""
-    noisy = {row.experiment for row in rows if row.trial in disturbed}
-    calm = [timing for timing in timings if timing.point not in noisy]
-    try:
-        law = scaling.fit(calm if len(calm) >= ENOUGH_CALM * len(timings) else timings)
-    except ValueError as error:
-        problem = str(error)
-    good = [row for row in rows if row.status == "ok"]
-    return Cell(
-        framework=name[0],
-        loop=name[1],
-        sign=sign,
-        timings=tuple(timings),
-        fit=law,
-        problem=problem,
-        failures=tuple(failures),
-        verdict=verdict.verdict if verdict else "not proven",
-        devices=tuple(dict.fromkeys(row.device for row in good)),
-        disturbed={r.experiment: disturbed[r.trial] for r in good if r.trial in disturbed},
-    )
-
-
-def _widths(plan: Plan, cells: Sequence[Cell]) -> tuple[int, int] | None:
-    """The smallest and the largest width measured at the centre's batch and depth."""
-    measured = {timing.point for cell in cells for timing in cell.timings}
-    places = [scaling.place_of(plan.experiments[name]) for name in measured]
-    widths = [width for width, *rest in places if tuple(rest) == scaling.CENTRE[1:]]
-    return (min(widths), max(widths)) if widths else None
-
-
-def _signs(frameworks: Sequence[str]) -> dict[str, str]:
-    """A letter for each: of its name if one is free, else of the alphabet."""
-    signs: dict[str, str] = {}
-    for name in frameworks:
-        letters = [c for c in name.lower() if c.isalnum()] + list("abcdefghijklmnopqrstuvwxyz")
-        signs[name] = next((c for c in letters if c not in signs.values()), "?")
-    return signs
-
-
-# ---------------------------------------------------------------- chart
-
-
-def chart(series: Sequence[tuple[str, Sequence[Timing]]]) -> list[str]:
-    """Step time over work, both logarithmic, at most 80 columns; ticks at powers of ten."""
-    timings = [timing for _, points in series for timing in points]
-    if not timings:
-        return []
-    low_x, high_x = _decades([timing.work for timing in timings])
-    low_y, high_y = _decades([timing.step_us for timing in timings])
-    grid = [[" "] * CHART_COLUMNS for _ in range(CHART_ROWS + 1)]
-    for sign, points in series:
-        for timing in points:
-            x = _place(timing.work, low_x, high_x, CHART_COLUMNS - 1)
-            y = CHART_ROWS - _place(timing.step_us, low_y, high_y, CHART_ROWS)
-            grid[y][x] = sign if grid[y][x] in (" ", sign) else SEVERAL
-    ticks = {
-        CHART_ROWS - _place(10**d, low_y, high_y, CHART_ROWS): _time(d)
-        for d in range(low_y, high_y + 1)
-    }
-    lines = [
-        f"{ticks.get(y, ''):>{MARGIN}} {'+' if y in ticks else '|'}{''.join(row)}".rstrip()
-        for y, row in enumerate(grid)
-    ]
-    return [f"{'step time':>{MARGIN}}", *lines, *_x_axis(low_x, high_x)]
-
-
-def _x_axis(low: int, high: int) -> list[str]:
-    axis, labels = ["-"] * CHART_COLUMNS, [" "] * (CHART_COLUMNS + MARGIN)
-    for decade in range(low, high + 1):
-        place = _place(10**decade, low, high, CHART_COLUMNS - 1)
-        axis[place] = "+"
-        label = _flop(decade)
-        first = min(max(0, place - len(label) // 2), CHART_COLUMNS - len(label))
-        labels[first : first + len(label)] = label
-    margin = " " * (MARGIN + 2)
-    return [
-        f"{' ' * (MARGIN + 1)}+{''.join(axis)}",
-        f"{margin}{''.join(labels)}".rstrip(),
-        f"{margin}{'work of a step: floating-point operations':^{CHART_COLUMNS}}".rstrip(),
-    ]
-
-
-def _decades(values: Sequence[float]) -> tuple[int, int]:
-    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
-    return low, max(high, low + 1)
-
-
-def _place(value: float, low: int, high: int, cells: int) -> int:
-    return round((math.log10(value) - low) / (high - low) * cells)
-
-
-def _time(decade: int) -> str:
-    """10^decade microseconds: `100 µs`."""
-    for unit, size in (("s", 6), ("ms", 3), ("µs", 0)):
-        if decade >= size:
-            return f"{10 ** (decade - size):,} {unit}"
-    return f"{10.0**decade:g} µs"
-
-
-def _flop(decade: int) -> str:
-    """10^decade operations: `10 MFLOP`."""
-    for unit, size in (("TFLOP", 12), ("GFLOP", 9), ("MFLOP", 6), ("kFLOP", 3)):
-        if decade >= size:
-            return f"{10 ** (decade - size):,} {unit}"
-    return f"{10**decade} FLOP"
-
-
-# ---------------------------------------------------------------- words
 
 
 def caption(made: Sweep) -> list[str]:
@@ -368,8 +167,8 @@ def print_sweep(made: Sweep, folder: Path, console: Console) -> None:
         say()
         console.print(_table(made.cells))
         say(
-            "Each line is a law, step time = overhead + work / rate, fitted to all its points, "
-            "with 95 % intervals (bootstrap over points). Overhead is what a step costs before it "
+            "Each line is a law, step time = overhead + work / rate, fitted to its points, with "
+            "95 % intervals (bootstrap over points). Overhead is what a step costs before it "
             "computes anything, rate how fast its matrix products then go. Residual: how far the "
             "law is from what was measured, root mean square, and at its worst point (minus: the "
             f"step took longer than the law says). Proof: whether the loop computes the same as "

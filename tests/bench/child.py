@@ -62,10 +62,11 @@ def _contestants(experiment_name: str, framework_name: str):
     """By name: functions that get so many steps ready and return what trains them."""
     from harness import data
     from harness.experiment.loading import load
+    from harness.limit import operands_of
     from harness.plan import Request, make
     from harness.registry import find
     from harness.start import BatchPlan
-    from harness.trial import operands_of, task_of
+    from harness.trial import task_of
 
     experiment, framework = load(experiment_name), find(framework_name)
     adapter = framework.load()

@@ -8,9 +8,10 @@ import sys
 
 import pytest
 
+from harness.clock import machine as machines
 from harness.clock.environment import child_environment
 from harness.execute import inspecting
-from harness.execute.inspecting import JUST_NUMPY, inspect, machine, try_kernels, watch
+from harness.execute.inspecting import JUST_NUMPY, inspect, try_kernels
 from harness.registry import UnknownFrameworkError, find
 from tests.execute.test_faults import adapter
 
@@ -135,11 +136,12 @@ def test_twins_are_told_once():
 
 
 def test_without_proc_nothing_fails(monkeypatch, tmp_path):
-    monkeypatch.setattr(inspecting, "_read", lambda file: "")
-    found = machine()
+    monkeypatch.setattr(machines, "_read", lambda file: "")
+    monkeypatch.setattr(machines, "cpu_times_s", lambda cpus: None)
+    found = machines.machine()
     assert found.flags == frozenset()
     assert (found.cpu_limit, found.memory_limit_gib, found.gpu_driver) == (None, None, None)
-    assert watch(0.01).others_cpus is None
+    assert machines.watch(0.01).others_cpus is None
 
 
 def test_limits_of_a_control_group(monkeypatch):
@@ -149,9 +151,9 @@ def test_limits_of_a_control_group(monkeypatch):
         "/sys/fs/cgroup/a/cpu.max": "150000 100000\n",
         "/sys/fs/cgroup/a/memory.max": "1073741824\n",
     }
-    monkeypatch.setattr(inspecting, "_read", lambda file: files.get(file, ""))
-    assert inspecting.cpu_limit() == 1.5
-    assert inspecting._memory_limit_gib(2**33) == 1.0
+    monkeypatch.setattr(machines, "_read", lambda file: files.get(file, ""))
+    assert machines.cpu_limit() == 1.5
+    assert machines._memory_limit_gib(2**33) == 1.0
 
 
 def test_data_that_is_partly_there_is_damaged(cache):

@@ -15,7 +15,7 @@ from harness.clock.scaling import Timing
 from harness.execute import local
 from harness.parity.ladder import Judgement
 from harness.plan import Request
-from harness.report import scale
+from harness.report import chart, scale, sweep
 from harness.trial import blank_row
 
 CENTRE = (16, 32, 2)
@@ -96,18 +96,18 @@ def printed(made, tmp_path, width=80):
 def test_the_chart():
     fast = [Timing("x", work, us) for work, us in ((1e6, 100.0), (1e7, 200.0), (1e8, 2e3))]
     slow = [Timing("x", work, us) for work, us in ((1e6, 100.0), (1e7, 200.0), (1e8, 1e4))]
-    lines = scale.chart([("a", fast), ("b", slow)])
+    lines = chart.chart([("a", fast), ("b", slow)])
     assert "\n".join(lines) == GOLDEN.strip("\n")
     assert max(map(len, lines)) <= 80
-    assert scale.chart([]) == scale.chart([("a", [])]) == []
+    assert chart.chart([]) == chart.chart([("a", [])]) == []
 
 
 def test_one_point_makes_a_chart():
-    assert any("a" in line[11:] for line in scale.chart([("a", [Timing("x", 1e6, 0.5)])])[1:-3])
+    assert any("a" in line[11:] for line in chart.chart([("a", [Timing("x", 1e6, 0.5)])])[1:-3])
 
 
 def test_what_is_printed(plan, tmp_path):
-    text = printed(scale.sweep(plan, rows_of(plan), verdicts_of(plan)), tmp_path)
+    text = printed(sweep.sweep(plan, rows_of(plan), verdicts_of(plan)), tmp_path)
     assert max(len(line) for line in text.splitlines()) <= 80
     words = " ".join(text.split())
     assert "n numpy stepwise, t torch stepwise, j jax fused, * several in one place" in words
@@ -118,22 +118,22 @@ def test_what_is_printed(plan, tmp_path):
 
 
 def test_unproven_loops_are_said_so_and_compared_with_nobody(plan, tmp_path):
-    made = scale.sweep(plan, rows_of(plan), verdicts_of(plan, "different"))
+    made = sweep.sweep(plan, rows_of(plan), verdicts_of(plan, "different"))
     assert not made.comparisons
     words = " ".join(printed(made, tmp_path).split())
     assert "torch stepwise: different at scale-w256-b128-d2, so it is compared with" in words
     assert "Who is faster where: needs laws of at least two proven frameworks." in words
-    made = scale.sweep(plan, rows_of(plan), {})
+    made = sweep.sweep(plan, rows_of(plan), {})
     assert {cell.verdict for cell in made.cells} == {"not proven"}
 
 
 def test_failed_rows_are_reasons_not_tracebacks(plan, tmp_path):
     rows = rows_of(plan, status="crashed", status_detail="signal 9 [bold]")
-    words = " ".join(printed(scale.sweep(plan, rows, {}), tmp_path).split())
+    words = " ".join(printed(sweep.sweep(plan, rows, {}), tmp_path).split())
     assert "nothing was measured" in words
     assert "jax fused: no law; a fit needs points of at least 3 different sizes. Got 0" in words
     assert "jax fused: 16 points: crashed (signal 9 [bold])" in words
-    assert "nothing was measured" in printed(scale.sweep(plan, [], {}), tmp_path)
+    assert "nothing was measured" in printed(sweep.sweep(plan, [], {}), tmp_path)
 
 
 def disturb(rows, slower, which):
@@ -146,9 +146,9 @@ def disturb(rows, slower, which):
 
 
 def test_a_disturbed_point_is_counted_and_left_out_of_the_law(plan, tmp_path):
-    calm = scale.sweep(plan, rows_of(plan), verdicts_of(plan))
+    calm = sweep.sweep(plan, rows_of(plan), verdicts_of(plan))
     rows = disturb(rows_of(plan), 20, slice(0, 1))
-    made = scale.sweep(plan, rows, verdicts_of(plan))
+    made = sweep.sweep(plan, rows, verdicts_of(plan))
     words = " ".join(printed(made, tmp_path).split())
     assert "something else slowed 1 of 48 measurements" in words
     assert "does not hold everywhere" not in words
@@ -159,14 +159,14 @@ def test_a_disturbed_point_is_counted_and_left_out_of_the_law(plan, tmp_path):
 def test_where_most_points_are_disturbed_they_stay_and_are_named(plan, tmp_path):
     rows = disturb(rows_of(plan), 1.0, slice(1, None))
     rows = disturb(rows, 20, slice(0, 1))
-    made = scale.sweep(plan, rows, verdicts_of(plan))
+    made = sweep.sweep(plan, rows, verdicts_of(plan))
     words = " ".join(printed(made, tmp_path).split())
     assert "numpy stepwise: the law does not hold everywhere: at scale-w256-b128-d2" in words
     assert "(disturbed: waited 90% of the time for a CPU" in words
 
 
 def test_signs_are_different_letters():
-    signs = scale._signs(["torch", "tinygrad", "t", "numpy"])
+    signs = sweep._signs(["torch", "tinygrad", "t", "numpy"])
     assert signs == {"torch": "t", "tinygrad": "i", "t": "a", "numpy": "n"}
 
 

@@ -1,0 +1,94 @@
+"""`list` and `data`: look up what there is, and fetch what is not here yet."""
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from harness.cli import options
+from harness.cli.ending import ENVIRONMENT, OK, USAGE, stop
+from harness.cli.screen import console
+
+
+class Listing(StrEnum):
+    """What can be listed."""
+
+    experiments = "experiments"
+    frameworks = "frameworks"
+    datasets = "datasets"
+
+
+def list_(
+    what: Annotated[Listing, typer.Argument(help="What to look up.")],
+    json_output: options.ShortJsonOption = False,
+) -> None:
+    """Look up experiments, frameworks or datasets."""
+    from harness import listing
+
+    records = getattr(listing, what.value)()
+    if json_output:
+        print(listing.as_json(what.value, records))
+    else:
+        console().print(listing.table(records), soft_wrap=False)
+
+
+def fetch(
+    datasets: Annotated[list[str] | None, typer.Argument(help="Default: mnist.")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="A folder that has the four IDX files.")
+    ] = None,
+) -> None:
+    """Fetch datasets into the cache, verified."""
+    from harness.data import fetching
+
+    for dataset in _fetched(datasets or ["mnist"]):
+        try:
+            outcome = fetching.fetch(dataset, source)
+        except fetching.DataMissingError as error:
+            stop(ENVIRONMENT, str(error))
+        print(f"{dataset}: {outcome}; {fetching.folder(dataset)}")
+
+
+def verify(
+    datasets: Annotated[list[str] | None, typer.Argument(help="Default: all.")] = None,
+) -> None:
+    """Check every file in the cache against its published SHA-256."""
+    from harness.data import fetching
+
+    bad = False
+    for dataset in _fetched(datasets):
+        try:
+            fetching.files(dataset, fetching.folder(dataset))
+            print(f"{dataset}: verified; {fetching.folder(dataset)}")
+        except fetching.DataMissingError as error:
+            bad = True
+            print(str(error))
+    sys.exit(ENVIRONMENT if bad else OK)
+
+
+def where(json_output: options.ShortJsonOption = False) -> None:
+    """Say where fetched data lives."""
+    import json
+
+    from harness.data import fetching
+
+    folders = {name: str(fetching.folder(name)) for name in _fetched(None)}
+    if json_output:
+        print(json.dumps({"schema": 1, "folders": folders}, indent=1))
+    else:
+        for name, folder in folders.items():
+            print(f"{name}: {folder}")
+
+
+def _fetched(names: list[str] | None) -> list[str]:
+    """The datasets named, or all that are fetched."""
+    from harness.experiment.datasets import DATASETS
+    from harness.experiment.names import unknown
+
+    known = [name for name, facts in DATASETS.items() if facts.fetched]
+    for name in names or ():
+        if name not in known:
+            stop(USAGE, f"dataset: {unknown(name, known)}")
+    return list(names or known)

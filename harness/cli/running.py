@@ -1,0 +1,144 @@
+"""A run, from request to tables: planned, announced, executed, tabulated; or read again.
+
+What several commands do alike. A command that cannot go on ends here, with its exit code.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.cli.ending import (
+    ENVIRONMENT,
+    FAILED,
+    OK,
+    USAGE,
+    interrupt_on_sigterm,
+    stop,
+)
+from harness.cli.screen import console
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.parity.ladder import Judgement
+    from harness.plan import Plan, Request
+    from harness.results import Row
+
+
+def make_plan(request: "Request") -> "Plan":
+    """The plan of a request, if at least one of its frameworks is installed."""
+    from harness.experiment.loading import ProtocolError
+    from harness.plan import frameworks_by_track, make
+    from harness.registry import UnknownFrameworkError
+
+    try:
+        plan = make(request)
+        frameworks = frameworks_by_track(request)
+    except (ProtocolError, UnknownFrameworkError, ValueError) as error:
+        stop(USAGE, str(error))
+    asked = [frameworks[trial.framework, trial.track] for trial in plan.trials]
+    if all(framework.missing for framework in asked):
+        lines = sorted({framework.install_line for framework in asked})
+        missing = ", ".join(sorted({name for f in asked for name in f.missing}))
+        stop(ENVIRONMENT, "\n".join([f"none of them is installed: {missing}", *lines]))
+    return plan
+
+
+def execute(plan: "Plan", path: Path, timeout_s: float | None, fresh: bool) -> bool:
+    """Run what has no row yet; whether it went to its end."""
+    from harness.execute.local import FolderInUseError, OtherPlanError, Runner
+    from harness.report.progress import Announcer
+    from harness.results import RunFolder
+
+    errors = console(stderr=True)
+    announce(plan, path, errors)
+    interrupt_on_sigterm()
+    try:
+        with Announcer(plan, errors) as announcer:
+            Runner(plan, RunFolder(path), timeout_s, announcer).run(fresh)
+    except KeyboardInterrupt:
+        errors.print("interrupted; finished trials are kept, the same command goes on from here")
+        return False
+    except OtherPlanError as error:
+        stop(USAGE, str(error))
+    except FolderInUseError as error:
+        stop(ENVIRONMENT, str(error))
+    except OSError as error:
+        stop(ENVIRONMENT, f"{path}: cannot be written ({error.strerror or error})")
+    return True
+
+
+def announce(plan: "Plan", folder: Path, errors: "Console") -> None:
+    """The plan and an estimate, before anything is imported or run."""
+    from harness.report.estimate import total_s
+    from harness.report.numbers import seconds
+
+    names = list(dict.fromkeys(trial.framework for trial in plan.trials))
+    about = seconds(max(1.0, total_s(plan)))
+    errors.print(
+        f"{_count(len(plan.experiments), 'experiment')}, {_count(len(names), 'framework')} "
+        f"({', '.join(names)}), {_count(len(plan.trials), 'trial')}, "
+        f"{_count(len(plan.proofs), 'proof')}, about {about} on 2 cores; rows go to {folder}",
+        markup=False, highlight=False, soft_wrap=True,
+    )  # fmt: skip
+
+
+def tabulate(plan: "Plan", path: Path, outputs: Sequence[Path]) -> int:
+    """Print the tables, write the files, and say where; the exit code by the rows."""
+    from harness.parity.verdicts import read as read_verdicts
+    from harness.report import export, summary, terminal
+    from harness.results import RunFolder
+
+    folder = RunFolder(path)
+    rows = folder.rows(trial.id for trial in plan.trials)
+    verdicts = read_verdicts(folder, plan.proofs)
+    sections = summary.sections(plan, folder, rows, verdicts)
+    limits = folder.limit_rows(trial.id for trial in plan.limits)
+    made = export.Report(plan, rows, sections, verdicts, limits)
+    written = []
+    for file in (path / "report.md", path / "results.csv", *outputs):
+        try:
+            export.write(file, made)
+        except OSError as error:
+            stop(ENVIRONMENT, f"{file}: cannot be written ({error.strerror or error})")
+        written.append(file)
+    screen = console()
+    terminal.print_sections(sections, screen)
+    for file in written:
+        screen.print(f"wrote {file}", markup=False, highlight=False, soft_wrap=True)
+    screen.print(f"rows in {folder.trials}", markup=False, highlight=False, soft_wrap=True)
+    return exit_code(rows, verdicts.values())
+
+
+def exit_code(rows: Sequence["Row"], judgements: Iterable["Judgement"]) -> int:
+    """What a run that went to its end exits with."""
+    if rows and all(row.status == "missing" for row in rows):
+        return ENVIRONMENT
+    different = any(judgement.verdict == "different" for judgement in judgements)
+    return FAILED if different or any(row.failed for row in rows) else OK
+
+
+def read_plan(source: Path) -> "Plan":
+    """The plan that a run's folder holds."""
+    from harness.plan import Plan
+    from harness.results import RunFolder
+
+    file = RunFolder(source).plan_file
+    try:
+        return Plan.from_json(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        stop(USAGE, f"{source} holds no run: {file} ({error.strerror})")
+    except ValueError as error:
+        stop(USAGE, f"{file}: {error}")
+
+
+def read_run(source: Path) -> tuple["Plan", list["Row"]]:
+    """The plan and the rows that a run's folder holds."""
+    from harness.results import RunFolder
+
+    plan = read_plan(source)
+    return plan, RunFolder(source).rows(trial.id for trial in plan.trials)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
