@@ -26,19 +26,21 @@ class Curves:
         train_s: float,
         scores: dict[str, float | None],
         parameters: Parameters,
-        losses: Array | None,
     ) -> None:
         """Keep what was found after `step` steps."""
         self._append("step", step)
         self._append("train_s", train_s)
         for name, score in scores.items():
             self._append(name, np.nan if score is None else score)
-        if losses is not None:
-            self.losses.append(np.asarray(losses, dtype=np.float64))
         for index, pair in enumerate(parameters):
             for part_name, values in zip(("W", "b"), pair, strict=True):
                 if values is not None:
                     self._take_parameters(f"{part_name}{index + 1}", values)
+
+    def take_losses(self, losses: Array | None) -> None:
+        """Keep every step's own loss of one segment, where the loop gives them."""
+        if losses is not None:
+            self.losses.append(np.asarray(losses, dtype=np.float64))
 
     def _take_parameters(self, name: str, values: Array) -> None:
         if self.whole:

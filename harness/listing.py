@@ -6,7 +6,8 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from harness.experiment.datasets import DATASETS
+from harness.claims.loading import ledger
+from harness.experiment.datasets import DATASETS, DatasetFacts
 from harness.experiment.loading import catalogue_names, load
 from harness.registry import BROKEN, installed
 from harness.report.terminal import plain
@@ -67,11 +68,35 @@ def datasets() -> Records:
             "test rows": facts.test_rows or "-",
             "features": facts.features,
             "kind": facts.kind,
-            "comes": "fetched" if facts.fetched else "with samestep",
+            "comes": _origin(facts),
             "description": facts.description,
         }
         for name, facts in DATASETS.items()
     ]
+
+
+def claims() -> Records:
+    """Every registered claim; `samestep reproduce --list` tells more of each."""
+    return [
+        {
+            "name": claim.id,
+            "group": claim.group,
+            "cost": "-" if claim.not_run else claim.cost,
+            "published": "; ".join(number.published or "in words" for number in claim.numbers),
+            "expected": claim.expected.value if claim.expected else "NOT RUN",
+            "title": claim.title,
+        }
+        for claim in ledger().values()
+    ]
+
+
+def _origin(facts: DatasetFacts) -> str:
+    """How a dataset comes to this machine."""
+    if facts.own_file:
+        return "your own file"
+    if facts.made_from:
+        return f"made from {facts.made_from}"
+    return "fetched" if facts.fetched else "with samestep"
 
 
 def as_json(what: str, records: Records) -> str:

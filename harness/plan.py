@@ -20,8 +20,10 @@ from harness.results import PROTOCOL, SCHEMA
 
 Preset = Literal["quick", "standard", "full"]
 MEASURE, PROOF, CLOSELY, LIMIT = "measure", "proof", "proof, closely", "limit"
+MANY_SEEDS = "many seeds"
 """Purposes of a trial. `closely` keeps the first 20 steps of a proof that failed; `limit` times
-the matrix products of an installed framework that was not asked for."""
+the matrix products of an installed framework that was not asked for; `many seeds` trains from
+many starts at once, untimed, for a success rate."""
 SEEDS = {"quick": 1, "standard": 3, "full": 10}
 REPEATS = {"quick": 1, "standard": 1, "full": 3}
 
@@ -50,7 +52,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Trial:
-    """One trial of a plan; `id` names its files and changes with anything that it depends on."""
+    """One trial of a plan; `id` names its files and changes with anything that it depends on.
+
+    For the purpose `many seeds`, `repeat` is how many starts there are, `seed` the first of them.
+    """
 
     purpose: str
     experiment: str
@@ -176,8 +181,8 @@ def make(request: Request) -> Plan:
                     threads=request.threads,
                     id="",
                 )
-                trials.append(_identified(trial, adapter, digests[experiment.name], experiment))
-    proofs = _proofs(trials, experiments, {framework.name: framework for framework in frameworks})
+                trials.append(identified(trial, adapter, digests[experiment.name], experiment))
+    proofs = proofs_of(trials, experiments, {framework.name: framework for framework in frameworks})
     return Plan(
         digest_of(identity),
         request,
@@ -211,10 +216,10 @@ def _limits(
                     threads=request.threads,
                     id="",
                 )
-                yield _identified(trial, framework, digest(experiment), experiment)
+                yield identified(trial, framework, digest(experiment), experiment)
 
 
-def _proofs(
+def proofs_of(
     trials: Sequence[Trial], experiments: dict[str, Experiment], frameworks: dict[str, Framework]
 ) -> list[Trial]:
     """One proof for every cell that is measured, framework by framework."""
@@ -248,7 +253,7 @@ def proof_trial(
         threads=1,
         id="",
     )
-    return _identified(trial, framework, digest(short) + oracle_digest(), short)
+    return identified(trial, framework, digest(short) + oracle_digest(), short)
 
 
 @cache
@@ -343,7 +348,7 @@ def _repeats(request: Request) -> int:
     return request.repeats or REPEATS[request.preset]
 
 
-def _identified(
+def identified(
     trial: Trial, framework: Framework, experiment_digest: str, experiment: Experiment
 ) -> Trial:
     """Name the trial after what it is, with a digest of everything it depends on."""
@@ -352,7 +357,11 @@ def _identified(
         [asdict(trial), experiment_digest, native, framework.digest, framework.version, PROTOCOL]
     )
     parts: tuple[str, ...] = (trial.experiment, trial.framework, trial.loop)
-    measured = trial.purpose == MEASURE
-    parts += (f"s{trial.seed}", f"r{trial.repeat}") if measured else (trial.purpose[:5],)
+    if trial.purpose == MEASURE:
+        parts += (f"s{trial.seed}", f"r{trial.repeat}")
+    elif trial.purpose == MANY_SEEDS:
+        parts += ("many", f"s{trial.seed}", f"n{trial.repeat}")
+    else:
+        parts += (trial.purpose[:5],)
     words = "-".join(re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-") for part in parts)
     return Trial(**{**asdict(trial), "id": f"{words}-{state[:8]}"})

@@ -24,29 +24,41 @@ def score(
             what the loss takes. A cross-entropy is computed of logits only, a squared error of
             values only.
     """
-    if part.targets is None or loss is None or len(part) == 0:
-        return None, None
-    taken = "values" if loss.name == "mean_squared_error" else "logits"
+    taken = meaning_of(loss) if loss is not None else None
     meaning = meaning or taken
+    if part.targets is None or meaning is None or len(part) == 0:
+        return None, None
     exact = np.asarray(outputs, dtype=np.float64)
-    value = loss_of(exact, part.targets, loss) if meaning == taken else None
+    value = loss_of(exact, part.targets, loss) if loss is not None and meaning == taken else None
     if part.labels is None:
         return value, None
     return value, accuracy_of(exact, part.labels, meaning)
 
 
 def accuracy_of(outputs: Floats, labels: Array, meaning: str = "logits") -> float:
-    """Share of rows whose class is right: argmax, or p > 1/2 + 1e-6 for a single output.
+    """Share of rows whose class is right."""
+    return float(np.mean(right_rows(outputs, labels, meaning)))
+
+
+def right_rows(outputs: Array, labels: Array, meaning: str = "logits") -> NDArray[np.bool_]:
+    """(rows,) whether the class is right: argmax, or p > 1/2 + 1e-6 for a single output.
 
     p is the output itself where outputs are values, else its sigmoid.
     """
-    if outputs.shape[1] == 1:
-        single = outputs[:, 0]
+    exact = np.asarray(outputs, dtype=np.float64)
+    if exact.shape[1] == 1:
+        single = exact[:, 0]
         probability = single if meaning == "values" else sigmoid(single)
         predicted = (probability > 0.5 + TIE).astype(np.int32)
     else:
-        predicted = outputs.argmax(axis=1).astype(np.int32)
-    return float(np.mean(predicted == labels))
+        predicted = exact.argmax(axis=1).astype(np.int32)
+    right: NDArray[np.bool_] = predicted == labels
+    return right
+
+
+def meaning_of(loss: Loss | None) -> str:
+    """What the outputs of a network with this loss are: "values" or "logits"."""
+    return "values" if loss is not None and loss.name == "mean_squared_error" else "logits"
 
 
 def loss_of(outputs: Floats, targets: Array, loss: Loss) -> float:

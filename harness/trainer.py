@@ -230,6 +230,21 @@ class StepTrainer(Trainer):
         """
         return None
 
+    # Not abstract on purpose: without it success rates are run seed by seed.
+    def many_seeds(
+        self, starts: Sequence[Parameters], batches: Batches
+    ) -> Sequence[Parameters] | None:
+        """Train from each of the starts on the same batches: for success rates, never timed.
+
+        The arithmetic is that of `advance` (loss, penalty, optimizer from an empty memory, the
+        batches' learning rates); the trainer's own state is not changed. Asked of full batches
+        only (`batches.rows` is None), because all others differ from seed to seed.
+
+        Returns:
+            The parameters that each start ends with, in order. None: this adapter does not.
+        """
+        return None
+
 
 class NativeTrainer(Trainer):
     """The native track: a library's own solver. Never ranked with the identical track.

@@ -170,9 +170,11 @@ def _attempt(
     outcome: "Outcome",
 ) -> tuple[str, str | None]:
     """(status, detail) of one trial; nothing that an adapter raises gets past here."""
+    from harness import many_seeds
     from harness.clock.process import peak_rss_mb
     from harness.data.fetching import DataMissingError
     from harness.limit import limit, own_limit
+    from harness.plan import MANY_SEEDS
     from harness.trainer import DeviceUnavailableError
     from harness.trial import Diverged, Unsupported, measure, prove
 
@@ -184,6 +186,8 @@ def _attempt(
             _freeze()
         if trial.purpose == "limit":
             limit(trial, experiment, adapter, outcome)
+        elif trial.purpose == MANY_SEEDS:
+            many_seeds.train(trial, experiment, adapter, outcome, seeds=trial.repeat)
         elif trial.purpose == "measure":
             trainer = measure(trial, experiment, adapter, outcome)
             if first:  # before the limit, whose operands would count

@@ -6,7 +6,7 @@ steps at run time: one executable serves every segment and is compiled once.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -54,18 +54,18 @@ class JaxTrainer(StepTrainer):
         self.blas = "Eigen (XLA)" if self.target_device.platform == "cpu" else "cuBLAS (XLA)"
         self.inputs = self._on_device(task.inputs)
         self.targets = None if task.targets is None else self._on_device(task.targets)
-        self.state = self._start()
+        self.state = self._start(task.parameters)
         self.predict_compiled = jax.jit(self._forward)
         self.step_compiled = jax.jit(self._step, donate_argnums=0)
         self.segment_compiled = jax.jit(self._segment, donate_argnums=0)
 
     # ------------------------------------------------------------ start
 
-    def _start(self) -> Pytree:
+    def _start(self, start: Parameters) -> Pytree:
         """(parameters, optimizer state, steps done)."""
         parameters = [
             tuple(self._on_device(values) for values in pair if values is not None)
-            for pair in self.task.parameters
+            for pair in start
         ]
         zeros = partial(jax.tree.map, jnp.zeros_like)
         match self.task.optimizer:
@@ -226,10 +226,24 @@ class JaxTrainer(StepTrainer):
 
     def parameters(self) -> Parameters:
         """Copies, in the contract's layout."""
-        return [
-            (np.array(weights), np.array(biases[0]) if biases else None)
-            for weights, *biases in self.state[0]
-        ]
+        return _copied(self.state[0])
+
+    def many_seeds(
+        self, starts: Sequence[Parameters], batches: Batches
+    ) -> Sequence[Parameters] | None:
+        """The fused program, mapped over a leading axis of starts; full batches only."""
+        if batches.rows is not None:
+            return None
+        axes = (0, 0, None)  # of parameters and optimizer state; the steps done are the same
+        run = jax.jit(
+            jax.vmap(self._segment, (axes, None, None, None, None), (axes, 0)), donate_argnums=0
+        )
+        state = self._start(jax.tree.map(lambda *values: np.stack(values), *starts))
+        for first in range(0, len(batches), PLANNED_STEPS):
+            plan, steps = self._padded(batches, first)
+            state, _ = run(state, self.inputs, self.targets, plan, steps)
+        ends = [[np.asarray(values) for values in layer] for layer in state[0]]
+        return [_copied([[v[s] for v in layer] for layer in ends]) for s in range(len(starts))]
 
     def matrix_products(self, operands: Operands) -> Callable[[int], None]:
         """The same products in one program; each round needs a number of the round before.
@@ -257,6 +271,14 @@ class JaxTrainer(StepTrainer):
     def predict(self, inputs: Array) -> Array:
         """Logits or values."""
         return np.asarray(self.predict_compiled(self.state[0], self._on_device(inputs)))
+
+
+def _copied(parameters: Pytree) -> Parameters:
+    """As NumPy arrays, in the contract's layout."""
+    return [
+        (np.array(weights), np.array(biases[0]) if biases else None)
+        for weights, *biases in parameters
+    ]
 
 
 def _picked(inputs: jax.Array, targets: jax.Array, rows: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -201,8 +201,9 @@ class SklearnNativeTrainer(NativeTrainer):
             self.outputs = "scores"
 
     def fit(self, seed: int) -> None:
-        """The library's `fit`."""
-        if "random_state" in self.estimator.get_params():
+        """The library's `fit`; the trial's seed is its `random_state`, unless one is stated."""
+        stated = "random_state" in self.task.native.parameters
+        if "random_state" in self.estimator.get_params() and not stated:
             self.estimator.set_params(random_state=seed)
         targets = self.task.targets
         if targets.ndim == 2 and targets.shape[1] == 1:

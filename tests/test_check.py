@@ -28,7 +28,7 @@ def test_a_new_adapter_is_green_at_once(samestep, tmp_path):
     assert all(finding["holds"] for finding in value["findings"])
     kinds = [finding["kind"] for finding in value["findings"]]
     assert kinds.count("ladder") >= 4
-    assert kinds.count("rule") == 15
+    assert kinds.count("rule") == 16
     again = samestep("new-adapter", "demo", "--dir", "mine")
     assert again.returncode == 2
     assert "is there already" in again.stderr

@@ -59,7 +59,7 @@ def test_it_is_listed_checked_and_reported_like_our_own(samestep):
     assert own["version"][0].isdigit()
     checked = samestep("check", "autograd")
     assert checked.returncode == 0, checked.stdout
-    assert "autograd stepwise: 11 protocols, 15 rules, all hold" in checked.stdout
+    assert "autograd stepwise: 11 protocols, 16 rules, all hold" in checked.stdout
     done = samestep("report", "xor-poly", "iris-softmax", "--frameworks", "numpy,autograd")
     assert done.returncode == 0, done.stderr
     assert "[proof 4/4] iris-softmax autograd stepwise: same" in done.stderr

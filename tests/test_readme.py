@@ -4,6 +4,7 @@ import re
 import tomllib
 from pathlib import Path
 
+from harness.claims.loading import from_values
 from harness.cli import app
 from harness.experiment.loading import parse
 from harness.parity.protocols import every
@@ -21,6 +22,14 @@ def test_the_example_protocol_is_valid():
         "momentum = 0.9 }", "momentum = 0.9, rate_inside_velocity = true }"
     )
     assert parse(tomllib.loads(commented), "README").training.l2 is not None
+
+
+def test_the_example_claim_is_valid():
+    blocks = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
+    (example,) = [block for block in blocks if "[protocol.network]" in block]
+    claim = from_values(tomllib.loads(example), "README")
+    assert claim.protocol.data.rows == (1617, 0, 180)
+    assert [variant.name for variant in claim.variants] == ["raw-pixels"]
 
 
 def test_the_commands_exist():

@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from harness.cli import adapters, inventory, report, timing
+from harness.cli import adapters, claims, inventory, report, timing
 from harness.cli.ending import FAILED
 
 app = typer.Typer(
@@ -27,6 +27,8 @@ data_app = typer.Typer(
 app.command()(report.report)
 app.command()(adapters.check)
 app.command(name="new-adapter")(adapters.new_adapter)
+app.command()(claims.reproduce)
+app.command()(claims.explain)
 app.command()(timing.doctor)
 app.command()(timing.scale)
 app.command()(timing.compare)

@@ -18,13 +18,14 @@ class Listing(StrEnum):
     experiments = "experiments"
     frameworks = "frameworks"
     datasets = "datasets"
+    claims = "claims"
 
 
 def list_(
     what: Annotated[Listing, typer.Argument(help="What to look up.")],
     json_output: options.ShortJsonOption = False,
 ) -> None:
-    """Look up experiments, frameworks or datasets."""
+    """Look up experiments, frameworks, datasets or claims."""
     from harness import listing
 
     records = getattr(listing, what.value)()
@@ -37,7 +38,8 @@ def list_(
 def fetch(
     datasets: Annotated[list[str] | None, typer.Argument(help="Default: mnist.")] = None,
     source: Annotated[
-        Path | None, typer.Option("--from", help="A folder that has the four IDX files.")
+        Path | None,
+        typer.Option("--from", help="Folder of the IDX files, or your own train.csv."),
     ] = None,
 ) -> None:
     """Fetch datasets into the cache, verified."""
@@ -58,7 +60,7 @@ def verify(
     from harness.data import fetching
 
     bad = False
-    for dataset in _fetched(datasets):
+    for dataset in _fetched(datasets) if datasets else _stored():
         try:
             fetching.files(dataset, fetching.folder(dataset))
             print(f"{dataset}: verified; {fetching.folder(dataset)}")
@@ -74,7 +76,7 @@ def where(json_output: options.ShortJsonOption = False) -> None:
 
     from harness.data import fetching
 
-    folders = {name: str(fetching.folder(name)) for name in _fetched(None)}
+    folders = {name: str(fetching.folder(name)) for name in _fetched(None)}  # shared ones twice
     if json_output:
         print(json.dumps({"schema": 1, "folders": folders}, indent=1))
     else:
@@ -92,3 +94,16 @@ def _fetched(names: list[str] | None) -> list[str]:
         if name not in known:
             stop(USAGE, f"dataset: {unknown(name, known)}")
     return list(names or known)
+
+
+def _stored() -> list[str]:
+    """The datasets that have files of their own, the user's where there are any."""
+    from harness.data import fetching
+    from harness.experiment.datasets import DATASETS
+
+    facts = {name: DATASETS[name] for name in _fetched(None)}
+    return [
+        name
+        for name, one in facts.items()
+        if not one.made_from and not (one.own_file and not fetching.folder(name).exists())
+    ]

@@ -44,7 +44,9 @@ def make_plan(request: "Request") -> "Plan":
     return plan
 
 
-def execute(plan: "Plan", path: Path, timeout_s: float | None, fresh: bool) -> bool:
+def execute(
+    plan: "Plan", path: Path, timeout_s: float | None, fresh: bool, timed: bool = True
+) -> bool:
     """Run what has no row yet; whether it went to its end."""
     from harness.execute.local import FolderInUseError, OtherPlanError, Runner
     from harness.report.progress import Announcer
@@ -55,7 +57,7 @@ def execute(plan: "Plan", path: Path, timeout_s: float | None, fresh: bool) -> b
     interrupt_on_sigterm()
     try:
         with Announcer(plan, errors) as announcer:
-            Runner(plan, RunFolder(path), timeout_s, announcer).run(fresh)
+            Runner(plan, RunFolder(path), timeout_s, announcer, timed).run(fresh)
     except KeyboardInterrupt:
         errors.print("interrupted; finished trials are kept, the same command goes on from here")
         return False

@@ -1,7 +1,9 @@
 """Bringing MNIST and Fashion-MNIST to this machine: once, verified, atomically.
 
 The user cache holds the four decoded IDX files of each dataset. They are verified by SHA-256
-whenever they are read, so a flipped bit is found and never trained on.
+whenever they are read, so a flipped bit is found and never trained on. A dataset that is made
+from another one is fetched by fetching that; one that is the user's own file is never
+downloaded (`harness.data.kaggle`).
 """
 
 import contextlib
@@ -14,7 +16,9 @@ from pathlib import Path
 
 from platformdirs import user_cache_dir
 
+from harness.data import kaggle
 from harness.data.sources import MEMBERS, SHA256, DataRouteError, folder_route, routes
+from harness.experiment.datasets import DATASETS
 
 
 class DataMissingError(RuntimeError):
@@ -27,8 +31,13 @@ def cache() -> Path:
 
 
 def folder(dataset: str) -> Path:
-    """The folder of one dataset inside the cache."""
-    return cache() / dataset
+    """The folder of one dataset inside the cache, or of the one that it is made from."""
+    return cache() / stored(dataset)
+
+
+def stored(dataset: str) -> str:
+    """The dataset whose files are kept: the one itself, or the one that it is made from."""
+    return DATASETS[dataset].made_from or dataset
 
 
 def files(dataset: str, where: Path) -> dict[str, Path]:
@@ -37,6 +46,12 @@ def files(dataset: str, where: Path) -> dict[str, Path]:
     Raises:
         DataMissingError: a file is not there, or not the published one.
     """
+    dataset = stored(dataset)
+    if DATASETS[dataset].own_file:
+        try:
+            return kaggle.files(where)
+        except DataRouteError as error:
+            raise DataMissingError(f"{dataset}: {error}") from error
     paths = {part: where / name for part, name in MEMBERS.items()}
     for part, path in paths.items():
         if not path.exists():
@@ -56,9 +71,10 @@ def fetch(dataset: str, directory: Path | None = None) -> str:
     """Make sure the verified files are in the cache.
 
     Args:
-        dataset: `mnist` or `fashion-mnist`.
-        directory: take them from this folder and nowhere else. Without it, the folder that
-            `SAMESTEP_DATA` names is looked into first.
+        dataset: one that is fetched, such as `mnist`.
+        directory: take them from this folder and nowhere else (`kaggle-digits`: the folder of
+            train.csv, or the file). Without it, the folder that `SAMESTEP_DATA` names is looked
+            into first.
 
     Returns:
         Where they came from, in words; `already there` if nothing had to be done.
@@ -66,6 +82,7 @@ def fetch(dataset: str, directory: Path | None = None) -> str:
     Raises:
         DataMissingError: no route worked; the message has each route and its reason.
     """
+    dataset = stored(dataset)
     where = folder(dataset)
     if _are_there(dataset, where):
         return "already there"
@@ -76,6 +93,8 @@ def fetch(dataset: str, directory: Path | None = None) -> str:
                 return "already there (another process fetched it)"
             for left in where.glob("fetching-*"):  # by a process that was killed
                 shutil.rmtree(left, ignore_errors=True)
+            if DATASETS[dataset].own_file:
+                return _own_file(dataset, where, directory)
             return _by_the_first_route(dataset, where, directory)
     except OSError as error:
         raise DataMissingError(
@@ -109,6 +128,20 @@ def _by_the_first_route(dataset: str, where: Path, directory: Path | None) -> st
             ]
         )
     )
+
+
+def _own_file(dataset: str, where: Path, directory: Path | None) -> str:
+    """Check the user's file and keep it; no SHA-256 of it is known, and the answer says so."""
+    named = os.environ.get("SAMESTEP_DATA")
+    source = directory or (Path(named) if named else None)
+    if source is None:
+        raise DataMissingError(f"{dataset}: cannot be downloaded; {kaggle.WHAT_TO_DO}")
+    try:
+        with tempfile.TemporaryDirectory(dir=where, prefix="fetching-") as scratch:
+            kaggle.install(source, where, Path(scratch))
+    except DataRouteError as error:
+        raise DataMissingError(f"{dataset}: {error}; {kaggle.WHAT_TO_DO}") from error
+    return f"{source} (checked for its form only: no SHA-256 of it is known)"
 
 
 def _install(dataset: str, contents: Mapping[str, bytes], where: Path, scratch: Path) -> None:

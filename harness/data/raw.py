@@ -1,12 +1,13 @@
 """Name to raw arrays: the rows of a dataset as published, before any split or scaling."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data import fetching, idx
+from harness.data import fetching, idx, kaggle, splits
 from harness.experiment.datasets import DATASETS
 
 EMBEDDED = Path(__file__).parent / "embedded"
@@ -39,15 +40,34 @@ def read(dataset: str) -> Raw:
     Raises:
         fetching.DataMissingError: it has not been fetched, or its file is not what it should be.
     """
-    if DATASETS[dataset].fetched:
-        folder = fetching.folder(dataset)
-        arrays = {part: idx.read(path) for part, path in fetching.files(dataset, folder).items()}
-        inputs = np.concatenate([arrays["train images"], arrays["test images"]])
-        targets = np.concatenate([arrays["train labels"], arrays["test labels"]])
-        return Raw(inputs.reshape(len(inputs), -1), targets, len(arrays["train labels"]))
+    facts = DATASETS[dataset]
+    if facts.fetched:
+        paths = fetching.files(dataset, fetching.folder(dataset))
+        if facts.own_file:
+            inputs, targets = kaggle.read(paths["train"])
+            return Raw(inputs, targets, len(targets))
+        published = _published(paths)
+        return _stand_in(published, facts.train_rows) if facts.made_from else published
     if dataset in GATES:
         return Raw(BITS, GATES[dataset], len(BITS))
     if dataset == "point":
         return Raw(np.array([[1.0, 0.5]]), None, 1)
     with np.load(EMBEDDED / f"{dataset}.npz", allow_pickle=False) as file:
         return Raw(file["inputs"], file["targets"], len(file["targets"]))
+
+
+def _published(paths: Mapping[str, Path]) -> Raw:
+    """The four IDX files, training part first."""
+    arrays = {part: idx.read(path) for part, path in paths.items()}
+    inputs = np.concatenate([arrays["train images"], arrays["test images"]])
+    targets = np.concatenate([arrays["train labels"], arrays["test labels"]])
+    return Raw(inputs.reshape(len(inputs), -1), targets, len(arrays["train labels"]))
+
+
+def _stand_in(published: Raw, rows: int) -> Raw:
+    """`rows` of all rows, drawn once and for all by seed 0 with the classes' shares kept."""
+    labels = published.targets
+    if labels is None:
+        raise TypeError("a stand-in is drawn by labels")
+    _, drawn = splits.stratified(labels, rows, np.random.default_rng(0))
+    return Raw(published.inputs[drawn], labels[drawn], rows)

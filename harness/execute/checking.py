@@ -78,7 +78,7 @@ def check(name: str, full: bool, device: str, scratch: Path) -> Iterator[Finding
                 judgement, _ = runner.judge(proof_trial(framework, experiment, loop, device))
                 if judgement.reason.startswith("the proof gave no trace: unsupported"):
                     continue
-                holds = judgement.verdict in ("same", "same to float32")
+                holds = judgement.proven
                 remark = judgement.reason if not holds or judgement.reason else ""
                 yield Finding(
                     framework.name, loop, "ladder", experiment.name, holds, remark, judgement

@@ -88,12 +88,14 @@ class Runner:
         folder: where rows go.
         timeout_s: limit for one trial, its framework's import included; None for no limit.
         listener: told of progress.
+        timed: whether times matter, so that trials on a disturbed machine are run again.
     """
 
     plan: Plan
     folder: RunFolder
     timeout_s: float | None
     listener: Listener
+    timed: bool = True
 
     def __post_init__(self) -> None:
         self._workers: dict[tuple[str, str, str], WorkerProcess] = {}
@@ -122,7 +124,8 @@ class Runner:
                 began = time.monotonic()
                 for trial in todo:
                     self._run_one(trial)
-                self._rerun_noisy(RERUN_SHARE * (time.monotonic() - began))
+                if self.timed:
+                    self._rerun_noisy(RERUN_SHARE * (time.monotonic() - began))
                 self.end_workers()  # a limit or a proof needs memory, not quiet
                 self._limit()
                 self._prove()

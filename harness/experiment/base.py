@@ -2,9 +2,16 @@
 
 import math
 import struct
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 Name = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", min_length=1, max_length=64)
@@ -29,9 +36,28 @@ PositiveNumber = Annotated[
 Fraction = Annotated[float, Field(strict=True, ge=0, lt=1), AfterValidator(_in_float32)]
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
 Seed = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
+LegacySeed = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)]
+"""What NumPy's `RandomState` takes."""
 
 
 class Frozen(BaseModel):
     """Immutable, and closed against misspelt fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Interval(Frozen):
+    """Every so many steps, or every so many epochs."""
+
+    every_steps: Count | None = None
+    every_epochs: Count | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.every_steps is None) == (self.every_epochs is None):
+            raise ValueError("give either every_steps or every_epochs")
+        return self
+
+    def in_steps(self, steps_per_epoch: int) -> int:
+        """The interval in steps."""
+        return self.every_steps or (self.every_epochs or 0) * steps_per_epoch

@@ -3,12 +3,13 @@
 import math
 from typing import TYPE_CHECKING, Any
 
-from harness.experiment.network import Constants
+from harness.experiment.initializers import Constants
 
 if TYPE_CHECKING:
     from harness.experiment.model import Experiment
 
 EVALUATION_POINTS_AT_MOST = 60
+"""Besides the first step, which always is one: sixty epochs may be taken one by one."""
 
 
 def check_ends(experiment: "Experiment") -> None:
@@ -71,8 +72,51 @@ def check_batches(experiment: "Experiment") -> None:
     points = experiment.evaluation_count
     if points > EVALUATION_POINTS_AT_MOST:
         raise ValueError(
-            f"training.evaluation: at most {EVALUATION_POINTS_AT_MOST} points. Got {points}; "
-            f"every_steps = {math.ceil(experiment.steps / (EVALUATION_POINTS_AT_MOST - 2))} fits"
+            f"training.evaluation: at most {EVALUATION_POINTS_AT_MOST} points besides the first "
+            f"step. Got {points}; "
+            f"every_steps = {math.ceil(experiment.steps / EVALUATION_POINTS_AT_MOST)} fits"
+        )
+
+
+def check_stopping(experiment: "Experiment") -> None:
+    """Stopping has validation rows with classes to count errors on, and is asked in time."""
+    training = experiment.training
+    if training is None or training.stopping is None:
+        return
+    if experiment.data.facts.kind not in ("classes", "binary"):
+        raise ValueError(
+            "training.stopping: needs classes, whose errors it counts; "
+            f"{experiment.data.dataset!r} has none"
+        )
+    if experiment.data.rows[1] < 1:
+        raise ValueError(
+            "training.stopping: needs validation rows; state data.validation, or validation in "
+            "a split 'rows' or 'sklearn'"
+        )
+    every = training.stopping.in_steps(experiment.steps_per_epoch)
+    if every > experiment.steps:
+        raise ValueError(
+            f"training.stopping: its interval must be at most the length of {experiment.steps} "
+            f"steps. Got {every}"
+        )
+    if every > training.stopping.patience_steps + 1:
+        raise ValueError(
+            "training.stopping: its interval must be at most patience_steps + 1, so that it looks "
+            f"before it ends. Got {every} and {training.stopping.patience_steps}"
+        )
+
+
+def check_generator(experiment: "Experiment") -> None:
+    """The order of a legacy generator is stated where, and only where, it is used."""
+    if experiment.generator is None:
+        return
+    shuffles = experiment.training is not None and experiment.training.batches.order == "shuffled"
+    if shuffles and experiment.generator.order is None:
+        raise ValueError("generator.order: missing; 'shuffled' batches need 'afresh' or 'onwards'")
+    if not shuffles and experiment.generator.order is not None:
+        raise ValueError(
+            "generator.order: only for 'shuffled' batches; leave it out. "
+            f"Got {experiment.generator.order!r}"
         )
 
 
@@ -86,34 +130,45 @@ def check_native(experiment: "Experiment") -> None:
                 f"native: two are called {native.label!r}; put one into an experiment of its own"
             )
         regression = native.estimator == "LinearRegression"
-        if (
-            kind == "none"
-            or regression == (kind == "classes")
-            or (kind == "values" and not regression)
-        ):
+        if kind == "none" or regression != (kind == "values"):
             raise ValueError(
                 f"native.estimator: {native.estimator} does not fit targets of kind {kind!r}"
             )
 
 
-def check_constants(experiment: "Experiment") -> None:
-    """Constant parameters have the network's shapes."""
+def check_initializers(experiment: "Experiment") -> None:
+    """One per layer, where they are listed; constant parameters have the network's shapes."""
     network = experiment.network
     for part in ("weights", "biases"):
-        initializer = getattr(experiment.initializers, part)
-        if not isinstance(initializer, Constants):
+        stated = getattr(experiment.initializers, part)
+        if isinstance(stated, Constants):
+            _check_constants(experiment, part, stated)
+        if not isinstance(stated, tuple):
             continue
-        if len(initializer.values) != len(network.layers):
+        if len(stated) != len(network.layers):
             raise ValueError(
-                f"initializers.{part}.values: one entry per layer, {len(network.layers)}. "
-                f"Got {len(initializer.values)}"
+                f"initializers.{part}: one for all layers, or a list of one per layer, "
+                f"{len(network.layers)}. Got {len(stated)}"
             )
-        for index, (values, shape) in enumerate(
-            zip(initializer.values, network.shapes, strict=True)
-        ):
-            wanted = shape if part == "weights" else shape[1:]
-            if not _has_shape(values, wanted):
-                raise ValueError(f"initializers.{part}.values[{index}]: must have shape {wanted}")
+        for index, initializer in enumerate(stated):
+            if isinstance(initializer, Constants):
+                raise ValueError(
+                    f"initializers.{part}[{index}]: 'constants' has the values of all layers; "
+                    "state it alone, not in a list"
+                )
+
+
+def _check_constants(experiment: "Experiment", part: str, initializer: Constants) -> None:
+    network = experiment.network
+    if len(initializer.values) != len(network.layers):
+        raise ValueError(
+            f"initializers.{part}.values: one entry per layer, {len(network.layers)}. "
+            f"Got {len(initializer.values)}"
+        )
+    for index, (values, shape) in enumerate(zip(initializer.values, network.shapes, strict=True)):
+        wanted = shape if part == "weights" else shape[1:]
+        if not _has_shape(values, wanted):
+            raise ValueError(f"initializers.{part}.values[{index}]: must have shape {wanted}")
 
 
 def _has_shape(values: Any, shape: tuple[int, ...]) -> bool:

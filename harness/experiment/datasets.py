@@ -23,6 +23,9 @@ class DatasetFacts:
         test_rows: rows of its own test part; 0 where it has none.
         description: one line for `samestep list datasets`.
         fetched: whether it has to be downloaded (the others come with samestep).
+        made_from: the fetched dataset that it is made from, where it is not stored itself.
+        own_file: it is the user's own file and cannot be downloaded; its form is checked, but
+            no SHA-256 of it is known.
     """
 
     features: int
@@ -32,6 +35,8 @@ class DatasetFacts:
     test_rows: int
     description: str
     fetched: bool = False
+    made_from: str = ""
+    own_file: bool = False
 
 
 def _gate(description: str) -> DatasetFacts:
@@ -50,4 +55,14 @@ DATASETS: dict[str, DatasetFacts] = {
     "fashion-mnist": DatasetFacts(
         784, "classes", 10, 60_000, 10_000, "28x28 pictures of clothes", True
     ),
-}
+    "mnist-42000": DatasetFacts(
+        784, "classes", 10, 42_000, 0,
+        "stand-in for kaggle-digits: 42,000 rows drawn from mnist's 70,000, stratified, seed 0",
+        fetched=True, made_from="mnist",
+    ),
+    "kaggle-digits": DatasetFacts(
+        784, "classes", 10, 42_000, 0,
+        "your own train.csv of Kaggle's digit-recognizer; its form is checked, no SHA-256 known",
+        fetched=True, own_file=True,
+    ),
+}  # fmt: skip

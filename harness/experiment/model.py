@@ -2,7 +2,8 @@
 
 A field that a framework would fill with a hidden default (epsilon, a leaky slope, how a loss
 is averaged) has no default here: the protocol states it. The parts are in the modules beside
-this one: `data`, `network`, `training`; what has to hold between them in `consistency`.
+this one: `data`, `network`, `initializers`, `generator`, `training`; what has to hold between
+them in `consistency`.
 """
 
 import math
@@ -13,13 +14,17 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from harness.experiment.base import Frozen, Name
 from harness.experiment.consistency import (
     check_batches,
-    check_constants,
     check_ends,
+    check_generator,
+    check_initializers,
     check_loss,
     check_native,
+    check_stopping,
 )
 from harness.experiment.data import Data
-from harness.experiment.network import Initializers, Network
+from harness.experiment.generator import LegacyGenerator
+from harness.experiment.initializers import Initializers
+from harness.experiment.network import Network
 from harness.experiment.training import (
     BinaryCrossEntropy,
     DrawnBatches,
@@ -80,11 +85,21 @@ class Quick(Frozen):
     part: bool = True
 
 
+ADDED_LATER = (
+    ("", "generator", None),
+    ("", "constants", "float32"),
+    ("training", "stopping", None),
+)
+"""(part, field, default) of fields that protocols did not have at first."""
+
+
 class Experiment(Frozen):
     """A complete protocol.
 
     `dtype` is stated only where the protocol's numbers need one; otherwise the command decides.
     `target` is the test accuracy whose time is taken, as in DAWNBench and MLPerf.
+    `constants` says how adapters get the protocol's numbers: rounded to float32, because some
+    frameworks round them so, or exactly as they are written, where a source's digits need it.
     """
 
     name: Name
@@ -95,6 +110,8 @@ class Experiment(Frozen):
     data: Data
     network: Network
     initializers: Initializers
+    generator: LegacyGenerator | None = None
+    constants: Literal["float32", "exact"] = "float32"
     training: Training | None = None
     native: tuple[Native, ...] = ()
     quick: Quick | None = None
@@ -160,10 +177,10 @@ class Experiment(Frozen):
 
     @property
     def evaluation_count(self) -> int:
-        """How many points that are at most, without listing them."""
+        """How many points that are at most besides the first step, without listing them."""
         evaluation = self.training.evaluation if self.training else Evaluation(every_steps=1)
         every = evaluation.in_steps(self.steps_per_epoch)
-        return self.steps // every + (1 if every > 1 else 0) + (1 if self.steps % every else 0)
+        return self.steps // every + (1 if self.steps % every else 0)
 
     def of_length(self, length: Length | None) -> "Experiment":
         """The same protocol, run for another length; None leaves it as it is."""
@@ -174,17 +191,31 @@ class Experiment(Frozen):
         )
 
     def protocol(self) -> dict[str, Any]:
-        """All that changes what is computed: no name, title or source, no presets, no target."""
+        """All that changes what is computed: no name, title or source, no presets, no target.
+
+        A field that came later is left out where it has its default, so that the digest of a
+        protocol without it is what it was.
+        """
         told = {"name", "title", "source", "quick", "native", "target"}
-        return self.model_dump(mode="json", exclude=told)
+        values = self.model_dump(mode="json", exclude=told)
+        parts = {"": values, "training": values["training"] or {}}
+        for part, field, default in ADDED_LATER:
+            if parts[part].get(field) == default:
+                parts[part].pop(field, None)
+        return values
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
-        for check in (check_ends, check_loss, check_batches, check_constants, check_native):
+        for check in (
+            check_ends, check_loss, check_batches, check_initializers, check_generator,
+            check_stopping, check_native,
+        ):  # fmt: skip
             check(self)
         if self.quick is not None and self.quick.length is not None:
             try:
-                check_batches(self.of_length(self.quick.length))
+                shorter = self.of_length(self.quick.length)
+                check_batches(shorter)
+                check_stopping(shorter)
             except ValueError as error:
                 raise ValueError(f"quick.length: with it, {error}") from error
         return self

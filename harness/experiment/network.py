@@ -1,11 +1,11 @@
-"""The network, and how the harness draws its start."""
+"""The network: a stack of dense layers."""
 
 import itertools
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from harness.experiment.base import Frozen, Number, PositiveNumber
+from harness.experiment.base import Frozen, PositiveNumber
 
 ActivationName = Literal[
     "identity",
@@ -71,83 +71,3 @@ class Network(Frozen):
     def __str__(self) -> str:
         """As in the literature: 784-50-10."""
         return "-".join(str(width) for width in (self.inputs, *(u.units for u in self.layers)))
-
-
-class Zeros(Frozen):
-    """All zero."""
-
-    name: Literal["zeros"]
-
-
-class Constants(Frozen):
-    """The numbers themselves, layer by layer: for weights rows of (inputs, outputs)."""
-
-    name: Literal["constants"]
-    values: tuple[tuple[Number, ...] | tuple[tuple[Number, ...], ...], ...]
-
-
-class Normal(Frozen):
-    """Gaussian; `std` is a number, or "1/sqrt(inputs)" with the layer's inputs."""
-
-    name: Literal["normal"]
-    mean: Number = 0.0
-    std: PositiveNumber | Literal["1/sqrt(inputs)"]
-
-
-class Uniform(Frozen):
-    """Uniform on [low, high)."""
-
-    name: Literal["uniform"]
-    low: Number
-    high: Number
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if not self.low < self.high:
-            raise ValueError(f"low: must be below high. Got {self.low} and {self.high}")
-        return self
-
-
-class TruncatedNormal(Frozen):
-    """Gaussian with `mean` and `std`, redrawn where further than two `std` from the mean.
-
-    `std` is that before truncation; what remains has 0.8796 times of it.
-    """
-
-    name: Literal["truncated_normal"]
-    mean: Number = 0.0
-    std: PositiveNumber | Literal["1/sqrt(inputs)"]
-
-
-class Scaled(Frozen):
-    """Variance scaled by the layer's width.
-
-    Glorot and Bengio (2010): variance 2 / (inputs + outputs). He et al. (2015): 2 / inputs.
-    LeCun et al. (1998): 1 / inputs. `normal` is not truncated; `truncated_normal` is redrawn
-    beyond two standard deviations and widened by 1 / 0.8796 beforehand, so that the variance is
-    the stated one; `uniform` has the limit sqrt(3 * variance).
-    """
-
-    name: Literal[
-        "glorot_normal",
-        "glorot_truncated_normal",
-        "glorot_uniform",
-        "he_normal",
-        "he_truncated_normal",
-        "he_uniform",
-        "lecun_normal",
-        "lecun_truncated_normal",
-        "lecun_uniform",
-    ]
-
-
-Initializer = Annotated[
-    Zeros | Constants | Normal | TruncatedNormal | Uniform | Scaled, Field(discriminator="name")
-]
-
-
-class Initializers(Frozen):
-    """How the harness draws the start; no framework ever initialises anything."""
-
-    weights: Initializer
-    biases: Initializer

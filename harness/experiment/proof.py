@@ -8,12 +8,20 @@ STEPS = 100
 
 
 def proof_of(experiment: Experiment) -> Experiment:
-    """The protocol at the length of a proof, at most 100 steps, without native solvers."""
-    plain = experiment.model_copy(update={"native": (), "quick": None})
+    """The protocol at the length of a proof, at most 100 steps, without native solvers.
+
+    Nor does it stop early, and its numbers are rounded to float32, as the oracle's are: what is
+    proven is the computation of a step, which neither changes.
+    """
+    plain = experiment.model_copy(update={"native": (), "quick": None, "constants": "float32"})
     if experiment.training is None:
         return plain
     steps = min(STEPS, experiment.steps)
     training = experiment.training.model_copy(
-        update={"length": Length(steps=steps), "evaluation": Evaluation(every_steps=steps)}
+        update={
+            "length": Length(steps=steps),
+            "evaluation": Evaluation(every_steps=steps),
+            "stopping": None,
+        }
     )
     return plain.model_copy(update={"training": training})

@@ -4,7 +4,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from harness.experiment.base import Count, Fraction, Frozen, PositiveNumber
+from harness.experiment.base import Count, Fraction, Frozen, Interval, PositiveNumber
+from harness.experiment.stopping import Patience
 
 
 class MeanSquaredError(Frozen):
@@ -142,23 +143,6 @@ class L2(Frozen):
         return self.strength * (0.5 if self.half else 1.0) / (rows if self.per_row else 1)
 
 
-class Interval(Frozen):
-    """Every so many steps, or every so many epochs."""
-
-    every_steps: Count | None = None
-    every_epochs: Count | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if (self.every_steps is None) == (self.every_epochs is None):
-            raise ValueError("give either every_steps or every_epochs")
-        return self
-
-    def in_steps(self, steps_per_epoch: int) -> int:
-        """The interval in steps."""
-        return self.every_steps or (self.every_epochs or 0) * steps_per_epoch
-
-
 class StepDecay(Interval):
     """The learning rate is multiplied by `factor` after every so many steps or epochs."""
 
@@ -208,7 +192,7 @@ class Length(Frozen):
 class Evaluation(Interval):
     """When loss and accuracy are taken, outside the clock.
 
-    The first and the last step always are; at most 60 points in all.
+    The first and the last step always are; at most 60 points besides the first step.
     """
 
 
@@ -222,3 +206,4 @@ class Training(Frozen):
     batches: Batching
     length: Length
     evaluation: Evaluation
+    stopping: Patience | None = None

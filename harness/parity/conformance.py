@@ -14,6 +14,7 @@ import numpy as np
 
 from harness import data
 from harness.experiment.model import Experiment
+from harness.experiment.training import FullBatches
 from harness.parity.protocols import every
 from harness.parity.reference import Reference
 from harness.plan import Trial
@@ -31,6 +32,8 @@ from harness.trial import task_of
 FRAMEWORKS = ("sklearn", "tensorflow", "torch", "jax", "mxnet", "paddle", "cupy")
 SYNC_STEPS, SYNC_TRIES, SYNC_TIMES = 150, 5, 8
 PRODUCT_SIZE = 256
+MANY_STARTS, MANY_STEPS = 3, 25
+MANY_TOLERANCE = {"float64": 1e-10, "float32": 1e-4}
 
 
 class BrokenRuleError(AssertionError):
@@ -249,6 +252,39 @@ def no_state_is_left_for_the_next_trial(subject: Subject) -> None:
     demand(gap == 0, f"after another trial the same one differs by {gap:.1e}")
 
 
+def many_seeds_is_advance(subject: Subject) -> str:
+    """From each of three starts it ends where `advance` ends, and the trainer is untouched.
+
+    Both are asked of one trainer in the middle of its training, whose memory must not leak.
+    """
+    missing = "no many_seeds: success rates are run seed by seed"
+    if subject.adapter.many_seeds is StepTrainer.many_seeds:
+        return missing
+    for name in ("xor-sigmoid-full", "short-batch-momentum-decay"):
+        experiment = _full_batch(subject.supported(name))
+        batches = BatchPlan.of(experiment, 0).segment(0, MANY_STEPS)
+        starts = [subject.task(experiment, seed=seed).parameters for seed in range(MANY_STARTS)]
+        trainer, _ = subject.trained(experiment, MANY_STEPS // 2)
+        before = trainer.parameters()
+        ends = trainer.many_seeds(starts, batches)
+        if ends is None:
+            return missing
+        gap = difference(trainer.parameters(), before)
+        demand(gap == 0, f"{name}: many_seeds moved the trainer's own parameters by {gap:.1e}")
+        run(trainer, BatchPlan.of(experiment, 0).segment(MANY_STEPS // 2, MANY_STEPS))
+        others = [subject.trained(experiment, MANY_STEPS, seed=s)[0] for s in range(1, MANY_STARTS)]
+        alone = [each.parameters() for each in (trainer, *others)]
+        demand(len(ends) == MANY_STARTS,
+               f"many_seeds must return {MANY_STARTS} ends. Got {len(ends)}")  # fmt: skip
+        for seed, (found, expected) in enumerate(zip(ends, alone, strict=True)):
+            gap = difference(found, expected)
+            demand(
+                gap <= MANY_TOLERANCE[subject.dtype],
+                f"{name}: from start {seed} many_seeds differs from advance by {gap:.1e}",
+            )
+    return ""
+
+
 def device_and_precision_are_as_asked(subject: Subject) -> str:
     """Parameters and outputs have the task's dtype; `cuda` is taken or refused, never ignored."""
     experiment = subject.supported("relu-adam")
@@ -350,6 +386,7 @@ RULES: tuple[Rule, ...] = (
     same_start_twice_gives_bitwise_the_same,
     inputs_are_not_modified,
     no_state_is_left_for_the_next_trial,
+    many_seeds_is_advance,
     device_and_precision_are_as_asked,
     unsupported_is_refused_with_a_reason,
     no_second_framework_is_loaded,
@@ -367,6 +404,15 @@ def _oracle(
     oracle = Reference(experiment, start, prepared.train.inputs, prepared.train.targets)
     losses = oracle.advance(BatchPlan.of(experiment, seed).segment(0, steps))
     return oracle.parameters(), losses
+
+
+def _full_batch(experiment: Experiment) -> Experiment:
+    """The same protocol with all rows in every step."""
+    if experiment.training is None:
+        raise ValueError(f"{experiment.name}: has no [training], so no batches")
+    batches = FullBatches(order="full")
+    training = experiment.training.model_copy(update={"batches": batches})
+    return experiment.model_copy(update={"training": training})
 
 
 def _repeated(plan: BatchPlan, steps: int) -> Batches:

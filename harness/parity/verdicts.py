@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from harness.data.fetching import cache
-from harness.parity.ladder import Judgement
+from harness.parity.ladder import PROVEN, Judgement
 from harness.plan import Trial
 from harness.results import RunFolder, write_atomically
 
 SCHEMA = 1
-JUDGED = ("same", "same to float32", "different")
+JUDGED = (*PROVEN, "different")
 """Verdicts of the ladder; `not comparable` is tried again."""
 
 Cell = tuple[str, str, str]

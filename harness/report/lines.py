@@ -63,7 +63,7 @@ class Line:
     @property
     def proven(self) -> bool:
         """Whether this cell is known to compute what the protocol says."""
-        return self.judgement.verdict in ("same", "same to float32")
+        return self.judgement.proven
 
     @property
     def ranked(self) -> bool:

@@ -12,9 +12,10 @@ from rich.table import Table
 
 from harness.clock import scaling
 from harness.clock.scaling import Comparison, Term
+from harness.parity.ladder import PROVEN
 from harness.report.chart import SEVERAL, chart
 from harness.report.numbers import seconds
-from harness.report.sweep import PROVEN, Cell, Sweep
+from harness.report.sweep import Cell, Sweep
 from harness.report.terminal import plain
 from harness.results import Row, clean
 

@@ -89,7 +89,7 @@ def caption(plan: Plan, name: str) -> str:
     parts = [f"network {experiment.network}"]
     training = experiment.training
     if training is not None:
-        parts.append(_learning(experiment))
+        parts.append(learning(experiment))
         full, run = plan.full_lengths[name], str(training.length)
         if run == full:
             parts.append(f"full length, {run}")
@@ -112,7 +112,8 @@ NAMES = {
 }  # fmt: skip
 
 
-def _learning(experiment: Experiment) -> str:
+def learning(experiment: Experiment) -> str:
+    """`SGD 0.1, batches of 100`."""
     training = experiment.training
     if training is None:
         return ""

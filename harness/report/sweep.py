@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from harness.clock import noise, scaling
 from harness.clock.scaling import Comparison, Fit, Timing
-from harness.parity.ladder import Judgement
+from harness.parity.ladder import PROVEN, Judgement
 from harness.plan import Plan
 from harness.results import Row
 
-PROVEN = ("same", "same to float32")
 ENOUGH_CALM = 2 / 3
 """A law is fitted to calm points alone where so large a share of them was calm."""
 

@@ -1,7 +1,8 @@
 """A multi-layer perceptron from scratch in NumPy, to be read.
 
 `activations`, `losses`, `layers` and `optimizers` each hold the mathematics of one thing, the
-derivation as the docstring; `trainer` puts them together behind the contract.
+derivation as the docstring; `trainer` puts them together behind the contract. `many_seeds`
+trains many networks at once, for success rates.
 
 How it is fast and still reads like the textbook: all parameters live in one flat buffer and
 all gradients in another, layers see them as shaped views; every work array is made once; a

@@ -1,6 +1,6 @@
 """The NumPy adapter: layers, loss and update rule behind the contract."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from harness.trainer import (
     StepTrainer,
     Task,
 )
-from implementations.numpy_scratch import activations, losses, optimizers
+from implementations.numpy_scratch import activations, losses, many_seeds, optimizers
 from implementations.numpy_scratch.layers import Dense
 
 PREDICTED_ROWS = 1_000
@@ -95,6 +95,14 @@ class NumpyTrainer(StepTrainer):
                         np.matmul(d, W.T, out=dx)
 
         return multiply
+
+    def many_seeds(
+        self, starts: Sequence[Parameters], batches: Batches
+    ) -> Sequence[Parameters] | None:
+        """All starts side by side, for every protocol of full batches."""
+        if batches.rows is not None:
+            return None
+        return many_seeds.train(self.task, starts, batches)
 
     def predict(self, inputs: Array) -> Array:
         """Forward in blocks of rows, in the buffers that training uses."""

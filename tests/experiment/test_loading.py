@@ -12,7 +12,7 @@ from tests.conftest import protocol
 CATALOGUE = [
     "and", "or", "xor-single", "xor-flip", "xor-poly", "xor-mlp", "xor-wide", "xor-deep",
     "fixed-forward", "diabetes-linear", "iris-softmax", "digits-softmax", "digits-mlp",
-    "mnist-five", "mnist-softmax", "mnist-mlp", "mnist-wide", "mnist-deep",
+    "mnist-five", "mnist-softmax", "mnist-mlp", "mnist-wide", "mnist-deep", "fashion-mlp",
 ]  # fmt: skip
 
 
@@ -26,7 +26,7 @@ def test_the_catalogue_is_the_public_one():
 def test_every_experiment_of_the_catalogue_is_valid(name):
     experiment = load(name)
     assert experiment.name == name
-    assert len(experiment.evaluation_points) <= EVALUATION_POINTS_AT_MOST
+    assert len(experiment.evaluation_points) <= EVALUATION_POINTS_AT_MOST + 1
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,7 @@ def test_every_experiment_of_the_catalogue_is_valid(name):
         ("mnist-mlp", "784-50-10", 50_000, 3_000),
         ("mnist-wide", "784-1000-10", 20 * 600, None),
         ("mnist-deep", "784-512-256-128-10", 100 * 600, 600),
+        ("fashion-mlp", "784-256-10", 10 * 235, None),
     ],
 )
 def test_lengths_are_those_of_the_design(name, network, full, quick):
@@ -61,7 +62,8 @@ ERRORS = [
     ({"training__batches__size": 2000}, "training.batches.size", "1437"),
     ({"training__batches__size": True}, "training.batches.size", "Got True"),
     ({"training__length": {"steps": 5, "epochs": 1}}, "training.length", "either"),
-    ({"training__evaluation": {"every_steps": 1}}, "at most 60 points. Got 2250", "every_steps"),
+    ({"training__evaluation": {"every_steps": 1}},
+     "at most 60 points besides the first step. Got 2250", "every_steps = 38 fits"),
     ({"training__loss__name": "mean_square_error"}, "training.loss.name", "'mean_squared_error'"),
     ({"training__loss__outputs": "mean"}, "training.loss.outputs: unknown field", ""),
     ({"network__inputs": 3}, "network.inputs: must be the 64 columns of 'digits'", "Got 3"),
@@ -128,6 +130,16 @@ def test_a_file_that_cannot_be_read(tmp_path):
 def test_unknown_experiments_name_the_nearest():
     with pytest.raises(ProtocolError, match="Did you mean 'xor-mlp'"):
         load("xor_mlp")
+
+
+def test_sixty_epochs_may_be_taken_one_by_one():
+    sixty = {"training__length": {"epochs": 60}, "training__evaluation": {"every_epochs": 1}}
+    assert len(parse(protocol(**sixty), "test").evaluation_points) == 61
+    one_more = sixty | {"training__length": {"epochs": 61}}
+    with pytest.raises(ProtocolError, match="Got 61; every_steps = 46 fits"):
+        parse(protocol(**one_more), "test")
+    fits = one_more | {"training__evaluation": {"every_steps": 46}}
+    assert parse(protocol(**fits), "test").evaluation_count == 60
 
 
 def test_the_digest_is_of_what_is_computed():

@@ -1,0 +1,125 @@
+"""TOML to claims: the ledger that comes with samestep, and a user's own files of the same form."""
+
+import copy
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.claims.model import Claim, Variant
+from harness.data import fetching
+from harness.experiment.loading import LARGEST_FILE_BYTES, ProtocolError, parse
+from harness.experiment.model import Experiment
+from harness.experiment.names import unknown
+
+LEDGER = Path(__file__).parent / "ledger"
+EXPLANATIONS = Path(__file__).parent / "explanations.toml"
+
+
+@cache
+def ledger() -> dict[str, Claim]:
+    """Every registered claim by id, the posts' first."""
+    claims = [read(file) for file in sorted(LEDGER.glob("*.toml"))]
+    claims.sort(key=lambda claim: (claim.group != "posts", claim.id))
+    return {claim.id: claim for claim in claims}
+
+
+@cache
+def _explanations() -> dict[str, Any]:
+    return tomllib.loads(EXPLANATIONS.read_text(encoding="utf-8"))
+
+
+def explanation(claim: str, verdict: str) -> str:
+    """What was found out about a verdict that differs from the registered one; "" if nothing.
+
+    Written after the run, in a file of its own: the registration is not edited.
+    """
+    found = _explanations().get(claim, {})
+    return str(found["why"]) if found.get("verdict") == verdict else ""
+
+
+def load(name_or_file: str) -> Claim:
+    """A claim of the ledger (whatever the case of its id), or of a user's own file."""
+    if name_or_file.endswith(".toml"):
+        return read(Path(name_or_file))
+    files = {file.stem.upper(): file for file in sorted(LEDGER.glob("*.toml"))}
+    if name_or_file.upper() not in files:
+        names = [file.stem for file in files.values()]
+        raise ProtocolError(f"claim: {unknown(name_or_file, names)}")
+    return read(files[name_or_file.upper()])
+
+
+def read(path: Path) -> Claim:
+    """Read and validate one file.
+
+    Raises:
+        ProtocolError: it cannot be read or is not a claim; the message names the field.
+    """
+    try:
+        if path.stat().st_size > LARGEST_FILE_BYTES:
+            raise ProtocolError(f"{path}: larger than {LARGEST_FILE_BYTES:,} bytes")
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ProtocolError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ProtocolError(f"{path}: not valid TOML: {error}") from error
+    return from_values(values, str(path))
+
+
+def from_values(values: dict[str, Any], origin: str) -> Claim:
+    """Validate a claim that was read from `origin`; its protocol by the protocol's own rules."""
+    values = dict(values)
+    if isinstance(values.get("protocol"), dict):
+        named = {"name": str(values.get("id", "claim")).lower(), "title": values.get("title", "")}
+        values["protocol"] = parse(named | values["protocol"], f"{origin}: [protocol]")
+    try:
+        claim = Claim.model_validate(values)
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(map(str, detail['loc'])) or 'claim'}: "
+            f"{detail['msg'].removeprefix('Value error, ')}"
+            + ("" if isinstance(detail["input"], dict) else f". Got {detail['input']!r}")
+            for detail in error.errors(include_url=False)
+        ]
+        raise ProtocolError("\n".join([f"{origin}: not a valid claim", *lines])) from error
+    for variant in claim.variants:
+        changed(claim, variant)
+    return claim
+
+
+def changed(claim: Claim, variant: Variant) -> Experiment:
+    """The claim's protocol with the variant's fields changed.
+
+    Raises:
+        ProtocolError: there is no such field, or the whole is no protocol then.
+    """
+    assert claim.protocol is not None
+    values = copy.deepcopy(claim.protocol.model_dump(mode="json"))
+    for field, value in variant.changes.items():
+        *parents, last = field.split(".")
+        place = values
+        for parent in parents:
+            inner = place.get(parent)
+            if not isinstance(inner, dict):
+                raise ProtocolError(
+                    f"{claim.id}, variant {variant.name}: {field!r} is no field of the protocol"
+                )
+            place = inner
+        place[last] = value
+    values["name"] = f"{claim.id.lower()}-{variant.name}"
+    return parse(values, f"{claim.id}, variant {variant.name}")
+
+
+def with_own_data(claim: Claim) -> Claim:
+    """The claim on the source's own data where the user has them, so on the very same rows."""
+    if claim.own_data is None or claim.protocol is None:
+        return claim
+    try:
+        fetching.files(claim.own_data, fetching.folder(claim.own_data))
+    except (fetching.DataMissingError, KeyError):
+        return claim
+    data = claim.protocol.data.model_copy(update={"dataset": claim.own_data})
+    protocol = claim.protocol.model_copy(update={"data": data})
+    return claim.model_copy(update={"protocol": protocol, "same_test": True})

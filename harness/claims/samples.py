@@ -1,0 +1,203 @@
+"""What a trial says about a claim's numbers: small enough to be committed, enough to judge by.
+
+A sample is a row, the values that the claim's numbers ask for, and which test rows were right.
+Verdicts are made from samples alone, so they can be made again anywhere, without training.
+"""
+
+import base64
+import dataclasses
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.claims.model import Claim, Number
+from harness.experiment.model import Experiment
+from harness.parity.ladder import PROVEN
+from harness.results import ROW, Row, clean, write_atomically
+from harness.trainer import Array
+
+FILE = "samples.jsonl"
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One trial of a claim.
+
+    Args:
+        claim, variant: what it belongs to; variant "" is the protocol itself.
+        proof: verdict of the proof of its cell; "" in the native track, or where there is none.
+        tested: test rows; 0 where classes mean nothing.
+        values: by `Number.key`; one number, the vector of `outputs`, or one per seed.
+        right: which test rows were right, as packed bits in base64; "" where not kept.
+        row: all columns.
+    """
+
+    claim: str
+    variant: str
+    proof: str
+    tested: int
+    values: dict[str, list[float]]
+    right: str
+    row: Row
+
+    @property
+    def counts(self) -> bool:
+        """Whether a verdict may rest on it: it ran, and computes what the harness prescribes."""
+        proven = self.row.track == "native" or self.proof in PROVEN
+        return self.row.status == "ok" and proven
+
+    def right_rows(self) -> NDArray[np.bool_] | None:
+        """Which test rows were right, bool (tested,)."""
+        if not self.right:
+            return None
+        packed = np.frombuffer(base64.b64decode(self.right), np.uint8)
+        return np.unpackbits(packed, count=self.tested).astype(bool)
+
+
+def sample(
+    claim: Claim, variant: str, experiment: Experiment, row: Row, arrays: Mapping[str, Array],
+    proof: str,
+) -> Sample:  # fmt: skip
+    """What a finished trial says about the claim."""
+    values = {}
+    right = b""
+    if row.status == "ok":
+        asked = {number.key: number for number in claim.numbers}
+        for key, number in asked.items():
+            found = _values(number, experiment, row, arrays)
+            if found is not None:
+                values[key] = found
+        if "test_right" in arrays:
+            right = np.packbits(arrays["test_right"].astype(bool)).tobytes()
+    return Sample(
+        claim=claim.id,
+        variant=variant,
+        proof=proof,
+        tested=experiment.data.rows[2],
+        values=values,
+        right=base64.b64encode(right).decode(),
+        row=row,
+    )
+
+
+def _values(
+    number: Number, experiment: Experiment, row: Row, arrays: Mapping[str, Array]
+) -> list[float] | None:
+    """The number's metric in this trial; None where the trial does not tell."""
+    metric = number.metric
+    if "seed_accuracy" in arrays:  # many starts at once leave nothing else; diverged counts as 0
+        told = {"test_accuracy": arrays["seed_accuracy"], "test_loss": arrays.get("seed_loss")}
+        found = told.get(metric) if number.at == "last" else None
+        return None if found is None else [float(value) for value in np.nan_to_num(found)]
+    if metric == "outputs":
+        return [float(value) for value in np.ravel(arrays["test_outputs"])]
+    if metric == "epochs":
+        steps = row.steps
+        return None if steps is None else [float(math.ceil(steps / experiment.steps_per_epoch))]
+    if metric in ("step_loss", "loss_ratio"):
+        return _of_steps(number, arrays.get("loss"))
+    if metric.endswith("_error"):
+        accuracy = _at(metric.removesuffix("_error") + "_accuracy", number.at, row, arrays)
+        return None if accuracy is None else [1 - accuracy]
+    found_at = _at(metric, number.at, row, arrays)
+    return None if found_at is None else [found_at]
+
+
+def _of_steps(number: Number, losses: Array | None) -> list[float] | None:
+    """From the losses of the steps, each before its update; step n is counted from 0."""
+    if losses is None or not len(losses):
+        return None
+    if number.metric == "loss_ratio":
+        return [float(losses[-1] / losses[0])]
+    place = -1 if number.at == "last" else number.at
+    if not isinstance(place, int) or place >= len(losses):
+        return None
+    return [float(losses[place])]
+
+
+def _at(metric: str, at: str | int, row: Row, arrays: Mapping[str, Array]) -> float | None:
+    """A score at the end, at a step, or where it or the validation accuracy was best."""
+    if at == "last":
+        last = getattr(row, metric)
+        return None if last is None else float(last)
+    if at == "best_validation" and f"best_{metric}" in arrays:
+        return float(arrays[f"best_{metric}"])
+    curve = arrays.get(metric)
+    if curve is None or not len(curve):
+        return None
+    if at == "best_validation":
+        best = arrays.get("validation_accuracy")
+        return None if best is None else float(curve[int(np.argmax(best))])
+    if isinstance(at, str):
+        return float(curve.max() if at == "highest" else curve.min())
+    (places,) = np.nonzero(arrays["step"] == at)
+    return float(curve[places[0]]) if len(places) else None
+
+
+# ---------------------------------------------------------------- in and out
+
+
+def to_line(told: Sample) -> str:
+    """One sample as a line of JSON."""
+    values = dataclasses.asdict(told)
+    row = values.pop("row")
+    return json.dumps(clean({"schema": SCHEMA, **values, "row": row}), allow_nan=False)
+
+
+def from_line(line: str) -> Sample:
+    """Read a line back.
+
+    Raises:
+        ValueError: it is no sample of this version.
+    """
+    try:
+        values: dict[str, Any] = json.loads(line)
+        if values.pop("schema") != SCHEMA:
+            raise ValueError(f"not schema {SCHEMA}")
+        row = ROW.validate_python(values.pop("row"))
+        return Sample(**values, row=row)
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"not a sample of this version ({error!r})") from error
+
+
+def read(folder: Path) -> list[Sample]:
+    """The samples a folder keeps; none where it has no such file.
+
+    Raises:
+        ValueError: a line is no sample; the message names it.
+        OSError: the file cannot be read.
+    """
+    file = folder / FILE
+    if not file.exists():
+        return []
+    found = []
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            found.append(from_line(line))
+        except ValueError as error:
+            raise ValueError(f"{file}, line {number}: {error}") from error
+    return found
+
+
+def merged(before: Iterable[Sample], now: Iterable[Sample]) -> list[Sample]:
+    """All of them; of two of the same trial the later. A failed one never replaces a good one."""
+    found: dict[str, Sample] = {told.row.trial: told for told in before}
+    for told in now:
+        kept = found.get(told.row.trial)
+        if kept is None or told.row.status == "ok" or kept.row.status != "ok":
+            found[told.row.trial] = told
+    return sorted(found.values(), key=lambda t: (t.claim, t.variant, t.row.framework, t.row.seed))
+
+
+def write(folder: Path, told: Sequence[Sample]) -> Path:
+    """Write all samples of a folder, atomically."""
+    file = folder / FILE
+    write_atomically(file, "".join(to_line(one) + "\n" for one in told).encode())
+    return file

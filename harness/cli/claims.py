@@ -1,0 +1,205 @@
+"""`reproduce` and `explain`: published numbers rerun, judged, and taken apart."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli import options, running
+from harness.cli.ending import ENVIRONMENT, FAILED, INTERRUPTED, OK, USAGE, stop
+from harness.cli.screen import console
+
+if TYPE_CHECKING:
+    from harness.claims.judge import Judged
+    from harness.claims.model import Claim
+    from harness.claims.planning import Part
+    from harness.claims.samples import Sample
+
+ClaimFrameworks = Annotated[
+    str,
+    typer.Option(help="Names, adapter files or module:Class, by comma; default: the two fastest."),
+]
+
+
+def reproduce(
+    claims: Annotated[
+        list[str] | None,
+        typer.Argument(help="Ids of the ledger or your own .toml files; default: the five posts."),
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every claim of the ledger but the heavy ones.")
+    ] = False,
+    heavy: Annotated[
+        bool, typer.Option("--heavy", help="The heavy ones too: hours on two cores.")
+    ] = False,
+    listing: Annotated[bool, typer.Option("--list", help="List the claims; run nothing.")] = False,
+    frameworks: ClaimFrameworks = "",
+    threads: options.ThreadsOption = "1",
+    device: options.DeviceOption = options.Device.auto,
+    timeout: options.TimeoutOption = "2h",
+    out: Annotated[Path | None, options.out("results/runs/claims")] = None,
+    fresh: options.FreshOption = False,
+    output: Annotated[
+        list[Path] | None, typer.Option("-o", help="Also write this .md or .json.")
+    ] = None,
+    source: Annotated[
+        Path | None, typer.Option("--from", help="Judge the samples of a folder; trains nothing.")
+    ] = None,
+    json_output: options.JsonOption = False,
+) -> None:
+    """Rerun published accuracy numbers, and say whether they hold."""
+    from harness.claims import planning
+    from harness.report import claims as shown
+
+    outputs = output or []
+    for file in outputs:
+        if file.suffix not in (".md", ".json"):
+            stop(USAGE, f"-o {file}: suffix must be .md or .json. Got {file.suffix!r}")
+    chosen = _chosen(claims or [], everything or listing, heavy or listing, source)
+    if listing:
+        print(shown.list_as_json(chosen)) if json_output else shown.print_list(chosen, console())
+        return
+    parts = [part for claim in chosen for part in planning.parts(claim)]
+    folder = source or out or Path("results") / "runs" / "claims"
+    finished = True
+    if source is None and parts:
+        finished = _run(parts, frameworks, threads, device.value, timeout, folder, fresh)
+    samples = _samples(folder)
+    judged = [_judge(claim, parts, samples) for claim in chosen]
+    if source is not None and not claims:
+        judged = [one for one in judged if one.samples or one.claim.not_run]
+        if not any(one.samples for one in judged):
+            stop(USAGE, f"{folder}: holds no samples of claims; run `samestep reproduce` first")
+    _write(judged, [*([] if source else [folder / "ledger.md"]), *outputs])
+    if json_output:
+        print(shown.as_json(judged))
+    else:
+        shown.print_judged(judged, console())
+    sys.exit(_exit_code(judged) if finished else INTERRUPTED)
+
+
+def explain(
+    claim: Annotated[str, typer.Argument(help="Id of the ledger, or your own .toml file.")],
+    frameworks: ClaimFrameworks = "",
+    threads: options.ThreadsOption = "1",
+    device: options.DeviceOption = options.Device.auto,
+    timeout: options.TimeoutOption = "2h",
+    out: Annotated[Path | None, options.out("results/runs/claims")] = None,
+    fresh: options.FreshOption = False,
+    json_output: options.JsonOption = False,
+) -> None:
+    """Swap one ambiguous ingredient of a claim at a time: which ones bring its number back?"""
+    from harness.claims import explaining, planning
+    from harness.report import explained as shown
+
+    (chosen,) = _chosen([claim], everything=False, heavy=False, source=None)
+    if chosen.not_run:
+        stop(USAGE, f"{chosen.id}: cannot be run: {chosen.not_run}")
+    parts = planning.parts(chosen, every_variant=True)
+    if len(parts) == 1:
+        stop(USAGE, f"{chosen.id}: lists no [[variants]], so there is nothing to swap")
+    folder = out or Path("results") / "runs" / "claims"
+    finished = _run(parts, frameworks, threads, device.value, timeout, folder, fresh, alone=True)
+    judged = _judge(chosen, parts, _samples(folder))
+    swapped = explaining.swaps(judged)
+    if json_output:
+        print(shown.as_json(judged, swapped))
+    else:
+        shown.print_explained(judged, swapped, console())
+    if not finished:
+        sys.exit(INTERRUPTED)
+    sys.exit(OK if all(swap.ran for swap in swapped) else FAILED)
+
+
+def _chosen(
+    names: Sequence[str], everything: bool, heavy: bool, source: Path | None
+) -> list["Claim"]:
+    """The claims asked for, on the user's own data where there are any."""
+    from harness.claims import loading
+    from harness.experiment.loading import ProtocolError
+
+    try:
+        if names:
+            found = [loading.load(name) for name in names]
+        else:
+            found = [
+                claim
+                for claim in loading.ledger().values()
+                if source is not None
+                or ((everything or heavy or claim.group == "posts")
+                    and (heavy or claim.cost != "heavy"))
+            ]  # fmt: skip
+    except ProtocolError as error:
+        stop(USAGE, str(error))
+    ids = [claim.id.upper() for claim in found]
+    for claim in found:
+        if ids.count(claim.id.upper()) > 1:
+            stop(USAGE, f"claim: {claim.id!r} is named twice")
+    return [loading.with_own_data(claim) for claim in found]
+
+
+def _run(
+    parts: Sequence["Part"], frameworks: str, threads: str, device: str, timeout: str,
+    folder: Path, fresh: bool, alone: bool = False,
+) -> bool:  # fmt: skip
+    """Run what has no row yet, and keep what it says; whether it went to its end."""
+    from harness.claims import planning, samples
+    from harness.claims.collecting import collect
+    from harness.registry import UnknownFrameworkError
+    from harness.results import RunFolder
+
+    try:
+        chosen = planning.frameworks(options.split(frameworks))
+        if alone and not frameworks:
+            chosen = chosen[:1]
+        plan = planning.make(parts, chosen, options.threads(threads), device)
+    except (UnknownFrameworkError, ValueError) as error:
+        stop(USAGE, str(error))
+    finished = running.execute(plan, folder, options.timeout_s(timeout), fresh, timed=False)
+    now = list(collect(plan, parts, RunFolder(folder)))
+    try:
+        samples.write(folder, samples.merged(samples.read(folder), now))
+    except (OSError, ValueError) as error:
+        stop(ENVIRONMENT, f"{folder}: cannot be written ({error})")
+    return finished
+
+
+def _samples(folder: Path) -> list["Sample"]:
+    from harness.claims import samples
+
+    try:
+        return samples.read(folder)
+    except (OSError, ValueError) as error:
+        stop(USAGE, str(error))
+
+
+def _judge(claim: "Claim", parts: Sequence["Part"], samples: Sequence["Sample"]) -> "Judged":
+    from harness.claims.judge import judge
+    from harness.experiment.loading import digest
+
+    digests = {part.variant: digest(part.experiment) for part in parts if part.claim.id == claim.id}
+    return judge(claim, samples, digests)
+
+
+def _write(judged: Sequence["Judged"], files: Sequence[Path]) -> None:
+    from harness.report import claims as shown
+    from harness.results import write_atomically
+
+    for file in files:
+        text = shown.as_json(judged) if file.suffix == ".json" else shown.markdown(judged)
+        try:
+            write_atomically(file, (text.rstrip() + "\n").encode())
+        except OSError as error:
+            stop(ENVIRONMENT, f"{file}: cannot be written ({error.strerror or error})")
+
+
+def _exit_code(judged: Sequence["Judged"]) -> int:
+    """0 if every verdict is the registered one; 3 if nothing could be run at all."""
+    from harness.claims.model import Verdict
+
+    wanted = [one for one in judged if not one.claim.not_run]
+    if wanted and all(one.verdict == Verdict.NOT_RUN for one in wanted):
+        return ENVIRONMENT
+    return OK if all(one.as_registered for one in wanted) else FAILED

@@ -1,0 +1,114 @@
+"""Kaggle's digit-recognizer train.csv: the user's own file, checked for its form and kept.
+
+Kaggle's rules do not let anyone pass the file on and no SHA-256 of it is published, so what is
+checked is its form: the header, 42,000 rows, labels 0 to 9 in plausible numbers, pixels 0 to
+255. It is kept as arrays, because a CSV of 77 MB takes seconds to read.
+"""
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.data.sources import DataRouteError
+
+ROWS, PIXELS, CLASSES = 42_000, 784, 10
+HEADER = ",".join(["label", *(f"pixel{index}" for index in range(PIXELS))])
+CLASS_ROWS = (3_500, 5_000)
+"""Fewest and most rows of a class: MNIST's shares are 9.0 to 11.2 %, so 3,780 to 4,704 rows."""
+LARGEST_FILE_BYTES = 256 * 2**20
+MEMBER = "train.npz"
+WHAT_TO_DO = (
+    "download train.csv from https://www.kaggle.com/competitions/digit-recognizer/data, then "
+    "'samestep data fetch kaggle-digits --from FOLDER_OR_FILE'; or use the dataset mnist-42000, "
+    "a stand-in"
+)
+
+Bytes = NDArray[np.uint8]
+
+
+def files(where: Path) -> dict[str, Path]:
+    """Part name to the kept file, if its form is right.
+
+    Raises:
+        DataRouteError: it is not there, or its form is not right.
+    """
+    path = where / MEMBER
+    if not path.exists():
+        raise DataRouteError(f"{path} is missing; {WHAT_TO_DO}")
+    read(path)
+    return {"train": path}
+
+
+def read(path: Path) -> tuple[Bytes, Bytes]:
+    """(inputs (42000, 784), labels (42000,)) of the kept file.
+
+    Raises:
+        DataRouteError: its form is not right.
+    """
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            inputs, labels = file["inputs"], file["labels"]
+    except (
+        OSError, ValueError, KeyError, EOFError, TypeError, AttributeError,
+        zlib.error, zipfile.BadZipFile,
+    ) as error:  # fmt: skip
+        raise DataRouteError(f"{path} cannot be read ({error}); {WHAT_TO_DO}") from error
+    if inputs.dtype != np.uint8 or labels.dtype != np.uint8 or len(labels) != len(inputs):
+        raise DataRouteError(f"{path}: must have inputs and labels, both bytes; {WHAT_TO_DO}")
+    _check(np.column_stack([labels, inputs]), path)
+    return inputs, labels
+
+
+def install(source: Path, where: Path, scratch: Path) -> None:
+    """Check the CSV `source`, or the train.csv in that folder, and keep it in `where`.
+
+    Raises:
+        DataRouteError: there is none, or its form is not right.
+    """
+    path = source / "train.csv" if source.is_dir() else source
+    table = _parsed(path)
+    _check(table, path)
+    table = table.astype(np.uint8)
+    np.savez_compressed(scratch / MEMBER, inputs=table[:, 1:], labels=table[:, 0])
+    (scratch / MEMBER).replace(where / MEMBER)
+
+
+def _parsed(path: Path) -> NDArray[Any]:
+    try:
+        if path.stat().st_size > LARGEST_FILE_BYTES:
+            raise DataRouteError(f"{path}: larger than {LARGEST_FILE_BYTES:,} bytes")
+        with path.open(encoding="ascii") as file:
+            header = file.readline(2 * len(HEADER)).strip()
+            if header != HEADER:
+                raise DataRouteError(
+                    f"{path}: the first line must be label,pixel0,...,pixel783. Got {header[:40]!r}"
+                )
+            return np.loadtxt(file, dtype=np.int16, delimiter=",", ndmin=2)
+    except OSError as error:
+        raise DataRouteError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except ValueError as error:  # a byte that is no ASCII, a number that is none
+        raise DataRouteError(f"{path}: not a table of whole numbers ({error})") from error
+
+
+def _check(table: NDArray[Any], path: Path) -> None:
+    """Labels in the first column, pixels in the others."""
+    if table.shape != (ROWS, PIXELS + 1):
+        raise DataRouteError(
+            f"{path}: must have shape {(ROWS, PIXELS + 1)}, label and pixels. Got {table.shape}"
+        )
+    labels, pixels = table[:, 0], table[:, 1:]
+    for what, values, most in (("labels", labels, CLASSES - 1), ("pixels", pixels, 255)):
+        if values.min() < 0 or values.max() > most:
+            raise DataRouteError(
+                f"{path}: {what} must be 0 to {most}. Got {values.min()} to {values.max()}"
+            )
+    counts = np.bincount(labels, minlength=CLASSES)
+    if counts.min() < CLASS_ROWS[0] or counts.max() > CLASS_ROWS[1]:
+        raise DataRouteError(
+            f"{path}: every class must have {CLASS_ROWS[0]:,} to {CLASS_ROWS[1]:,} rows. "
+            f"Got {counts.tolist()}"
+        )

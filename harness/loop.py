@@ -1,0 +1,164 @@
+"""The identical track's loop: segments of steps on the clock, everything else off it."""
+
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness import start
+from harness.curves import Curves
+from harness.data.prepared import Prepared
+from harness.evaluation import evaluate
+from harness.experiment.model import Experiment
+from harness.outcome import Diverged, Outcome, Unsupported, timed
+from harness.trainer import Array, Batches, StepTrainer, Task
+from harness.watch import Watch
+
+IDIOMATIC_SEGMENTS_AT_MOST = 10
+"""An idiomatic loop pays for every segment (a `fit` call costs 45 ms), so it gets few."""
+SHORTEST_CPU_CHECK_S = 0.2
+"""A shorter training says nothing reliable about CPU time."""
+
+
+@dataclass
+class Clock:
+    """Time on the clock so far; the first segment, which compiles, is kept apart."""
+
+    first_step_s: float | None = None
+    trained_s: float = 0.0
+    cpu_s: float = 0.0
+    step_us: list[float] = field(default_factory=list)
+    """Of each later segment, per step."""
+
+    def advance(self, trainer: StepTrainer, batches: Batches) -> Array | None:
+        """Train on one segment, timed; its losses."""
+        trainer.stage(batches)
+        cpu_began = time.process_time()
+        with timed() as region:
+            losses = trainer.advance(batches)
+        if self.first_step_s is None:
+            self.first_step_s = region.seconds
+            return losses
+        self.cpu_s += time.process_time() - cpu_began
+        self.trained_s += region.seconds
+        self.step_us.append(region.seconds / len(batches) * 1e6)
+        return losses
+
+
+def advance(
+    trainer: StepTrainer,
+    experiment: Experiment,
+    plan: start.BatchPlan,
+    prepared: Prepared,
+    task: Task,
+    outcome: Outcome,
+) -> None:
+    """Train from point to point; everything but `advance` is off the clock.
+
+    Raises:
+        Diverged: a loss is not finite.
+    """
+    curves, clock, watch = Curves(experiment.network), Clock(), Watch.of(experiment, prepared)
+    points = _points(experiment, task.loop)
+    done, samples, over = 0, 0, False
+    while not over:
+        stop = next(point for point in points if point > done)
+        stop = watch.next_stop(done, stop) if watch else stop
+        batches = plan.segment(done, stop)
+        losses = clock.advance(trainer, batches)
+        outcome.columns["first_step_s"] = clock.first_step_s
+        if losses is None and task.loop != "idiomatic":
+            raise ValueError(f"advance of a {task.loop} loop must return its losses. Got None")
+        samples += int(batches.sizes.sum())
+        _check_losses(losses, batches, done)
+        curves.take_losses(losses)
+        done = stop
+        over = done == points[-1]
+        if watch:
+            watch.look(trainer, done)
+            over = over or watch.is_over(done)
+        if over or done in points:
+            scores = evaluate(trainer, experiment, prepared)
+            curves.take(done, clock.trained_s, scores, trainer.parameters())
+            _note(experiment, clock, scores, {"steps": done, "samples": samples}, outcome)
+    outcome.arrays = curves.arrays() | (watch.arrays() if watch else {})
+    _conclude(clock, task, outcome)
+
+
+def _note(
+    experiment: Experiment,
+    clock: Clock,
+    scores: dict[str, float | None],
+    counts: dict[str, int],
+    outcome: Outcome,
+) -> None:
+    """Put an evaluation point into the row."""
+    outcome.columns |= {"train_s": clock.trained_s, **counts, **scores}
+    if _reached(experiment, scores) and "target_s" not in outcome.columns:
+        outcome.columns["target_s"] = outcome.columns["first_step_s"] + clock.trained_s
+    if not np.isfinite(scores["train_loss"] or 0.0):
+        raise Diverged(f"training loss is not finite after step {counts['steps']}")
+
+
+def _conclude(clock: Clock, task: Task, outcome: Outcome) -> None:
+    """Put the time of a step, and a word on CPUs that were not asked, into the row."""
+    if clock.trained_s > SHORTEST_CPU_CHECK_S and (
+        clock.cpu_s > 1.1 * task.threads * clock.trained_s
+    ):
+        outcome.columns["status_detail"] = (
+            f"used {clock.cpu_s / clock.trained_s:.1f} CPUs in training, {task.threads} asked"
+        )
+    if clock.step_us:
+        low, middle, high = np.percentile(clock.step_us, [25, 50, 75])
+        outcome.columns |= {
+            "step_us": float(middle),
+            "step_us_low": float(low),
+            "step_us_high": float(high),
+        }
+
+
+def check_loop(experiment: Experiment, loop: str) -> None:
+    """An idiomatic loop, which pays for every segment, cannot stop wherever a rule says.
+
+    Raises:
+        Unsupported: it would have to.
+    """
+    if loop == "idiomatic" and experiment.training and experiment.training.stopping:
+        raise Unsupported(
+            f"an idiomatic loop has at most {IDIOMATIC_SEGMENTS_AT_MOST} segments and cannot "
+            "follow training.stopping; take the stepwise or the fused loop"
+        )
+
+
+def _points(experiment: Experiment, loop: str) -> list[int]:
+    """Steps to evaluate after; an idiomatic loop has at most ten segments, one per epoch."""
+    points = list(experiment.evaluation_points)
+    if loop != "idiomatic" or len(points) <= 2:
+        return points
+    kept = [points[-1]]
+    for point in reversed(points[1:-1]):  # at most one segment per epoch, counted from the end
+        if kept[-1] - point >= experiment.steps_per_epoch:
+            kept.append(point)
+    later = kept[::-1]
+    if len(later) > IDIOMATIC_SEGMENTS_AT_MOST:
+        chosen = np.linspace(0, len(later) - 1, IDIOMATIC_SEGMENTS_AT_MOST).round().astype(int)
+        later = [later[index] for index in chosen]
+    return [points[0], *later]
+
+
+def _reached(experiment: Experiment, scores: dict[str, float | None]) -> bool:
+    accuracy = scores.get("test_accuracy")
+    return experiment.target is not None and (accuracy or 0.0) >= experiment.target
+
+
+def _check_losses(losses: Array | None, batches: Batches, done: int) -> None:
+    if losses is None:
+        return
+    if np.shape(losses) != (len(batches),):
+        raise ValueError(
+            f"advance must return one loss per step, shape ({len(batches)},). "
+            f"Got {np.shape(losses)}"
+        )
+    finite = np.isfinite(losses)
+    if not finite.all():
+        raise Diverged(f"loss is not finite at step {done + int(finite.argmin()) + 1}")

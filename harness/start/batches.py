@@ -1,0 +1,109 @@
+"""The batches of every step of a trial, made lazily, epoch by epoch."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.experiment.model import Experiment
+from harness.start.legacy import LegacyStream, epochs_of
+from harness.trainer import Batches
+
+
+@dataclass(frozen=True)
+class BatchPlan:
+    """The batches of every step of a trial.
+
+    Args:
+        rows, batch_size, steps, steps_per_epoch, order, learning_rate, decay: the protocol's.
+        seed: the trial's. The batches of epoch e come from `SeedSequence([seed, e])`, so they
+            can be made alone, in any process, at any time.
+        stream: where the protocol has a legacy generator, that one draws instead.
+        exact: leave the learning rates as they are written; else they are rounded to float32.
+    """
+
+    rows: int
+    batch_size: int
+    steps: int
+    steps_per_epoch: int
+    order: str
+    learning_rate: float
+    decay: tuple[int, float] | None
+    seed: int
+    stream: LegacyStream | None = None
+    exact: bool = False
+
+    @classmethod
+    def of(cls, experiment: Experiment, seed: int) -> "BatchPlan":
+        """The plan of a protocol that trains."""
+        training = experiment.training
+        if training is None:
+            raise ValueError(f"{experiment.name}: has no [training], so no batches")
+        return cls(
+            rows=experiment.data.rows[0],
+            batch_size=experiment.batch_size,
+            steps=experiment.steps,
+            steps_per_epoch=experiment.steps_per_epoch,
+            order=training.batches.order,
+            learning_rate=training.optimizer.learning_rate,
+            decay=experiment.decay,
+            seed=seed,
+            stream=LegacyStream.of(experiment, seed),
+            exact=experiment.constants == "exact",
+        )
+
+    @property
+    def has_short_batch(self) -> bool:
+        """Whether an epoch ends with a batch of fewer rows."""
+        if self.order in ("full", "with_replacement"):
+            return False
+        return self.steps_per_epoch * self.batch_size > self.rows
+
+    def segment(self, start: int, stop: int) -> Batches:
+        """The batches of steps `start` to `stop` - 1, counted from 0."""
+        rates = self._rates(start, stop)
+        if self.order == "full":
+            return Batches(None, np.full(stop - start, self.rows, np.int32), rates)
+        first, last = start // self.steps_per_epoch, (stop - 1) // self.steps_per_epoch
+        epochs = [_epoch(self, number) for number in range(first, last + 1)]
+        offset = first * self.steps_per_epoch
+        rows = np.concatenate([rows for rows, _ in epochs])[start - offset : stop - offset]
+        sizes = np.concatenate([sizes for _, sizes in epochs])[start - offset : stop - offset]
+        return Batches(np.ascontiguousarray(rows), np.ascontiguousarray(sizes), rates)
+
+    def _rates(self, start: int, stop: int) -> NDArray[np.float64]:
+        """Learning rate of each step."""
+        rates = np.full(stop - start, self.learning_rate)
+        if self.decay is not None:
+            every, factor = self.decay
+            rates = self.learning_rate * factor ** (np.arange(start, stop) // every)
+        return rates if self.exact else rates.astype(np.float32).astype(np.float64)
+
+
+@lru_cache(maxsize=2)
+def _epoch(plan: BatchPlan, epoch: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Rows (steps, batch) and sizes (steps,) of one epoch; a short batch is padded by row 0."""
+    shape = (plan.steps_per_epoch, plan.batch_size)
+    sizes = np.full(plan.steps_per_epoch, plan.batch_size, np.int32)
+    if plan.order == "with_replacement":
+        return _drawn(plan, epoch, shape).reshape(shape), sizes
+    order = np.arange(plan.rows, dtype=np.int32)
+    if plan.order == "shuffled":
+        order = _drawn(plan, epoch, shape)
+    rows = np.zeros(shape, np.int32)
+    used = min(plan.rows, rows.size)
+    rows.ravel()[:used] = order[:used]
+    if plan.has_short_batch:
+        sizes[-1] = plan.rows - plan.batch_size * (plan.steps_per_epoch - 1)
+    return rows, sizes
+
+
+def _drawn(plan: BatchPlan, epoch: int, shape: tuple[int, int]) -> NDArray[np.int32]:
+    """What an epoch draws: rows in shape (steps, batch) with replacement, or their order."""
+    if plan.stream is not None:
+        return epochs_of(plan.stream, plan.order, plan.rows, shape).take(epoch)
+    random = np.random.default_rng(np.random.SeedSequence([plan.seed, epoch]))
+    if plan.order == "with_replacement":
+        return random.integers(plan.rows, size=shape, dtype=np.int32)
+    return random.permutation(np.arange(plan.rows, dtype=np.int32))

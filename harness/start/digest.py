@@ -1,0 +1,23 @@
+"""What two trials must share to have started alike."""
+
+import hashlib
+
+import numpy as np
+
+from harness.start.batches import BatchPlan
+from harness.trainer import Parameters
+
+
+def start_digest(parameters: Parameters, plan: BatchPlan | None) -> str:
+    """16 hexadecimal digits over the parameters (as float64) and the first epoch's batches."""
+    hasher = hashlib.sha256()
+    for pair in parameters:
+        for array in pair:
+            if array is not None:
+                hasher.update(np.ascontiguousarray(array, dtype=np.float64).data)
+    if plan is not None:
+        batches = plan.segment(0, min(plan.steps, plan.steps_per_epoch))
+        if batches.rows is not None:
+            hasher.update(batches.rows.data)
+        hasher.update(batches.sizes.data)
+    return hasher.hexdigest()[:16]

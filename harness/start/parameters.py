@@ -1,0 +1,128 @@
+"""From (experiment, seed) to initial parameters."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.experiment.initializers import (
+    Constant,
+    Constants,
+    Initializers,
+    InverseRootUniform,
+    Normal,
+    TruncatedNormal,
+    Uniform,
+    Zeros,
+)
+from harness.experiment.model import Experiment
+from harness.experiment.network import Network
+from harness.trainer import Parameters
+
+TRUNCATED_STD = 0.87962566103423978
+"""Standard deviation of a standard normal that is cut at -2 and 2."""
+PARAMETER_STREAM = 0x57A27
+"""Spawn key that keeps the parameters' stream apart from every epoch's."""
+
+Random = np.random.Generator | np.random.RandomState
+Drawn = list[tuple[NDArray[np.float64], NDArray[np.float64] | None]]
+
+
+def initial_parameters(experiment: Experiment, seed: int, dtype: str) -> Parameters:
+    """Draw the start in float64, layer by layer, weights before biases; round to `dtype`."""
+    random: Random
+    if experiment.generator is None:
+        random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(PARAMETER_STREAM,)))
+        outputs_first = False
+    else:
+        random = legacy_random(experiment.generator.seed, seed)
+        outputs_first = experiment.generator.weights == "outputs_first"
+    drawn = draw(experiment.network, experiment.initializers, random, outputs_first)
+    return [(_cast(W, dtype), None if b is None else _cast(b, dtype)) for W, b in drawn]
+
+
+def legacy_random(seed: int, trial_seed: int) -> np.random.RandomState:
+    """The stream of a source's seed; trial seed 0 is the source's run.
+
+    Raises:
+        ValueError: the sum is more than `RandomState` takes.
+    """
+    if seed + trial_seed >= 2**32:
+        raise ValueError(
+            "generator.seed: with the trial's seed added it must be below 2**32. "
+            f"Got {seed} + {trial_seed}"
+        )
+    return np.random.RandomState(seed + trial_seed)
+
+
+def draw(
+    network: Network, initializers: Initializers, random: Random, outputs_first: bool
+) -> Drawn:
+    """All parameters in float64, drawn in this order; weights (inputs, units) whatever is drawn."""
+    parameters: Drawn = []
+    for index, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=True)):
+        of_weights = initializers.of("weights", index)
+        if outputs_first and not isinstance(of_weights, Constants):
+            weights = np.ascontiguousarray(_draw(of_weights, index, shape, shape[::-1], random).T)
+        else:
+            weights = _draw(of_weights, index, shape, shape, random)
+        biases = None
+        if layer.bias:
+            biases = _draw(initializers.of("biases", index), index, shape, shape[1:], random)
+        parameters.append((weights, biases))
+    return parameters
+
+
+def _cast(values: NDArray[np.float64], dtype: str) -> NDArray[np.generic]:
+    array = values.astype(dtype)
+    array.flags.writeable = False
+    return array
+
+
+def _draw(
+    initializer: Any,
+    index: int,
+    layer_shape: tuple[int, int],
+    shape: tuple[int, ...],
+    random: Random,
+) -> NDArray[np.float64]:
+    """Draw one array of a layer; `harness.experiment.initializers` has the formulas' sources."""
+    inputs, outputs = layer_shape
+    match initializer:
+        case Constants(values=values):
+            return np.array(values[index], dtype=np.float64)
+        case Normal(mean=mean, std=std):
+            return random.normal(
+                mean, 1 / math.sqrt(inputs) if isinstance(std, str) else std, shape
+            )
+        case TruncatedNormal(mean=mean, std=std):
+            exact_std = 1 / math.sqrt(inputs) if isinstance(std, str) else std
+            return _truncated(mean, exact_std, shape, random)
+        case Uniform(low=low, high=high):
+            return random.uniform(low, high, shape)
+        case Constant(value=value):
+            return np.full(shape, value)
+        case Zeros():
+            return np.zeros(shape)
+        case InverseRootUniform():
+            limit = 1 / math.sqrt(inputs)
+            return random.uniform(-limit, limit, shape)
+    kind, distribution = initializer.name.split("_", 1)
+    variance = {"glorot": 2 / (inputs + outputs), "he": 2 / inputs, "lecun": 1 / inputs}[kind]
+    if distribution == "normal":
+        return random.normal(0, math.sqrt(variance), shape)
+    if distribution == "truncated_normal":
+        return _truncated(0, math.sqrt(variance) / TRUNCATED_STD, shape, random)
+    limit = math.sqrt(3 * variance)
+    return random.uniform(-limit, limit, shape)
+
+
+def _truncated(
+    mean: float, std: float, shape: tuple[int, ...], random: Random
+) -> NDArray[np.float64]:
+    """A normal, every number redrawn until it lies within two standard deviations."""
+    drawn = random.normal(size=shape)
+    while (outside := np.abs(drawn) > 2).any():
+        drawn[outside] = random.normal(size=int(outside.sum()))
+    return mean + std * drawn

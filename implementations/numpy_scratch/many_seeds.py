@@ -1,0 +1,191 @@
+"""Training from many starts at once: the step of `trainer`, with one axis more.
+
+A step of a tiny network is a microsecond of arithmetic and thirty of calls. Here the same calls
+work on all starts side by side: every array has the seeds as its last axis, W (inputs, units,
+seeds), b (units, seeds), a (rows, units, seeds).
+
+What works number by number does not see the new axis: activations and update rules are used as
+they are. Two things do see it. The loss's gradient is written again below, without its value,
+which nobody asks for. And the products: z[r, j, s] = sum_i x[r, i, s] W[i, j, s] has no sum over
+s, so it is every product x W, then their sum over i; the two of backward likewise. The data is
+the same for every seed: in the first layer W is one wide matrix (inputs, units * seeds).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from harness.trainer import (
+    Array,
+    Batches,
+    BinaryCrossEntropy,
+    Layer,
+    MeanSquaredError,
+    Parameters,
+    Task,
+)
+from implementations.numpy_scratch import activations, optimizers
+
+PRODUCTS = 262_144
+"""Starts are trained in groups whose products x W are about so many numbers: 2 MB."""
+
+
+class ManyDense:
+    """`layers.Dense` for many networks; the batch is always all rows, so x is given once.
+
+    Args:
+        x: the data (rows, inputs), or the layer before's a (rows, inputs, seeds).
+        W, b: views into the flat parameter buffer of all networks; b is None without bias.
+        dW, db: views into its flat gradient buffer, of the same shapes.
+        specification: the layer, for its activation.
+    """
+
+    def __init__(
+        self, x: Array, W: Array, b: Array | None, dW: Array, db: Array | None, specification: Layer
+    ) -> None:
+        self.x, self.W, self.b, self.dW, self.db = x, W, b, dW, db
+        rows, (inputs, units, seeds) = len(x), W.shape
+        self.a = np.empty((rows, units, seeds), W.dtype)
+        wide = specification.model_copy(update={"units": units * seeds})
+        self.activation = activations.make(wide, rows, W.dtype.name)
+        self.is_first = x.ndim == 2
+        if not self.is_first:
+            self.dx = np.empty_like(x)
+            self.products = np.empty((rows, inputs, units, seeds), W.dtype)
+
+    def forward(self) -> None:
+        """a = f(x W + b)."""
+        if self.is_first:
+            np.matmul(self.x, _wide(self.W), out=_wide(self.a))
+        else:
+            np.multiply(self.x[:, :, np.newaxis], self.W, out=self.products)
+            np.add.reduce(self.products, axis=1, out=self.a)
+        if self.b is not None:
+            np.add(self.a, self.b, out=self.a)
+        self.activation.forward(_wide(self.a))
+
+    def backward(self, da: Array) -> Array | None:
+        """Fill dW and db from dL/da, which is overwritten; return dL/dx, the first layer None."""
+        d = da
+        self.activation.backward(_wide(self.a), _wide(d))
+        if self.db is not None:
+            np.add.reduce(d, axis=0, out=self.db)
+        if self.is_first:
+            np.matmul(self.x.T, _wide(d), out=_wide(self.dW))
+            return None
+        np.multiply(self.x[:, :, np.newaxis], d[:, np.newaxis], out=self.products)
+        np.add.reduce(self.products, axis=0, out=self.dW)
+        np.multiply(d[:, np.newaxis], self.W, out=self.products)
+        np.add.reduce(self.products, axis=2, out=self.dx)
+        return self.dx
+
+
+class Gradient:
+    """dL/dz of the losses in `losses`, where they are derived: p - y, or (2) (z - y).
+
+    Args:
+        task: its loss, targets and number of outputs.
+    """
+
+    def __init__(self, task: Task) -> None:
+        self.loss = task.loss
+        self.factor = 1 / len(task.inputs) if task.loss.batch == "mean" else 1.0
+        if isinstance(task.loss, MeanSquaredError | BinaryCrossEntropy):
+            y = task.targets
+            self.factor /= task.network.outputs if task.loss.outputs == "mean" else 1
+        else:
+            y = np.eye(task.network.outputs, dtype=task.dtype)[task.targets]
+        if isinstance(task.loss, MeanSquaredError):
+            self.factor *= 1 if task.loss.half else 2
+        self.y = y[:, :, np.newaxis]
+
+    def __call__(self, z: Array) -> None:
+        """Overwrite z (rows, outputs, seeds) with dL/dz."""
+        match self.loss:
+            case MeanSquaredError():
+                pass
+            case BinaryCrossEntropy():
+                activations.sigmoid(z)
+            case _:  # softmax cross-entropy
+                np.subtract(z, z.max(axis=1, keepdims=True), out=z)
+                np.exp(z, out=z)
+                np.divide(z, z.sum(axis=1, keepdims=True), out=z)
+        np.subtract(z, self.y, out=z)
+        np.multiply(z, self.factor, out=z)
+
+
+def train(task: Task, starts: Sequence[Parameters], batches: Batches) -> list[Parameters]:
+    """The parameters that each start ends with; all batches are all rows."""
+    shapes = [W.shape for W, _ in task.parameters[1:]]
+    products = max((len(task.inputs) * inputs * units for inputs, units in shapes), default=1)
+    group = max(1, PRODUCTS // products)
+    ends: list[Parameters] = []
+    for first in range(0, len(starts), group):
+        ends += _train_group(task, starts[first : first + group], batches)
+    return ends
+
+
+def _train_group(task: Task, starts: Sequence[Parameters], batches: Batches) -> list[Parameters]:
+    """Forward, the loss's gradient, backward and update, as often as there are batches."""
+    layers, w, g = _networks(task, starts)
+    overwrite_with_gradient = Gradient(task)
+    rule = optimizers.make(task.optimizer, w, g)
+    penalized = _penalized(task, layers)
+    with np.errstate(over="ignore"):  # as in `NumpyTrainer.advance`
+        for rate in batches.learning_rates.tolist():
+            for layer in layers:
+                layer.forward()
+            gradient = layers[-1].a
+            overwrite_with_gradient(gradient)
+            for layer in reversed(layers):
+                gradient = layer.backward(gradient)
+            for values, slopes, c in penalized:
+                slopes += 2 * c * values
+            rule.update(rate)
+    return [
+        [
+            (layer.W[..., seed].copy(), None if layer.b is None else layer.b[..., seed].copy())
+            for layer in layers
+        ]
+        for seed in range(len(starts))
+    ]
+
+
+def _penalized(task: Task, layers: Sequence[ManyDense]) -> list[tuple[Array, Array, float]]:
+    """(w, dw, c) of everything that the penalty c * sum w^2 is on."""
+    if task.l2 is None:
+        return []
+    c = task.l2.coefficient(len(task.inputs))
+    weights = [(layer.W, layer.dW, c) for layer in layers]
+    if task.l2.on == "weights":
+        return weights
+    return weights + [(layer.b, layer.db, c) for layer in layers if layer.b is not None]
+
+
+def _networks(task: Task, starts: Sequence[Parameters]) -> tuple[list[ManyDense], Array, Array]:
+    """Layers of all networks over one flat parameter and one flat gradient buffer, and the two."""
+    w = np.empty(task.network.parameter_count * len(starts), task.dtype)
+    g = np.empty_like(w)
+    layers: list[ManyDense] = []
+    used = 0
+    for index, specification in enumerate(task.network.layers):
+        views = []
+        for position in (0, 1):
+            of_seeds = [start[index][position] for start in starts]
+            if of_seeds[0] is None:
+                views.append((None, None))
+                continue
+            values = np.stack(of_seeds, axis=-1)
+            piece = slice(used, used + values.size)
+            used += values.size
+            w[piece] = values.ravel()
+            views.append((w[piece].reshape(values.shape), g[piece].reshape(values.shape)))
+        (W, dW), (b, db) = views
+        x = layers[-1].a if layers else task.inputs
+        layers.append(ManyDense(x, W, b, dW, db, specification))
+    return layers, w, g
+
+
+def _wide(values: Array) -> Array:
+    """All but the first axis as one, without a copy."""
+    return values.reshape(len(values), -1)

@@ -1,0 +1,106 @@
+"""Claims as files: the ledger is whole and valid; what is wrong in a user's file is named."""
+
+import pytest
+
+from harness.claims import loading, planning
+from harness.claims.model import Verdict
+from harness.experiment.loading import ProtocolError
+from tests.claims.made import claim
+
+LEDGER = loading.ledger()
+
+
+def test_files_are_named_after_their_claims():
+    assert {file.stem for file in loading.LEDGER.glob("*.toml")} == set(LEDGER)
+
+
+@pytest.mark.parametrize("of", LEDGER.values(), ids=LEDGER)
+def test_every_claim_is_registered_whole(of):
+    """What the schema leaves open to users' own claims, the ledger states."""
+    assert of.source.address
+    assert of.group in ("posts", "ledger")
+    if of.not_run:
+        assert of.protocol is None
+        return
+    assert of.expected is not None
+    assert of.expected != Verdict.NOT_RUN
+    assert planning.parts(of, every_variant=True)
+
+
+def test_the_ledger_is_large_enough():
+    run = [of for of in LEDGER.values() if not of.not_run]
+    assert len(run) >= 40
+    assert {"C01", "C02", "C03", "C04", "C05", "C06", "C07", "C08", "C10"} <= set(LEDGER)
+
+
+def test_names_and_protocols_are_different():
+    """Two claims never share a name of rows, in which case one would be judged by the other's."""
+    parts = [p for of in LEDGER.values() for p in planning.parts(of, every_variant=True)]
+    names = [part.experiment.name for part in parts]
+    assert len(set(names)) == len(names)
+
+
+def test_explanations_are_of_claims():
+    assert set(loading._explanations()) <= set(LEDGER)
+
+
+@pytest.mark.parametrize("name", ["C01", "c01"])
+def test_ids_in_any_case(name):
+    assert loading.load(name).id == "C01"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"number": {"rule": "about"}}, "rule"),
+        ({"number": {"published": "97 %"}}, "as printed, without a unit"),
+        ({"number": {"published": "nan"}}, "as printed"),
+        ({"number": {"rule": "rate"}}, "at least 200 seeds. Got 0"),
+        ({"number": {"rule": "range"}}, "needs low, high or both"),
+        ({"number": {"low": 0.5}}, "belong to rule 'range'"),
+        ({"number": {"on": "twin"}}, "names no variant: 'twin'"),
+        ({"number": {"published": "0.1, 0.2"}}, "belong to the metric 'outputs'"),
+        ({"seeds": 1}, "spread"),
+        ({"seeds": 1, "spread": 0.1}, "spread_from"),
+        ({"track": "native"}, "states one solver"),
+        ({"numbers": []}, "needs \\[protocol\\] and \\[\\[numbers\\]\\]"),
+        ({"colour": "red"}, "colour"),
+        ({"variants": [{"name": "a", "role": "reading", "why": "x", "changes": {"data.size": 1}}]},
+         "size"),
+        ({"variants": [{"name": "a", "role": "reading", "why": "x", "changes": {"date.x": 1}}]},
+         "no field of the protocol"),
+        ({"variants": [{"name": "a", "role": "reading", "why": "x",
+                        "changes": {"data.scale": "by_255"}}]}, "by_255"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named(changes, words):
+    with pytest.raises(ProtocolError, match=words):
+        claim(**changes)
+
+
+def test_an_unknown_claim_names_the_nearest():
+    with pytest.raises(ProtocolError, match="C01"):
+        loading.load("C0l")
+
+
+@pytest.mark.parametrize("content", [b"", b"id = ", b"\xff", b"id = 'X'"])
+def test_files_that_are_no_claims(tmp_path, content):
+    file = tmp_path / "mine.toml"
+    file.write_bytes(content)
+    with pytest.raises(ProtocolError, match=r"mine\.toml"):
+        loading.load(str(file))
+
+
+def test_a_variant_changes_what_it_says_and_nothing_else():
+    of = loading.load("C01")
+    (variant,) = [v for v in of.variants if v.name == "pixels-by-255"]
+    changed = loading.changed(of, variant)
+    assert changed.data.scale == "divide_by_255"
+    assert changed.training == of.protocol.training
+    assert changed.name == "c01-pixels-by-255"
+
+
+def test_own_data_replaces_the_stand_in(cache):
+    of = loading.load("C04")
+    assert of.protocol.data.dataset == "mnist-42000"
+    assert loading.with_own_data(of) is of

@@ -1,0 +1,87 @@
+"""What a trial says about a number, and samples in and out of files."""
+
+import numpy as np
+import pytest
+
+from harness.claims import samples
+from harness.claims.samples import sample
+from tests.claims.made import accuracies, claim, told
+
+ARRAYS = {
+    "step": np.array([1, 10, 20]),
+    "test_accuracy": np.array([0.1, 0.9, 0.8]),
+    "validation_accuracy": np.array([0.1, 0.7, 0.75]),
+    "loss": np.array([2.0, 1.5, 1.0, 0.5]),
+    "test_outputs": np.array([[0.25, 0.75]]),
+    "test_right": np.array([True, False, True]),
+}
+
+
+def value(arrays, **number):
+    of = claim(seeds=1, number={"rule": "exact", **number})
+    row = told(of, {}, test_accuracy=0.8, steps=1_201).row
+    made = sample(of, "", of.protocol, row, arrays, "same")
+    return made.values.get(of.numbers[0].key)
+
+
+@pytest.mark.parametrize(
+    ("metric", "at", "expected"),
+    [
+        ("test_accuracy", "last", [0.8]),
+        ("test_error", "last", [pytest.approx(0.2)]),
+        ("test_accuracy", "highest", [0.9]),
+        ("test_accuracy", "lowest", [0.1]),
+        ("test_accuracy", "best_validation", [0.8]),
+        ("test_accuracy", 10, [0.9]),
+        ("test_accuracy", 11, None),
+        ("train_accuracy", "last", None),
+        ("step_loss", 2, [1.0]),
+        ("step_loss", 4, None),
+        ("loss_ratio", "last", [0.25]),
+        ("epochs", "last", [3.0]),
+        ("outputs", "last", [0.25, 0.75]),
+    ],
+)
+def test_metrics(metric, at, expected):
+    assert value(ARRAYS, metric=metric, at=at, published="1") == expected
+
+
+def test_early_stopping_keeps_its_best():
+    arrays = ARRAYS | {"best_test_accuracy": np.array(0.925)}
+    found = value(arrays, metric="test_error", at="best_validation", published="1")
+    assert found == [pytest.approx(0.075)]
+
+
+def test_many_seeds_have_a_value_each_and_a_diverged_one_is_none_of_the_successes():
+    arrays = {"seed_accuracy": np.array([1.0, 0.5, np.nan])}
+    assert value(arrays, metric="test_accuracy", published="1") == [1.0, 0.5, 0.0]
+    assert value(arrays, metric="train_accuracy", published="1") is None
+
+
+def test_lines_come_back(tmp_path):
+    of = claim()
+    before = accuracies(of, 0.9, 0.91, right=np.array([True, False, True] * 5))
+    samples.write(tmp_path, before)
+    after = samples.read(tmp_path)
+    assert after == before
+    assert (after[0].right_rows() == [True, False, True] * 5).all()
+    assert samples.read(tmp_path / "none") == []
+
+
+@pytest.mark.parametrize("line", ["", "{}", "[]", '{"schema": 9}', "no", '{"schema": 1}'])
+def test_a_line_that_is_none_is_named(tmp_path, line):
+    samples.write(tmp_path, accuracies(claim(), 0.9))
+    with (tmp_path / samples.FILE).open("a") as file:
+        file.write(line + "\n")
+    with pytest.raises(ValueError, match="line 2"):
+        samples.read(tmp_path)
+
+
+def test_a_failure_never_replaces_a_result():
+    of = claim()
+    (good,) = accuracies(of, 0.9)
+    (bad,) = accuracies(of, 0.0, status="timeout")
+    assert samples.merged([good], [bad]) == [good]
+    assert samples.merged([bad], [good]) == [good]
+    (newer,) = accuracies(of, 0.95)
+    assert samples.merged([good], [newer]) == [newer]

@@ -1,0 +1,143 @@
+"""The user's own train.csv, and the stand-in for it."""
+
+import numpy as np
+import pytest
+
+from harness import listing
+from harness.data import fetching, idx, kaggle, raw
+from harness.data.fetching import DataMissingError
+from harness.data.sources import MEMBERS
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Files of 20 rows, two of each class, are as good as Kaggle's 42,000."""
+    monkeypatch.setattr(kaggle, "ROWS", 20)
+    monkeypatch.setattr(kaggle, "CLASS_ROWS", (1, 4))
+
+
+def table():
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 784))
+    return np.column_stack([np.arange(20) % 10, pixels])
+
+
+def write(folder, rows, header=kaggle.HEADER):
+    folder.mkdir(parents=True, exist_ok=True)
+    lines = [header, *(",".join(str(number) for number in row) for row in rows)]
+    (folder / "train.csv").write_text("\n".join(lines) + "\n")
+    return folder / "train.csv"
+
+
+@pytest.mark.parametrize("given", ["folder", "file", "environment"])
+def test_it_is_taken_from_where_the_user_says(small, cache, tmp_path, monkeypatch, given):
+    file = write(tmp_path / "mine", table())
+    if given == "environment":
+        monkeypatch.setenv("SAMESTEP_DATA", str(file.parent))
+    source = {"folder": file.parent, "file": file, "environment": None}[given]
+    assert "no SHA-256 of it is known" in fetching.fetch("kaggle-digits", source)
+    assert fetching.fetch("kaggle-digits") == "already there"
+    read = raw.read("kaggle-digits")
+    np.testing.assert_array_equal(read.inputs, table()[:, 1:])
+    np.testing.assert_array_equal(read.targets, table()[:, 0])
+    assert read.train_rows == 20
+    assert not list((cache / "kaggle-digits").glob("fetching-*"))
+
+
+def test_it_is_never_downloaded(cache):
+    for attempt in (
+        lambda: fetching.fetch("kaggle-digits"),
+        lambda: raw.read("kaggle-digits"),
+    ):
+        with pytest.raises(DataMissingError) as caught:
+            attempt()
+        for sign in ("kaggle.com", "data fetch kaggle-digits --from", "mnist-42000"):
+            assert sign in str(caught.value)
+
+
+def changed(row, column, value):
+    rows = table().tolist()
+    rows[row][column] = value
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("rows", "header", "reason"),
+    [
+        (table(), "label,pixel1", "the first line must be label,pixel0"),
+        (table()[:19], kaggle.HEADER, r"must have shape \(20, 785\).*Got \(19, 785\)"),
+        (table()[:, :784], kaggle.HEADER, r"Got \(20, 784\)"),
+        (changed(0, 0, 10), kaggle.HEADER, "labels must be 0 to 9. Got 0 to 10"),
+        (changed(3, 5, 256), kaggle.HEADER, "pixels must be 0 to 255. Got 0 to 256"),
+        (changed(3, 5, -1), kaggle.HEADER, "pixels must be 0 to 255. Got -1"),
+        (changed(3, 5, "x"), kaggle.HEADER, "not a table of whole numbers"),
+        (changed(3, 5, 0.5), kaggle.HEADER, "not a table of whole numbers"),
+        (np.column_stack([np.zeros(20, int), table()[:, 1:]]), kaggle.HEADER,
+         "every class must have 1 to 4 rows. Got"),
+    ],
+)  # fmt: skip
+def test_a_file_of_another_form_is_refused(small, cache, tmp_path, rows, header, reason):
+    write(tmp_path / "mine", rows, header)
+    with pytest.raises(DataMissingError, match=reason):
+        fetching.fetch("kaggle-digits", tmp_path / "mine")
+    assert not list((cache / "kaggle-digits").iterdir())
+
+
+def test_no_file_where_the_user_says(small, cache, tmp_path):
+    with pytest.raises(DataMissingError, match=r"train\.csv: cannot be read \(No such file"):
+        fetching.fetch("kaggle-digits", tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"PK\x03\x04 no archive", b"\x93NUMPY"])
+def test_a_damaged_copy_is_found(small, cache, tmp_path, content):
+    fetching.fetch("kaggle-digits", write(tmp_path / "mine", table()))
+    kept = cache / "kaggle-digits" / kaggle.MEMBER
+    kept.write_bytes(content)
+    with pytest.raises(DataMissingError, match="cannot be read"):
+        raw.read("kaggle-digits")
+    fetching.fetch("kaggle-digits", tmp_path / "mine")
+    assert len(raw.read("kaggle-digits").targets) == 20
+
+
+def test_the_stand_in_is_made_from_mnist(cache, monkeypatch):
+    """On 70,000 rows of our own, whose first three pixels number them."""
+    numbers = np.arange(70_000)
+    images = np.zeros((70_000, 28, 28), np.uint8)
+    images[:, 0, 0], images[:, 0, 1], images[:, 0, 2] = (
+        numbers % 256, numbers // 256 % 256, numbers // 65_536,
+    )  # fmt: skip
+    labels = (numbers % 10).astype(np.uint8)
+    labels[:5_000] = 1
+    folder = cache / "mnist"
+    folder.mkdir(parents=True)
+    hashes = {}
+    for part, array in {
+        "train images": images[:60_000], "train labels": labels[:60_000],
+        "test images": images[60_000:], "test labels": labels[60_000:],
+    }.items():  # fmt: skip
+        (folder / MEMBERS[part]).write_bytes(idx.encode(array))
+        hashes[part] = fetching._sha256(folder / MEMBERS[part])
+    monkeypatch.setitem(fetching.SHA256, "mnist", hashes)
+    assert fetching.folder("mnist-42000") == folder
+    assert fetching.fetch("mnist-42000") == "already there"
+    drawn = raw.read("mnist-42000")
+    found = drawn.inputs[:, :3].astype(int) @ [1, 256, 65_536]
+    assert (drawn.inputs.shape, drawn.train_rows) == ((42_000, 784), 42_000)
+    assert len(np.unique(found)) == 42_000
+    np.testing.assert_array_equal(drawn.targets, labels[found])
+    np.testing.assert_array_equal(
+        np.bincount(drawn.targets), np.round(np.bincount(labels) * 0.6).astype(int)
+    )
+    np.testing.assert_array_equal(raw.read("mnist-42000").inputs, drawn.inputs)
+
+
+def test_a_stand_in_that_is_missing_asks_for_mnist(cache):
+    with pytest.raises(DataMissingError, match="fetch it with 'samestep data fetch mnist'"):
+        raw.read("mnist-42000")
+
+
+def test_listing_says_where_datasets_come_from():
+    comes = {record["name"]: record["comes"] for record in listing.datasets()}
+    assert comes["mnist"] == "fetched"
+    assert comes["mnist-42000"] == "made from mnist"
+    assert comes["kaggle-digits"] == "your own file"
+    assert comes["iris"] == "with samestep"
