@@ -54,7 +54,7 @@ def main() -> None:
     interrupts = Interrupts()
     messages = _messages()
     setup = messages.get()
-    affinity_problem = pin(setup["threads"])
+    affinity_problem = pin(setup["threads"], setup.get("lane", 0))
 
     began = time.perf_counter()
     import numpy  # noqa: F401  (every framework needs it; its import counts as theirs)

@@ -24,7 +24,8 @@ class Swap:
     @property
     def ran(self) -> bool:
         """Whether there is anything to judge."""
-        return all(finding.verdict != Verdict.NOT_RUN for finding in self.findings)
+        run = [finding.verdict != Verdict.NOT_RUN for finding in self.findings]
+        return bool(run) and all(run)
 
     @property
     def gives_it(self) -> bool:
@@ -72,7 +73,10 @@ def _short(value: object) -> str:
 
 def conclusion(judged: Judged, swapped: Sequence[Swap]) -> list[str]:
     """Which ingredients the number turns on, in sentences."""
-    holds = judged.verdict in HOLDS
+    own = [finding.verdict for finding in judged.findings if not finding.variant]
+    if not own or Verdict.NOT_RUN in own:
+        return ["The protocol as registered has not run, so nothing can be said."]
+    holds = all(verdict in HOLDS for verdict in own)
     ran = [swap for swap in swapped if swap.ran]
     turning = [swap for swap in ran if swap.gives_it != holds]
     keeping = [swap for swap in ran if swap.gives_it == holds]

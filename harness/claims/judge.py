@@ -15,16 +15,15 @@ from harness.claims import statistics as rules
 from harness.claims.model import HOLDS, Claim, Number, Verdict
 from harness.claims.samples import Sample
 
-NEAR_ROWS = 5
-"""A deterministic count that is off by so many rows is numerics."""
+NEAR_ROWS, NEAR_ROW_SHARE = 5, 0.01
+"""A deterministic count that is off by so many rows, or by so many of the rows, is numerics."""
 NEAR_SHARE = 1e-4
 """A deterministic number that is no count, likewise, relative."""
 RATE_AT_LEAST = 0.05
 """A published success that fewer seeds reach is not what this protocol gives."""
 GRAVEST_LAST = (
     Verdict.EXACT, Verdict.NEAR_EXACT, Verdict.CONSISTENT, Verdict.RATE, Verdict.INCONCLUSIVE,
-    Verdict.BETTER, Verdict.WORSE, Verdict.UNDER_SPECIFIED, Verdict.CODE_OUTPUT_MISMATCH,
-    Verdict.NOT_RUN,
+    Verdict.NOT_RUN, Verdict.BETTER, Verdict.WORSE,
 )  # fmt: skip
 
 
@@ -109,9 +108,9 @@ def judge(claim: Claim, samples: Sequence[Sample], digests: dict[str, str]) -> J
 
 
 def _latest(samples: Iterable[Sample]) -> tuple[Sample, ...]:
-    """Of the same trial, run with several versions of a framework or an adapter, the last."""
+    """Of the same trial, run with several versions of a framework or an adapter, the last good."""
     found: dict[tuple[object, ...], Sample] = {}
-    for told in sorted(samples, key=lambda told: told.row.started_at or ""):
+    for told in sorted(samples, key=lambda told: (told.counts, told.row.started_at or "")):
         row = told.row
         found[told.variant, row.framework, row.loop, row.purpose, row.seed, row.repeat] = told
     return tuple(found.values())
@@ -122,26 +121,36 @@ def _other_readings(
 ) -> tuple[Verdict, str, tuple[Finding, ...]]:
     """What judged variants make of the verdict: other readings, other versions of the code."""
     more: list[Finding] = []
+    others: dict[str, Verdict] = {}
     for variant in claim.variants:
-        if not variant.judged:
+        found = readings(claim, samples, variant.name) if variant.judged else ()
+        if not found:
             continue
-        found = readings(claim, samples, variant.name)
         more += found
-        other = max((f.verdict for f in found), key=GRAVEST_LAST.index, default=Verdict.NOT_RUN)
-        if other == Verdict.NOT_RUN:
-            continue
-        if variant.role == "other code" and verdict not in HOLDS and other in HOLDS:
-            verdict = Verdict.CODE_OUTPUT_MISMATCH
-            why = f"not from the code as printed ({why}), but from another: {variant.why}"
-        if variant.role == "reading" and _side_of(other) != _side_of(verdict):
-            verdict = Verdict.UNDER_SPECIFIED
-            why = f"the verdict turns on what the source does not say: {variant.why}"
+        others[variant.name] = max((f.verdict for f in found), key=GRAVEST_LAST.index)
+    roles = {variant.name: variant for variant in claim.variants}
+    for name, other in others.items():
+        missed = verdict in (Verdict.BETTER, Verdict.WORSE)
+        if roles[name].role == "other code" and missed and other in HOLDS:
+            words = f"not from the code as printed ({why}), but from another: {roles[name].why}"
+            return Verdict.CODE_OUTPUT_MISMATCH, words, tuple(more)
+    for name, other in others.items():
+        sides = {_side_of(verdict), _side_of(other)} - {"nothing"}
+        if roles[name].role == "reading" and len(sides) == 2:
+            words = f"the verdict turns on what the source does not say: {roles[name].why}"
+            return Verdict.UNDER_SPECIFIED, words, tuple(more)
+    missing = [name for name, other in others.items() if other == Verdict.NOT_RUN]
+    if missing and verdict in HOLDS:
+        words = f"{', '.join(missing)} belongs to the verdict and has not run"
+        return Verdict.INCONCLUSIVE, words, tuple(more)
     return verdict, why, tuple(more)
 
 
-def _side_of(verdict: Verdict) -> Verdict | None:
-    """What a verdict comes to: it holds (None), or it does not, on which side."""
-    return None if verdict in HOLDS else verdict
+def _side_of(verdict: Verdict) -> str:
+    """What a verdict comes to: the number holds, lies on one side of it, or nothing is said."""
+    if verdict in HOLDS:
+        return "holds"
+    return verdict.value if verdict in (Verdict.BETTER, Verdict.WORSE) else "nothing"
 
 
 def readings(claim: Claim, samples: Sequence[Sample], variant: str) -> tuple[Finding, ...]:
@@ -182,11 +191,16 @@ def _finding(
             return _blank(number, variant, Verdict.NOT_RUN, reason)
     factor = 100 if number.unit == "percent" else 1
     measured = [factor * value for value in values.values()]
+    diverged = _diverged(samples, variant, framework)
+    if diverged:
+        words = f"{diverged} of {diverged + len(measured)} seeds diverged"
+        return _found(number, variant, framework, measured, Verdict.WORSE, words, None)
+    registered = claim.many_seeds if number.rule in ("rate", "every") else claim.seeds
+    if len(measured) < registered:
+        words = f"{len(measured)} of the {registered} registered seeds have run"
+        return _found(number, variant, framework, measured, Verdict.INCONCLUSIVE, words, None)
     if number.best_of > 1:
         measured = _best(measured, number)
-        if not measured:
-            reason = f"the best of {number.best_of} needs at least as many seeds. Got {len(values)}"
-            return _blank(number, variant, Verdict.INCONCLUSIVE, reason)
     if number.metric == "outputs":
         measured = [factor * value for value in own[0].values[number.key]]
         return _vector(number, variant, framework, measured)
@@ -202,6 +216,16 @@ def _rows(claim: Claim, number: Number, told: Sample) -> int:
     if number.metric.startswith("train"):
         return train
     return validation if number.metric.startswith("validation") else told.tested
+
+
+def _diverged(samples: Sequence[Sample], variant: str, framework: str) -> int:
+    """How many seeds of the framework came to no finite end: they count against a claim."""
+    return sum(
+        told.variant == variant
+        and told.row.framework == framework
+        and told.row.status == "diverged"
+        for told in samples
+    )
 
 
 def _blank(number: Number, variant: str, verdict: Verdict, why: str) -> Finding:
@@ -221,7 +245,7 @@ def _why_nothing(samples: Sequence[Sample], variant: str) -> str:
     for told in own:
         if not told.counts:
             return f"{told.row.framework} is not proven to follow the protocol ({told.proof})"
-    return "no trial of it yet"
+    return "its trials do not tell it" if own else "no trial of it yet"
 
 
 def _seeds(samples: Sequence[Sample], key: str) -> int:
@@ -254,10 +278,10 @@ def _exact(
                       f"the printed digits: {_shown(value, number)}", difference)  # fmt: skip
     if number.is_share:
         off = (value - number.value) / (100 if number.unit == "percent" else 1) * rows
-        if abs(off) < 0.5:
+        if abs(off) < 0.5 and not number.is_cut:
             return _found(number, variant, framework, measured, Verdict.EXACT,
                           f"the same count of the {rows:,} rows", difference)  # fmt: skip
-        if abs(off) <= NEAR_ROWS + 0.5:
+        if abs(off) <= min(NEAR_ROWS, NEAR_ROW_SHARE * rows) + 0.5:
             return _found(number, variant, framework, measured, Verdict.NEAR_EXACT,
                           f"{abs(off):.0f} of {rows:,} rows off", difference)  # fmt: skip
     elif abs(difference) <= NEAR_SHARE * abs(number.value):
@@ -292,7 +316,8 @@ def _rate(
         f"reached from {hits} of {len(measured)} starts: {100 * hits / len(measured):.0f} % "
         f"({100 * low:.0f} to {100 * high:.0f})"
     )
-    verdict = Verdict.RATE if hits >= RATE_AT_LEAST * len(measured) else Verdict.WORSE
+    least = RATE_AT_LEAST if number.low is None else number.low
+    verdict = Verdict.RATE if hits >= least * len(measured) else Verdict.WORSE
     return _found(number, variant, framework, measured, verdict, words, None)
 
 
@@ -318,19 +343,16 @@ def _level(
     claim: Claim, number: Number, variant: str, framework: str, measured: list[float], rows: int
 ) -> Finding:
     """Within the tolerance of the published number."""
-    if len(measured) < 2 and claim.spread is None:
-        words = "one seed says nothing about the spread; run more"
-        return _found(number, variant, framework, measured, Verdict.INCONCLUSIVE, words, None)
     tolerance = _tolerance(claim, number, measured, rows).total
     difference = float(np.mean(measured)) - number.value
     words = f"{difference:+.{_digits(number) - 1}f}, tolerance {tolerance:.{_digits(number)}f}"
-    if tolerance > _widest(claim, number, rows):
+    if abs(difference) > tolerance:
+        verdict = _side(number, difference)
+    elif tolerance > _widest(claim, number, rows):
         verdict = Verdict.INCONCLUSIVE
         words += f", wider than the {_widest(claim, number, rows):g} that would say something"
-    elif abs(difference) <= tolerance:
-        verdict = Verdict.CONSISTENT
     else:
-        verdict = _side(number, difference)
+        verdict = Verdict.CONSISTENT
     return _found(number, variant, framework, measured, verdict, words, difference, tolerance)
 
 
@@ -371,8 +393,8 @@ def _widest(claim: Claim, number: Number, rows: int) -> float:
 
 def _vector(number: Number, variant: str, framework: str, measured: list[float]) -> Finding:
     """All printed outputs, digit by digit."""
-    same = len(measured) == len(number.values) and all(
-        f"{value:.{-int(printed.as_tuple().exponent)}f}" == str(printed)
+    same: bool = len(measured) == len(number.values) and all(
+        f"{value:.{number.decimals}f}" == f"{printed:.{number.decimals}f}"
         for value, printed in zip(measured, number.values, strict=True)
     )
     shown = ", ".join(f"{value:.{number.decimals}f}" for value in measured)
@@ -402,6 +424,9 @@ def _found(
 
 
 def _same_digits(value: float, number: Number) -> bool:
+    if number.is_cut:
+        scale = 10**number.decimals
+        return bool(math.floor(value * scale + 1e-9) == round(number.value * scale))
     return f"{value:.{number.decimals}f}" == f"{number.value:.{number.decimals}f}"
 
 
@@ -415,7 +440,7 @@ def _digits(number: Number) -> int:
 
 
 def _shown(value: float, number: Number) -> str:
-    decimals = number.decimals if number.published else _digits(number)
+    decimals = _digits(number) if number.rule == "range" else number.decimals
     return f"{value:.{decimals}f}"
 
 

@@ -6,16 +6,20 @@ rule, the seeds and the verdict that is expected. A verdict that differs stays a
 
 import math
 import re
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, FiniteFloat, StringConstraints, model_validator
 
 from harness.experiment.base import Frozen
+from harness.experiment.datasets import DATASETS
 from harness.experiment.model import Experiment
+from harness.experiment.names import unknown
 
+PRINTED = re.compile(r"-?\d+(\.\d+)?(\.\.\.)?")
 Words = Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
+Step = Annotated[int, Field(strict=True, ge=0)]
 Metric = Literal[
     "train_accuracy", "train_error", "train_loss",
     "validation_accuracy", "validation_error", "validation_loss",
@@ -73,12 +77,13 @@ class Number(Frozen):
         on: the variant it was measured with; "" is the protocol itself.
         minus: the number is a difference: the same metric of this variant is subtracted, seed
             by seed.
-        published: as printed, digits included; "a, b, …" for `outputs`; "" for `range`.
+        published: as printed, digits included; `0.939...` if it was cut off; "a, b, …" for
+            `outputs`; for `range` the words, or "".
         unit: what was printed: a share of one, per cent, or a plain number.
         rule: `exact`: the printed digits, or the same count of rows; `level`: within the
             tolerance that `judge` states; `every`: the printed digits from every seed; `rate`:
             the share of seeds that reach it; `range`: between `low` and `high`.
-        low, high: of `range`, in `unit`.
+        low, high: of `range`, in `unit`; `low` of `rate` is the least share of seeds.
         runs: how many runs the published number is a mean of.
         best_of: it is the best of so many runs, so seeds are taken in groups of so many.
         tolerance_at_most: a wider tolerance says nothing; in `unit`. Default: 1 percentage
@@ -87,17 +92,17 @@ class Number(Frozen):
 
     name: Words
     metric: Metric
-    at: Literal["last", "highest", "lowest", "best_validation"] | int = "last"
+    at: Literal["last", "highest", "lowest", "best_validation"] | Step = "last"
     on: str = ""
     minus: str | None = None
     published: str = ""
     unit: Literal["fraction", "percent", "number"] = "fraction"
     rule: Literal["exact", "level", "every", "rate", "range"]
-    low: float | None = None
-    high: float | None = None
+    low: FiniteFloat | None = None
+    high: FiniteFloat | None = None
     runs: Annotated[int, Field(strict=True, ge=1)] = 1
     best_of: Annotated[int, Field(strict=True, ge=1, le=10)] = 1
-    tolerance_at_most: Annotated[float, Field(gt=0)] | None = None
+    tolerance_at_most: Annotated[FiniteFloat, Field(gt=0)] | None = None
 
     @property
     def key(self) -> str:
@@ -112,7 +117,16 @@ class Number(Frozen):
     @property
     def values(self) -> tuple[Decimal, ...]:
         """All printed numbers, with their digits."""
-        return tuple(Decimal(text) for text in re.split(r"[,\s]+", self.published.strip()))
+        return tuple(Decimal(text.removesuffix("...")) for text in self._texts)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it was printed cut off, as in `0.939...`, and not rounded."""
+        return self.published.endswith("...")
+
+    @property
+    def _texts(self) -> list[str]:
+        return re.split(r"[,\s]+", self.published.strip())
 
     @property
     def decimals(self) -> int:
@@ -135,19 +149,40 @@ class Number(Frozen):
             if self.low is None and self.high is None:
                 raise ValueError("rule 'range' needs low, high or both")
             return self
-        if self.low is not None or self.high is not None:
+        if self.high is not None or (self.low is not None and self.rule != "rate"):
             raise ValueError(f"low and high belong to rule 'range'. Got rule {self.rule!r}")
-        try:
-            finite = all(value.is_finite() for value in self.values)
-        except InvalidOperation:
-            finite = False
-        if not finite:
+        if not all(PRINTED.fullmatch(text) for text in self._texts):
             raise ValueError(
                 f"published: must be the number as printed, without a unit. Got {self.published!r}"
             )
         if len(self.values) > 1 and self.metric != "outputs":
             raise ValueError("published: several numbers belong to the metric 'outputs'")
+        if self.rule in ("rate", "every") and self.key != "test_accuracy at last":
+            raise ValueError(
+                f"rule {self.rule!r} is about test_accuracy at last: many starts at once leave "
+                f"nothing else. Got {self.key}"
+            )
         return self
+
+    def check_against(self, protocol: Experiment) -> None:
+        """Refuse what trials of this protocol cannot tell, before anything is trained.
+
+        Raises:
+            ValueError: the number asks for rows or a moment that the protocol has not.
+        """
+        validates = self.metric.startswith("validation") or self.at == "best_validation"
+        if validates and not protocol.data.rows[1]:
+            raise ValueError(f"numbers: {self.name!r} needs validation rows; there are none")
+        if self.metric == "step_loss" and not isinstance(self.at, int) and self.at != "last":
+            raise ValueError(f"numbers: {self.name!r}: step_loss is at a step or at 'last'")
+        if isinstance(self.at, int):
+            steps = range(protocol.steps) if self.metric == "step_loss" else (
+                protocol.evaluation_points
+            )  # fmt: skip
+            if self.at not in steps:
+                raise ValueError(
+                    f"numbers: {self.name!r}: at must be a step that is evaluated. Got {self.at}"
+                )
 
 
 class Variant(Frozen):
@@ -177,7 +212,7 @@ class Claim(Frozen):
     Args:
         id: such as C01; names its rows.
         group: `posts` (the five study posts) or another word; `reproduce` alone runs `posts`.
-        cost: on two cores: `seconds`, `minutes`, or `heavy` (an hour and more).
+        cost: of a run on two cores: `seconds`, `minutes`, or `heavy` (more than ten minutes).
         expected: the verdict registered before the first row.
         track: `identical`, or `native`: the library's own solver, stated in `protocol.native`.
         seeds: for the spread; 1 only where nothing is drawn, or `spread` is stated.
@@ -219,6 +254,8 @@ class Claim(Frozen):
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
         if self.not_run:
+            if self.variants or self.protocol is not None:
+                raise ValueError("not_run: a claim that cannot be run has no protocol or variants")
             return self
         if self.protocol is None or not self.numbers:
             raise ValueError("a claim needs [protocol] and [[numbers]], or not_run with its reason")
@@ -238,6 +275,13 @@ class Claim(Frozen):
                     f"seeds: {number.name!r} has rule 'level', which needs the spread of at least "
                     "2 seeds, or a stated spread. Got 1"
                 )
+            number.check_against(self.protocol)
+            if number.best_of > self.seeds:
+                raise ValueError(
+                    f"seeds: {number.name!r} is the best of {number.best_of} runs. Got {self.seeds}"
+                )
+        if self.own_data is not None and self.own_data not in DATASETS:
+            raise ValueError(f"own_data: {unknown(self.own_data, DATASETS)}")
         if self.track == "native" and len(self.protocol.native) != 1:
             raise ValueError("protocol.native: a claim of the native track states one solver")
         if self.spread is not None and not (self.spread_from and math.isfinite(self.spread)):

@@ -63,8 +63,16 @@ def _part(claim: Claim, variant: Variant | None) -> Part:
 def make(
     wanted: Sequence[Part], chosen: Sequence[Framework], threads: int = 1, device: str = "auto"
 ) -> Plan:
-    """The plan of these protocols in these frameworks, fastest first."""
+    """The plan of these protocols in these frameworks, fastest first.
+
+    Raises:
+        ValueError: two claims would share the names of their rows.
+    """
     experiments = {part.experiment.name: part.experiment for part in wanted}
+    if len(experiments) < len(wanted):
+        names = [part.experiment.name for part in wanted]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        raise ValueError(f"claims: two have rows named {', '.join(twice)}; change an id")
     request = Request(
         experiments=tuple(experiments),
         frameworks=tuple(framework.name for framework in chosen),

@@ -15,11 +15,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from harness.claims.model import Claim, Number
 from harness.experiment.model import Experiment
 from harness.parity.ladder import PROVEN
-from harness.results import ROW, Row, clean, write_atomically
+from harness.plan import MANY_SEEDS
+from harness.results import Row, clean, write_atomically
 from harness.trainer import Array
 
 FILE = "samples.jsonl"
@@ -61,6 +63,9 @@ class Sample:
         return np.unpackbits(packed, count=self.tested).astype(bool)
 
 
+SAMPLE = TypeAdapter(Sample)
+
+
 def sample(
     claim: Claim, variant: str, experiment: Experiment, row: Row, arrays: Mapping[str, Array],
     proof: str,
@@ -72,7 +77,7 @@ def sample(
         asked = {number.key: number for number in claim.numbers}
         for key, number in asked.items():
             found = _values(number, experiment, row, arrays)
-            if found is not None:
+            if found is not None and np.isfinite(found).all():
                 values[key] = found
         if "test_right" in arrays:
             right = np.packbits(arrays["test_right"].astype(bool)).tobytes()
@@ -92,12 +97,15 @@ def _values(
 ) -> list[float] | None:
     """The number's metric in this trial; None where the trial does not tell."""
     metric = number.metric
-    if "seed_accuracy" in arrays:  # many starts at once leave nothing else; diverged counts as 0
-        told = {"test_accuracy": arrays["seed_accuracy"], "test_loss": arrays.get("seed_loss")}
-        found = told.get(metric) if number.at == "last" else None
-        return None if found is None else [float(value) for value in np.nan_to_num(found)]
+    if row.purpose == MANY_SEEDS:  # they leave nothing else; a start that diverged counts as 0
+        told = {"test_accuracy": "seed_accuracy", "test_loss": "seed_loss"}
+        found = arrays.get(told.get(metric, "")) if number.at == "last" else None
+        if found is None:
+            return None
+        return [float(v) for v in (np.nan_to_num(found) if metric == "test_accuracy" else found)]
     if metric == "outputs":
-        return [float(value) for value in np.ravel(arrays["test_outputs"])]
+        outputs = arrays.get("test_outputs")
+        return None if outputs is None else [float(value) for value in np.ravel(outputs)]
     if metric == "epochs":
         steps = row.steps
         return None if steps is None else [float(math.ceil(steps / experiment.steps_per_epoch))]
@@ -161,8 +169,7 @@ def from_line(line: str) -> Sample:
         values: dict[str, Any] = json.loads(line)
         if values.pop("schema") != SCHEMA:
             raise ValueError(f"not schema {SCHEMA}")
-        row = ROW.validate_python(values.pop("row"))
-        return Sample(**values, row=row)
+        return SAMPLE.validate_python(values)
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"not a sample of this version ({error!r})") from error
 

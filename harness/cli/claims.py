@@ -51,6 +51,7 @@ def reproduce(
 ) -> None:
     """Rerun published accuracy numbers, and say whether they hold."""
     from harness.claims import planning
+    from harness.claims.samples import FILE
     from harness.report import claims as shown
 
     outputs = output or []
@@ -64,14 +65,14 @@ def reproduce(
     parts = [part for claim in chosen for part in planning.parts(claim)]
     folder = source or out or Path("results") / "runs" / "claims"
     finished = True
+    if source is not None and not (source / FILE).is_file():
+        stop(USAGE, f"{source}: holds no samples of claims; run `samestep reproduce` first")
     if source is None and parts:
         finished = _run(parts, frameworks, threads, device.value, timeout, folder, fresh)
     samples = _samples(folder)
     judged = [_judge(claim, parts, samples) for claim in chosen]
     if source is not None and not claims:
         judged = [one for one in judged if one.samples or one.claim.not_run]
-        if not any(one.samples for one in judged):
-            stop(USAGE, f"{folder}: holds no samples of claims; run `samestep reproduce` first")
     _write(judged, [*([] if source else [folder / "ledger.md"]), *outputs])
     if json_output:
         print(shown.as_json(judged))
@@ -137,7 +138,7 @@ def _chosen(
     for claim in found:
         if ids.count(claim.id.upper()) > 1:
             stop(USAGE, f"claim: {claim.id!r} is named twice")
-    return [loading.with_own_data(claim) for claim in found]
+    return found if source is not None else [loading.with_own_data(claim) for claim in found]
 
 
 def _run(
@@ -157,12 +158,13 @@ def _run(
         plan = planning.make(parts, chosen, options.threads(threads), device)
     except (UnknownFrameworkError, ValueError) as error:
         stop(USAGE, str(error))
+    before = _samples(folder)
     finished = running.execute(plan, folder, options.timeout_s(timeout), fresh, timed=False)
     now = list(collect(plan, parts, RunFolder(folder)))
     try:
-        samples.write(folder, samples.merged(samples.read(folder), now))
-    except (OSError, ValueError) as error:
-        stop(ENVIRONMENT, f"{folder}: cannot be written ({error})")
+        samples.write(folder, samples.merged(before, now))
+    except OSError as error:
+        stop(ENVIRONMENT, f"{folder}: cannot be written ({error.strerror or error})")
     return finished
 
 
@@ -196,10 +198,9 @@ def _write(judged: Sequence["Judged"], files: Sequence[Path]) -> None:
 
 
 def _exit_code(judged: Sequence["Judged"]) -> int:
-    """0 if every verdict is the registered one; 3 if nothing could be run at all."""
-    from harness.claims.model import Verdict
-
+    """0 if every verdict is the registered one; 3 if all that it needs is missing here."""
     wanted = [one for one in judged if not one.claim.not_run]
-    if wanted and all(one.verdict == Verdict.NOT_RUN for one in wanted):
+    statuses = {told.row.status for one in wanted for told in one.samples}
+    if wanted and statuses <= {"missing"}:
         return ENVIRONMENT
     return OK if all(one.as_registered for one in wanted) else FAILED

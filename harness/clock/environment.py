@@ -69,15 +69,26 @@ def available_cpus() -> int:
     return os.cpu_count() or 1
 
 
-def pin(threads: int) -> str | None:
-    """Bind this process to `threads` CPUs, the highest-numbered ones (the first serves interrupts).
+def lane_cpus(threads: int, lane: int) -> list[int]:
+    """The CPUs of a lane, out of this process's: the highest-numbered ones are lane 0.
+
+    (The first CPU serves interrupts.) Lanes come round again where CPUs are too few.
+    """
+    cpus = sorted(os.sched_getaffinity(0))
+    lane %= max(1, len(cpus) // threads)
+    stop = len(cpus) - lane * threads
+    return cpus[max(0, stop - threads) : stop]
+
+
+def pin(threads: int, lane: int = 0) -> str | None:
+    """Bind this process to the `threads` CPUs of its lane.
 
     Returns:
         None when done, else why not.
     """
     if not hasattr(os, "sched_setaffinity"):
         return f"affinity cannot be set on {platform.system()}"
-    cpus = sorted(os.sched_getaffinity(0))[-threads:]
+    cpus = lane_cpus(threads, lane)
     try:
         os.sched_setaffinity(0, cpus)
     except OSError as error:

@@ -10,6 +10,7 @@ import dataclasses
 import itertools
 import json
 import os
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,9 +18,10 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from harness.clock import noise
-from harness.clock.environment import child_environment, machine
+from harness.clock.environment import available_cpus, child_environment, machine
 from harness.data import fetching
 from harness.execute import limit_rows
+from harness.execute.lanes import in_lanes
 from harness.execute.process import Death, WorkerProcess
 from harness.experiment.model import Experiment
 from harness.experiment.proof import proof_of
@@ -88,7 +90,8 @@ class Runner:
         folder: where rows go.
         timeout_s: limit for one trial, its framework's import included; None for no limit.
         listener: told of progress.
-        timed: whether times matter, so that trials on a disturbed machine are run again.
+        timed: whether times matter: trials run one at a time, and those on a disturbed machine
+            again. Otherwise as many run at once as there are CPUs for them, of different workers.
     """
 
     plan: Plan
@@ -102,6 +105,8 @@ class Runner:
         self._frameworks = frameworks_by_track(self.plan.request)
         self._data_problems: dict[str, str | None] = {}
         self._left: Counter[tuple[str, str, str]] = Counter()
+        self._lock = threading.RLock()
+        self._interrupted = False
 
     def run(self, fresh: bool = False) -> None:
         """Run what has no good row yet; rows are on disk as each trial ends.
@@ -122,10 +127,13 @@ class Runner:
             self._left = Counter(_worker_key(trial) for trial in todo)
             try:
                 began = time.monotonic()
-                for trial in todo:
-                    self._run_one(trial)
                 if self.timed:
+                    for trial in todo:
+                        self._run_one(trial)
                     self._rerun_noisy(RERUN_SHARE * (time.monotonic() - began))
+                else:
+                    lanes = max(1, available_cpus() // self.plan.request.threads)
+                    in_lanes(todo, _worker_key, self._run_one, lanes, self._abandon)
                 self.end_workers()  # a limit or a proof needs memory, not quiet
                 self._limit()
                 self._prove()
@@ -189,15 +197,24 @@ class Runner:
                 limit_rows.store(self.folder, row)
             self.end_workers()
 
-    def _run_one(self, trial: Trial) -> None:
-        self.listener.started(trial)
+    def _run_one(self, trial: Trial, lane: int = 0) -> None:
+        with self._lock:
+            self.listener.started(trial)
         try:
-            row, tail = self._row(trial, self.plan.experiments[trial.experiment])
+            row, tail = self._row(trial, self.plan.experiments[trial.experiment], lane)
         except KeyboardInterrupt:
             row, tail = self._blank(trial, "interrupted", "Ctrl-C"), []
             self._store(trial, row, tail)
             raise
+        if self._interrupted:
+            row, tail = self._blank(trial, "interrupted", "Ctrl-C"), []
         self._store(trial, row, tail)
+
+    def _abandon(self) -> None:
+        """End the trials in progress in all lanes."""
+        self._interrupted = True
+        for worker in list(self._workers.values()):
+            worker.kill()
 
     def _prove(self) -> None:
         """Judge every measured cell that no earlier proof has judged, framework by framework."""
@@ -249,30 +266,33 @@ class Runner:
     def _store(self, trial: Trial, row: Row, tail: list[str]) -> None:
         if row.status != "ok":  # arrays of a trial that then failed
             (self.folder.trials / f"{trial.id}.npz").unlink(missing_ok=True)
-        self.folder.write_row(row)
-        self.listener.finished(trial, row, tail)
+        with self._lock:
+            self.folder.write_row(row)
+            self.listener.finished(trial, row, tail)
 
-    def _row(self, trial: Trial, experiment: Experiment) -> tuple[Row, list[str]]:
+    def _row(self, trial: Trial, experiment: Experiment, lane: int = 0) -> tuple[Row, list[str]]:
         """The row of a trial, and the tail of its worker's log."""
         framework = self._framework(trial)
         if framework.missing:
             names = ", ".join(framework.missing)
             detail = f"{names} not installed; {framework.install_line}"
             return self._blank(trial, "missing", detail), []
-        problem = self._data_problem(trial)
-        if problem:
-            return self._blank(trial, "missing", problem), []
-        worker = self._worker(trial)
+        with self._lock:
+            problem = self._data_problem(trial)
+            if problem:
+                return self._blank(trial, "missing", problem), []
+            worker = self._worker(trial, lane)
         answer = worker.ask(self._message(trial, experiment), self.timeout_s)
         tail = worker.log_tail
         if isinstance(answer, Death):
-            del self._workers[_worker_key(trial)]
+            self._workers.pop(_worker_key(trial), None)
             return self._blank(trial, answer.status, answer.detail), tail
         self._left[_worker_key(trial)] -= 1
         fresh = self.plan.request.preset != "quick" and trial.purpose == MEASURE
         last = trial.purpose == MEASURE and self._left[_worker_key(trial)] == 0
         if fresh or last or answer.get("status") in FAILED:
-            self._workers.pop(_worker_key(trial)).close()
+            worker.close()
+            self._workers.pop(_worker_key(trial), None)
         try:
             row = from_json(json.dumps(answer))
         except BadRowError as error:
@@ -303,11 +323,14 @@ class Runner:
                     self.listener.fetched(dataset, str(error))
         return self._data_problems[dataset]
 
-    def _worker(self, trial: Trial) -> WorkerProcess:
+    def _worker(self, trial: Trial, lane: int) -> WorkerProcess:
+        """The worker of a trial, on the CPUs of its lane."""
         key = _worker_key(trial)
-        if key not in self._workers:
+        if key in self._workers:
+            self._workers[key].move(trial.threads, lane)
+        else:
             framework = self._framework(trial)
-            setup = {"framework": asdict(framework), "threads": trial.threads}
+            setup = {"framework": asdict(framework), "threads": trial.threads, "lane": lane}
             environment = child_environment(os.environ, trial.threads, trial.device)
             log = self.folder.logs / f"{_slug(trial.framework)}-{trial.track}-{trial.dtype}.log"
             self._workers[key] = WorkerProcess(setup, environment, log)

@@ -260,7 +260,7 @@ def many_seeds_is_advance(subject: Subject) -> str:
     missing = "no many_seeds: success rates are run seed by seed"
     if subject.adapter.many_seeds is StepTrainer.many_seeds:
         return missing
-    for name in ("xor-sigmoid-full", "short-batch-momentum-decay"):
+    for name in ("xor-sigmoid-full", "short-batch-momentum-decay", "mse-no-bias"):
         experiment = _full_batch(subject.supported(name))
         batches = BatchPlan.of(experiment, 0).segment(0, MANY_STEPS)
         starts = [subject.task(experiment, seed=seed).parameters for seed in range(MANY_STARTS)]

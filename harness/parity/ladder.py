@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness import data
 from harness.data.prepared import Prepared
@@ -20,6 +21,8 @@ from harness.parity.reference import Reference, Switches
 from harness.parity.trace import Trace, record, reference_trace
 from harness.start import initial_parameters
 from harness.trainer import Array, Batches, Parameters
+
+Floats = NDArray[np.float64]
 
 Verdict = Literal["same", "same to float32", "same while comparable", "different", "not comparable"]
 PROVEN: tuple[Verdict, ...] = ("same", "same to float32", "same while comparable")
@@ -31,6 +34,8 @@ LATER_TOLERANCE = 1e-11
 LOSS_TOLERANCE = 1e-11
 GROWN_AT_MOST = 1e-5
 """Where rounding grows further, the end says little: `same while comparable`."""
+COMPARABLE_AT_MOST = 1e-3
+"""Losses are compared up to the step where rounding moves them by a tenth of this."""
 EPS = float(np.finfo(np.float64).eps)
 EPS32 = float(np.finfo(np.float32).eps)
 RERUNS = 8
@@ -112,11 +117,8 @@ def judge(trace: Trace, experiment: Experiment, seed: int, dtype: str = "float64
         return Judgement("same" if dtype == "float64" else "same to float32", "", rungs)
     if dtype == "float64" and failed.name not in TOLERANCES:
         grown = _grown(trace, expected, experiment, seed)
-        if all(rung.passed for rung in grown):
-            allowed = max(rung.tolerance for rung in grown)
-            verdict: Verdict = "same" if allowed <= GROWN_AT_MOST else "same while comparable"
-            reason = f"rounding grows in this protocol: it alone makes up to {allowed / 10:.0e}"
-            return Judgement(verdict, reason, grown)
+        if grown is not None:
+            return grown
     if tolerances is not None and _is_relu_fork(rungs, experiment):
         return Judgement("same to float32", "a ReLU fork after step 2, within rounding", rungs)
     return Judgement("different", f"{failed.where} by {failed.difference:.1e}", rungs)
@@ -216,13 +218,19 @@ def _compare_losses(found: Array, expected: Array, tolerance: float) -> Rung:
         return Rung(
             "losses", float("inf"), tolerance, f"losses: {len(found)} for {len(expected)} steps"
         )
-    gaps = np.abs(np.subtract(found, expected))
-    gaps[np.isnan(found) & np.isnan(expected)] = 0
-    gaps = gaps / max(float(np.nanmax(np.abs(expected))), 1e-300)
+    gaps = _loss_gaps(found, expected)
     beyond = np.flatnonzero(~(gaps <= tolerance))
     where = f"losses: that of step {beyond[0] + 1} differs" if len(beyond) else ""
     worst = float("nan") if np.isnan(gaps).any() else float(gaps.max())
     return Rung("losses", worst, tolerance, where)
+
+
+def _loss_gaps(found: Array, expected: Array) -> Floats:
+    """|a - b| / max|b| of every step."""
+    gaps = np.abs(np.subtract(found, expected))
+    gaps[np.isnan(found) & np.isnan(expected)] = 0
+    scaled: Floats = gaps / max(float(np.nanmax(np.abs(expected))), 1e-300)
+    return scaled
 
 
 def _largest(pairs: Sequence[tuple[Array | None, Array | None]]) -> float:
@@ -245,34 +253,67 @@ class _Permuted(Reference):
         return super().advance(Batches(rows, batches.sizes, batches.learning_rates))
 
 
-def _grown(trace: Trace, expected: Trace, experiment: Experiment, seed: int) -> tuple[Rung, ...]:
-    """The rungs again, those after the first update with the growth of rounding allowed for.
+def _grown(trace: Trace, expected: Trace, experiment: Experiment, seed: int) -> Judgement | None:
+    """The judgement of a protocol that lets rounding grow; None where it does not explain it.
 
-    A protocol with too high a rate, or with inputs far from 1, doubles a rounding error every
-    few steps, in every framework. What it makes of the last bit is measured, and allowed for;
-    the rungs before stay as strict as ever.
+    With too high a rate, or inputs far from 1, a rounding error doubles every few steps, in
+    every framework. What it makes of the last bit is measured, and allowed for after the first
+    update; the rungs before stay as strict as ever. Where it grows so far that the end says
+    little, the losses of the steps before that have to be right, each within what is its own.
     """
     measured = rounding_tolerances(experiment, seed, "float64")
-    later = {
-        name: max(LATER_TOLERANCE, value)
-        for name, value in measured.items()
-        if name not in TOLERANCES
-    }
-    return tuple(_rungs(trace, expected, TOLERANCES | later))
+    later = {n: max(LATER_TOLERANCE, v) for n, v in measured.items() if n not in TOLERANCES}
+    allowed = max(later.values())
+    grown = tuple(_rungs(trace, expected, TOLERANCES | later))
+    own = f"rounding grows in this protocol: it alone makes up to {allowed / 10:.0e}"
+    if allowed <= GROWN_AT_MOST:
+        return Judgement("same", own, grown) if all(rung.passed for rung in grown) else None
+    early = [rung for rung in grown if rung.name in (*TOLERANCES, rung_name(2))]
+    steps = 2
+    if trace.losses is not None and expected.losses is not None:
+        gaps = _loss_gaps(trace.losses, expected.losses)
+        limits = np.maximum(LOSS_TOLERANCE, 10 * _grown_losses(experiment, seed, expected.losses))
+        steps = int(np.argmax(limits > COMPARABLE_AT_MOST)) or len(limits)
+        if not (gaps[:steps] <= limits[:steps]).all():
+            return None
+    if not all(rung.passed for rung in early):
+        return None
+    return Judgement("same while comparable", f"{own}; compared for {steps} steps", grown)
+
+
+def _grown_losses(experiment: Experiment, seed: int, expected: Array) -> Floats:
+    """Per step, how far rounding alone has moved a loss up to then (steps,)."""
+    gaps = [
+        _loss_gaps(trace.losses, expected)
+        for trace in _reruns(experiment, seed, "float64")
+        if trace.losses is not None
+    ]
+    return np.maximum.accumulate(np.max(gaps, axis=0))
 
 
 @lru_cache(maxsize=4)
 def rounding_tolerances(experiment: Experiment, seed: int, dtype: str) -> dict[str, float]:
-    """Per rung, ten times the largest of 8 reruns that differ by rounding alone.
-
-    The start is moved by one unit in the last place, the rows of every batch are permuted. At
-    least 32 eps.
-    """
-    expected, prepared = expected_trace(experiment, seed), prepared_of(experiment)
-    given = initial_parameters(experiment, seed, dtype)
+    """Per rung, ten times the largest difference of `_reruns`; at least 32 eps."""
+    expected = expected_trace(experiment, seed)
     eps = float(np.finfo(dtype).eps)
     worst: dict[str, float] = {}
+    infinite = dict.fromkeys(["start", "outputs", "gradients", "losses"], float("inf"))
+    for trace in _reruns(experiment, seed, dtype):
+        for rung in _rungs(trace, expected, infinite, eps):
+            worst[rung.name] = max(worst.get(rung.name, 0.0), rung.difference)
+    return {name: max(10 * value, 32 * eps) for name, value in worst.items()}
+
+
+@lru_cache(maxsize=4)
+def _reruns(experiment: Experiment, seed: int, dtype: str) -> tuple[Trace, ...]:
+    """8 traces of the oracle that differ by rounding alone.
+
+    The start is moved by one unit in the last place, the rows of every batch are permuted.
+    """
+    prepared = prepared_of(experiment)
+    given = initial_parameters(experiment, seed, dtype)
     generator = np.random.default_rng(0)
+    traces = []
     for _ in range(RERUNS):
         moved = [
             tuple(None if v is None else _nudged(v, generator) for v in pair) for pair in given
@@ -283,11 +324,8 @@ def rounding_tolerances(experiment: Experiment, seed: int, dtype: str) -> dict[s
             return _Permuted(protocol, start, inputs, targets, Switches(dtype=dtype))
 
         with np.errstate(all="ignore"):
-            trace = record(build, experiment, prepared, seed)
-        infinite = dict.fromkeys(["start", "outputs", "gradients", "losses"], float("inf"))
-        for rung in _rungs(trace, expected, infinite, eps):
-            worst[rung.name] = max(worst.get(rung.name, 0.0), rung.difference)
-    return {name: max(10 * value, 32 * eps) for name, value in worst.items()}
+            traces.append(record(build, experiment, prepared, seed))
+    return tuple(traces)
 
 
 def _nudged(values: Array, generator: np.random.Generator) -> Array:

@@ -45,7 +45,7 @@ def _variant(name: str, changes: dict[str, Any]) -> Experiment:
     for part in ("initializers", "training"):
         values[part] |= changes.get(part, {})
     if "layer" in changes:
-        output = {"units": 10, "activation": "identity"}
+        output = {"units": 10, "activation": changes.get("output", "identity")}
         values["network"]["layers"] = [{"units": 9, **changes["layer"]}, output]
     return parse(values, name)
 
@@ -120,6 +120,7 @@ def _covering() -> Changes:
         }),
         ("mse-no-bias", {
             "layer": {"activation": "elu", "bias": False},
+            "output": "sigmoid",
             "training": {"loss": MSE, "optimizer": SGD},
         }),
     ]  # fmt: skip

@@ -228,7 +228,7 @@ def summary(judged: Sequence[Judged]) -> list[str]:
         told.append(f"{_count(len(run), 'claim')} judged: {', '.join(parts)}.")
     if left_out:
         told.append(f"{_count(left_out, 'claim')} not run.")
-    others = [one.claim.id for one in run if not one.as_registered]
+    others = [one.claim.id for one in judged if not one.claim.not_run and not one.as_registered]
     if others:
         told.append(f"Other than registered: {', '.join(others)}.")
     elif run:

@@ -131,11 +131,12 @@ def _train_group(task: Task, starts: Sequence[Parameters], batches: Batches) -> 
     overwrite_with_gradient = Gradient(task)
     rule = optimizers.make(task.optimizer, w, g)
     penalized = _penalized(task, layers)
+    ends_linear = task.network.layers[-1].activation == "identity"
     with np.errstate(over="ignore"):  # as in `NumpyTrainer.advance`
         for rate in batches.learning_rates.tolist():
             for layer in layers:
                 layer.forward()
-            gradient = layers[-1].a
+            gradient = layers[-1].a if ends_linear else layers[-1].a.copy()
             overwrite_with_gradient(gradient)
             for layer in reversed(layers):
                 gradient = layer.backward(gradient)

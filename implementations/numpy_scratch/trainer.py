@@ -38,6 +38,7 @@ class NumpyTrainer(StepTrainer):
             width = task.network.outputs
             self.loss = losses.make(task.loss, width, task.batch_size, task.dtype)
             self.rule = optimizers.make(task.optimizer, w, g)
+        self.ends_linear = task.network.layers[-1].activation == "identity"
         self.batch = _Batch(task)
 
     def advance(self, batches: Batches) -> Array:
@@ -54,8 +55,9 @@ class NumpyTrainer(StepTrainer):
         values = [x]
         for layer in self.layers:
             values.append(layer.forward(values[-1]))
-        loss = self.loss(values[-1], y)
-        gradient = values[-1]
+        # the loss overwrites the outputs, which a last layer that is not linear needs in backward
+        gradient = values[-1] if self.ends_linear else values[-1].copy()
+        loss = self.loss(gradient, y)
         for layer, x_of_layer in zip(reversed(self.layers), reversed(values[:-1]), strict=True):
             gradient = layer.backward(x_of_layer, gradient)
         if self.task.l2 is not None:

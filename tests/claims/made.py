@@ -20,7 +20,7 @@ CLAIM: dict[str, Any] = {
     "id": "T1",
     "title": "A made-up claim",
     "cost": "seconds",
-    "seeds": 5,
+    "seeds": 2,
     "source": {"author": "A", "title": "B", "year": "2020", "address": "C", "verified": "V1"},
     "numbers": [
         {"name": "accuracy", "metric": "test_accuracy", "published": "0.920", "rule": "level"}

@@ -98,6 +98,7 @@ def test_the_test_draw_counts_where_it_is_another():
 def test_a_tolerance_that_passes_anything_is_inconclusive():
     of = claim()
     assert verdict(of, accuracies(of, 0.90, 0.95, 0.91, 0.93)) == Verdict.INCONCLUSIVE
+    assert verdict(of, accuracies(of, 0.60, 0.65, 0.61, 0.63)) == Verdict.WORSE  # a miss is a miss
     wide = claim(number={"tolerance_at_most": 0.2})
     assert verdict(wide, accuracies(wide, 0.90, 0.95, 0.91, 0.93)) == Verdict.CONSISTENT
 
@@ -106,7 +107,7 @@ def test_one_seed_of_several_is_inconclusive():
     of = claim()
     found = judged(of, accuracies(of, 0.92))
     assert found.verdict == Verdict.INCONCLUSIVE
-    assert "spread" in found.why
+    assert found.why == "1 of the 2 registered seeds have run"
 
 
 def test_a_stated_spread_needs_one_run():
@@ -215,9 +216,26 @@ def test_what_another_reading_makes_of_it(role, ours, theirs, expected):
     assert verdict(of, samples) == expected
 
 
-def test_a_variant_that_did_not_run_changes_nothing():
+def test_a_judged_variant_that_did_not_run_leaves_it_open():
     of = varied("reading")
-    assert verdict(of, accuracies(of, *GOOD)) == Verdict.CONSISTENT
+    found = judged(of, accuracies(of, *GOOD))
+    assert found.verdict == Verdict.INCONCLUSIVE
+    assert "summed belongs to the verdict and has not run" in found.why
+
+
+def test_a_reading_that_says_nothing_turns_nothing():
+    of = varied("reading")
+    samples = accuracies(of, *GOOD) + accuracies(of, 0.90, 0.94, variant="summed")
+    assert verdict(of, samples) == Verdict.CONSISTENT
+
+
+def test_other_code_comes_before_other_readings():
+    of = varied("other code")
+    reading = of.variants[0].model_copy(update={"name": "also", "role": "reading"})
+    both = of.model_copy(update={"variants": (reading, *of.variants)})
+    samples = accuracies(both, *BAD) + accuracies(both, *GOOD, variant="summed")
+    samples += accuracies(both, *GOOD, variant="also")
+    assert verdict(both, samples) == Verdict.CODE_OUTPUT_MISMATCH
 
 
 # ---------------------------------------------------------------- which samples count
@@ -241,6 +259,53 @@ def test_failed_rows_are_reasons():
     found = judged(of, [told(of, {}, status="missing", status_detail="no MNIST here")])
     assert found.verdict == Verdict.NOT_RUN
     assert "no MNIST here" in found.why
+
+
+def test_a_diverged_seed_counts_against_the_claim():
+    of = claim()
+    samples = accuracies(of, *GOOD)
+    samples.append(told(of, {}, seed=7, status="diverged"))
+    found = judged(of, samples)
+    assert found.verdict == Verdict.WORSE
+    assert found.why == "1 of 5 seeds diverged"
+
+
+def test_fewer_starts_than_registered_say_nothing():
+    of = xor("rate")
+    assert verdict(of, [told(of, {of.numbers[0].key: [1.0]}, tested=4)]) == Verdict.INCONCLUSIVE
+
+
+def test_a_least_share_of_seeds():
+    of = xor("rate").model_copy(
+        update={"numbers": (xor("rate").numbers[0].model_copy(update={"low": 0.9}),)}
+    )
+    for hits, expected in ((170, Verdict.WORSE), (185, Verdict.RATE)):
+        values = {of.numbers[0].key: [1.0] * hits + [0.5] * (200 - hits)}
+        assert verdict(of, [told(of, values, tested=4)]) == expected
+
+
+def test_a_later_failure_hides_no_result():
+    of = claim(seeds=1, number={"rule": "exact"})
+    good = accuracies(of, 0.92, started_at="2026-01-01T00:00:00+00:00")
+    failed = told(of, {}, status="timeout", started_at="2026-01-02T00:00:00+00:00")
+    assert verdict(of, [*good, failed]) == Verdict.EXACT
+
+
+@pytest.mark.parametrize(
+    ("measured", "expected"),
+    [(0.9393, Verdict.EXACT), (0.9399, Verdict.EXACT), (0.9400, Verdict.NEAR_EXACT),
+     (0.9389, Verdict.NEAR_EXACT)],
+)  # fmt: skip
+def test_digits_that_were_cut_off(measured, expected):
+    of = claim(seeds=1, number={"rule": "exact", "published": "0.939..."})
+    assert verdict(of, accuracies(of, measured, tested=1_797)) == expected
+
+
+@pytest.mark.parametrize(("rows", "off", "near"), [(4, 1, False), (180, 2, True), (180, 3, False)])
+def test_near_is_also_a_share(rows, off, near):
+    of = claim(seeds=1, number={"rule": "exact", "published": "1.0000"})
+    expected = Verdict.NEAR_EXACT if near else Verdict.WORSE
+    assert verdict(of, accuracies(of, 1 - off / rows, tested=rows)) == expected
 
 
 def test_samples_of_another_protocol_are_ignored():

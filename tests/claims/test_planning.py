@@ -42,6 +42,14 @@ def test_variants_that_belong_to_the_verdict_are_run(role, flag, run):
     assert sum(name == "t1-other" for name, *_ in trials(of, every=True)) == 3
 
 
+def test_two_claims_never_share_the_names_of_rows():
+    other = {"name": "x", "role": "part", "why": "y", "changes": {"data.scale": "none"}}
+    mine, theirs = claim(variants=[other]), claim(id="T1-x")
+    parts = [*planning.parts(mine), *planning.parts(theirs)]
+    with pytest.raises(ValueError, match="t1-x"):
+        planning.make(parts, PAIR)
+
+
 def test_all_claims_share_a_folder():
     one, two = claim(), claim(seeds=2)
     digests = {planning.make(planning.parts(of), PAIR).digest for of in (one, two)}

@@ -5,6 +5,7 @@ import pytest
 
 from harness.claims import samples
 from harness.claims.samples import sample
+from harness.plan import MANY_SEEDS
 from tests.claims.made import accuracies, claim, told
 
 ARRAYS = {
@@ -17,9 +18,11 @@ ARRAYS = {
 }
 
 
-def value(arrays, **number):
-    of = claim(seeds=1, number={"rule": "exact", **number})
-    row = told(of, {}, test_accuracy=0.8, steps=1_201).row
+def value(arrays, row=None, **number):
+    of = claim(seeds=1, number={"rule": "exact"})
+    asked = of.numbers[0].model_copy(update=number)
+    of = of.model_copy(update={"numbers": (asked,)})
+    row = told(of, {}, **({"test_accuracy": 0.8, "steps": 1_201} | (row or {}))).row
     made = sample(of, "", of.protocol, row, arrays, "same")
     return made.values.get(of.numbers[0].key)
 
@@ -54,8 +57,17 @@ def test_early_stopping_keeps_its_best():
 
 def test_many_seeds_have_a_value_each_and_a_diverged_one_is_none_of_the_successes():
     arrays = {"seed_accuracy": np.array([1.0, 0.5, np.nan])}
-    assert value(arrays, metric="test_accuracy", published="1") == [1.0, 0.5, 0.0]
-    assert value(arrays, metric="train_accuracy", published="1") is None
+    many = {"purpose": MANY_SEEDS}
+    assert value(arrays, metric="test_accuracy", published="1", row=many) == [1.0, 0.5, 0.0]
+    assert value(arrays, metric="train_accuracy", published="1", row=many) is None
+    assert value({}, metric="test_accuracy", published="1", row=many) is None
+
+
+@pytest.mark.parametrize("loss", [[0.0, 1.0], [np.nan, 1.0], [1.0, np.inf]])
+def test_what_is_not_finite_is_not_told(loss):
+    with np.errstate(all="ignore"):
+        arrays = ARRAYS | {"loss": np.array(loss)}
+        assert value(arrays, metric="loss_ratio", published="1") is None
 
 
 def test_lines_come_back(tmp_path):
@@ -68,7 +80,10 @@ def test_lines_come_back(tmp_path):
     assert samples.read(tmp_path / "none") == []
 
 
-@pytest.mark.parametrize("line", ["", "{}", "[]", '{"schema": 9}', "no", '{"schema": 1}'])
+@pytest.mark.parametrize(
+    "line",
+    ["", "{}", '{"schema": 1, "values": null}', "[]", '{"schema": 9}', "no", '{"schema": 1}'],
+)
 def test_a_line_that_is_none_is_named(tmp_path, line):
     samples.write(tmp_path, accuracies(claim(), 0.9))
     with (tmp_path / samples.FILE).open("a") as file:
