@@ -103,7 +103,8 @@ class Task:
         loss: with its reductions over batch and outputs; None in a network that only predicts.
         l2: a penalty that belongs to the loss, or None.
         optimizer: its numbers, and all others here, are exactly representable in float32,
-            because some frameworks round them to that; None in a network that only predicts.
+            because some frameworks round them to that, unless the protocol states
+            `constants = "exact"`; None in a network that only predicts.
         parameters: the start, in `dtype`.
         inputs: (rows, network.inputs) training inputs in `dtype`.
         targets: int32 (rows,) labels for softmax cross-entropy, else (rows, outputs) in

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.claims.judge import Finding, Judged, readings
+from harness.claims.finding import Finding
+from harness.claims.judge import Judged, readings
 from harness.claims.model import HOLDS, Variant, Verdict
 
 

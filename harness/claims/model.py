@@ -134,6 +134,11 @@ class Number(Frozen):
         return -int(self.values[0].as_tuple().exponent)
 
     @property
+    def factor(self) -> int:
+        """From a share of one to `unit`."""
+        return 100 if self.unit == "percent" else 1
+
+    @property
     def is_share(self) -> bool:
         """Whether it counts rows: an accuracy or an error, not a difference of two."""
         return self.metric.endswith(("_accuracy", "_error")) and self.minus is None

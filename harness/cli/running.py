@@ -53,7 +53,7 @@ def execute(
     from harness.results import RunFolder
 
     errors = console(stderr=True)
-    announce(plan, path, errors)
+    announce(plan, path, errors, timed)
     interrupt_on_sigterm()
     try:
         with Announcer(plan, errors) as announcer:
@@ -70,13 +70,14 @@ def execute(
     return True
 
 
-def announce(plan: "Plan", folder: Path, errors: "Console") -> None:
+def announce(plan: "Plan", folder: Path, errors: "Console", timed: bool = True) -> None:
     """The plan and an estimate, before anything is imported or run."""
+    from harness.execute.local import lanes
     from harness.report.estimate import total_s
     from harness.report.numbers import seconds
 
     names = list(dict.fromkeys(trial.framework for trial in plan.trials))
-    about = seconds(max(1.0, total_s(plan)))
+    about = seconds(max(1.0, total_s(plan) / (1 if timed else lanes(plan))))
     errors.print(
         f"{_count(len(plan.experiments), 'experiment')}, {_count(len(names), 'framework')} "
         f"({', '.join(names)}), {_count(len(plan.trials), 'trial')}, "
@@ -96,9 +97,9 @@ def tabulate(plan: "Plan", path: Path, outputs: Sequence[Path]) -> int:
     verdicts = read_verdicts(folder, plan.proofs)
     sections = summary.sections(plan, folder, rows, verdicts)
     limits = folder.limit_rows(trial.id for trial in plan.limits)
-    made = export.Report(plan, rows, sections, verdicts, limits)
+    made = export.Report(plan, rows, sections, verdicts, limits, folder.arrays)
     written = []
-    for file in (path / "report.md", path / "results.csv", *outputs):
+    for file in (path / "report.md", path / "report.html", path / "results.csv", *outputs):
         try:
             export.write(file, made)
         except OSError as error:

@@ -132,8 +132,7 @@ class Runner:
                         self._run_one(trial)
                     self._rerun_noisy(RERUN_SHARE * (time.monotonic() - began))
                 else:
-                    lanes = max(1, available_cpus() // self.plan.request.threads)
-                    in_lanes(todo, _worker_key, self._run_one, lanes, self._abandon)
+                    in_lanes(todo, _worker_key, self._run_one, lanes(self.plan), self._abandon)
                 self.end_workers()  # a limit or a proof needs memory, not quiet
                 self._limit()
                 self._prove()
@@ -353,6 +352,11 @@ class Runner:
             status,
             detail,
         )
+
+
+def lanes(plan: Plan) -> int:
+    """How many trials may run at once where times do not matter."""
+    return max(1, available_cpus() // plan.request.threads)
 
 
 def prepare(folder: RunFolder, plan: Plan) -> None:

@@ -12,7 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.claims.judge import Agreement, Finding, Judged
+from harness.claims.finding import Finding
+from harness.claims.judge import Agreement, Judged
 from harness.claims.loading import explanation
 from harness.claims.model import HOLDS, Claim, Verdict
 from harness.claims.statistics import MARGIN
@@ -119,12 +120,11 @@ def agreement(found: Agreement) -> str:
     apart = same.only_first + same.only_second
     but = f"the same rows but {apart:,} of {same.rows:,}" if apart else "the very same rows"
     within = f"equivalent within {100 * MARGIN:g} points"
+    pair = f"{found.framework} and {found.other}"
+    pair += f" [{found.variant}]" if found.variant else ""
     if same.rows < ENOUGH_ROWS:
-        return f"{found.framework} and {found.other}: right on {but}"
-    return (
-        f"{found.framework} and {found.other}: right on {but}; "
-        f"{within if same.holds else f'not shown to be {within}'}"
-    )
+        return f"{pair}: right on {but}"
+    return f"{pair}: right on {but}; {within if same.holds else f'not shown to be {within}'}"
 
 
 # ---------------------------------------------------------------- terminal

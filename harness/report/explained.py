@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from harness.claims.explaining import Swap, conclusion
-from harness.claims.judge import Finding, Judged
+from harness.claims.finding import Finding
+from harness.claims.judge import Judged
 from harness.report.claims import measured, new_table, protocol_line, published
 from harness.report.terminal import plain
 from harness.results import clean

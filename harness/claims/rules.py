@@ -1,0 +1,182 @@
+"""The rules that judge one number: measured values in, ruling out.
+
+Every rule takes the claim, the number, the measured values in the number's unit (one per seed)
+and the rows of the part they were scored on.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.claims import statistics
+from harness.claims.model import Claim, Number, Verdict
+
+NEAR_ROWS, NEAR_ROW_SHARE = 5, 0.01
+"""A deterministic count that is off by so many rows, or by so many of the rows, is numerics."""
+NEAR_SHARE = 1e-4
+"""A deterministic number that is no count, likewise, relative."""
+RATE_AT_LEAST = 0.05
+"""A published success that fewer seeds reach is not what this protocol gives."""
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """A verdict on one number and why.
+
+    Args:
+        difference: mean minus published, where there is one number to subtract.
+        tolerance: what it may be, where the rule has one; such a rule errs once in twenty.
+    """
+
+    verdict: Verdict
+    why: str
+    difference: float | None = None
+    tolerance: float | None = None
+
+
+Rule = Callable[[Claim, Number, Sequence[float], int], Ruling]
+
+
+def exact(claim: Claim, number: Number, measured: Sequence[float], rows: int) -> Ruling:
+    """A run that draws nothing: the printed digits, or the same count of rows."""
+    if number.metric == "outputs":
+        return _vector(number, measured)
+    value = measured[0]
+    difference = value - number.value
+    if _same_digits(value, number):
+        return Ruling(Verdict.EXACT, f"the printed digits: {_shown(value, number)}", difference)
+    if number.is_share:
+        off = abs(difference) / number.factor * rows
+        if off < 0.5 and not number.is_cut:
+            return Ruling(Verdict.EXACT, f"the same count of the {rows:,} rows", difference)
+        if off <= min(NEAR_ROWS, NEAR_ROW_SHARE * rows) + 0.5:
+            return Ruling(Verdict.NEAR_EXACT, f"{off:.0f} of {rows:,} rows off", difference)
+    elif abs(difference) <= NEAR_SHARE * abs(number.value):
+        return Ruling(Verdict.NEAR_EXACT, "off in the last digits only", difference)
+    words = (
+        f"printed {number.published}, measured {_shown(value, number)}, and nothing in it is drawn"
+    )
+    return Ruling(_side(number, difference), words, difference)
+
+
+def _vector(number: Number, measured: Sequence[float]) -> Ruling:
+    """All printed outputs, digit by digit."""
+    shown = [f"{value:.{number.decimals}f}" for value in measured]
+    same = shown == [f"{value:.{number.decimals}f}" for value in number.values]
+    return Ruling(Verdict.EXACT if same else Verdict.WORSE, f"gives [{', '.join(shown)}]")
+
+
+def every(claim: Claim, number: Number, measured: Sequence[float], rows: int) -> Ruling:
+    """Every seed gives the printed number."""
+    hits = sum(_same_digits(value, number) for value in measured)
+    difference = float(np.mean(measured)) - number.value
+    words = f"{hits} of {len(measured)} seeds give {number.published}"
+    verdict = Verdict.EXACT if hits == len(measured) else _side(number, difference)
+    return Ruling(verdict, words, difference)
+
+
+def rate(claim: Claim, number: Number, measured: Sequence[float], rows: int) -> Ruling:
+    """The share of seeds that reach the printed number, with its Wilson interval."""
+    hits = sum(_same_digits(value, number) for value in measured)
+    low, high = statistics.wilson(hits, len(measured))
+    words = (
+        f"reached from {hits} of {len(measured)} starts: {100 * hits / len(measured):.0f} % "
+        f"({100 * low:.0f} to {100 * high:.0f})"
+    )
+    least = RATE_AT_LEAST if number.low is None else number.low
+    return Ruling(Verdict.RATE if hits >= least * len(measured) else Verdict.WORSE, words)
+
+
+def between(claim: Claim, number: Number, measured: Sequence[float], rows: int) -> Ruling:
+    """Between two bounds, on the mean."""
+    mean = float(np.mean(measured))
+    low = -math.inf if number.low is None else number.low
+    high = math.inf if number.high is None else number.high
+    if number.high is None:
+        bounds = f"at least {low:g}"
+    else:
+        bounds = f"at most {high:g}" if number.low is None else f"{low:g} to {high:g}"
+    words = f"{_shown(mean, number)}, stated {bounds}"
+    if low <= mean <= high:
+        return Ruling(Verdict.CONSISTENT, words)
+    above = mean > high
+    return Ruling(Verdict.BETTER if above == number.more_is_better else Verdict.WORSE, words)
+
+
+def level(claim: Claim, number: Number, measured: Sequence[float], rows: int) -> Ruling:
+    """Within the tolerance of the published number."""
+    tolerance = _tolerance(claim, number, measured, rows).total
+    difference = float(np.mean(measured)) - number.value
+    digits = DIGITS[number.unit]
+    words = f"{difference:+.{digits - 1}f}, tolerance {tolerance:.{digits}f}"
+    if abs(difference) > tolerance:
+        verdict = _side(number, difference)
+    elif tolerance > _widest(claim, number, rows):
+        verdict = Verdict.INCONCLUSIVE
+        words += f", wider than the {_widest(claim, number, rows):g} that would say something"
+    else:
+        verdict = Verdict.CONSISTENT
+    return Ruling(verdict, words, difference, tolerance)
+
+
+RULES: Mapping[str, Rule] = {
+    "exact": exact,
+    "every": every,
+    "rate": rate,
+    "range": between,
+    "level": level,
+}
+"""By the name that a claim's number gives."""
+DIGITS = {"percent": 2, "fraction": 4, "number": 4}
+"""Digits behind the point that a difference is worth."""
+
+
+def _tolerance(
+    claim: Claim, number: Number, measured: Sequence[float], rows: int
+) -> statistics.Tolerance:
+    """In the number's unit."""
+    stated = claim.spread is not None
+    spread = claim.spread if claim.spread is not None else float(np.std(measured, ddof=1))
+    sampling = floor = 0.0
+    if number.metric.endswith(("_accuracy", "_error")):
+        floor = number.factor * statistics.floor_term(rows)
+        drawn_afresh = not claim.same_test and number.metric.startswith(("test", "validation"))
+        if drawn_afresh and number.minus is None:
+            sampling = number.factor * statistics.sampling_term(number.value / number.factor, rows)
+    return statistics.Tolerance(
+        seeds=statistics.seeds_term(spread, len(measured), number.runs, stated),
+        sampling=sampling,
+        rounding=0.5 * 10.0**-number.decimals,
+        floor=floor,
+    )
+
+
+def _widest(claim: Claim, number: Number, rows: int) -> float:
+    """A tolerance beyond this would pass almost anything."""
+    if number.tolerance_at_most is not None:
+        return number.tolerance_at_most
+    if not number.metric.endswith(("_accuracy", "_error")):
+        return 0.2 * abs(number.value)
+    if rows < 500:
+        return number.factor * 3 / rows
+    assert claim.protocol is not None
+    fashion = claim.protocol.data.dataset == "fashion-mnist"
+    return number.factor * (0.015 if fashion else 0.01)
+
+
+def _same_digits(value: float, number: Number) -> bool:
+    if number.is_cut:
+        scale = 10**number.decimals
+        return bool(math.floor(value * scale + 1e-9) == round(number.value * scale))
+    return f"{value:.{number.decimals}f}" == f"{number.value:.{number.decimals}f}"
+
+
+def _side(number: Number, difference: float) -> Verdict:
+    return Verdict.BETTER if (difference > 0) == number.more_is_better else Verdict.WORSE
+
+
+def _shown(value: float, number: Number) -> str:
+    decimals = DIGITS[number.unit] if number.rule == "range" else number.decimals
+    return f"{value:.{decimals}f}"
