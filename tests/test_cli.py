@@ -44,7 +44,7 @@ def test_a_users_own_experiment(samestep, tmp_path):
     assert len(json.loads((tmp_path / "mine.json").read_text())["rows"]) == 2
     (folder,) = (tmp_path / "results" / "runs").iterdir()
     assert {file.name for file in folder.iterdir()} >= {
-        "plan.json", "report.md", "results.csv", "trials",
+        "plan.json", "report.html", "report.md", "results.csv", "trials",
     }  # fmt: skip
     again = samestep("report", "short.toml", "--frameworks", "numpy,torch")
     assert "2 of 2 done already, --fresh to run again" in again.stderr
@@ -70,7 +70,7 @@ USAGE = [
     (("report", "and", "--frameworks", ".:X"), "no Python source of a module '.'"),
     (("report", "--from", "nowhere", "--seeds", "2"), "takes no other option but -o"),
     (("report", "and", "and"), "'and' is named twice"),
-    (("report", "and", "-o", "x.xlsx"), "suffix must be .md, .csv or .json. Got '.xlsx'"),
+    (("report", "and", "-o", "x.xlsx"), "suffix must be .md, .csv, .json or .html. Got '.xlsx'"),
     (("report", "--from", "nowhere"), "nowhere holds no run"),
     (("report", "and", "--preset", "quik"), "quik"),
     (("data", "fetch", "mnits"), "Did you mean 'mnist'?"),

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from harness.cli import options, running
+from harness.cli import tensorboard as events
 from harness.cli.ending import INTERRUPTED, USAGE, stop
 
 
@@ -35,10 +36,13 @@ def report(
     out: Annotated[Path | None, options.out("results/runs/<plan>")] = None,
     fresh: options.FreshOption = False,
     output: Annotated[
-        list[Path] | None, typer.Option("-o", help="Also write this .md, .csv or .json.")
+        list[Path] | None, typer.Option("-o", help="Also write this .md, .csv, .json or .html.")
     ] = None,
     source: Annotated[
         Path | None, typer.Option("--from", help="Rebuild from a run's folder; trains nothing.")
+    ] = None,
+    tensorboard: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Also write TensorBoard runs there.")
     ] = None,
 ) -> None:
     """Train the same networks in every framework, and tabulate accuracy and time."""
@@ -46,12 +50,16 @@ def report(
 
     outputs = output or []
     for file in outputs:
-        if file.suffix not in (".md", ".csv", ".json"):
-            stop(USAGE, f"-o {file}: suffix must be .md, .csv or .json. Got {file.suffix!r}")
+        if file.suffix not in (".md", ".csv", ".json", ".html"):
+            stop(USAGE, f"-o {file}: suffix must be .md, .csv, .json or .html. Got {file.suffix!r}")
     if source is not None:
         if experiments or frameworks or seeds or repeats or fresh or out:
-            stop(USAGE, "--from rebuilds a whole run; it takes no other option but -o")
-        sys.exit(running.tabulate(running.read_plan(source), source, outputs))
+            stop(
+                USAGE, "--from rebuilds a whole run; it takes no other option but -o, --tensorboard"
+            )
+        plan = running.read_plan(source)
+        code = running.tabulate(plan, source, outputs)
+        sys.exit(events.write(tensorboard, plan, source) or code if tensorboard else code)
     request = Request(
         experiments=tuple(experiments or ()),
         frameworks=options.split(frameworks),
@@ -68,4 +76,6 @@ def report(
     path = out or Path("results") / "runs" / plan.digest
     finished = running.execute(plan, path, timeout_s, fresh)
     code = running.tabulate(plan, path, outputs)
+    if tensorboard:
+        code = events.write(tensorboard, plan, path) or code
     sys.exit(code if finished else INTERRUPTED)

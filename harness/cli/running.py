@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from harness.plan import Plan, Request
     from harness.results import Row
 
+WRITTEN = ("report.md", "results.csv", "report.html")
+"""Files that every report writes into its run's folder."""
+
 
 def make_plan(request: "Request") -> "Plan":
     """The plan of a request, if at least one of its frameworks is installed."""
@@ -99,7 +102,7 @@ def tabulate(plan: "Plan", path: Path, outputs: Sequence[Path]) -> int:
     limits = folder.limit_rows(trial.id for trial in plan.limits)
     made = export.Report(plan, rows, sections, verdicts, limits, folder.arrays)
     written = []
-    for file in (path / "report.md", path / "report.html", path / "results.csv", *outputs):
+    for file in (*(path / name for name in WRITTEN), *outputs):
         try:
             export.write(file, made)
         except OSError as error:

@@ -1,9 +1,9 @@
-"""Rows to files: Markdown, CSV and JSON, each a pure function of the rows."""
+"""Rows to files: Markdown, CSV, JSON and HTML, each a pure function of the rows."""
 
 import dataclasses
 import json
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,20 +28,29 @@ from harness.report.summary import (
     remarks,
 )
 from harness.results import COLUMNS, SCHEMA, Row, clean, write_atomically
+from harness.trainer import Array
 
 DERIVED = ("parity", "parity_detail", "gemm_fraction", "own_gemm_fraction", "noise")
 """Columns that are computed on reading, not stored."""
+FORMULA_STARTS = tuple("=+-@\t\r")
+"""A spreadsheet runs text that starts so; CSV has an apostrophe before it."""
+
+
+def _no_arrays(trial: str) -> Mapping[str, Array]:
+    """For a report whose trials left nothing beside their rows."""
+    return {}
 
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """All that an export is made of."""
+    """All that an export is made of; `arrays`: trial to its stored curves and outputs."""
 
     plan: Plan
     rows: Sequence[Row]
     sections: Sequence[Section]
     verdicts: Verdicts
     limits: Sequence[Row] = ()
+    arrays: Callable[[str], Mapping[str, Array]] = _no_arrays
 
 
 def records(report: Report) -> list[dict[str, Any]]:
@@ -169,7 +178,7 @@ def write(file: Path, report: Report) -> None:
     """Write the format that the file's suffix names.
 
     Raises:
-        ValueError: a suffix that is none of .md, .csv and .json.
+        ValueError: a suffix that is none of .md, .csv, .json and .html.
     """
     match file.suffix:
         case ".md":
@@ -178,8 +187,12 @@ def write(file: Path, report: Report) -> None:
             content = csv(report)
         case ".json":
             content = as_json(report)
+        case ".html":
+            from harness.report.page import document  # it is made of a Report, and heavy
+
+            content = document.html(report)
         case other:
-            raise ValueError(f"{file}: suffix must be .md, .csv or .json. Got {other!r}")
+            raise ValueError(f"{file}: suffix must be .md, .csv, .json or .html. Got {other!r}")
     write_atomically(file, content.encode())
 
 
@@ -229,4 +242,4 @@ def _cell(text: str) -> str:
 
 
 def _inert(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value[:1] in tuple("=+-@\t\r") else value
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value

@@ -1,0 +1,50 @@
+"""What every chart of the page has in common: its parts, colours and numbers.
+
+Specifications are Vega-Lite as plain data; the page draws them as SVG. Nothing is told by colour
+alone: frameworks differ by point and width too, loops by dash, phases by place.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from harness.report.lines import Line
+
+Spec = dict[str, Any]
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#C667A0", "#7A7A7A", "#9A7B00")
+"""After Okabe and Ito; all with a contrast of about 3 to white and to the dark ground."""
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+"""The name of a format; nothing is fetched from there."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One or several charts over the same records, and those records as a plain table.
+
+    Args:
+        specs: Vega-Lite without data; the page adds the records to each.
+    """
+
+    name: str
+    title: str
+    caption: str
+    specs: tuple[Spec, ...]
+    records: tuple[dict[str, Any], ...]
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def chart(title: str, height: int) -> Spec:
+    """The beginning of every specification: as wide as its place in the page."""
+    return {"$schema": SCHEMA, "title": title, "width": "container", "height": height}
+
+
+def short(value: float | None) -> float | None:
+    """Five significant digits; None where it is no number."""
+    return float(f"{value:.5g}") if value is not None and math.isfinite(value) else None
+
+
+def label_of(line: Line) -> str:
+    """What a line is called in a chart."""
+    return f"{line.framework} {line.loop}"

@@ -1,0 +1,150 @@
+"""Tables of the page: cells with their text, what they sort by, and how they look."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.clock.statistics import Estimate
+from harness.plan import Plan
+from harness.report.lines import Line
+from harness.report.numbers import seconds
+from harness.report.page import commands
+from harness.report.summary import Section, baseline, cells, headings, headline, ratio_text
+
+LOOKS = {
+    "proven": ("✓", "proven the same"),
+    "unproven": ("?", "not proven"),
+    "different": ("≠", "proven different"),
+    "failed": ("✗", "failed"),
+    "absent": ("∅", "not run"),
+    "native": ("◦", "a library's own solver, not ranked"),
+}
+"""Look of a cell to its sign and what the sign says; the sign, never colour alone."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: text, what a sort goes by (None: last), and a key of `LOOKS` or ""."""
+
+    text: str
+    sort: float | str | None = None
+    look: str = ""
+
+
+@dataclass(frozen=True)
+class Told:
+    """What is told of one line on demand: named facts, and the command that makes it again."""
+
+    name: str
+    facts: tuple[tuple[str, str], ...]
+    command: str
+
+
+@dataclass(frozen=True)
+class TableRow:
+    """One row: its cells, the first of them the row's heading."""
+
+    cells: tuple[Cell, ...]
+    look: str
+    told: Told | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table that can be sorted by any column."""
+
+    headings: tuple[str, ...]
+    rows: tuple[TableRow, ...]
+
+
+def look_of(line: Line) -> str:
+    """How a line's cells look."""
+    if line.track == "native":
+        return "native"
+    if "ok" not in line.status:
+        return "absent" if line.status in ("missing", "unsupported") else "failed"
+    if line.proven:
+        return "proven"
+    return "different" if line.judgement.verdict == "different" else "unproven"
+
+
+def glance(sections: Sequence[Section]) -> Table:
+    """One row per experiment, one column per framework of the identical track."""
+    identical = [line for s in sections for line in s.lines if line.track == "identical"]
+    names = tuple(dict.fromkeys(line.framework for line in identical))
+    rows = []
+    for section in sections:
+        best = {x.framework: x for x in section.lines if x.track == "identical" and x.best}
+        shown = (_glance(section, best[n]) if n in best else Cell("", None) for n in names)
+        name = section.experiment.name
+        if sum(other.experiment.name == name for other in sections) > 1:
+            name += f" ({section.device})"
+        rows.append(TableRow((Cell(name, name), *shown), ""))
+    return Table(("experiment", *names), tuple(rows))
+
+
+def _glance(section: Section, line: Line) -> Cell:
+    """Result and training time; the status where there is no result."""
+    look = look_of(line)
+    result = headline(section, line)
+    if look in ("absent", "failed"):
+        return Cell(line.status, None, look)
+    time = "" if line.train is None else seconds(line.train.value)
+    if section.measure == "outputs":  # long, and in the experiment's own table
+        result = "outputs"
+    if look in ("unproven", "different"):
+        result = f"{result} ({line.judgement.verdict})"
+    parts = [result, time, "noisy" if line.noisy else ""]
+    return Cell(", ".join(filter(None, parts)), line.train.value if line.train else None, look)
+
+
+def lines_table(plan: Plan, section: Section) -> Table:
+    """The whole table of one experiment."""
+    rows = []
+    for line in section.lines:
+        shown = zip(cells(section, line), _sort_keys(line), strict=True)
+        look = look_of(line)
+        row = tuple(Cell(text, key) for text, key in shown)
+        rows.append(TableRow(row, look, told(plan, section, line)))
+    return Table(headings(section), tuple(rows))
+
+
+def _sort_keys(line: Line) -> tuple[float | str | None, ...]:
+    """What the columns of `summary.cells` sort by."""
+    return (
+        line.framework, line.loop, line.loss if line.accuracy is None else line.accuracy,
+        line.phases.get("first_step_s"), _value(line.train), _value(line.ratio) or 1.0,
+        _value(line.step), line.fractions.of_own, line.status, line.judgement.verdict,
+    )  # fmt: skip
+
+
+def _value(estimate: Estimate | None) -> float | None:
+    return estimate.value if estimate else None
+
+
+def told(plan: Plan, section: Section, line: Line) -> Told:
+    """Intervals, protocol and origin of a line."""
+    facts = [
+        ("training time", _interval(line.train)),
+        ("time of a step", _interval(line.step)),
+        (f"times that of {baseline(section)}", ratio_text(line.ratio) if line.ratio else ""),
+        ("parity", f"{line.judgement.verdict} {line.judgement.reason}".strip()),
+        ("status", " ".join(filter(None, [line.status, line.detail]))),
+        ("disturbed", f"{line.noisy} of its trials" if line.noisy else ""),
+        ("ran on", ", ".join(filter(None, [line.device, f"{line.framework} {line.version}"]))),
+        ("protocol", section.caption),
+    ]
+    command = commands.of_line(plan, section.experiment.name, line)
+    known = tuple((name, text) for name, text in facts if text)
+    return Told(f"{line.framework} {line.loop}", known, command)
+
+
+def _interval(estimate: Estimate | None) -> str:
+    if estimate is None:
+        return ""
+    if estimate.low is None or estimate.high is None:
+        runs = "one run" if estimate.count == 1 else f"{estimate.count} runs"
+        return f"{seconds(estimate.value)}; {runs}: too few for an interval"
+    return (
+        f"{seconds(estimate.value)}, 95 % interval {seconds(estimate.low)} to "
+        f"{seconds(estimate.high)}, {estimate.count} runs"
+    )

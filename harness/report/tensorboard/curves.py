@@ -1,0 +1,102 @@
+"""A trial's stored curves, checked: what does not fit its steps or its network is not there."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import start
+from harness.experiment.model import Experiment
+from harness.experiment.network import Network
+from harness.parity.functions import Floats, activate
+from harness.results import Row
+from harness.trainer import Array, Parameters
+
+PARTS = ("train", "validation", "test")
+TIMES = ("train_s", "first_step_s", "step_us")
+
+
+class StoredCurves:
+    """What `harness.curves` left of a trial.
+
+    Attributes:
+        steps: int64 (points,), the evaluation points.
+        train_s: (points,) training time at each, the first step left out.
+    """
+
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        self.arrays = {name: a for name, a in arrays.items() if a.dtype.kind in "iuf" and a.ndim}
+        self.steps = self._steps("step")
+        times = self.at_points("train_s")
+        self.train_s = np.zeros(len(self.steps))
+        if times is not None and times.ndim == 1:
+            self.train_s += np.nan_to_num(times, posinf=0, neginf=0)
+
+    def _steps(self, name: str) -> NDArray[np.int64]:
+        steps = self.arrays.get(name)
+        fits = steps is not None and steps.ndim == 1 and steps.dtype.kind in "iu"
+        return np.asarray(steps if fits else (), np.int64)
+
+    def at_points(self, name: str) -> Array | None:
+        """(points, ...) of that name, or None."""
+        found = self.arrays.get(name)
+        return found if found is not None and len(found) == len(self.steps) else None
+
+    def time_at(self, step: float) -> float:
+        """Training seconds after so many steps, evenly spent between evaluation points."""
+        return float(np.interp(step, self.steps, self.train_s)) if len(self.steps) else 0.0
+
+    def histograms(self, name: str) -> tuple[Array, Array] | None:
+        """(points, bins) counts and (points, bins + 1) edges of a parameter, or None."""
+        counts, edges = self.at_points(f"{name}_counts"), self.at_points(f"{name}_edges")
+        if counts is None or edges is None or counts.ndim != 2 or edges.ndim != 2:
+            return None
+        return (counts, edges) if edges.shape[1] == counts.shape[1] + 1 else None
+
+    def parameters_at(self, point: int, network: Network) -> Parameters | None:
+        """The whole parameters at an evaluation point, or None."""
+        pairs = []
+        for number, (layer, shape) in enumerate(
+            zip(network.layers, network.shapes, strict=True), 1
+        ):
+            W, b = self.at_points(f"W{number}"), self.at_points(f"b{number}")
+            if W is None or W.shape[1:] != shape:
+                return None
+            if layer.bias and (b is None or b.shape[1:] != shape[1:]):
+                return None
+            pairs.append((W[point], b[point] if layer.bias and b is not None else None))
+        return pairs
+
+    def scalars(self, row: Row) -> Iterator[tuple[str, Array, Array]]:
+        """(tag, steps, values); a score that has no curve is its last value, from the row."""
+        last = np.array([row.steps or 0])
+        for part in PARTS:
+            for kind in ("loss", "accuracy"):
+                values, final = self.at_points(f"{part}_{kind}"), getattr(row, f"{part}_{kind}")
+                if values is not None and values.ndim == 1:
+                    yield f"{kind}/{part}", self.steps, values
+                elif final is not None:
+                    yield f"{kind}/{part}", last, np.array([final])
+        losses = self.arrays.get("loss")
+        if losses is not None and losses.ndim == 1:
+            yield "loss/batch", np.arange(1, len(losses) + 1), losses
+        looks, watched = self._steps("watch_step"), self.arrays.get("watch_validation_accuracy")
+        if watched is not None and watched.shape == looks.shape:
+            yield "accuracy/watched", looks, watched
+        for name in TIMES:
+            if (value := getattr(row, name)) is not None:
+                yield f"time/{name}", last, np.array([value])
+
+
+def layer_outputs(experiment: Experiment, parameters: Parameters, inputs: Array) -> list[Floats]:
+    """What every layer gives, (rows, units) each: f(x W + b) in float64, f the oracle's."""
+    exact = experiment.constants == "exact"
+    network = experiment.network if exact else start.rounded_network(experiment.network)
+    x: Floats = np.asarray(inputs, np.float64)
+    found: list[Floats] = []
+    with np.errstate(all="ignore"):  # parameters that diverge may give anything
+        for layer, (W, b) in zip(network.layers, parameters, strict=True):
+            z = x @ np.asarray(W, np.float64)
+            x = activate(layer, z if b is None else z + np.asarray(b, np.float64))
+            found.append(x)
+    return found

@@ -1,0 +1,190 @@
+"""Rows and stored curves to TensorBoard runs: which folder, which events, what is left out."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness import data
+from harness.curves import HISTOGRAM_BINS, WHOLE_PARAMETERS_BELOW
+from harness.data.fetching import DataMissingError
+from harness.experiment.model import Experiment
+from harness.plan import Plan, Trial
+from harness.report.tensorboard.curves import StoredCurves, layer_outputs
+from harness.results import Row, RunFolder
+from harness.trainer import Array
+
+if TYPE_CHECKING:
+    from harness.report.tensorboard.events import Events
+
+SCALAR_POINTS = 1_000
+HISTOGRAM_POINTS = 100
+"""Points of a curve at most, evenly thinned; the first and the last are kept."""
+OUTPUT_ROWS = 1_000
+"""Training rows that layer outputs are computed on, at most."""
+LONGEST_NAME = 64
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written.
+
+    Args:
+        runs: folders, one per trial.
+        left_out: what is missing in them and why, in sentences.
+    """
+
+    runs: tuple[Path, ...]
+    left_out: tuple[str, ...]
+
+
+def write(directory: Path, plan: Plan, folder: RunFolder, rows: Sequence[Row]) -> Written:
+    """Write one TensorBoard run per row that has a result; an earlier one is replaced.
+
+    Args:
+        directory: TensorBoard's `--logdir`; made where it is not there.
+        plan: of the run.
+        folder: with its curves.
+        rows: of its trials.
+
+    Raises:
+        ModuleNotFoundError: tensorboardX is not installed.
+        OSError: `directory` cannot be written.
+    """
+    from harness.report.tensorboard.events import Events
+
+    names = run_names(plan.trials)
+    trials = {trial.id: trial for trial in plan.trials}
+    done = [row for row in rows if row.status == "ok" and row.trial in trials]
+    left_out: dict[str, None] = {}
+    if len(done) < len(trials):
+        left_out[f"{len(trials) - len(done)} of {len(trials)} trials, which have no result"] = None
+    for row in done:
+        experiment = plan.experiments[trials[row.trial].experiment]
+        curves, events = StoredCurves(folder.arrays(row.trial)), Events(_started(row))
+        events.graph(experiment)
+        events.hyperparameters(_hyperparameters(row, experiment))
+        _add_scalars(events, row, curves)
+        _add_parameters(events, curves, len(experiment.network.layers))
+        if reason := _add_outputs(events, row, experiment, curves):
+            left_out[f"layer outputs of {experiment.name}: {reason}"] = None
+        events.write(directory / names[row.trial])
+    return Written(tuple(directory / names[row.trial] for row in done), tuple(left_out))
+
+
+def run_names(trials: Sequence[Trial]) -> dict[str, Path]:
+    """By trial id the folder of its run, relative to the directory.
+
+    No name leads outside: of each only letters, digits, `_`, `.` and `-` stay, never a dot in
+    front. Names that become alike get the digest of their trial.
+    """
+    found: dict[str, Path] = {}
+    taken: set[str] = set()
+    for trial in trials:
+        repeat = f"-r{trial.repeat}" if trial.repeat else ""
+        name = f"{_safe(trial.framework)}-{_safe(trial.loop)}-s{trial.seed}{repeat}"
+        path = Path(_safe(trial.experiment), name)
+        if str(path).lower() in taken:
+            path = path.with_name(f"{name}-{trial.id[-8:]}")
+        taken.add(str(path).lower())
+        found[trial.id] = path
+    return found
+
+
+def _safe(name: str) -> str:
+    kept = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.")
+    return kept[:LONGEST_NAME].rstrip("-.") or "unnamed"
+
+
+def _thinned(count: int, most: int) -> list[int]:
+    """At most so many numbers below `count`, evenly spread, the first and the last among them."""
+    if count <= most:
+        return list(range(count))
+    return [int(number) for number in np.linspace(0, count - 1, most).round()]
+
+
+def _add_scalars(events: "Events", row: Row, curves: StoredCurves) -> None:
+    for tag, steps, values in curves.scalars(row):
+        for point in _thinned(len(values), SCALAR_POINTS):
+            if np.isfinite(values[point]):
+                step = int(steps[point])
+                events.scalar(tag, float(values[point]), step, curves.time_at(step))
+
+
+def _add_parameters(events: "Events", curves: StoredCurves, layers: int) -> None:
+    """Histograms of weights and biases: of the whole arrays, or as they were stored."""
+    parts = [(n, letter) for n in range(1, layers + 1) for letter in ("W", "b")]
+    for number, letter in parts:
+        tag = f"{'weights' if letter == 'W' else 'biases'}/layer_{number}"
+        whole = curves.at_points(f"{letter}{number}")
+        stored = curves.histograms(f"{letter}{number}")
+        for point in _thinned(len(curves.steps), HISTOGRAM_POINTS):
+            if whole is not None:
+                _add_histogram(events, tag, whole[point], curves, point)
+            elif stored is not None:
+                at = int(curves.steps[point]), float(curves.train_s[point])
+                events.histogram(tag, stored[0][point], stored[1][point], *at)
+
+
+def _add_histogram(
+    events: "Events", tag: str, values: Array, curves: StoredCurves, point: int
+) -> None:
+    finite = np.asarray(values, np.float64)[np.isfinite(values)]
+    if finite.size:
+        counts, edges = np.histogram(finite, HISTOGRAM_BINS)
+        at = int(curves.steps[point]), float(curves.train_s[point])
+        events.histogram(tag, counts, edges, *at)
+
+
+def _add_outputs(
+    events: "Events", row: Row, experiment: Experiment, curves: StoredCurves
+) -> str | None:
+    """Add what every layer gives on training rows; why not, where that cannot be computed."""
+    network = experiment.network
+    if len(curves.steps) == 0:
+        return None
+    if curves.parameters_at(0, network) is None:
+        return (
+            f"they are computed from whole parameters, which are kept below "
+            f"{WHOLE_PARAMETERS_BELOW:,} of them; {network} has {network.parameter_count:,}"
+        )
+    try:
+        prepared = data.load(experiment.data, experiment.loss, row.dtype)
+    except DataMissingError as error:
+        return f"the data is not on this machine ({str(error).splitlines()[0]})"
+    if row.data_digest not in (None, prepared.digest):
+        return "the data on this machine is not what the run was trained on"
+    inputs = prepared.train.inputs[:OUTPUT_ROWS]
+    for point in _thinned(len(curves.steps), HISTOGRAM_POINTS):
+        parameters = curves.parameters_at(point, network) or ()
+        for number, outputs in enumerate(layer_outputs(experiment, parameters, inputs), 1):
+            _add_histogram(events, f"outputs/layer_{number}", outputs, curves, point)
+    return None
+
+
+def _hyperparameters(row: Row, experiment: Experiment) -> dict[str, str | float]:
+    """What is stated for the trial; a library's own solver has no optimizer of the protocol."""
+    values: dict[str, str | float] = {
+        "framework": row.framework, "loop": row.loop, "seed": float(row.seed),
+        "repeat": float(row.repeat), "dtype": row.dtype, "device": row.device,
+        "network": str(experiment.network),
+    }  # fmt: skip
+    training = experiment.training
+    if training is not None and row.track == "identical":
+        values["optimizer"] = training.optimizer.name
+        values["learning_rate"] = float(training.optimizer.learning_rate)
+        values["batch_size"] = float(experiment.batch_size)
+    return values
+
+
+def _started(row: Row) -> float:
+    """Seconds since 1970; 0 where the row has no time that can be read."""
+    try:
+        began = datetime.fromisoformat(row.started_at or "")
+        return max(0.0, (began if began.tzinfo else began.replace(tzinfo=UTC)).timestamp())
+    except (ValueError, OverflowError):
+        return 0.0

@@ -1,0 +1,132 @@
+"""A headless Chromium, driven by the DevTools protocol: just what the tests of the page need."""
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
+PATIENCE_S = 60
+
+
+class Browser:
+    """One page of one browser; close it when done.
+
+    Attributes:
+        errors: what the console and uncaught exceptions said.
+        requests: addresses that the page asked for.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from websockets.sync.client import connect
+
+        self.errors: list[str] = []
+        self.requests: list[str] = []
+        self.number = 0
+        flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        flags += ["--remote-debugging-port=0", f"--user-data-dir={folder}", "--hide-scrollbars"]
+        with (folder / "log").open("wb") as log:
+            self.process = subprocess.Popen(
+                [CHROMIUM, *flags, "about:blank"], stdout=log, stderr=log,
+                env=os.environ | {"HOME": str(folder)},
+            )  # fmt: skip
+        self.ends = contextlib.ExitStack()
+        self.ends.callback(self._end_process)
+        with contextlib.ExitStack() as unless_it_starts:
+            unless_it_starts.callback(self.ends.close)
+            port, path = self._address(folder / "DevToolsActivePort")
+            address = f"ws://127.0.0.1:{port}{path}"
+            self.socket = self.ends.enter_context(connect(address, max_size=None))
+            unless_it_starts.pop_all()
+        targets = self._send("Target.getTargets", None)["targetInfos"]
+        page = next(target["targetId"] for target in targets if target["type"] == "page")
+        attached = self._send("Target.attachToTarget", None, targetId=page, flatten=True)
+        self.session = attached["sessionId"]
+        for domain in ("Page", "Runtime", "Network", "Log"):
+            self.call(f"{domain}.enable")
+
+    @staticmethod
+    def _address(file: Path) -> tuple[str, str]:
+        end = time.monotonic() + PATIENCE_S
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError, ValueError):
+                port, path = file.read_text().split()
+                return port, path
+            time.sleep(0.05)
+        raise TimeoutError("chromium did not start")
+
+    def call(self, method, **parameters):
+        """One command to the page, and its answer."""
+        return self._send(method, self.session, **parameters)
+
+    def _send(self, method, session, **parameters):
+        self.number += 1
+        message = {"id": self.number, "method": method, "params": parameters}
+        self.socket.send(json.dumps(message | ({"sessionId": session} if session else {})))
+        while True:
+            told = json.loads(self.socket.recv(timeout=PATIENCE_S))
+            if told.get("id") == self.number:
+                if "error" in told:
+                    raise RuntimeError(f"{method}: {told['error']}")
+                return told["result"]
+            self._note(told)
+
+    def _note(self, told):
+        parameters = told.get("params", {})
+        match told.get("method"):
+            case "Runtime.exceptionThrown":
+                self.errors.append(json.dumps(parameters["exceptionDetails"])[:500])
+            case "Runtime.consoleAPICalled" if parameters["type"] in ("error", "warning"):
+                self.errors.append(json.dumps(parameters["args"])[:500])
+            case "Log.entryAdded" if parameters["entry"]["level"] in ("error", "warning"):
+                self.errors.append(parameters["entry"]["text"])
+            case "Network.requestWillBeSent":
+                self.requests.append(parameters["request"]["url"])
+
+    def open(self, file: Path, width=1280, height=900, dark=False, scripts=True):
+        """Show a file; returns when its charts are drawn."""
+        self.errors.clear()
+        self.requests.clear()
+        features = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        self.call("Emulation.setEmulatedMedia", features=features)
+        self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
+        self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=1, mobile=width < 600,
+        )  # fmt: skip
+        self.call("Page.navigate", url=file.as_uri())
+        self.until("document.readyState === 'complete' && location.protocol === 'file:'")
+        if scripts:
+            self.until("!window.vegaEmbed || document.documentElement.dataset.charts === 'drawn'")
+
+    def until(self, condition):
+        """Wait until JavaScript finds it true."""
+        end = time.monotonic() + PATIENCE_S
+        while not self.value(condition):
+            if time.monotonic() > end:
+                raise TimeoutError(f"{condition}; the page said {self.errors}")
+            time.sleep(0.05)
+
+    def value(self, expression):
+        """What JavaScript makes of an expression; a promise is waited for."""
+        found = self.call(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
+        if "exceptionDetails" in found:
+            raise RuntimeError(f"{expression[:200]}: {found['exceptionDetails']}")
+        return found["result"].get("value")
+
+    def close(self):
+        """End the browser."""
+        self.ends.close()
+
+    def _end_process(self):
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()

@@ -1,0 +1,114 @@
+"""A run to make pages of, as if it had been run: with failures, proofs, curves and outputs."""
+
+import dataclasses
+
+import numpy as np
+
+from harness import data
+from harness import plan as planning
+from harness.parity.ladder import Judgement, Rung
+from harness.plan import Request
+from harness.report import summary
+from harness.report.export import Report
+from harness.results import RunFolder, write_arrays
+from harness.start import initial_parameters
+from harness.trial import blank_row
+
+SAME = Judgement("same", "", (Rung("start", 0.0, 0.0), Rung("100 steps", 3e-15, 1e-11)))
+WRONG = Judgement(
+    "different",
+    "1 update: weights of layer 1 differ by 1.0e-03",
+    (Rung("start", 0.0, 0.0), Rung("1 update", 1e-3, 1e-12, "1 update: weights of layer 1 differ")),
+)
+TRAIN_S = {"numpy": 0.4, "sklearn": 19.0, "keras": 2.0, "torch": 1.1, "jax": 0.02}
+EXPERIMENTS = ("xor-mlp", "xor-flip", "digits-mlp", "fixed-forward", "diabetes-linear")
+BOUNDARIES = ("xor-mlp", "xor-flip")
+
+
+def request(experiments=EXPERIMENTS, **options):
+    return Request(experiments=experiments, **options)
+
+
+def made(path, asked=None, keep=lambda trial: True):
+    """The report of a run in a folder; `keep` says which trials have a row."""
+    plan = planning.make(asked or request())
+    folder = RunFolder(path)
+    for trial in filter(keep, plan.trials):
+        _write(plan, folder, trial)
+    return read(plan, folder)
+
+
+def read(plan, folder):
+    rows = folder.rows(trial.id for trial in plan.trials)
+    verdicts = {(t.experiment, t.framework, t.loop): SAME for t in plan.proofs}
+    verdicts |= {cell: WRONG for cell in verdicts if cell[1] == "keras"}
+    sections = summary.sections(plan, folder, rows, verdicts)
+    return Report(plan, rows, sections, verdicts, (), folder.arrays)
+
+
+def _write(plan, folder, trial):
+    experiment = plan.experiments[trial.experiment]
+    columns = {"device": "cpu", "machine": "a machine", "started_at": "2026-01-02T03:04:05+00:00"}
+    if trial.framework == "torch":
+        columns |= {"status": "missing", "status_detail": "torch not installed; pip install x"}
+    elif (trial.framework, trial.experiment) == ("jax", "digits-mlp"):
+        columns |= {"status": "timeout", "status_detail": "killed after 600 s"}
+    elif trial.framework == "sklearn" and trial.experiment == "xor-flip":
+        columns |= {"status": "unsupported", "status_detail": "no such loss"}
+    else:
+        columns |= _result(experiment, trial)
+        write_arrays(folder.trials / f"{trial.id}.npz", arrays_of(experiment, trial))
+    row = blank_row(trial, plan.digest, "1.2.3", experiment, columns.pop("status", "ok"), None)
+    folder.write_row(dataclasses.replace(row, **columns))
+
+
+def _result(experiment, trial):
+    train_s = TRAIN_S[trial.framework] * (1 + 0.01 * trial.seed)
+    columns = {
+        "train_s": train_s, "step_us": train_s * 100, "first_step_s": 0.01, "build_s": 0.02,
+        "predict_s": 0.001, "test_loss": 0.3, "blas": "openblas", "data_digest": "d" * 16,
+    }  # fmt: skip
+    if experiment.data.facts.kind in ("binary", "classes"):
+        columns["test_accuracy"] = 0.95 + 0.001 * trial.seed
+    if trial.framework == "numpy" and trial.experiment == "diabetes-linear":
+        columns["steal_fraction"] = 0.5
+    if trial.experiment == "digits-mlp":
+        columns["gemm_us"] = train_s * 30
+    return columns
+
+
+def arrays_of(experiment, trial):
+    """What a trial leaves, with parameters that move away from the start."""
+    generator = np.random.default_rng(trial.seed)
+    if experiment.training is None:
+        return {"test_outputs": np.array([[0.3168270764, 0.6962790898]])}
+    steps = np.array(experiment.evaluation_points)
+    share = np.linspace(0, 1, len(steps))
+    start = initial_parameters(experiment, trial.seed, "float32")
+    arrays = {
+        "step": steps, "train_s": share * TRAIN_S[trial.framework],
+        "train_loss": 0.7 - 0.69 * share, "train_accuracy": share,
+        "test_loss": 0.7 - 0.6 * share, "test_accuracy": 0.5 + 0.5 * share,
+        "first_weights": start[0][0],
+    }  # fmt: skip
+    if trial.experiment in BOUNDARIES:
+        for index, (W, b) in enumerate(start, start=1):
+            growth = 1 + 5 * share
+            arrays[f"W{index}"] = growth[:, None, None] * W
+            arrays[f"b{index}"] = growth[:, None] * b
+    if trial.experiment == "digits-mlp":
+        test = data.load(experiment.data, experiment.loss, "float32").test
+        outputs = generator.normal(size=(len(test), 10))
+        outputs[np.arange(len(test)), test.labels] += 3
+        arrays["test_outputs"] = outputs
+    return arrays
+
+
+class Arrays:
+    """What `summary.sections` needs of a folder."""
+
+    def __init__(self, report):
+        self.arrays = report.arrays
+
+    def limit_rows(self, trials):
+        return []

@@ -1,0 +1,282 @@
+"""The page without a browser: what is in it, what cannot get into it, and how large it is."""
+
+import dataclasses
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+from pages import Arrays, made, request
+
+from harness.report import export, summary
+from harness.report.page import bundle, document
+from harness.report.page.answer import answer, ranking
+from harness.report.page.series import series_of
+
+VOID = {"meta", "input", "img", "br", "link"}
+CLOSED_BY = {("td", "td"), ("tr", "td"), ("tr", "tr")}
+"""(element, open element that it ends), as far as the page leaves end tags out."""
+
+
+class Page(HTMLParser):
+    """Checks that elements nest, and keeps what the tests ask about."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.ids, self.scripts = [], [], [], []
+        self.headings = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        self.tags.append((tag, found))
+        assert not any(name.startswith("on") for name in found)
+        for name in ("src", "href"):
+            assert found.get(name, "#")[:1] == "#" or found[name].startswith("data:image/png;")
+        if "id" in found:
+            self.ids.append(found["id"])
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        while self.open and (tag, self.open[-1]) in CLOSED_BY:
+            self.open.pop()
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        while tag == "tbody" and self.open[-1] in ("td", "tr"):
+            self.open.pop()
+        assert self.open.pop() == tag
+
+    def handle_data(self, text):
+        if self.open and self.open[-1] == "script":
+            self.scripts.append((self.tags[-1][1], text))
+
+    @property
+    def json(self):
+        """Identity of a script to its value."""
+        return {
+            found["id"]: json.loads(text)
+            for found, text in self.scripts
+            if found.get("type") == "application/json"
+        }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def library(tmp_path_factory):
+    """One bundle for all tests here, in a cache of our own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SAMESTEP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("run"))
+
+
+@pytest.fixture(scope="module")
+def text(report):
+    return document.html(report)
+
+
+@pytest.fixture(scope="module")
+def page(text):
+    return Page(text)
+
+
+def test_structure(page, text):
+    assert page.tags[0][0] == "html"
+    assert len(set(page.ids)) == len(page.ids)
+    assert page.headings[0] == 1
+    assert all(b - a <= 1 for a, b in zip(page.headings, page.headings[1:], strict=False))
+    names = [tag for tag, _ in page.tags]
+    assert {"main", "header", "table", "figure", "details", "figcaption"} <= set(names)
+    assert names.count("main") == 1
+    assert 'href="#main"' in text
+    targets = [found["popovertarget"] for _, found in page.tags if "popovertarget" in found]
+    assert targets
+    assert set(targets) <= set(page.ids)
+
+
+def test_every_chart_has_a_title_a_caption_and_a_table(page, report):
+    learning = [found for name, found in page.json.items() if name.endswith("-learning")]
+    assert len(learning) == 4  # all but fixed-forward
+    for found in page.json.values():
+        for spec in found.get("specs", ()):
+            assert spec["title"]
+            assert "data" not in spec
+    names = [tag for tag, _ in page.tags]
+    figures = sum(found.get("class") == "charts" for _, found in page.tags)
+    assert names.count("summary") == figures
+    assert names.count("figcaption") >= figures
+
+
+def test_specifications_draw(page):
+    vl_convert = pytest.importorskip("vl_convert")
+    for found in page.json.values():
+        columns = found.get("columns", {})
+        names = list(columns)
+        records = [dict(zip(names, values, strict=True)) for values in zip(*columns.values())]  # noqa: B905
+        for spec in found.get("specs", ()):
+            drawn = vl_convert.vegalite_to_svg(spec | {"data": {"values": records}, "width": 300})
+            assert "<path" in drawn
+
+
+def test_policy_names_every_script_and_nothing_else(page, text):
+    policy = next(f["content"] for _, f in page.tags if "http-equiv" in f)
+    assert policy.startswith("default-src 'none'; img-src data:;")
+    assert "unsafe-eval" not in policy
+    run = [script for found, script in page.scripts if "type" not in found]
+    assert len(run) == 2
+    assert document.policy(run) == policy
+    assert text.index("Content-Security-Policy") < text.index("<script")
+
+
+def test_the_answer_and_what_differs(report, text):
+    told = answer(report.plan, report.rows, report.sections)
+    assert told.startswith("13 of 19 results are proven")
+    assert "in each experiment all reach the same test accuracy" in told
+    assert "by a factor of up to 950" in told
+    assert f">{told}<" in text.replace("&#39;", "'")
+    assert ranking(report.sections)
+    for shown in ("0.9500 (different)", "timeout", "missing", "unsupported", "noisy", "✗ 1.0e-03"):
+        assert shown in text
+
+
+def test_a_run_before_its_proofs(report):
+    """As `report --from` sees it while the run goes on."""
+    sections = summary.sections(report.plan, Arrays(report), report.rows, {})
+    text = document.html(dataclasses.replace(report, sections=sections, verdicts={}))
+    Page(text)
+    assert "None of the 19 results is proven, so they are hatched and not compared." in text
+    assert "? not proven" in re.sub("<[^>]*>", "", text)
+
+
+def test_a_quiet_run_of_three_seeds_has_intervals(tmp_path):
+    asked = request(("xor-mlp",), frameworks=("numpy", "jax"), seeds=3)
+    report = made(tmp_path, asked)
+    text = document.html(report)
+    assert "95 % interval" in text
+    assert "medians of 3 trials" in text
+    assert ranking(report.sections) == ["Fastest: jax fused; every paired interval excludes 1"]
+    (line, _) = series_of(report.sections[0], report.rows, report.arrays)
+    assert line.trials == 3
+
+
+HOSTILE = [
+    "</script><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "[/foo]",
+    '" onmouseover="alert(1)',
+    "{{ 7 * 7 }}",
+    "\x1b[31mred\x1b[0m",
+    "<!--",
+]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_hostile_text_stays_text(report, page, hostile):
+    named = report.plan.experiments["xor-mlp"].model_copy(update={"title": hostile})
+    plan = dataclasses.replace(
+        report.plan,
+        experiments=report.plan.experiments | {"xor-mlp": named},
+        request=dataclasses.replace(report.plan.request, frameworks=(hostile,) * 5),
+    )
+    rows = [
+        dataclasses.replace(
+            row, machine=hostile, blas=hostile, framework_version=hostile, status_detail=hostile
+        )
+        for row in report.rows
+    ]
+    sections = [
+        dataclasses.replace(
+            section,
+            experiment=plan.experiments[section.experiment.name],
+            caption=hostile,
+            lines=tuple(
+                dataclasses.replace(line, detail=hostile, framework=hostile)
+                for line in section.lines
+            ),
+        )
+        for section in report.sections
+    ]
+    for found in (report.sections, sections):
+        text = document.html(dataclasses.replace(report, plan=plan, rows=rows, sections=found))
+        got = Page(text)
+        assert len([1 for found, _ in got.scripts if "type" not in found]) == 2
+        assert "\x1b" not in text
+        assert "49" not in re.findall(r"<h2[^>]*>(.*?)</h2>", text)[1]
+
+
+def test_json_in_a_page_cannot_end_its_element():
+    made = str(document.embedded({"a": "</script><!--&", "b": float("nan"), "c": [float("inf")]}))
+    assert not set("<>&") & set(made)
+    assert json.loads(made) == {"a": "</script><!--&", "b": None, "c": [None]}
+
+
+@pytest.mark.parametrize("kept", ["none", "failed", "one", "no arrays"])
+def test_runs_of_nothing_of_failures_and_of_one_trial(tmp_path, report, kept):
+    if kept == "no arrays":
+        text = document.html(dataclasses.replace(report, arrays=export.Report.arrays))
+        assert "no test outputs" in text
+        assert "Decision boundary" not in text
+    else:
+        report = made(
+            tmp_path,
+            keep={
+                "none": lambda trial: False,
+                "failed": lambda trial: trial.framework == "torch",
+                "one": lambda trial: (trial.framework, trial.experiment) == ("numpy", "xor-mlp"),
+            }[kept],
+        )
+        text = document.html(report)
+        told = {
+            "none": "Nothing to compare yet",
+            "failed": "No trial ended with a result: 6 missing.",
+            "one": "numpy stepwise alone ran xor-mlp; it is proven",
+        }[kept]
+        assert told in text
+    Page(text)
+
+
+def test_without_the_chart_library(monkeypatch, report):
+    monkeypatch.setattr(bundle, "PACKAGE", "not-installed-anywhere")
+    text = document.html(report)
+    page = Page(text)
+    assert 'pip install "samestep[report]"' in text
+    assert len(text) < 600_000
+    assert not any("data-charts" in found for _, found in page.tags)
+    assert "Learning curves as a table" in text
+
+
+def test_the_bundle_is_made_once(monkeypatch):
+    first = bundle.chart_library()
+    if first is None:
+        pytest.skip("vl-convert is not installed")
+    import vl_convert
+
+    monkeypatch.setattr(vl_convert, "javascript_bundle", None)
+    assert bundle.chart_library() == first
+    assert "</script" not in first.lower()
+
+
+def test_the_size_of_many_trials(tmp_path):
+    """400 trials as they are, which are a fifth of 2,000 in one page of as many cells."""
+    asked = request(("xor-mlp", "xor-single"), seeds=50)
+    text = document.html(made(tmp_path, asked))
+    assert len(text) < 2_000_000
+    assert "medians of the first 20 trials" in text
+
+
+def test_a_page_is_a_pure_function(report, text, tmp_path):
+    assert document.html(report) == text
+    file = tmp_path / "page.html"
+    export.write(file, report)
+    assert file.read_text(encoding="utf-8") == text

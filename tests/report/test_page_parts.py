@@ -1,0 +1,150 @@
+"""The parts that a page is made of: pictures, boundaries, images, ladder, commands, answer."""
+
+import base64
+import dataclasses
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from pages import Arrays, made, read, request
+
+from harness.report import summary
+from harness.report.lines import parity
+from harness.report.page import boundaries, commands, images, pictures
+from harness.report.page.answer import answer
+from harness.report.page.proofs import ladder_of
+from harness.report.page.series import MOST_POINTS, thinned
+from harness.results import RunFolder
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("run"))
+
+
+def decoded(uri):
+    """(height, width) places or shades, and the palette, of a PNG that this project made."""
+    content = base64.b64decode(uri.removeprefix("data:image/png;base64,"))
+    assert content[:8] == b"\x89PNG\r\n\x1a\n"
+    at, chunks = 8, {}
+    while at < len(content):
+        (length,) = struct.unpack(">I", content[at : at + 4])
+        kind, body = content[at + 4 : at + 8], content[at + 8 : at + 8 + length]
+        (checksum,) = struct.unpack(">I", content[at + 8 + length : at + 12 + length])
+        assert checksum == zlib.crc32(kind + body)
+        chunks[kind] = body
+        at += 12 + length
+    width, height = struct.unpack(">II", chunks[b"IHDR"][:8])
+    lines = np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, width + 1)
+    assert not lines[:, 0].any()
+    return lines[:, 1:], chunks.get(b"PLTE")
+
+
+def test_pictures():
+    pixels, palette = decoded(pictures.grey(np.array([[0, 8, 16], [16, 0, 0]])))
+    assert pixels.tolist() == [[255, 128, 0], [0, 255, 255]]
+    assert palette is None
+    places, palette = decoded(pictures.signed(np.array([[-2.0, 0.0, 1.0, 2.0]])))
+    assert places[0, 0] == 0
+    assert places[0, 3] == pictures.LEVELS - 1
+    assert palette[:3] == bytes(pictures.LOW)
+    assert palette[-3:] == bytes(pictures.HIGH)
+    decoded(pictures.grey(np.zeros((2, 2))))
+    decoded(pictures.shares(np.array([[np.nan, 5.0, -5.0]])))
+
+
+def test_boundaries_are_those_of_the_network(report):
+    section = report.sections[0]
+    found = boundaries.boundaries_of(section, report.rows, report.arrays)
+    assert found.corners == ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 0))
+    assert len(found.steps) == boundaries.MOST_FRAMES
+    assert found.steps[0] == 1
+    assert found.steps[-1] == 10_001
+    # every framework of this run left the same parameters, so they share their pictures
+    assert found.alike
+    assert len(found.pictures) <= len(found.steps)
+    row = next(row for row in report.rows if row.status == "ok")
+    arrays = report.arrays(row.trial)
+    points = boundaries.plane()
+    hidden = 1 / (1 + np.exp(-(points @ arrays["W1"][-1] + arrays["b1"][-1])))
+    logits = hidden @ arrays["W2"][-1] + arrays["b2"][-1]
+    expected = (1 / (1 + np.exp(-logits))).reshape(boundaries.SIDE, boundaries.SIDE)
+    places, _ = decoded(found.planes[0].last)
+    assert np.abs(places / (pictures.LEVELS - 1) - expected).max() < 0.51 / (pictures.LEVELS - 1)
+    signs = found.pictures[found.planes[0].frames[-1]]
+    assert [boundaries.ALPHABET.index(sign) for sign in signs] == places.ravel().tolist()
+
+
+def test_features_between_the_bits_are_those_at_the_bits(report):
+    data = report.plan.experiments["xor-flip"].data
+    bits = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    exact = boundaries.transforms.features(data.features, bits)
+    assert np.array_equal(boundaries.features(data, bits.astype(float)), exact)
+
+
+def test_images_are_counted_and_sorted(report):
+    section = next(s for s in report.sections if s.experiment.name == "digits-mlp")
+    found = images.images_of(section, report.rows, report.arrays)
+    assert found.missing == ""
+    counts = np.array(found.confusion)
+    assert counts.sum() == 360
+    assert np.trace(counts) > 180
+    shares = [float(one.confidence.rstrip("%")) for one in found.wrong]
+    assert shares == sorted(shares, reverse=True)
+    assert len(found.wrong) == 10
+    assert all(one.label != one.taken_for for one in found.wrong)
+    assert len(found.weights) == 20
+    assert found.units == 64
+
+
+def test_images_without_the_dataset(report, monkeypatch):
+    section = next(s for s in report.sections if s.experiment.name == "digits-mlp")
+
+    def absent(dataset):
+        raise images.DataMissingError("digits: not here")
+
+    monkeypatch.setattr(images, "_raw", absent)
+    found = images.images_of(section, report.rows, report.arrays)
+    assert found.missing == "digits: not here"
+    assert found.confusion == ()
+    assert found.weights
+
+
+def test_thinned():
+    assert thinned(3, 60).tolist() == [0, 1, 2]
+    many = thinned(1001, MOST_POINTS)
+    assert len(many) == MOST_POINTS
+    assert many[0] == 0
+    assert many[-1] == 1000
+
+
+def test_the_ladder_shades_and_marks(report):
+    ladder = ladder_of(report.sections[0], report.verdicts)
+    wrong = next(climb for climb in ladder.climbs if climb.label.startswith("keras"))
+    assert not wrong.proven
+    assert [step and step.passed for step in wrong.steps] == [True, None, False]
+    assert ladder.climbs[0].steps[0].shade == 0
+    assert wrong.steps[2].shade == 5
+
+
+def test_commands(tmp_path):
+    asked = request(("xor-mlp",), frameworks=("numpy", "jax"), seeds=2, dtype="float64")
+    plan = made(tmp_path, asked).plan
+    report = read(plan, RunFolder(tmp_path))
+    options = "--seeds 2 --dtype float64"
+    assert commands.of_run(plan) == f"samestep report xor-mlp --frameworks numpy,jax {options}"
+    line = report.sections[0].lines[-1]
+    assert commands.of_line(plan, "xor-mlp", line) == (
+        f"samestep report xor-mlp --frameworks jax --loops fused {options}"
+    )
+
+
+def test_a_cell_that_is_not_proven_is_never_compared(report):
+    rows = [row for row in report.rows if row.framework == "keras" and row.status == "ok"]
+    assert all(not parity(row, report.verdicts).proven for row in rows)
+    quick = {row.trial: 1e-9 for row in rows}
+    faster = [dataclasses.replace(r, train_s=quick.get(r.trial, r.train_s)) for r in report.rows]
+    verdicts = report.verdicts
+    sections = summary.sections(report.plan, Arrays(report), faster, verdicts)
+    assert "keras" not in answer(report.plan, faster, sections)
