@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from harness.claims.model import Claim, Variant
 from harness.data import fetching
-from harness.experiment.loading import LARGEST_FILE_BYTES, ProtocolError, parse
+from harness.experiment.loading import ProtocolError, parse, toml_of
 from harness.experiment.model import Experiment
 from harness.experiment.names import unknown
 
@@ -57,15 +57,7 @@ def read(path: Path) -> Claim:
     Raises:
         ProtocolError: it cannot be read or is not a claim; the message names the field.
     """
-    try:
-        if path.stat().st_size > LARGEST_FILE_BYTES:
-            raise ProtocolError(f"{path}: larger than {LARGEST_FILE_BYTES:,} bytes")
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ProtocolError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ProtocolError(f"{path}: not valid TOML: {error}") from error
-    return from_values(values, str(path))
+    return from_values(toml_of(path), str(path))
 
 
 def from_values(values: dict[str, Any], origin: str) -> Claim:

@@ -48,15 +48,23 @@ def load(name_or_file: str) -> Experiment:
 
 def read(path: Path) -> Experiment:
     """Read and validate one file."""
+    return parse(toml_of(path), str(path))
+
+
+def toml_of(path: Path) -> dict[str, Any]:
+    """The values of a TOML file.
+
+    Raises:
+        ProtocolError: it cannot be read, is too large, or is no TOML.
+    """
     try:
         if path.stat().st_size > LARGEST_FILE_BYTES:
             raise ProtocolError(f"{path}: larger than {LARGEST_FILE_BYTES:,} bytes")
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ProtocolError(f"{path}: cannot be read ({error.strerror or error})") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ProtocolError(f"{path}: not valid TOML: {error}") from error
-    return parse(values, str(path))
 
 
 def parse(values: dict[str, Any], origin: str) -> Experiment:
