@@ -216,18 +216,18 @@ class Runner:
             worker.kill()
 
     def _prove(self) -> None:
-        """Judge every measured cell that no earlier proof has judged, framework by framework."""
-        missing = {trial.framework for trial in self.plan.proofs if self._framework(trial).missing}
-        for framework, proofs in itertools.groupby(self.plan.proofs, lambda t: t.framework):
-            if framework in missing:
+        """Judge every measured cell that no earlier proof has judged, in the plan's order."""
+        last = {proof.framework: proof for proof in self.plan.proofs}
+        for proof in self.plan.proofs:
+            if self._framework(proof).missing:
                 continue
-            for proof in proofs:
-                judgement, tail = verdicts.cached(proof), list[str]()
-                if judgement is None:
-                    judgement, tail = self.judge(proof)
-                verdicts.store(self.folder, proof, judgement)
-                self.listener.proved(proof, judgement, tail)
-            self.end_workers()
+            judgement, tail = verdicts.cached(proof), list[str]()
+            if judgement is None:
+                judgement, tail = self.judge(proof)
+            verdicts.store(self.folder, proof, judgement)
+            self.listener.proved(proof, judgement, tail)
+            if proof is last[proof.framework]:
+                self._end_workers_of(proof.framework)
 
     def judge(self, proof: Trial) -> tuple[Judgement, list[str]]:
         """Run a proof in its worker and judge what it leaves; if it fails, say why."""
@@ -256,6 +256,10 @@ class Runner:
         arrays = self.folder.arrays(proof.id)
         file.unlink(missing_ok=True)
         return (Trace.from_arrays(arrays) if row.status == "ok" else None), row, tail
+
+    def _end_workers_of(self, framework: str) -> None:
+        for key in [key for key in self._workers if key[0] == framework]:
+            self._workers.pop(key).close()
 
     def end_workers(self) -> None:
         """Let every worker go."""

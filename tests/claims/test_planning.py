@@ -50,6 +50,13 @@ def test_two_claims_never_share_the_names_of_rows():
         planning.make(parts, PAIR)
 
 
+def test_proofs_of_a_protocol_stand_together():
+    """So that the oracle runs once for all frameworks."""
+    mine, theirs = claim(), claim(id="T2")
+    made = planning.make([*planning.parts(mine), *planning.parts(theirs)], PAIR).proofs
+    assert [proof.experiment for proof in made] == ["t1", "t1", "t2", "t2"]
+
+
 def test_all_claims_share_a_folder():
     one, two = claim(), claim(seeds=2)
     digests = {planning.make(planning.parts(of), PAIR).digest for of in (one, two)}
