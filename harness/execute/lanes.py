@@ -19,8 +19,9 @@ def in_lanes(
     """Call `work(item, lane)` for every item, in at most `lanes` threads.
 
     Items of the same key are worked on one at a time and in order; a lane takes the first whose
-    key is free. `abandon` is called from the main thread when it is interrupted, and has to make
-    the work in progress return.
+    key is free. No thread ends before all have nothing left to do: on Linux a child that asked
+    to die with its parent dies with the thread that started it. `abandon` is called from the
+    main thread when it is interrupted, and has to make the work in progress return.
 
     Raises:
         BaseException: what interrupted the main thread, or the first that `work` raised; either
@@ -30,6 +31,7 @@ def in_lanes(
     errors: list[BaseException] = []
     change = threading.Condition()
     stopped = threading.Event()
+    all_idle = threading.Barrier(lanes)
 
     def take() -> Item | None:
         with change:
@@ -52,6 +54,7 @@ def in_lanes(
             with change:
                 busy.discard(key(item))
                 change.notify_all()
+        all_idle.wait()
 
     threads = [threading.Thread(target=serve, args=(lane,)) for lane in range(lanes)]
     for thread in threads:

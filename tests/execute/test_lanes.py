@@ -65,3 +65,18 @@ def test_ctrl_c_abandons_what_is_in_progress():
 
     with pytest.raises(KeyboardInterrupt):
         in_lanes([0, 1, 2, 3], lambda item: item, work, 2, abandoned.set)
+
+
+def test_no_thread_ends_before_the_last_item():
+    """A worker that a lane started dies with its thread, and another lane may be using it."""
+    both, threads = threading.Barrier(2, timeout=10), set()
+
+    def work(item, lane):
+        threads.add(threading.current_thread())
+        both.wait()
+        if item == "long":
+            time.sleep(0.3)
+            assert len(threads) == 2
+            assert all(thread.is_alive() for thread in threads)
+
+    in_lanes(["short", "long"], lambda item: item, work, 2, lambda: None)
