@@ -377,6 +377,3 @@ def shares(frameworks: Sequence[Inspected]) -> dict[str, float]:
 def ignored_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
     """Names that change how frameworks compute, set in the user's shell, kept from workers."""
     return tuple(sorted(n for n in environment if n.startswith(FOREIGN) and n not in INHERITED))
-
-
-# ------------------------------------------------------------ what a worker finds of itself

@@ -1,16 +1,13 @@
 """A claim and samples of it, made up: nothing is trained."""
 
-import base64
 import copy
 from typing import Any
-
-import numpy as np
 
 from harness.claims import planning
 from harness.claims.judge import Judged, judge
 from harness.claims.loading import from_values
 from harness.claims.model import Claim
-from harness.claims.samples import Sample
+from harness.claims.samples import Sample, packed
 from harness.experiment.loading import digest
 from harness.plan import MEASURE, Trial
 from harness.trial import blank_row
@@ -54,10 +51,10 @@ def told(
     )  # fmt: skip
     blank = blank_row(trial, "run", "1.0", part.experiment, "ok", None)
     values_of_row = {**vars(blank), **row}
-    packed = b"" if right is None else np.packbits(right).tobytes()
+    bits = "" if right is None else packed(right)
     return Sample(
         of.id, variant, proof, tested if right is None else len(right), values,
-        base64.b64encode(packed).decode(), type(blank)(**values_of_row),
+        bits, type(blank)(**values_of_row),
     )  # fmt: skip
 
 

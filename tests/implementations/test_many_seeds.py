@@ -55,7 +55,7 @@ def test_three_hidden_layers():
 @pytest.mark.parametrize("name", ["numpy", "jax"])
 def test_the_rule_holds_in_float32(name):
     if installed()[name].missing:
-        pytest.skip(installed()[name].missing)
+        pytest.skip(f"{name} is not installed: {installed()[name].install_line}")
     adapter = installed()[name].load()
     assert many_seeds_is_advance(Subject(adapter, adapter.loops[-1], "float32")) == ""
 
@@ -63,7 +63,7 @@ def test_the_rule_holds_in_float32(name):
 @pytest.mark.parametrize("name", ["numpy", "jax"])
 def test_drawn_batches_are_refused(name):
     if installed()[name].missing:
-        pytest.skip(installed()[name].missing)
+        pytest.skip(f"{name} is not installed: {installed()[name].install_line}")
     subject = Subject(installed()[name].load(), "stepwise")
     experiment = every()["shuffled-short"]
     start = subject.task(experiment).parameters
