@@ -5,15 +5,20 @@ from collections.abc import Iterator, Sequence
 from harness.claims.planning import Part
 from harness.claims.samples import Sample, sample
 from harness.parity.verdicts import read as read_verdicts
-from harness.plan import Plan
+from harness.plan import MANY_SEEDS, Plan
 from harness.results import RunFolder
 
 
 def collect(plan: Plan, parts: Sequence[Part], folder: RunFolder) -> Iterator[Sample]:
-    """One sample per row there is; arrays are read one trial at a time."""
+    """One sample per row there is; arrays are read one trial at a time.
+
+    An adapter without `many_seeds` says nothing of a claim, and leaves no sample of that.
+    """
     by_name = {part.experiment.name: part for part in parts}
     verdicts = read_verdicts(folder, plan.proofs)
     for row in folder.rows(trial.id for trial in plan.trials):
+        if row.purpose == MANY_SEEDS and row.status == "unsupported":
+            continue
         part = by_name[row.experiment]
         judgement = verdicts.get((row.experiment, row.framework, row.loop))
         yield sample(

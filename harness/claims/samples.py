@@ -27,6 +27,8 @@ from harness.trainer import Array
 
 FILE = "samples.jsonl"
 SCHEMA = 1
+DEFAULTS = {field.name: field.default for field in dataclasses.fields(Row)}
+"""Columns that have these are left out of a line."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ def to_line(told: Sample) -> str:
     row = {
         column: value
         for column, value in values.pop("row").items()
-        if value is not None or column == "precision"  # the only null that has to be stated
+        if value != DEFAULTS[column]
     }
     line = clean({"schema": SCHEMA, **values, "row": row})
     return json.dumps(line, allow_nan=False, separators=(",", ":"))
