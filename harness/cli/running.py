@@ -51,7 +51,8 @@ def execute(
     plan: "Plan", path: Path, timeout_s: float | None, fresh: bool, timed: bool = True
 ) -> bool:
     """Run what has no row yet; whether it went to its end."""
-    from harness.execute.local import FolderInUseError, OtherPlanError, Runner
+    from harness.execute.folder import FolderInUseError, OtherPlanError
+    from harness.execute.local import Runner
     from harness.report.progress import Announcer
     from harness.results import RunFolder
 

@@ -5,7 +5,6 @@ fresh worker for every trial. A trial that crashes, hangs or runs out of memory 
 its worker is replaced, and the rest goes on.
 """
 
-import contextlib
 import dataclasses
 import itertools
 import json
@@ -13,7 +12,7 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -21,6 +20,7 @@ from harness.clock import noise
 from harness.clock.environment import available_cpus, child_environment, machine
 from harness.data import fetching
 from harness.execute import limit_rows
+from harness.execute.folder import locked, prepare
 from harness.execute.lanes import in_lanes
 from harness.execute.process import Death, WorkerProcess
 from harness.experiment.model import Experiment
@@ -44,16 +44,6 @@ from harness.trial import blank_row
 
 RERUN_SHARE, RERUN_AT_LEAST_S = 0.5, 20.0
 """Reruns of disturbed trials may take so much of the run's own time, or so many seconds."""
-OWN_FILES = {"lock", "trials"}
-"""What a run makes before its plan."""
-
-
-class FolderInUseError(RuntimeError):
-    """Another process is writing to the run's folder."""
-
-
-class OtherPlanError(ValueError):
-    """The folder holds something else; it is never overwritten."""
 
 
 class Listener(Protocol):
@@ -116,7 +106,7 @@ class Runner:
             KeyboardInterrupt: after the running trial got its `interrupted` row.
         """
         prepare(self.folder, self.plan)
-        with _locked(self.folder):
+        with locked(self.folder):
             prepare(self.folder, self.plan)  # another run may have come first meanwhile
             write_atomically(self.folder.plan_file, self.plan.to_json().encode())
             if fresh:
@@ -361,50 +351,6 @@ class Runner:
 def lanes(plan: Plan) -> int:
     """How many trials may run at once where times do not matter."""
     return max(1, available_cpus() // plan.request.threads)
-
-
-def prepare(folder: RunFolder, plan: Plan) -> None:
-    """Make the folder ready, or refuse it before anything is written.
-
-    Raises:
-        OtherPlanError: it holds another plan, or files that are not ours.
-        OSError: it cannot be written.
-    """
-    if folder.plan_file.exists():
-        try:
-            other = Plan.from_json(folder.plan_file.read_text(encoding="utf-8")).digest
-        except (ValueError, RecursionError):
-            other = "unreadable"
-        if other != plan.digest:
-            raise OtherPlanError(
-                f"{folder.path} holds another plan ({other}, this one is {plan.digest}); it is "
-                f"left as it is. Name a new folder: --out {folder.path}-{plan.digest[:8]}"
-            )
-    elif folder.path.is_dir() and {file.name for file in folder.path.iterdir()} - OWN_FILES:
-        raise OtherPlanError(
-            f"{folder.path} is not empty and holds no run; it is left as it is. Name a new "
-            f"folder: --out {folder.path / plan.digest[:8]}"
-        )
-    folder.trials.mkdir(parents=True, exist_ok=True)
-
-
-@contextlib.contextmanager
-def _locked(folder: RunFolder) -> Iterator[None]:
-    """Keep a second process out; the lock goes with the process that holds it."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        yield
-        return
-    with (folder.path / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise FolderInUseError(
-                f"{folder.path} is being written by another samestep; wait for it, or name "
-                "another folder with --out"
-            ) from error
-        yield
 
 
 def _worker_key(trial: Trial) -> tuple[str, str, str]:

@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from harness import plan as planning
-from harness.execute.local import FolderInUseError, OtherPlanError, Runner, prepare
+from harness.execute.folder import FolderInUseError, OtherPlanError, prepare
+from harness.execute.local import Runner
 from harness.plan import Request
 from harness.results import RunFolder
 
