@@ -164,9 +164,7 @@ def to_line(told: Sample) -> str:
     """One sample as a line of JSON."""
     values = dataclasses.asdict(told)
     row = {
-        column: value
-        for column, value in values.pop("row").items()
-        if value != DEFAULTS[column]
+        column: value for column, value in values.pop("row").items() if value != DEFAULTS[column]
     }
     line = clean({"schema": SCHEMA, **values, "row": row})
     return json.dumps(line, allow_nan=False, separators=(",", ":"))
