@@ -21,12 +21,15 @@ class Dense:
     - dL/db[j] = sum_r d[r, j]: b[j] touches every row's z[r, j] with weight 1;
     - dL/dx[r, i] = sum_j d[r, j] W[i, j], which is d W^T.
 
+    Both sums over rows may be taken block of rows by block of rows, and added.
+
     Args:
         W, b: views into the network's flat parameter buffer; b is None without bias.
         dW, db: views into its flat gradient buffer, of the same shapes.
         activation: f, in place.
-        rows: the largest batch.
+        rows: the most rows of one call.
         first: whether x is the data, so that nobody wants dL/dx.
+        several: whether a batch comes in several blocks of rows.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class Dense:
         activation: Activation,
         rows: int,
         first: bool,
+        several: bool,
     ) -> None:
         self.W, self.b, self.dW, self.db = W, b, dW, db
         self.activation = activation
@@ -45,6 +49,7 @@ class Dense:
         self.a = np.empty((rows, units), W.dtype)
         self.dx = None if first else np.empty((rows, inputs), W.dtype)
         self.ones = np.ones(rows, W.dtype)
+        self.block_dW = np.empty_like(W) if several else None
 
     def forward(self, x: Array) -> Array:
         """a = f(x W + b), in this layer's own buffer."""
@@ -55,13 +60,24 @@ class Dense:
         self.activation.forward(a)
         return a
 
-    def backward(self, x: Array, da: Array) -> Array | None:
-        """Fill dW and db from dL/da, which is overwritten; return dL/dx, the first layer None."""
+    def backward(self, x: Array, da: Array, add: bool = False) -> Array | None:
+        """Fill dW and db from dL/da, or add to them; return dL/dx, the first layer None.
+
+        dL/da is overwritten.
+        """
         d = da
         self.activation.backward(self.a[: len(x)], d)
-        np.matmul(x.T, d, out=self.dW)
+        if add:
+            np.matmul(x.T, d, out=self.block_dW)
+            np.add(self.dW, self.block_dW, out=self.dW)
+        else:
+            np.matmul(x.T, d, out=self.dW)
         if self.db is not None:
-            np.matmul(self.ones[: len(x)], d, out=self.db)
+            ones = self.ones[: len(x)]
+            if add:
+                np.add(self.db, ones @ d, out=self.db)
+            else:
+                np.matmul(ones, d, out=self.db)
         if self.dx is None:
             return None
         dx = self.dx[: len(x)]

@@ -1,10 +1,11 @@
 """Losses: their value, and their gradient with respect to the network's outputs.
 
-Each class is called with the outputs z (rows, outputs) and the targets of the same rows. It
-returns the loss, reduced as the protocol says, and overwrites z with dL/dz.
+Each class is called with the outputs z (rows, outputs) and the targets of the same rows, and
+with the size of the batch that they are of: all of it, or one block. It returns what these rows
+bring to the batch's loss, reduced as the protocol says, and overwrites z with dL/dz.
 
-The reductions are factors. With `batch = mean` every row's loss is divided by the number of
-rows; with `outputs = mean` every output's loss is divided by the number of outputs. The same
+The reductions are factors. With `batch = mean` every row's loss is divided by the size of the
+batch; with `outputs = mean` every output's loss is divided by the number of outputs. The same
 factor multiplies the gradient, because differentiation is linear.
 """
 
@@ -19,8 +20,8 @@ from implementations.numpy_scratch.activations import sigmoid
 class LossFunction(Protocol):
     """Value and gradient of one loss."""
 
-    def __call__(self, z: Array, targets: Array) -> float:
-        """Return L(z, targets) and overwrite z with dL/dz."""
+    def __call__(self, z: Array, targets: Array, batch_size: int) -> float:
+        """Return the part of L that these rows are, and overwrite z with dL/dz."""
 
 
 class SquaredError:
@@ -31,9 +32,9 @@ class SquaredError:
         self.mean_over_batch = loss.batch == "mean"
         self.factor = 1 / outputs if loss.outputs == "mean" else 1.0
 
-    def __call__(self, z: Array, targets: Array) -> float:
+    def __call__(self, z: Array, targets: Array, batch_size: int) -> float:
         """L = factor * slope / 2 * sum (z - y)^2; dL/dz = factor * slope * (z - y)."""
-        factor = self.factor / len(z) if self.mean_over_batch else self.factor
+        factor = self.factor / batch_size if self.mean_over_batch else self.factor
         np.subtract(z, targets, out=z)
         error = z.ravel()
         total = np.dot(error, error)
@@ -56,10 +57,10 @@ class SigmoidCrossEntropy:
         self.work = np.empty((rows, outputs), dtype)
         self.other = np.empty((rows, outputs), dtype)
 
-    def __call__(self, z: Array, targets: Array) -> float:
+    def __call__(self, z: Array, targets: Array, batch_size: int) -> float:
         """The loss; z <- factor * (sigmoid(z) - y)."""
         rows = len(z)
-        factor = self.factor / rows if self.mean_over_batch else self.factor
+        factor = self.factor / batch_size if self.mean_over_batch else self.factor
         work, other = self.work[:rows], self.other[:rows]
         np.logaddexp(0, z, out=work)
         np.multiply(z, targets, out=other)
@@ -95,10 +96,10 @@ class SoftmaxCrossEntropy:
         self.positions = np.empty(rows, np.intp)
         self.picked = np.empty(rows, dtype)
 
-    def __call__(self, z: Array, targets: Array) -> float:
+    def __call__(self, z: Array, targets: Array, batch_size: int) -> float:
         """The loss; z <- factor * (softmax(z) - onehot(y))."""
         rows = len(z)
-        factor = 1 / rows if self.mean_over_batch else 1.0
+        factor = 1 / batch_size if self.mean_over_batch else 1.0
         column, positions, picked = self.column[:rows], self.positions[:rows], self.picked[:rows]
         transposed = self.transposed[:, :rows]
         np.copyto(transposed, z.T)

@@ -16,15 +16,19 @@ from harness.trainer import (
 from implementations.numpy_scratch import activations, losses, many_seeds, optimizers
 from implementations.numpy_scratch.layers import Dense
 
-PREDICTED_ROWS = 1_000
-"""`predict` takes at least so many rows at a time, however small the batches are."""
+ROWS_AT_ONCE = 1_000
+"""At most so many rows go through the network at once, in training and in prediction.
+
+A larger batch is a sum over blocks. A block of 784 inputs is 3 MB: it is still in a cache when
+the backward pass reads it again, so that one step reads the data from memory once.
+"""
 
 
 class NumpyTrainer(StepTrainer):
     """A multi-layer perceptron in NumPy.
 
-    One step: gather the batch's rows, forward through the layers, loss and its gradient,
-    backward through the layers, update.
+    One step: for every block of the batch's rows gather them, forward through the layers, loss
+    and its gradient, backward through the layers; then update.
     """
 
     loops = ("stepwise",)
@@ -36,7 +40,9 @@ class NumpyTrainer(StepTrainer):
         self.layers, w, g = _network(task)
         if task.loss is not None and task.optimizer is not None:
             width = task.network.outputs
-            self.loss = losses.make(task.loss, width, task.batch_size, task.dtype)
+            self.loss = losses.make(
+                task.loss, width, min(task.batch_size, ROWS_AT_ONCE), task.dtype
+            )
             self.rule = optimizers.make(task.optimizer, w, g)
         self.ends_linear = task.network.layers[-1].activation == "identity"
         self.batch = _Batch(task)
@@ -44,25 +50,33 @@ class NumpyTrainer(StepTrainer):
     def advance(self, batches: Batches) -> Array:
         """Train step by step; every array is overwritten in place."""
         step_losses = np.empty(len(batches))
+        rates = batches.learning_rates.tolist()
         with np.errstate(over="ignore"):  # exp(-z) in sigmoid: 1 / (1 + inf) is the right 0
-            for step, rate in enumerate(batches.learning_rates.tolist()):
-                x, y = self.batch.take(batches, step)
-                step_losses[step] = self._step(x, y, rate)
+            for step, size in enumerate(batches.sizes.tolist()):
+                step_losses[step] = self._loss_and_gradients(batches, step, size)
+                self.rule.update(rates[step])
         return step_losses
 
-    def _step(self, x: Array, y: Array, rate: float) -> float:
-        """Forward, loss, backward, update; the loss is that before the update."""
+    def _loss_and_gradients(self, batches: Batches, step: int, size: int) -> float:
+        """The loss of one batch; its gradients lie in the flat buffer."""
+        loss = 0.0
+        for first in range(0, size, ROWS_AT_ONCE):
+            x, y = self.batch.take(batches, step, first, min(first + ROWS_AT_ONCE, size))
+            loss += self._block(x, y, size, add=first > 0)
+        if self.task.l2 is not None:
+            loss += self._penalize(self.task.l2.coefficient(size))
+        return loss
+
+    def _block(self, x: Array, y: Array, batch_size: int, add: bool) -> float:
+        """Forward, loss, backward; return what these rows bring to the batch's loss."""
         values = [x]
         for layer in self.layers:
             values.append(layer.forward(values[-1]))
         # the loss overwrites the outputs, which a last layer that is not linear needs in backward
         gradient = values[-1] if self.ends_linear else values[-1].copy()
-        loss = self.loss(gradient, y)
+        loss = self.loss(gradient, y, batch_size)
         for layer, x_of_layer in zip(reversed(self.layers), reversed(values[:-1]), strict=True):
-            gradient = layer.backward(x_of_layer, gradient)
-        if self.task.l2 is not None:
-            loss += self._penalize(self.task.l2.coefficient(len(x)))
-        self.rule.update(rate)
+            gradient = layer.backward(x_of_layer, gradient, add)
         return loss
 
     def _penalize(self, c: float) -> float:
@@ -109,32 +123,34 @@ class NumpyTrainer(StepTrainer):
     def predict(self, inputs: Array) -> Array:
         """Forward in blocks of rows, in the buffers that training uses."""
         outputs = np.empty((len(inputs), self.task.network.outputs), self.task.dtype)
-        rows = len(self.layers[0].a)
         with np.errstate(over="ignore"):
-            for first in range(0, len(inputs), rows):
-                a = inputs[first : first + rows]
+            for first in range(0, len(inputs), ROWS_AT_ONCE):
+                a = inputs[first : first + ROWS_AT_ONCE]
                 for layer in self.layers:
                     a = layer.forward(a)
-                outputs[first : first + rows] = a
+                outputs[first : first + ROWS_AT_ONCE] = a
         return outputs
 
 
 class _Batch:
-    """Where a batch's rows are gathered to; full batches are the data itself."""
+    """Where a block of a batch is gathered to; of full batches it is the data itself."""
 
     def __init__(self, task: Task) -> None:
         self.inputs, self.targets = task.inputs, task.targets
-        self.x = np.empty((task.batch_size, task.inputs.shape[1]), task.dtype)
+        block = min(task.batch_size, ROWS_AT_ONCE)
+        self.x = np.empty((block, task.inputs.shape[1]), task.dtype)
         if task.targets is not None:
-            self.y = np.empty((task.batch_size, *task.targets.shape[1:]), task.targets.dtype)
+            self.y = np.empty((block, *task.targets.shape[1:]), task.targets.dtype)
 
-    def take(self, batches: Batches, step: int) -> tuple[Array, Array]:
-        """(x, y) of one step; `mode="clip"` lets `take` write without a buffer of its own."""
+    def take(self, batches: Batches, step: int, first: int, stop: int) -> tuple[Array, Array]:
+        """(x, y) of rows `first` to `stop` of one step's batch.
+
+        `mode="clip"` lets NumPy's `take` write without a buffer of its own.
+        """
         if batches.rows is None:
-            return self.inputs, self.targets
-        size = batches.sizes[step]
-        rows = batches.rows[step, :size]
-        x, y = self.x[:size], self.y[:size]
+            return self.inputs[first:stop], self.targets[first:stop]
+        rows = batches.rows[step, first:stop]
+        x, y = self.x[: stop - first], self.y[: stop - first]
         self.inputs.take(rows, axis=0, out=x, mode="clip")
         self.targets.take(rows, axis=0, out=y, mode="clip")
         return x, y
@@ -144,7 +160,7 @@ def _network(task: Task) -> tuple[list[Dense], Array, Array]:
     """Layers over one flat parameter buffer and one flat gradient buffer, and the two."""
     w = np.empty(task.network.parameter_count, task.dtype)
     g = np.empty_like(w)
-    rows = max(task.batch_size, PREDICTED_ROWS)
+    several = task.batch_size > ROWS_AT_ONCE
     layers = []
     start = 0
     for specification, (weights, biases) in zip(task.network.layers, task.parameters, strict=True):
@@ -159,6 +175,6 @@ def _network(task: Task) -> tuple[list[Dense], Array, Array]:
             views.append((view, g[start:stop].reshape(values.shape)))
             start = stop
         (W, dW), (b, db) = views
-        activation = activations.make(specification, rows, task.dtype)
-        layers.append(Dense(W, b, dW, db, activation, rows, first=not layers))
+        activation = activations.make(specification, ROWS_AT_ONCE, task.dtype)
+        layers.append(Dense(W, b, dW, db, activation, ROWS_AT_ONCE, not layers, several))
     return layers, w, g

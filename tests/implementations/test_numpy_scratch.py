@@ -39,10 +39,12 @@ def gradient_experiment(loss, activation, bias=True):
     )
 
 
+@pytest.mark.parametrize("rows_at_once", [1_000, 3], ids=["whole", "in blocks"])
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 @pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
-def test_gradients_are_those_of_finite_differences(loss, activation):
-    """One SGD step with rate 1 shows the gradient: start minus end."""
+def test_gradients_are_those_of_finite_differences(loss, activation, rows_at_once, monkeypatch):
+    """One SGD step of seven rows with rate 1 shows the gradient: start minus end."""
+    monkeypatch.setattr("implementations.numpy_scratch.trainer.ROWS_AT_ONCE", rows_at_once)
     experiment = gradient_experiment(loss, activation)
     task = task_of(experiment, "stepwise")
     trainer = NumpyTrainer(task)
@@ -118,22 +120,32 @@ def test_the_optimizer_walks_every_block():
     np.testing.assert_array_equal(w, -2.5)  # 1, then 0.5 * 1 + 1
 
 
-def test_a_step_allocates_nothing_of_the_networks_size():
+@pytest.mark.parametrize(
+    ("units", "batches"),
+    [
+        (2048, {"order": "shuffled", "size": 100, "last": "keep"}),
+        (32, {"order": "full"}),
+    ],
+    ids=["a wide network", "all rows"],
+)
+def test_a_step_allocates_nothing_of_the_networks_or_the_datas_size(units, batches):
     """All that is left is NumPy's own conversion buffer, whose size is fixed."""
     import tracemalloc
 
     experiment = experiment_of(
         "digits-mlp",
         network__layers=[
-            {"units": 2048, "activation": "relu"},
+            {"units": units, "activation": "relu"},
             {"units": 10, "activation": "identity"},
         ],
+        training__batches=batches,
     )
-    trainer = NumpyTrainer(task_of(experiment, "stepwise", "float32"))
+    task = task_of(experiment, "stepwise", "float32")
+    trainer = NumpyTrainer(task)
     advance(trainer, experiment, 2)
     plan = BatchPlan.of(experiment, 0).segment(2, 12)
     tracemalloc.start()
     trainer.advance(plan)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < experiment.network.parameter_count * 4 / 10
+    assert peak < max(experiment.network.parameter_count * 4, task.inputs.nbytes) / 10
