@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.clock.environment import child_environment
-from harness.execute.local import Runner
 from harness.execute.process import Death, WorkerProcess
+from harness.execute.proving import judge
+from harness.execute.workers import Workers
 from harness.parity.conformance import RULES, TIMED_RULES
 from harness.parity.ladder import Judgement
 from harness.parity.protocols import covering, every
@@ -50,12 +51,12 @@ class Finding:
 
 
 class _Silent:
-    """A listener for proofs that nobody watches."""
+    """A listener for datasets that nobody waits for."""
 
     def _nothing(self, *_: object) -> None:
         return
 
-    resumed = fetching = fetched = started = rerunning = finished = proved = _nothing
+    fetching = fetched = _nothing
 
 
 def check(name: str, full: bool, device: str, scratch: Path) -> Iterator[Finding]:
@@ -71,11 +72,11 @@ def check(name: str, full: bool, device: str, scratch: Path) -> Iterator[Finding
     experiments = every() if full else covering()
     request = Request(frameworks=(name,), device=device)
     plan = Plan("check", request, experiments, {}, ())
-    runner = Runner(plan, RunFolder(scratch), TIMEOUT_S, _Silent())
+    workers = Workers(plan, RunFolder(scratch), TIMEOUT_S, _Silent())
     try:
         for loop in framework.loops:
             for experiment in experiments.values():
-                judgement, _ = runner.judge(proof_trial(framework, experiment, loop, device))
+                judgement, _ = judge(proof_trial(framework, experiment, loop, device), workers)
                 if judgement.reason.startswith("the proof gave no trace: unsupported"):
                     continue
                 holds = judgement.proven
@@ -84,7 +85,7 @@ def check(name: str, full: bool, device: str, scratch: Path) -> Iterator[Finding
                     framework.name, loop, "ladder", experiment.name, holds, remark, judgement
                 )
     finally:
-        runner.end_workers()
+        workers.let_go()
     yield from _rules(framework, device, scratch)
 
 

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import psutil
 
-from harness.clock.environment import END_OF_TRIAL, lane_cpus
+from harness.clock.environment import END_OF_TRIAL
 
 LOG_BYTES_AT_MOST = 1_000_000
 TAIL_LINES = 15
@@ -41,7 +41,6 @@ class WorkerProcess:
     def __init__(self, setup: Mapping[str, Any], environment: dict[str, str], log: Path) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
         self._oom_kills = oom_kills()
-        self._lane = setup.get("lane", 0)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "harness.worker"],
             stdin=subprocess.PIPE,
@@ -87,15 +86,6 @@ class WorkerProcess:
     def log_tail(self) -> list[str]:
         """The last lines it printed during the latest trial."""
         return list(self._tail)
-
-    def move(self, threads: int, lane: int) -> None:
-        """Put all its threads onto the CPUs of a lane, if they are elsewhere."""
-        if lane == self._lane or not hasattr(os, "sched_setaffinity"):
-            return
-        self._lane = lane
-        with contextlib.suppress(OSError, psutil.Error):  # it died; asking it will tell
-            for thread in psutil.Process(self._process.pid).threads():
-                os.sched_setaffinity(thread.id, lane_cpus(threads, lane))
 
     def close(self) -> None:
         """End of work: the worker exits by itself, or is killed after a moment."""

@@ -1,0 +1,166 @@
+"""Turns a trial into its row: in a worker process of its framework, on the CPUs of its lane."""
+
+import json
+import os
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, NamedTuple, Protocol
+
+from harness.clock.environment import child_environment
+from harness.data import fetching
+from harness.execute.process import Death, WorkerProcess
+from harness.experiment.model import Experiment
+from harness.plan import Plan, Trial, frameworks_by_track
+from harness.results import FAILED, BadRowError, Row, RunFolder, from_json
+from harness.trial import blank_row
+
+FIRST_LANE = 0
+
+
+class Listener(Protocol):
+    """Told of what trials wait for."""
+
+    def fetching(self, dataset: str) -> None:
+        """A dataset is about to be fetched."""
+
+    def fetched(self, dataset: str, outcome: str) -> None:
+        """It was, or was not, and why."""
+
+
+class Key(NamedTuple):
+    """What the trials of one worker share; device and threads are the whole run's."""
+
+    lane: int
+    framework: str
+    track: str
+    dtype: str
+
+    @classmethod
+    def of(cls, trial: Trial, lane: int) -> "Key":
+        """The worker of a trial in a lane."""
+        return cls(lane, trial.framework, trial.track, trial.dtype)
+
+
+class Workers:
+    """The worker processes of one run, started when a trial first needs one.
+
+    Every lane has workers of its own, so lanes never wait for each other.
+
+    Args:
+        plan: whose trials they run.
+        folder: where they leave arrays and logs.
+        timeout_s: limit for one trial, its framework's import included; None for no limit.
+        listener: told of datasets.
+    """
+
+    def __init__(
+        self, plan: Plan, folder: RunFolder, timeout_s: float | None, listener: Listener
+    ) -> None:
+        self.plan, self.folder, self.timeout_s, self.listener = plan, folder, timeout_s, listener
+        self.killed = False
+        self._alive: dict[Key, WorkerProcess] = {}
+        self._frameworks = frameworks_by_track(plan.request)
+        self._data_problems: dict[str, str | None] = {}
+        self._lock = threading.Lock()
+
+    def missing(self, trial: Trial) -> tuple[str, ...]:
+        """Packages that the trial's framework lacks."""
+        return self._frameworks[trial.framework, trial.track].missing
+
+    def run(
+        self, trial: Trial, experiment: Experiment, lane: int = FIRST_LANE, keep: bool = True
+    ) -> tuple[Row, list[str]]:
+        """The row of a trial, and the tail of its worker's log.
+
+        Args:
+            trial: what to run.
+            experiment: its protocol.
+            lane: where.
+            keep: whether the worker stays for more.
+        """
+        framework = self._frameworks[trial.framework, trial.track]
+        if framework.missing:
+            names = ", ".join(framework.missing)
+            detail = f"{names} not installed; {framework.install_line}"
+            return self.blank(trial, "missing", detail), []
+        with self._lock:
+            problem = self._data_problem(experiment)
+            if problem:
+                return self.blank(trial, "missing", problem), []
+            worker = self._worker(trial, lane)
+        answer = worker.ask(self._message(trial, experiment), self.timeout_s)
+        tail = worker.log_tail
+        if isinstance(answer, Death):
+            self._alive.pop(Key.of(trial, lane), None)
+            return self.blank(trial, answer.status, answer.detail), tail
+        if not keep or answer.get("status") in FAILED:
+            self._alive.pop(Key.of(trial, lane), None)
+            worker.close()
+        try:
+            row = from_json(json.dumps(answer))
+        except BadRowError as error:
+            return self.blank(trial, "error", f"bad result: {error}"), tail
+        if row.trial != trial.id:
+            return self.blank(trial, "error", f"bad result: row of trial {row.trial!r}"), tail
+        return row, tail
+
+    def blank(self, trial: Trial, status: str, detail: str) -> Row:
+        """The row of a trial that measured nothing."""
+        framework = self._frameworks[trial.framework, trial.track]
+        experiment = self.plan.experiments[trial.experiment]
+        return blank_row(trial, self.plan.digest, framework.version, experiment, status, detail)
+
+    def let_go(self, framework: str | None = None) -> None:
+        """End idle workers politely: all, or those of a framework."""
+        for key in list(self._alive):
+            if framework in (None, key.framework):
+                self._alive.pop(key).close()
+
+    def kill(self) -> None:
+        """End every worker at once; what runs in one comes back as crashed."""
+        self.killed = True
+        for worker in list(self._alive.values()):
+            worker.kill()
+        self._alive.clear()
+
+    def _data_problem(self, experiment: Experiment) -> str | None:
+        """Why a protocol's dataset is not to be had; fetched on the way, once, off every clock."""
+        dataset = experiment.data.dataset
+        if not experiment.data.facts.fetched:
+            return None
+        if dataset not in self._data_problems:
+            self._data_problems[dataset] = None
+            try:
+                fetching.files(dataset, fetching.folder(dataset))
+            except fetching.DataMissingError:
+                self.listener.fetching(dataset)
+                try:
+                    self.listener.fetched(dataset, fetching.fetch(dataset))
+                except fetching.DataMissingError as error:
+                    self._data_problems[dataset] = str(error)
+                    self.listener.fetched(dataset, str(error))
+        return self._data_problems[dataset]
+
+    def _worker(self, trial: Trial, lane: int) -> WorkerProcess:
+        key = Key.of(trial, lane)
+        if key not in self._alive:
+            framework = self._frameworks[trial.framework, trial.track]
+            setup = {"framework": asdict(framework), "threads": trial.threads, "lane": lane}
+            environment = child_environment(os.environ, trial.threads, trial.device)
+            name = f"{_slug(trial.framework)}-{trial.track}-{trial.dtype}"
+            log = self.folder.logs / f"{name}{f'-{lane}' if lane else ''}.log"
+            self._alive[key] = WorkerProcess(setup, environment, log)
+        return self._alive[key]
+
+    def _message(self, trial: Trial, experiment: Experiment) -> Mapping[str, Any]:
+        return {
+            "run": self.plan.digest,
+            "trial": asdict(trial),
+            "experiment": experiment.model_dump(mode="json"),
+            "arrays": str((self.folder.trials / f"{trial.id}.npz").resolve()),
+        }
+
+
+def _slug(name: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in name)
