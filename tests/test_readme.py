@@ -8,6 +8,7 @@ from harness.claims.loading import from_values
 from harness.cli import app
 from harness.experiment.loading import parse
 from harness.parity.protocols import every
+from tests import readme
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
@@ -41,3 +42,7 @@ def test_the_commands_exist():
 
 def test_the_numbers_it_states():
     assert f"all {len(every())} protocols" in README
+
+
+def test_its_tables_are_what_results_holds():
+    assert readme.written(README) == README, "run: python -m tests.readme"

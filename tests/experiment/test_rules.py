@@ -101,3 +101,17 @@ def test_a_proof_neither_stops_early_nor_takes_exact_constants():
     assert short.training.stopping is None
     assert short.constants == "float32"
     assert short.generator == experiment.generator
+
+
+@pytest.mark.parametrize(
+    ("batches", "steps"),
+    [
+        ({"order": "shuffled", "size": 100, "last": "keep"}, 100),
+        ({"order": "shuffled", "size": 20_000, "last": "keep"}, 50),
+        ({"order": "full"}, 24),
+    ],
+)
+def test_a_proof_of_large_batches_is_shorter(batches, steps):
+    length = {"training__length": {"steps": 500}, "training__evaluation": {"every_steps": 500}}
+    values = protocol("mnist-softmax", training__batches=batches, **length)
+    assert proof_of(parse(values, "test")).steps == steps
