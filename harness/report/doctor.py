@@ -11,6 +11,7 @@ from rich.table import Table
 
 from harness.clock import inspection
 from harness.clock.inspection import Facts, Inspected, Machine
+from harness.clock.problems import notes, problems
 from harness.report.numbers import seconds
 from harness.report.terminal import plain
 
@@ -25,7 +26,7 @@ def exit_code(facts: Facts) -> int:
     """0, 1 with problems, 3 where no framework is installed."""
     if facts.none_installed:
         return NOTHING_INSTALLED
-    return PROBLEMS if inspection.problems(facts) else OK
+    return PROBLEMS if problems(facts) else OK
 
 
 def as_json(facts: Facts) -> str:
@@ -36,8 +37,8 @@ def as_json(facts: Facts) -> str:
     value["machine"]["flags"] = sorted(facts.machine.flags & matter)
     for framework in value["frameworks"]:
         framework["share_of_best"] = shares.get(framework["name"])
-    value["notes"] = inspection.notes(facts)
-    value["problems"] = [asdict(problem) for problem in inspection.problems(facts)]
+    value["notes"] = notes(facts)
+    value["problems"] = [asdict(problem) for problem in problems(facts)]
     return json.dumps(value, indent=1, allow_nan=False)
 
 
@@ -70,7 +71,7 @@ def print_facts(facts: Facts, console: Console) -> None:
         _say(f"  {facts.kernel_note}", console)
     _heading("data", console)
     _pairs(_data(facts), console)
-    _numbered("notes", inspection.notes(facts), console)
+    _numbered("notes", notes(facts), console)
     _print_problems(facts, console)
 
 
@@ -174,13 +175,13 @@ def _data(facts: Facts) -> list[tuple[str, str]]:
 
 
 def _print_problems(facts: Facts, console: Console) -> None:
-    problems = inspection.problems(facts)
-    if not problems:
+    found = problems(facts)
+    if not found:
         console.print()
         _say("no problems" if not facts.none_installed else "no framework is installed", console)
         return
-    _heading("problem" if len(problems) == 1 else f"{len(problems)} problems", console)
-    for number, problem in enumerate(problems, 1):
+    _heading("problem" if len(found) == 1 else f"{len(found)} problems", console)
+    for number, problem in enumerate(found, 1):
         _say(f"  {number}. {problem.what}", console)
         _say(f"     mend: {problem.mend}", console, "bold")
 

@@ -18,10 +18,9 @@ from harness.clock.inspection import (
     Pool,
     Taker,
     ignored_variables,
-    notes,
-    problems,
     shares,
 )
+from harness.clock.problems import notes, problems
 from harness.report import doctor
 
 NUMPY = Inspected(
