@@ -10,6 +10,8 @@ os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,3 +61,17 @@ def variant() -> Callable[..., Experiment]:
         return parse(protocol(base, **changes), "test")
 
     return make
+
+
+@pytest.fixture
+def samestep(tmp_path: Path, cache: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Runs the command in a folder of its own: `samestep("list", "frameworks", NO_COLOR="1")`."""
+
+    def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "harness", *map(str, arguments)],
+            cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+            env=os.environ | {"COLUMNS": "200"} | environment,
+        )  # fmt: skip
+
+    return run

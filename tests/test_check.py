@@ -1,21 +1,8 @@
 """`samestep check` and `samestep new-adapter`, as a user runs them."""
 
 import json
-import subprocess
-import sys
 
 import pytest
-
-
-@pytest.fixture
-def samestep(tmp_path, cache):
-    def run(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "harness", *map(str, arguments)],
-            cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
-        )  # fmt: skip
-
-    return run
 
 
 def test_a_new_adapter_is_green_at_once(samestep, tmp_path):

@@ -10,17 +10,10 @@ import pytest
 from tests.execute.test_faults import PROTOCOL, adapter
 
 
-@pytest.fixture
-def samestep(tmp_path, cache):
-    def run(*arguments, **environment):
-        return subprocess.run(
-            [sys.executable, "-m", "harness", *map(str, arguments)],
-            cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
-            env=os.environ | {"COLUMNS": "200"} | environment,
-        )  # fmt: skip
-
+@pytest.fixture(autouse=True)
+def short(tmp_path):
+    """A protocol that the commands are called with."""
     (tmp_path / "short.toml").write_text(PROTOCOL)
-    return run
 
 
 def test_help_imports_no_framework_and_no_numpy():

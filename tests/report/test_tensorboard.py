@@ -2,8 +2,6 @@
 
 import dataclasses
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -255,17 +253,10 @@ def test_a_row_without_a_time_begins_at_zero(run, tmp_path):
         assert opened(place / SMALL / "numpy-stepwise-s0").Scalars("loss/train")[0].wall_time == 0
 
 
-@pytest.fixture
-def samestep(tmp_path, cache):
-    def call(*arguments, **environment):
-        return subprocess.run(
-            [sys.executable, "-m", "harness", *map(str, arguments)],
-            cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
-            env=os.environ | {"COLUMNS": "200"} | environment,
-        )  # fmt: skip
-
+@pytest.fixture(autouse=True)
+def short(tmp_path):
+    """A protocol that the commands are called with."""
     (tmp_path / "short.toml").write_text(PROTOCOL)
-    return call
 
 
 def test_the_command(samestep, tmp_path):
