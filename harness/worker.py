@@ -8,6 +8,7 @@ Affinity and threads are set before anything heavy is imported, so this file imp
 standard library only, until `main` has done so.
 """
 
+import gc
 import json
 import os
 import queue
@@ -68,6 +69,7 @@ def main() -> None:
     first = True
     while True:
         row, keep_serving = _serve(messages.get(), framework, first, import_s, interrupts)
+        gc.collect()  # a trainer that refers to itself would hold its data until much later
         if affinity_problem and row.get("status") == "ok":
             row["status_detail"] = row["status_detail"] or affinity_problem
         sys.stderr.flush()
@@ -225,8 +227,6 @@ def _is_out_of_memory(error: BaseException) -> bool:
 
 def _freeze() -> None:
     """Put what a framework's import left behind out of the garbage collector's sight."""
-    import gc
-
     gc.collect()
     gc.freeze()
 
