@@ -63,7 +63,12 @@ USAGE = [
     (("report", "and", "--frameworks", ".:X"), "no Python source of a module '.'"),
     (("report", "--from", "nowhere", "--seeds", "2"), "takes no other option but -o"),
     (("report", "and", "and"), "'and' is named twice"),
-    (("report", "and", "-o", "x.xlsx"), "suffix must be .md, .csv, .json or .html. Got '.xlsx'"),
+    (
+        ("report", "and", "-o", "x.xlsx"),
+        "suffix must be .md, .csv, .json, .html, .svg or .png. Got '.xlsx'",
+    ),
+    (("report", "and", "-o", "x.svg"), "chart must be named, such as and/training-loss-by-step"),
+    (("report", "and", "-o", "or/phases=x.png"), "experiment 'or' is not known"),
     (("report", "--from", "nowhere"), "nowhere holds no run"),
     (("report", "and", "--preset", "quik"), "quik"),
     (("data", "fetch", "mnits"), "Did you mean 'mnist'?"),

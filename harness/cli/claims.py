@@ -42,7 +42,7 @@ def reproduce(
     out: Annotated[Path | None, options.out("results/runs/claims")] = None,
     fresh: options.FreshOption = False,
     output: Annotated[
-        list[Path] | None, typer.Option("-o", help="Also write this .md or .json.")
+        list[str] | None, options.output(".md, .json or .html", "the chart of differences")
     ] = None,
     source: Annotated[
         Path | None, typer.Option("--from", help="Judge the samples of a folder; trains nothing.")
@@ -53,11 +53,9 @@ def reproduce(
     from harness.claims import planning
     from harness.claims.samples import FILE
     from harness.report import claims as shown
+    from harness.report import ledger
 
-    outputs = output or []
-    for file in outputs:
-        if file.suffix not in (".md", ".json"):
-            stop(USAGE, f"-o {file}: suffix must be .md or .json. Got {file.suffix!r}")
+    outputs = options.outputs(output, (".md", ".json", ".html"), ("differences",))
     chosen = _chosen(claims or [], everything or listing, heavy or listing, source)
     if listing:
         print(shown.list_as_json(chosen)) if json_output else shown.print_list(chosen, console())
@@ -73,7 +71,9 @@ def reproduce(
     judged = [_judge(claim, parts, samples) for claim in chosen]
     if source is not None and not claims:
         judged = [one for one in judged if one.samples or one.claim.not_run]
-    _write(judged, [*([] if source else [folder / "ledger.md"]), *outputs])
+    asked = {claim.id: name for name, claim in zip(claims or [], chosen, strict=False)}
+    own = [] if source else [options.Output(folder / "ledger.md")]
+    options.write([*own, *outputs], lambda file, chart: ledger.write(file, judged, asked, chart))
     if json_output:
         print(shown.as_json(judged))
     else:
@@ -183,18 +183,6 @@ def _judge(claim: "Claim", parts: Sequence["Part"], samples: Sequence["Sample"])
 
     digests = {part.variant: digest(part.experiment) for part in parts if part.claim.id == claim.id}
     return judge(claim, samples, digests)
-
-
-def _write(judged: Sequence["Judged"], files: Sequence[Path]) -> None:
-    from harness.report import claims as shown
-    from harness.results import write_atomically
-
-    for file in files:
-        text = shown.as_json(judged) if file.suffix == ".json" else shown.markdown(judged)
-        try:
-            write_atomically(file, (text.rstrip() + "\n").encode())
-        except OSError as error:
-            stop(ENVIRONMENT, f"{file}: cannot be written ({error.strerror or error})")
 
 
 def _exit_code(judged: Sequence["Judged"]) -> int:

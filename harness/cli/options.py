@@ -5,14 +5,26 @@ reads it; a text that means nothing ends the command with the rule and the value
 """
 
 import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from harness.cli.ending import USAGE, stop
+from harness.cli.ending import ENVIRONMENT, USAGE, stop
 
 LONGEST_TIMEOUT_S = 30 * 24 * 3600
+IMAGES = (".svg", ".png")
+
+
+@dataclass(frozen=True)
+class Output:
+    """A file to write; `chart`: the name of the one that an image shows, "" for the first."""
+
+    file: Path
+    chart: str = ""
 
 
 class Preset(StrEnum):
@@ -56,6 +68,51 @@ ShortJsonOption = Annotated[bool, typer.Option("--json", help="As JSON.")]
 def out(default: str) -> Any:
     """The option `--out`, of type `Path | None`; the help names the default."""
     return typer.Option(help=f"Folder of the run; default: {default}.")
+
+
+def output(files: str, charts: str) -> Any:
+    """The option `-o`, of type `list[str] | None`; the help names the files and the charts."""
+    return typer.Option(
+        "-o",
+        metavar="[CHART=]FILE",
+        help=f"Also write this {files}; {charts} as .svg or .png.",
+    )
+
+
+def outputs(
+    texts: Sequence[str] | None, suffixes: Sequence[str], charts: Sequence[str] = ()
+) -> list[Output]:
+    """The files that `-o` names: `FILE`, or `CHART=FILE` for an image of one of the charts.
+
+    Without `charts` their names are known only when there are rows.
+    """
+    from harness.experiment.names import unknown
+
+    found = []
+    for text in texts or ():
+        name, _, rest = text.partition("=")
+        image = Path(rest).suffix in IMAGES
+        made = Output(Path(rest), name) if image else Output(Path(text))
+        if made.file.suffix not in (*suffixes, *IMAGES):
+            rule = f"{', '.join([*suffixes, IMAGES[0]])} or {IMAGES[1]}"
+            stop(USAGE, f"-o {text}: suffix must be {rule}. Got {made.file.suffix!r}")
+        if made.chart and charts and made.chart not in charts:
+            stop(USAGE, f"-o {text}: chart {unknown(made.chart, charts)}")
+        found.append(made)
+    return found
+
+
+def write(outputs: Sequence[Output], write_one: Callable[[Path, str], None]) -> None:
+    """Write every output by `write_one(file, chart)`; end with a sentence where that fails."""
+    for each in outputs:
+        try:
+            write_one(each.file, each.chart)
+        except ValueError as error:
+            stop(USAGE, f"-o {each.file}: {error}")
+        except RuntimeError as error:
+            stop(ENVIRONMENT, f"-o {each.file}: {error}")
+        except OSError as error:
+            stop(ENVIRONMENT, f"{each.file}: cannot be written ({error.strerror or error})")
 
 
 def split(text: str) -> tuple[str, ...]:

@@ -1,14 +1,19 @@
 """`report`: train, or read a run again, and tabulate."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from harness.cli import options, running
 from harness.cli import tensorboard as events
 from harness.cli.ending import INTERRUPTED, USAGE, stop
+from harness.cli.screen import console
+
+if TYPE_CHECKING:
+    from harness.plan import Plan
 
 
 def report(
@@ -36,7 +41,11 @@ def report(
     out: Annotated[Path | None, options.out("results/runs/<plan>")] = None,
     fresh: options.FreshOption = False,
     output: Annotated[
-        list[Path] | None, typer.Option("-o", help="Also write this .md, .csv, .json or .html.")
+        list[str] | None,
+        options.output(
+            ".md, .csv, .json or .html",
+            "<experiment>/<chart>=FILE, such as xor-mlp/test-accuracy-by-step=x.svg: a chart",
+        ),
     ] = None,
     source: Annotated[
         Path | None, typer.Option("--from", help="Rebuild from a run's folder; trains nothing.")
@@ -48,17 +57,18 @@ def report(
     """Train the same networks in every framework, and tabulate accuracy and time."""
     from harness.plan import Request
 
-    outputs = output or []
-    for file in outputs:
-        if file.suffix not in (".md", ".csv", ".json", ".html"):
-            stop(USAGE, f"-o {file}: suffix must be .md, .csv, .json or .html. Got {file.suffix!r}")
+    outputs = options.outputs(output, (".md", ".csv", ".json", ".html"))
+    files = [each.file for each in outputs if each.file.suffix not in options.IMAGES]
+    images = [each for each in outputs if each.file.suffix in options.IMAGES]
     if source is not None:
         if experiments or frameworks or seeds or repeats or fresh or out:
             stop(
                 USAGE, "--from rebuilds a whole run; it takes no other option but -o, --tensorboard"
             )
         plan = running.read_plan(source)
-        code = running.tabulate(plan, source, outputs)
+        _check(images, plan)
+        code = running.tabulate(plan, source, files)
+        _draw(images, plan, source)
         sys.exit(events.write(tensorboard, plan, source) or code if tensorboard else code)
     request = Request(
         experiments=tuple(experiments or ()),
@@ -73,9 +83,41 @@ def report(
     )
     timeout_s = options.timeout_s(timeout)
     plan = running.make_plan(request)
+    _check(images, plan)
     path = out or Path("results") / "runs" / plan.digest
     finished = running.execute(plan, path, timeout_s, fresh)
-    code = running.tabulate(plan, path, outputs)
+    code = running.tabulate(plan, path, files)
+    _draw(images, plan, path)
     if tensorboard:
         code = events.write(tensorboard, plan, path) or code
     sys.exit(code if finished else INTERRUPTED)
+
+
+def _check(images: Sequence[options.Output], plan: "Plan") -> None:
+    """End at once where a chart is of no experiment of the plan."""
+    if images:
+        from harness.report.page import drawing
+
+        for image in images:
+            try:
+                drawing.check(image.chart, plan)
+            except ValueError as error:
+                stop(USAGE, f"-o {image.file}: {error}")
+
+
+def _draw(images: Sequence[options.Output], plan: "Plan", path: Path) -> None:
+    """Write the charts that were asked for; a name that is none of them ends the command."""
+    if not images:
+        return
+    from harness.parity.verdicts import read as read_verdicts
+    from harness.report import export, summary
+    from harness.results import RunFolder
+
+    folder = RunFolder(path)
+    rows = folder.rows(trial.id for trial in plan.trials)
+    verdicts = read_verdicts(folder, plan.proofs)
+    sections = summary.sections(plan, folder, rows, verdicts)
+    made = export.Report(plan, rows, sections, verdicts, arrays=folder.arrays)
+    options.write(images, lambda file, chart: export.write(file, made, chart))
+    for image in images:
+        console().print(f"wrote {image.file}", markup=False, highlight=False, soft_wrap=True)

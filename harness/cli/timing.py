@@ -49,6 +49,7 @@ def scale(
     timeout: options.TimeoutOption = "10m",
     out: Annotated[Path | None, options.out("results/runs/scale-<plan>")] = None,
     fresh: options.FreshOption = False,
+    output: Annotated[list[str] | None, options.output(".json", "the chart of laws")] = None,
     json_output: options.JsonOption = False,
 ) -> None:
     """How does step time grow with width, batch and depth, and which framework wins where?"""
@@ -65,12 +66,14 @@ def scale(
         device=device.value,
         dtype=dtype.value,
     )
+    outputs = options.outputs(output, (".json",), ("step-time",))
     plan = _scale_plan(request, quick)
     folder = RunFolder(out or Path("results") / "runs" / f"scale-{plan.digest}")
     finished = running.execute(plan, folder.path, options.timeout_s(timeout), fresh)
     rows = folder.rows(trial.id for trial in plan.trials)
     verdicts = read_verdicts(folder, plan.proofs)
     made = sweep(plan, rows, verdicts)
+    options.write(outputs, lambda file, chart: shown.write(file, made, rows, folder.trials, chart))
     if json_output:
         print(shown.as_json(made, rows, folder.trials))
     else:
@@ -108,6 +111,10 @@ def compare(
         list[str] | None,
         typer.Option(help='Exit with 1 if B is worse, such as "time>5%" or "accuracy>1%".'),
     ] = None,
+    output: Annotated[
+        list[str] | None,
+        options.output(".md, .json or .html", "time=FILE or time-to-baseline=FILE: that chart"),
+    ] = None,
     json_output: options.ShortJsonOption = False,
 ) -> None:
     """Hold two runs against each other: paired, with intervals; refuse what is not comparable."""
@@ -119,10 +126,15 @@ def compare(
         gates = [comparing.Gate.parse(text) for text in fail_on or ()]
     except ValueError as error:
         stop(USAGE, str(error))
+    outputs = options.outputs(output, (".md", ".json", ".html"), ("time", "time-to-baseline"))
     (plan_a, rows_a), (plan_b, rows_b) = (running.read_run(folder) for folder in (a, b))
+    runs = comparison.Run(str(a), plan_a, rows_a), comparison.Run(str(b), plan_b, rows_b)
     try:
         comparing.refuse(plan_a, plan_b, rows_a, rows_b)
     except comparing.NotComparableError as error:
+        made = comparison.Compared(runs, (), refusal=str(error))
+        texts = [each for each in outputs if each.file.suffix not in options.IMAGES]
+        options.write(texts, lambda file, chart: comparison.write(file, made, chart))
         stop(USAGE, f"{a} and {b} cannot be compared:\n{error}")
     noisy = [*noise(rows_a), *noise(rows_b)]
     comparisons = comparing.compare(rows_a, rows_b, noisy)
@@ -131,6 +143,8 @@ def compare(
         for gate in gates
         for cell, change in comparing.tripped(gate, rows_a, rows_b)
     ]
+    done = comparison.Compared(runs, comparisons, failures)
+    options.write(outputs, lambda file, chart: comparison.write(file, done, chart))
     if json_output:
         print(comparison.as_json(comparisons, failures))
     else:

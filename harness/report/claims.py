@@ -252,7 +252,7 @@ def _count(number: int, noun: str) -> str:
 def markdown(judged: Sequence[Judged]) -> str:
     """The ledger as a document: summary, one table, then the notes claim by claim."""
     heads = ("claim", "published", "measured", "difference", "verdict", "registered", "in words")
-    lines = ["# Published numbers, rerun", "", *summary(judged), "", *_machines(judged), ""]
+    lines = ["# Published numbers, rerun", "", *summary(judged), "", *origin(judged), ""]
     lines += [_row(heads), _row(["---"] * len(heads))]
     for one in judged:
         if one.verdict == Verdict.NOT_RUN and not one.findings:
@@ -284,7 +284,7 @@ def _claim_rows(one: Judged) -> list[list[str]]:
     return rows
 
 
-def _machines(judged: Sequence[Judged]) -> list[str]:
+def origin(judged: Sequence[Judged]) -> list[str]:
     """Where, with what and when it was measured."""
     rows = [told.row for one in judged for told in one.samples if told.row.status == "ok"]
     if not rows:

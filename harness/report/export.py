@@ -77,10 +77,10 @@ def markdown(report: Report) -> str:
     plan, sections, rows = report.plan, report.sections, report.rows
     blocks = ["# samestep report", _opening(plan, rows), "## At a glance", overview(sections)]
     for section in sections:
-        device = f" ({_cell(section.device)})" if section.device else ""
-        title = f"## {section.experiment.name}: {_cell(section.experiment.title)}{device}"
-        notes = "\n".join(f"- {_cell(remark)}" for remark in remarks(section))
-        blocks += [title, _table(section), _cell(section.caption), *([notes] if notes else [])]
+        device = f" ({escaped(section.device)})" if section.device else ""
+        title = f"## {section.experiment.name}: {escaped(section.experiment.title)}{device}"
+        notes = "\n".join(f"- {escaped(remark)}" for remark in remarks(section))
+        blocks += [title, _table(section), escaped(section.caption), *([notes] if notes else [])]
         if any(line.phases for line in section.lines):
             blocks += ["Phases, medians:", _phases(section)]
     blocks += ["## Parity", ladder_table(report), "## Versions", _versions(rows)]
@@ -94,7 +94,7 @@ def overview(sections: Sequence[Section]) -> str:
             line.framework for s in sections for line in s.lines if line.track == "identical"
         )
     )
-    table = [("experiment", *map(_cell, names)), ("---",) * (len(names) + 1)]
+    table = [("experiment", *map(escaped, names)), ("---",) * (len(names) + 1)]
     for section in sections:
         lines = [line for line in section.lines if line.track == "identical" and line.best]
         found = {line.framework: line for line in lines}
@@ -107,11 +107,11 @@ def _glance(section: Section, line: Line) -> str:
     """Result and training time in one cell; the status where there is no result."""
     result = headline(section, line)
     if result == "-":
-        return _cell(line.status)
+        return escaped(line.status)
     if not line.proven:
         result = f"{result} ({line.judgement.verdict})"
     time = "-" if line.train is None else seconds(line.train.value)
-    return _cell(result) if time == "-" else f"{_cell(result)}, {time}"
+    return escaped(result) if time == "-" else f"{escaped(result)}, {time}"
 
 
 def ladder_table(report: Report) -> str:
@@ -124,7 +124,7 @@ def ladder_table(report: Report) -> str:
         found = {rung.name: rung for rung in judgement.rungs}
         shown = (_difference(found[name]) if name in found else "" for name in names)
         final = _final_accuracy(report, (experiment, framework, loop))
-        table.append((experiment, _cell(framework), loop, judgement.verdict, *shown, final))
+        table.append((experiment, escaped(framework), loop, judgement.verdict, *shown, final))
     explanation = (
         "The worst relative difference, max|a - b| / max|b|, from a plain float64 network, on each "
         "rung: start, outputs before training, gradients of the first batch, then parameters. "
@@ -174,26 +174,33 @@ def as_json(report: Report) -> str:
     return json.dumps(value, indent=1, allow_nan=False) + "\n"
 
 
-def write(file: Path, report: Report) -> None:
-    """Write the format that the file's suffix names.
+def write(file: Path, report: Report, chart: str = "") -> None:
+    """Write the format that the file's suffix names; `chart`: which one, of an image.
 
     Raises:
-        ValueError: a suffix that is none of .md, .csv, .json and .html.
+        ValueError: a suffix that is none of .md, .csv, .json, .html, .svg and .png, or no such
+            chart.
     """
     match file.suffix:
         case ".md":
-            content = markdown(report)
+            content = markdown(report).encode()
         case ".csv":
-            content = csv(report)
+            content = csv(report).encode()
         case ".json":
-            content = as_json(report)
+            content = as_json(report).encode()
         case ".html":
             from harness.report.page import document  # it is made of a Report, and heavy
 
-            content = document.html(report)
+            content = document.html(report).encode()
+        case ".svg" | ".png":
+            from harness.report.page import drawing
+
+            content = drawing.image(drawing.of_report(report), chart, file.suffix)
         case other:
-            raise ValueError(f"{file}: suffix must be .md, .csv, .json or .html. Got {other!r}")
-    write_atomically(file, content.encode())
+            raise ValueError(
+                f"{file}: suffix must be .md, .csv, .json, .html, .svg or .png. Got {other!r}"
+            )
+    write_atomically(file, content)
 
 
 def _opening(plan: Plan, rows: Sequence[Row]) -> str:
@@ -209,7 +216,7 @@ def _opening(plan: Plan, rows: Sequence[Row]) -> str:
         "ranked with it.",
     ]
     if machines:
-        lines.append(f"Machine: {_cell('; '.join(machines))}.")
+        lines.append(f"Machine: {escaped('; '.join(machines))}.")
     if started:
         lines.append(f"Run {started[0]} to {started[-1]}.")
     return "\n".join(lines)
@@ -218,23 +225,23 @@ def _opening(plan: Plan, rows: Sequence[Row]) -> str:
 def _table(section: Section) -> str:
     heads = headings(section)
     rows = [heads, tuple("---" for _ in heads)]
-    rows += [tuple(_cell(cell) for cell in cells(section, line)) for line in section.lines]
+    rows += [tuple(escaped(cell) for cell in cells(section, line)) for line in section.lines]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def _phases(section: Section) -> str:
     ran = [line for line in section.lines if line.phases]
     rows = [PHASE_HEADINGS, tuple("---" for _ in PHASE_HEADINGS)]
-    rows += [tuple(map(_cell, phase_cells(line))) for line in ran]
+    rows += [tuple(map(escaped, phase_cells(line))) for line in ran]
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
 def _versions(rows: Sequence[Row]) -> str:
     found = {row.framework: row.framework_version for row in rows if row.framework_version}
-    return "\n".join(f"- {_cell(name)} {_cell(version)}" for name, version in found.items())
+    return "\n".join(f"- {escaped(name)} {escaped(version)}" for name, version in found.items())
 
 
-def _cell(text: str) -> str:
+def escaped(text: str) -> str:
     """Text that stays text in Markdown: no column, link, code or HTML starts in it."""
     for sign in "\\`*_[]<>|":
         text = text.replace(sign, f"\\{sign}")

@@ -17,7 +17,7 @@ from harness.report.chart import SEVERAL, chart
 from harness.report.numbers import seconds
 from harness.report.sweep import Cell, Sweep
 from harness.report.terminal import plain
-from harness.results import Row, clean
+from harness.results import Row, clean, write_atomically
 
 SCHEMA = 1
 LARGE_RESIDUAL = 0.3
@@ -253,3 +253,18 @@ def as_json(made: Sweep, rows: Sequence[Row], folder: Path) -> str:
         indent=1,
         allow_nan=False,
     )
+
+
+def write(file: Path, made: Sweep, rows: Sequence[Row], folder: Path, chart: str = "") -> None:
+    """Write .json, or the chart of laws as .svg or .png.
+
+    Raises:
+        ValueError: there is no such chart, or nothing was measured.
+    """
+    if file.suffix == ".json":
+        content = (as_json(made, rows, folder) + "\n").encode()
+    else:
+        from harness.report.page import drawing  # heavy
+
+        content = drawing.image(drawing.of_sweep(made), chart, file.suffix)
+    write_atomically(file, content)

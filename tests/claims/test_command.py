@@ -139,6 +139,7 @@ def test_ctrl_c_keeps_what_is_done(mine, tmp_path, monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
+        patched.setattr(local, "lanes", lambda plan: 1)
         patched.setattr(local.Runner, "_store", interrupting)
         done = run("reproduce", mine(), "--frameworks", "numpy", "--out", "r")
     assert done.exit_code == 130
@@ -164,7 +165,7 @@ def test_the_list():
     [
         (["reproduce", "C0l"], "is not known. Known: "),
         (["reproduce", "C01", "c01"], "named twice"),
-        (["reproduce", "C01", "-o", "x.html"], "suffix must be .md or .json"),
+        (["reproduce", "C01", "-o", "x.csv"], "suffix must be .md, .json, .html, .svg or .png"),
         (["reproduce", "--from", "nowhere"], "holds no samples"),
         (["reproduce", "C01", "--frameworks", "nunpy"], "Did you mean 'numpy'?"),
         (["explain", "none.toml"], "cannot be read"),

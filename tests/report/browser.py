@@ -1,12 +1,15 @@
 """A headless Chromium, driven by the DevTools protocol: just what the tests of the page need."""
 
 import contextlib
+import importlib.util
 import json
 import os
 import shutil
 import subprocess
 import time
 from pathlib import Path
+
+import pytest
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "chrome"))), None)
 PATIENCE_S = 60
@@ -47,6 +50,7 @@ class Browser:
         self.session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Network", "Log"):
             self.call(f"{domain}.enable")
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)
 
     @staticmethod
     def _address(file: Path) -> tuple[str, str]:
@@ -130,3 +134,28 @@ class Browser:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+
+
+def press(browser, key, code, text=""):
+    """A key down and up."""
+    same = {"key": key, "code": key, "windowsVirtualKeyCode": code}
+    browser.call(
+        "Input.dispatchKeyEvent", type="keyDown", **same, **({"text": text} if text else {})
+    )
+    browser.call("Input.dispatchKeyEvent", type="keyUp", **same)
+
+
+def grave_barriers(browser):
+    """What axe finds serious or critical; skips where it is not installed."""
+    found = importlib.util.find_spec("axe_core_python")
+    if found is None:
+        pytest.skip("axe-core-python is not installed")
+    folder = Path(found.submodule_search_locations[0])
+    browser.value((folder / "axe.min.js").read_text(encoding="utf-8") + ";null")
+    # charts are hidden from screen readers, whose table is beside them, and take axe long
+    run = "axe.run({exclude: [['.chart']]}).then((found) => JSON.stringify(found.violations))"
+    return [
+        (one["id"], [node["html"][:200] for node in one["nodes"][:3]])
+        for one in json.loads(browser.value(run))
+        if one["impact"] in ("serious", "critical")
+    ]

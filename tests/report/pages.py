@@ -6,13 +6,18 @@ import numpy as np
 
 from harness import data
 from harness import plan as planning
+from harness.claims.judge import judge
+from harness.claims.loading import from_values
+from harness.clock import compare
 from harness.parity.ladder import Judgement, Rung
 from harness.plan import Request
-from harness.report import summary
+from harness.report import comparison, summary
 from harness.report.export import Report
 from harness.results import RunFolder, write_arrays
 from harness.start import initial_parameters
 from harness.trial import blank_row
+from tests.claims.made import accuracies, claim, judged
+from tests.clock.rows import run_of
 
 SAME = Judgement("same", "", (Rung("start", 0.0, 0.0), Rung("100 steps", 3e-15, 1e-11)))
 WRONG = Judgement(
@@ -23,6 +28,16 @@ WRONG = Judgement(
 TRAIN_S = {"numpy": 0.4, "sklearn": 19.0, "keras": 2.0, "torch": 1.1, "jax": 0.02}
 EXPERIMENTS = ("xor-mlp", "xor-flip", "digits-mlp", "fixed-forward", "diabetes-linear")
 BOUNDARIES = ("xor-mlp", "xor-flip")
+
+HOSTILE = [
+    "</script><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "[/foo]",
+    '" onmouseover="alert(1)',
+    "{{ 7 * 7 }}",
+    "\x1b[31mred\x1b[0m",
+    "<!--",
+]
 
 
 def request(experiments=EXPERIMENTS, **options):
@@ -112,3 +127,46 @@ class Arrays:
 
     def limit_rows(self, trials):
         return []
+
+
+# ---------------------------------------------------------------- claims and comparisons
+
+
+def ledger(**changes):
+    """Judged claims: one of each kind of verdict, and one that cannot be run."""
+    level = claim(id="level", expected="CONSISTENT", **changes)
+    worse = claim(id="worse", expected="CONSISTENT", number={"published": "0.990"}, **changes)
+    better = claim(id="better", expected="BETTER", number={"published": "0.900"}, **changes)
+    exact = claim(id="exact", seeds=1, number={"rule": "exact"}, **changes)
+    bounds = {"rule": "range", "published": "", "low": 0.9, "high": 0.95}
+    between = claim(id="range", number=bounds, **changes)
+    found = [
+        judged(of, accuracies(of, *values, machine="a machine", started_at="2026-01-02T03:04"))
+        for of, values in (
+            (level, (0.921, 0.919, 0.922)),
+            (worse, (0.921, 0.919, 0.922)),
+            (better, (0.921, 0.919, 0.922)),
+            (exact, (0.92,)),
+            (between, (0.921, 0.919)),
+        )
+    ]
+    left_out = from_values(NOT_RUN | changes, "test")
+    return [*found, judge(left_out, [], {})]
+
+
+NOT_RUN = {
+    "id": "left-out", "title": "Dropout", "not_run": "the protocol has no random masks",
+    "source": {"author": "A", "title": "B", "address": "https://a.org/x (a page)",
+               "verified": "R"},
+}  # fmt: skip
+
+
+def compared(a=None, b=None, **changes):
+    """Two runs of four frameworks: B's torch is slower, its jax faster, its numpy disturbed."""
+    plan_a, rows_a = a or run_of({"numpy": 1.0, "keras": 2.0, "torch": 3.0, "jax": 0.1})
+    plan_b, rows_b = b or run_of({"numpy": 1.0, "keras": 2.0, "torch": 4.0, "jax": 0.05})
+    rows_b = [row for row in rows_b if row.framework != "keras"]
+    noisy = [row.trial for row in rows_b if row.framework == "numpy"]
+    runs = comparison.Run("a", plan_a, rows_a), comparison.Run("b", plan_b, rows_b)
+    cells = compare.compare(rows_a, rows_b, noisy)
+    return dataclasses.replace(comparison.Compared(runs, cells), **changes)

@@ -3,69 +3,15 @@
 import dataclasses
 import json
 import re
-from html.parser import HTMLParser
 
 import pytest
-from pages import Arrays, made, request
+from pages import HOSTILE, Arrays, made, request
+from parsed import Page
 
 from harness.report import export, summary
-from harness.report.page import bundle, document
+from harness.report.page import bundle, document, rendering, tables
 from harness.report.page.answer import answer, ranking
 from harness.report.page.series import series_of
-
-VOID = {"meta", "input", "img", "br", "link"}
-CLOSED_BY = {("td", "td"), ("tr", "td"), ("tr", "tr")}
-"""(element, open element that it ends), as far as the page leaves end tags out."""
-
-
-class Page(HTMLParser):
-    """Checks that elements nest, and keeps what the tests ask about."""
-
-    def __init__(self, text):
-        super().__init__()
-        self.open, self.tags, self.ids, self.scripts = [], [], [], []
-        self.headings = []
-        self.feed(text)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attributes):
-        found = dict(attributes)
-        self.tags.append((tag, found))
-        assert not any(name.startswith("on") for name in found)
-        for name in ("src", "href"):
-            assert found.get(name, "#")[:1] == "#" or found[name].startswith("data:image/png;")
-        if "id" in found:
-            self.ids.append(found["id"])
-        if re.fullmatch("h[1-6]", tag):
-            self.headings.append(int(tag[1]))
-        while self.open and (tag, self.open[-1]) in CLOSED_BY:
-            self.open.pop()
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.handle_starttag(tag, attributes)
-        if tag not in VOID:
-            self.open.pop()
-
-    def handle_endtag(self, tag):
-        while tag == "tbody" and self.open[-1] in ("td", "tr"):
-            self.open.pop()
-        assert self.open.pop() == tag
-
-    def handle_data(self, text):
-        if self.open and self.open[-1] == "script":
-            self.scripts.append((self.tags[-1][1], text))
-
-    @property
-    def json(self):
-        """Identity of a script to its value."""
-        return {
-            found["id"]: json.loads(text)
-            for found, text in self.scripts
-            if found.get("type") == "application/json"
-        }
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -118,6 +64,34 @@ def test_every_chart_has_a_title_a_caption_and_a_table(page, report):
     assert names.count("figcaption") >= figures
 
 
+def test_what_is_not_proven_is_another_kind_of_line(page, report):
+    found = page.json["e0-xor-mlp-learning"]
+    told = dict(zip(found["columns"]["f"], found["columns"]["l"], strict=True))
+    assert told["keras"].endswith(", not proven")
+    assert told["numpy"] == "stepwise"
+    (spec, *_) = found["specs"]
+    scale = spec["layer"][0]["encoding"]["strokeDash"]["scale"]
+    dashes = dict(zip(scale["domain"], map(tuple, scale["range"]), strict=True))
+    assert dashes["fused, not proven"] not in (dashes["fused"], dashes["stepwise"])
+    assert spec["encoding"]["opacity"]["value"] < 1
+    proven = dataclasses.replace(report.sections[0], lines=(report.sections[0].lines[0],))
+    (learning, *_) = document.figures(report, proven)
+    assert "not proven" not in learning.caption
+    assert all("opacity" not in one["encoding"] for one in learning.specs.values())
+
+
+def test_cells_say_what_they_show(page, report):
+    cells = [found for tag, found in page.tags if tag == "td" and "data-fact" in found]
+    glance = [found["data-told"] for found in cells if "data-told" in found]
+    assert len(glance) == 5 * len(report.sections)
+    assert set(glance) <= set(page.ids)
+    facts = {found["data-fact"] for found in cells}
+    assert {"training time", "time of a step", "test accuracy", "times that of numpy"} <= facts
+    table = tables.lines_table(report.plan, report.sections[0])
+    for row in table.rows:
+        assert {cell.fact for cell in row.cells} - {""} <= dict(row.told.facts).keys()
+
+
 def test_specifications_draw(page):
     vl_convert = pytest.importorskip("vl_convert")
     for found in page.json.values():
@@ -135,7 +109,7 @@ def test_policy_names_every_script_and_nothing_else(page, text):
     assert "unsafe-eval" not in policy
     run = [script for found, script in page.scripts if "type" not in found]
     assert len(run) == 2
-    assert document.policy(run) == policy
+    assert rendering.policy(run) == policy
     assert text.index("Content-Security-Policy") < text.index("<script")
 
 
@@ -168,17 +142,6 @@ def test_a_quiet_run_of_three_seeds_has_intervals(tmp_path):
     assert ranking(report.sections) == ["Fastest: jax fused; every paired interval excludes 1"]
     (line, _) = series_of(report.sections[0], report.rows, report.arrays)
     assert line.trials == 3
-
-
-HOSTILE = [
-    "</script><script>alert(1)</script>",
-    "<img src=x onerror=alert(1)>",
-    "[/foo]",
-    '" onmouseover="alert(1)',
-    "{{ 7 * 7 }}",
-    "\x1b[31mred\x1b[0m",
-    "<!--",
-]
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
@@ -216,7 +179,7 @@ def test_hostile_text_stays_text(report, page, hostile):
 
 
 def test_json_in_a_page_cannot_end_its_element():
-    made = str(document.embedded({"a": "</script><!--&", "b": float("nan"), "c": [float("inf")]}))
+    made = str(rendering.embedded({"a": "</script><!--&", "b": float("nan"), "c": [float("inf")]}))
     assert not set("<>&") & set(made)
     assert json.loads(made) == {"a": "</script><!--&", "b": None, "c": [None]}
 

@@ -1,22 +1,12 @@
 """The page in a browser: it draws, sorts and slides, asks nobody for anything, and is readable."""
 
-import importlib.util
-import json
-from pathlib import Path
-
 import pytest
-from browser import CHROMIUM, Browser
+from browser import grave_barriers, press
 from pages import made
 
 from harness.report.page import document
 from harness.report.page.bundle import chart_library
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine"),
-    pytest.mark.skipif(
-        importlib.util.find_spec("websockets") is None, reason="websockets is not installed"
-    ),
-]
 PHONE, DESK = (360, 740), (1280, 900)
 
 
@@ -30,13 +20,6 @@ def page(tmp_path_factory):
         file = tmp_path_factory.mktemp("page") / "report.html"
         file.write_text(document.html(report), encoding="utf-8")
     return file
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    opened = Browser(tmp_path_factory.mktemp("browser"))
-    yield opened
-    opened.close()
 
 
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
@@ -116,14 +99,6 @@ def test_the_keyboard_sorts_opens_and_closes(browser, page):
     assert browser.value("document.querySelectorAll('.told:popover-open').length") == 0
 
 
-def press(browser, key, code, text=""):
-    same = {"key": key, "code": key, "windowsVirtualKeyCode": code}
-    browser.call(
-        "Input.dispatchKeyEvent", type="keyDown", **same, **({"text": text} if text else {})
-    )
-    browser.call("Input.dispatchKeyEvent", type="keyUp", **same)
-
-
 def test_the_slider_goes_back_in_training(browser, page):
     browser.open(page)
     hrefs = """[...document.querySelector('[data-boundaries]').querySelectorAll('image')]
@@ -155,21 +130,60 @@ def test_without_javascript_everything_is_there(browser, page):
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_no_barrier_that_axe_finds(browser, page, dark):
-    found = importlib.util.find_spec("axe_core_python")
-    if found is None:
-        pytest.skip("axe-core-python is not installed")
-    folder = Path(found.submodule_search_locations[0])
     browser.open(page, dark=dark)
-    browser.value((folder / "axe.min.js").read_text(encoding="utf-8") + ";null")
-    # charts are hidden from screen readers, whose table is beside them, and take axe long
-    run = "axe.run({exclude: [['.chart']]}).then((found) => JSON.stringify(found.violations))"
-    told = json.loads(browser.value(run))
-    grave = [
-        (one["id"], [node["html"][:200] for node in one["nodes"][:3]])
-        for one in told
-        if one["impact"] in ("serious", "critical")
-    ]
-    assert grave == []
+    browser.value("document.querySelector('td[data-fact]').focus()")
+    assert browser.value(TIP)
+    assert grave_barriers(browser) == []
+
+
+TIP = "document.querySelector('#tip:popover-open')?.innerText"
+ACTIVE = "document.activeElement"
+
+
+def test_the_keyboard_reaches_every_number_of_a_table(browser, page):
+    """One stop of Tab for a table; the arrow keys go on, over what is no number."""
+    browser.open(page)
+    assert browser.value(f"{TABLE}.querySelectorAll('td[tabindex=\\'0\\']').length") == 1
+    browser.value(f"{TABLE}.querySelector('td[tabindex=\\'0\\']').focus()")
+    told = browser.value(TIP)
+    assert "test accuracy" in told
+    assert "network 2-2-1" in told
+    assert browser.value(f"{ACTIVE}.getAttribute('aria-describedby')") == "tip"
+    press(browser, "ArrowRight", 39)
+    assert "400 ms; one run: too few for an interval" in browser.value(TIP)
+    assert browser.value("document.querySelectorAll('[aria-describedby]').length") == 1
+    press(browser, "ArrowDown", 40)
+    assert "sklearn stepwise" in browser.value(TIP)
+    press(browser, "ArrowUp", 38)
+    press(browser, "Escape", 27)
+    assert not browser.value(TIP)
+    assert browser.value("document.querySelectorAll('[aria-describedby]').length") == 0
+    assert browser.value(f"{ACTIVE}.matches('td')")
+    press(browser, "ArrowRight", 39)
+    assert browser.value(TIP)
+    assert browser.errors == []
+
+
+def test_pointing_shows_and_leaving_hides(browser, page):
+    browser.open(page)
+    at = browser.value("""(() => {
+      const box = document.querySelector('td[data-told]').getBoundingClientRect();
+      return [box.left + 5, box.top + 5];
+    })()""")
+    browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=at[0], y=at[1])
+    browser.until(TIP)
+    assert "numpy stepwise" in browser.value(TIP)
+    assert "protocol" in browser.value(TIP)
+    bottom = "document.getElementById('tip').getBoundingClientRect().bottom"
+    assert browser.value(f"{bottom} < innerHeight")
+    press(browser, "Escape", 27)
+    assert not browser.value(TIP)
+    browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=at[0] + 2, y=at[1])
+    browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=3, y=3)
+    browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=at[0], y=at[1])
+    browser.until(TIP)
+    browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=3, y=3)
+    browser.until(f"!({TIP})")
 
 
 def test_it_prints(browser, page):

@@ -16,6 +16,7 @@ from harness.execute import local
 from harness.parity.ladder import Judgement
 from harness.plan import Request
 from harness.report import chart, scale, sweep
+from harness.report.page.laws import laws
 from harness.trial import blank_row
 
 CENTRE = (16, 32, 2)
@@ -115,6 +116,22 @@ def test_what_is_printed(plan, tmp_path):
     assert "jax is faster than numpy up to about width 41, then numpy is" in words
     assert "numpy is faster than torch up to about width 147, then torch is" in words
     assert f"rows in {tmp_path}" in words
+
+
+def test_the_chart_of_laws(plan, tmp_path):
+    made = sweep.sweep(plan, rows_of(plan), verdicts_of(plan))
+    figure = laws(made)
+    assert list(figure.specs) == ["step-time"]
+    assert {record["c"] for record in figure.records} == {
+        "numpy stepwise", "torch stepwise", "jax fused",
+    }  # fmt: skip
+    assert all(record["t"] == pytest.approx(record["law"], rel=1e-3) for record in figure.records)
+    scale.write(tmp_path / "s.json", made, rows_of(plan), tmp_path)
+    assert json.loads((tmp_path / "s.json").read_text())["laws"]
+    pytest.importorskip("vl_convert")
+    scale.write(tmp_path / "s.svg", made, rows_of(plan), tmp_path)
+    assert "step time by work" in (tmp_path / "s.svg").read_text()
+    assert laws(sweep.sweep(plan, [], {})) is None
 
 
 def test_unproven_loops_are_said_so_and_compared_with_nobody(plan, tmp_path):

@@ -41,7 +41,9 @@ def phases(section: Section) -> Figure | None:
     )
     headings = ("framework", *(word for word, _ in PHASES.values()))
     spec = _stacked(len(ran), present)
-    return Figure("phases", "Where the time goes", caption, (spec,), records, headings, rows)
+    return Figure(
+        "phases", "Where the time goes", caption, {"phases": spec}, records, headings, rows
+    )
 
 
 def _stacked(lines: int, colours: dict[str, str]) -> Spec:
@@ -84,7 +86,7 @@ def limits(section: Section) -> Figure | None:
         "limits",
         "How close to the limit",
         caption,
-        (_points(len(measured)),),
+        {"limits": _points(len(measured))},
         records,
         headings,
         rows,

@@ -5,6 +5,7 @@ alone: frameworks differ by point and width too, loops by dash, phases by place.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,18 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#C667A0", "#7A7A7A", "#9A7B00")
 """After Okabe and Ito; all with a contrast of about 3 to white and to the dark ground."""
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 """The name of a format; nothing is fetched from there."""
+LOOK: Spec = {
+    "view": {"stroke": None},
+    "title": {"anchor": "start", "fontSize": 13},
+    "axis": {"labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal"},
+    "legend": {
+        "orient": "bottom", "labelFontSize": 11, "titleFontSize": 11, "labelLimit": 170,
+        "layout": {"bottom": {"direction": "vertical", "anchor": "start", "margin": 4}},
+    },
+}  # fmt: skip
+"""Vega's configuration of all charts; what depends on their width and ground comes on top."""
+NOT_PROVEN = ", not proven"
+"""Said of what is shown beside proven cells without being one."""
 
 
 @dataclass(frozen=True)
@@ -23,13 +36,13 @@ class Figure:
     """One or several charts over the same records, and those records as a plain table.
 
     Args:
-        specs: Vega-Lite without data; the page adds the records to each.
+        specs: a chart's name to Vega-Lite without data; who draws it adds the records.
     """
 
     name: str
     title: str
     caption: str
-    specs: tuple[Spec, ...]
+    specs: Mapping[str, Spec]
     records: tuple[dict[str, Any], ...]
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -47,4 +60,5 @@ def short(value: float | None) -> float | None:
 
 def label_of(line: Line) -> str:
     """What a line is called in a chart."""
-    return f"{line.framework} {line.loop}"
+    unproven = line.track == "identical" and not line.proven
+    return f"{line.framework} {line.loop}{NOT_PROVEN if unproven else ''}"

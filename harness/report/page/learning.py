@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.report.numbers import seconds
-from harness.report.page.charts import COLOURS, Figure, Spec, chart, short
+from harness.report.page.charts import COLOURS, NOT_PROVEN, Figure, Spec, chart, short
 from harness.report.page.series import MOST_POINTS, MOST_TRIALS, BatchLosses, Series
 from harness.report.summary import HEADINGS, Section
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
-DASHES = {"idiomatic": [2, 3], "stepwise": [7, 3], "fused": [1, 0]}
+LOOPS: dict[str, list[int]] = {"idiomatic": [2, 3], "stepwise": [7, 3], "fused": [1, 0]}
+UNPROVEN_DASH, UNPROVEN_OPACITY = [4, 10], 0.6
+"""A curve that is not proven has wide gaps and hollow points, whatever its loop."""
+DASHES = LOOPS | {f"{loop}{NOT_PROVEN}": UNPROVEN_DASH for loop in LOOPS}
 HEIGHT = 190
 WORTH_A_LOGARITHM = 20
 """Values that span a larger factor get a logarithmic axis."""
@@ -47,25 +50,39 @@ def learning(
     records = tuple(record for series in curves for record in _records(series))
     caption = (
         f"{length}. Of all training rows and all test rows, at the evaluation points"
-        f"{_medians(curves)}; evaluation is not in the time. By step, curves that compute the same "
-        "lie on each other, the thin ones on the wide ones."
+        f"{_medians(curves)}; evaluation is not in the time.{_warning(curves)} By step, "
+        "curves that compute the same lie on each other, the thin ones on the wide ones."
     )
     return Figure(
         "learning", "Learning curves", caption,
-        tuple(_lines(records, x, y, frameworks) for y in (loss, score) for x in (STEP, SECONDS)),
+        {
+            _name(x, y): _lines(records, x, y, frameworks)
+            for y in (loss, score) for x in (STEP, SECONDS)
+        },
         records,
         ("framework", "loop", "step", "training time", loss.title, score.title),
         tuple(_told(record) for record in records),
     )  # fmt: skip
 
 
+def _name(x: Axis, y: Axis) -> str:
+    """`training-loss-by-step`; by time for seconds of training."""
+    return f"{y.title.replace(' ', '-')}-by-{'step' if x is STEP else 'time'}"
+
+
 def _records(series: Series) -> list[Record]:
     loss, score = series.values.values()
+    loop = _loop(series)
     return [
-        {"f": series.framework, "l": series.loop, "step": int(step), "s": short(at),
+        {"f": series.framework, "l": loop, "step": int(step), "s": short(at),
          "loss": short(lost), "score": short(scored)}
         for step, at, lost, scored in zip(series.steps, series.seconds, loss, score, strict=True)
     ]  # fmt: skip
+
+
+def _loop(curve: Series | BatchLosses) -> str:
+    """The loop of a curve; what is not proven is another kind of line."""
+    return curve.loop if curve.proven else f"{curve.loop}{NOT_PROVEN}"
 
 
 def _told(record: Record) -> tuple[str, ...]:
@@ -83,12 +100,19 @@ def _medians(curves: Sequence[Series]) -> str:
     return f", medians of{first} {trials} trials, at most {MOST_POINTS} points"
 
 
+def _warning(curves: Sequence[Series] | Sequence[BatchLosses]) -> str:
+    """What the widely dashed curves are, where there are any."""
+    if all(curve.proven for curve in curves):
+        return ""
+    return " Pale curves with wide gaps are not proven to compute the same."
+
+
 def batches(losses: Sequence[BatchLosses], frameworks: Sequence[str], length: str) -> Figure | None:
     """The loss of the batches themselves, where evaluation points are too few for a curve."""
     if not losses:
         return None
     records: tuple[Record, ...] = tuple(
-        {"f": found.framework, "l": found.loop, "step": int(step), "loss": short(loss)}
+        {"f": found.framework, "l": _loop(found), "step": int(step), "loss": short(loss)}
         for found in losses
         for step, loss in zip(found.steps, found.losses, strict=True)
     )
@@ -96,11 +120,12 @@ def batches(losses: Sequence[BatchLosses], frameworks: Sequence[str], length: st
     caption = (
         f"{length}. The loss that every step found on its own batch, before its update: medians "
         f"of {len(losses[0].steps)} stretches of equal length, of the first seed's trial. A loop "
-        "that does not give losses is not in it."
+        f"that does not give losses is not in it.{_warning(losses)}"
     )
     rows = tuple((r["f"], r["l"], f"{r['step']:,}", _shown(r["loss"])) for r in records)
     return Figure(
-        "batches", "Loss of the batches", caption, (_lines(records, STEP, loss, frameworks),),
+        "batches", "Loss of the batches", caption,
+        {"batch-loss-by-step": _lines(records, STEP, loss, frameworks)},
         records, ("framework", "loop", "middle step", loss.title), rows,
     )  # fmt: skip
 
@@ -122,6 +147,9 @@ def _lines(records: Sequence[Record], x: Axis, y: Axis, frameworks: Sequence[str
     ]
     points: Spec = {"shape": _shaped(frameworks, present)}
     lines: Spec = {"strokeDash": _dashed(loops)}
+    if any(loop not in LOOPS for loop in loops):
+        fields["opacity"] = _unless_proven(UNPROVEN_OPACITY)
+        points |= {"fillOpacity": _unless_proven(0.0), "stroke": fields["color"]}
     if x is STEP:
         nested = [1 - i / max(len(present) - 1, 1) for i in range(len(present))]
         lines["strokeWidth"] = _ranged(present, [1.4 + 5 * share for share in nested])
@@ -178,7 +206,15 @@ def _shaped(frameworks: Sequence[str], present: Sequence[str]) -> Spec:
 
 def _dashed(loops: Sequence[str]) -> Spec:
     scale = {"domain": loops, "range": [DASHES[loop] for loop in loops]}
-    return {"field": "l", "title": "loop", "scale": scale}
+    legend: Spec = {"symbolSize": 400}
+    if any(loop not in LOOPS for loop in loops):  # long names
+        legend["columns"] = 2
+    return {"field": "l", "title": "loop", "scale": scale, "legend": legend}
+
+
+def _unless_proven(value: float) -> Spec:
+    """One for a curve that is proven, else this."""
+    return {"condition": {"test": {"field": "l", "oneOf": list(LOOPS)}, "value": 1}, "value": value}
 
 
 def _ranged(present: Sequence[str], values: Sequence[float]) -> Spec:

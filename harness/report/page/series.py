@@ -29,6 +29,7 @@ class Series:
         steps, seconds: of training until the point.
         values: name of a score to its values; NaN where there is none.
         trials: how many trials the medians are of.
+        proven: whether the line computes what the protocol says.
     """
 
     framework: str
@@ -37,6 +38,7 @@ class Series:
     seconds: NDArray[np.float64]
     values: Mapping[str, NDArray[np.float64]]
     trials: int
+    proven: bool
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class BatchLosses:
     loop: str
     steps: NDArray[np.int64]
     losses: NDArray[np.float64]
+    proven: bool
 
 
 def batch_losses_of(section: Section, rows: Sequence[Row], arrays: Arrays) -> list[BatchLosses]:
@@ -62,7 +65,7 @@ def batch_losses_of(section: Section, rows: Sequence[Row], arrays: Arrays) -> li
             parts = np.split(losses.astype(np.float64), edges[1:-1])
             middles = (edges[:-1] + edges[1:]) // 2 + 1
             values = np.array([np.median(part) for part in parts])
-            made.append(BatchLosses(line.framework, line.loop, middles, values))
+            made.append(BatchLosses(line.framework, line.loop, middles, values, line.proven))
     return made
 
 
@@ -99,7 +102,7 @@ def _series(line: Line, rows: list[Row], arrays: Arrays, wanted: Sequence[str]) 
     return Series(
         line.framework, line.loop,
         np.asarray(alike[0][0])[points].astype(np.int64), middles[0],
-        dict(zip(wanted, middles[1:], strict=True)), len(alike),
+        dict(zip(wanted, middles[1:], strict=True)), len(alike), line.proven,
     )  # fmt: skip
 
 

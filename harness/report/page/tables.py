@@ -8,7 +8,15 @@ from harness.plan import Plan
 from harness.report.lines import Line
 from harness.report.numbers import seconds
 from harness.report.page import commands
-from harness.report.summary import Section, baseline, cells, headings, headline, ratio_text
+from harness.report.summary import (
+    HEADINGS,
+    Section,
+    baseline,
+    cells,
+    headings,
+    headline,
+    ratio_text,
+)
 
 LOOKS = {
     "proven": ("✓", "proven the same"),
@@ -19,15 +27,26 @@ LOOKS = {
     "native": ("◦", "a library's own solver, not ranked"),
 }
 """Look of a cell to its sign and what the sign says; the sign, never colour alone."""
+TIME, STEP = "training time", "time of a step"
+"""Facts that cells of several tables show."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell: text, what a sort goes by (None: last), and a key of `LOOKS` or ""."""
+    """One cell.
+
+    Args:
+        sort: what a sort goes by; None comes last.
+        look: a key of `LOOKS`, or "".
+        fact: what of its line's facts it shows, told when it is pointed at; "" for none.
+        line: place of that line in its section, where the cell is not in the line's own row.
+    """
 
     text: str
     sort: float | str | None = None
     look: str = ""
+    fact: str = ""
+    line: int | None = None
 
 
 @dataclass(frozen=True)
@@ -84,27 +103,33 @@ def glance(sections: Sequence[Section]) -> Table:
 
 def _glance(section: Section, line: Line) -> Cell:
     """Result and training time; the status where there is no result."""
-    look = look_of(line)
+    look, place = look_of(line), section.lines.index(line)
     result = headline(section, line)
     if look in ("absent", "failed"):
-        return Cell(line.status, None, look)
+        return Cell(line.status, None, look, "status", place)
     time = "" if line.train is None else seconds(line.train.value)
     if section.measure == "outputs":  # long, and in the experiment's own table
         result = "outputs"
     if look in ("unproven", "different"):
         result = f"{result} ({line.judgement.verdict})"
     parts = [result, time, "noisy" if line.noisy else ""]
-    return Cell(", ".join(filter(None, parts)), line.train.value if line.train else None, look)
+    fact = TIME if line.train else HEADINGS[section.measure]
+    return Cell(
+        ", ".join(filter(None, parts)), line.train.value if line.train else None, look, fact, place
+    )
 
 
 def lines_table(plan: Plan, section: Section) -> Table:
     """The whole table of one experiment."""
     rows = []
     for line in section.lines:
-        shown = zip(cells(section, line), _sort_keys(line), strict=True)
-        look = look_of(line)
-        row = tuple(Cell(text, key) for text, key in shown)
-        rows.append(TableRow(row, look, told(plan, section, line)))
+        found = told(plan, section, line)
+        known = dict(found.facts)
+        shown = zip(cells(section, line), _sort_keys(line), _facts(section), strict=True)
+        row = tuple(
+            Cell(text, key, fact=fact if fact in known else "") for text, key, fact in shown
+        )
+        rows.append(TableRow(row, look_of(line), found))
     return Table(headings(section), tuple(rows))
 
 
@@ -117,6 +142,18 @@ def _sort_keys(line: Line) -> tuple[float | str | None, ...]:
     )  # fmt: skip
 
 
+def _facts(section: Section) -> tuple[str, ...]:
+    """Which of a line's facts the columns of `summary.cells` show."""
+    return (
+        "", "", HEADINGS[section.measure], "", TIME, _against(section), STEP, "", "status",
+        "parity",
+    )  # fmt: skip
+
+
+def _against(section: Section) -> str:
+    return f"times that of {baseline(section)}"
+
+
 def _value(estimate: Estimate | None) -> float | None:
     return estimate.value if estimate else None
 
@@ -124,9 +161,10 @@ def _value(estimate: Estimate | None) -> float | None:
 def told(plan: Plan, section: Section, line: Line) -> Told:
     """Intervals, protocol and origin of a line."""
     facts = [
-        ("training time", _interval(line.train)),
-        ("time of a step", _interval(line.step)),
-        (f"times that of {baseline(section)}", ratio_text(line.ratio) if line.ratio else ""),
+        (HEADINGS[section.measure], _result(section, line)),
+        (TIME, _interval(line.train)),
+        (STEP, _interval(line.step)),
+        (_against(section), _ratio(line)),
         ("parity", f"{line.judgement.verdict} {line.judgement.reason}".strip()),
         ("status", " ".join(filter(None, [line.status, line.detail]))),
         ("disturbed", f"{line.noisy} of its trials" if line.noisy else ""),
@@ -136,6 +174,26 @@ def told(plan: Plan, section: Section, line: Line) -> Told:
     command = commands.of_line(plan, section.experiment.name, line)
     known = tuple((name, text) for name, text in facts if text)
     return Told(f"{line.framework} {line.loop}", known, command)
+
+
+def _result(section: Section, line: Line) -> str:
+    """The result and what it is a mean of."""
+    shown = headline(section, line)
+    if shown == "-" or section.measure == "outputs":
+        return ""
+    seeds = len({seed for seed, _ in line.samples})
+    if line.spread is not None and section.measure == "accuracy":
+        return f"{shown}: mean and standard deviation of {seeds} seeds"
+    return f"{shown}; {'one seed' if seeds < 2 else f'median of {seeds} seeds'}"
+
+
+def _ratio(line: Line) -> str:
+    """The ratio with its interval, or why it has none."""
+    if line.ratio is None:
+        return ""
+    if line.ratio.low is None:
+        return f"{ratio_text(line.ratio)}; too few pairs of runs for an interval"
+    return f"{ratio_text(line.ratio)}: 95 % interval of {line.ratio.count} pairs of runs"
 
 
 def _interval(estimate: Estimate | None) -> str:

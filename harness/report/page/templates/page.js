@@ -34,12 +34,13 @@ function compared(a, b, direction) {
 
 function makeSortable(table) {
   const body = table.tBodies[0];
-  table.querySelectorAll("thead th:not(.plain)").forEach((heading, column) => {
+  const headings = table.tHead.querySelectorAll("th:not(.plain)");
+  headings.forEach((heading, column) => {
     const button = element("button", { type: "button", textContent: heading.textContent });
     heading.replaceChildren(button);
     button.addEventListener("click", () => {
       const direction = heading.getAttribute("aria-sort") === "ascending" ? -1 : 1;
-      table.querySelectorAll("th[aria-sort]").forEach((other) => other.removeAttribute("aria-sort"));
+      headings.forEach((other) => other.removeAttribute("aria-sort"));
       heading.setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
       const key = (row) => row.cells[column].dataset.sort;
       const rows = [...body.rows].sort((a, b) => compared(key(a), key(b), direction));
@@ -47,6 +48,12 @@ function makeSortable(table) {
     });
   });
   if (body.rows.length >= WORTH_FILTERING) addFilter(table, body);
+}
+
+// What a row says without its buttons and what is folded away.
+function said(row) {
+  const cells = [...row.cells].filter((cell) => !cell.matches(".plain"));
+  return cells.map((cell) => (cell.querySelector("summary") || cell).textContent).join(" ");
 }
 
 function addFilter(table, body) {
@@ -58,10 +65,10 @@ function addFilter(table, body) {
     const wanted = input.value.trim().toLowerCase();
     let shown = 0;
     for (const row of body.rows) {
-      const text = [...row.cells].filter((cell) => !cell.matches(".plain"));
-      row.hidden = !text.map((cell) => cell.textContent).join(" ").toLowerCase().includes(wanted);
+      row.hidden = !said(row).toLowerCase().includes(wanted);
       shown += !row.hidden;
     }
+    enterAt(table, [...table.querySelectorAll("tr:not([hidden]) > [data-fact]")][0]);
     count.textContent = wanted ? `${shown} of ${body.rows.length} rows` : "";
   });
   label.append(input);
@@ -69,16 +76,109 @@ function addFilter(table, body) {
   table.parentElement.before(tools);
 }
 
+// ---------------------------------------------------------------- what a number is made of
+
+const POINTED_MS = 150, LEFT_MS = 250; // until a tip appears, and until it goes
+const NUMBER = "td[data-fact]";
+
+// Tab enters a table's numbers at one place; the arrow keys go on from there.
+function enterAt(table, cell) {
+  if (!cell) return;
+  table.querySelectorAll(NUMBER).forEach((other) => { other.tabIndex = -1; });
+  cell.tabIndex = 0;
+}
+
+function next(cell, key) {
+  const along = { ArrowLeft: "previousElementSibling", ArrowRight: "nextElementSibling" }[key];
+  if (along) {
+    do { cell = cell[along]; } while (cell && !cell.matches(NUMBER));
+    return cell;
+  }
+  const rows = [...cell.closest("tbody").rows].filter((row) => !row.hidden);
+  const after = { ArrowUp: rows.slice(0, rows.indexOf(cell.parentElement)).reverse(),
+    ArrowDown: rows.slice(rows.indexOf(cell.parentElement) + 1) }[key] || [];
+  return after.map((row) => row.cells[cell.cellIndex]).find((other) => other.matches(NUMBER));
+}
+
+function makeSteerable(table) {
+  enterAt(table, table.querySelector(NUMBER));
+  table.addEventListener("keydown", (event) => {
+    const found = event.target.matches(NUMBER) && next(event.target, event.key);
+    if (!found) return;
+    event.preventDefault();
+    enterAt(table, found);
+    found.focus();
+  });
+}
+
+// A cell's fact, and what has to be known to read it, from its row's facts.
+function fill(tip, cell) {
+  const told = cell.dataset.told
+    ? document.getElementById(cell.dataset.told) : cell.parentElement.querySelector(".told");
+  const wanted = new Set([cell.dataset.fact, "parity", "disturbed", "protocol"]);
+  const list = element("dl");
+  for (const name of wanted) {
+    const term = [...told.querySelectorAll("dt")].find((one) => one.textContent === name);
+    if (term) list.append(term.cloneNode(true), term.nextElementSibling.cloneNode(true));
+  }
+  tip.replaceChildren(told.firstElementChild.cloneNode(true), list);
+}
+
+function makeTips() {
+  const tip = document.getElementById("tip");
+  if (!tip.showPopover) return; // an old browser; the buttons of the rows tell the same
+  let shown = null, dismissed = null, waiting = 0;
+  const place = () => {
+    if (!shown) return;
+    const cell = shown.getBoundingClientRect();
+    const above = cell.top - tip.offsetHeight - 6;
+    tip.style.left = `${Math.max(8, Math.min(cell.left, innerWidth - tip.offsetWidth - 8))}px`;
+    tip.style.top = `${above < 8 ? cell.bottom + 6 : above}px`;
+  };
+  const hide = () => {
+    if (shown) { tip.hidePopover(); shown.removeAttribute("aria-describedby"); }
+    shown = null;
+  };
+  const show = (cell) => {
+    if (cell === shown || (cell && cell === dismissed)) return;
+    hide();
+    dismissed = null;
+    if (!cell) return;
+    fill(tip, cell);
+    tip.showPopover();
+    cell.setAttribute("aria-describedby", "tip");
+    shown = cell;
+    place();
+  };
+  document.addEventListener("pointerover", (event) => {
+    clearTimeout(waiting);
+    if (tip.contains(event.target)) return;
+    const cell = event.target.closest(NUMBER) || (document.activeElement.matches(NUMBER) ? document.activeElement : null);
+    if (cell !== dismissed) dismissed = null;
+    waiting = setTimeout(() => show(cell), cell ? POINTED_MS : LEFT_MS);
+  });
+  document.addEventListener("focusin", (event) => show(event.target.closest(NUMBER)));
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && shown) { dismissed = shown; hide(); }
+  });
+  document.addEventListener("scroll", place, { capture: true, passive: true });
+  document.querySelectorAll("table.sortable").forEach(makeSteerable);
+  document.querySelectorAll(".tipped").forEach((hint) => { hint.hidden = false; });
+}
+
 // ---------------------------------------------------------------- charts
 
-const look = (width) => ({
-  background: null,
-  view: { stroke: null },
-  font: "system-ui, 'DejaVu Sans', sans-serif",
-  title: { anchor: "start", fontSize: 13 },
-  axis: { labelFontSize: 11, titleFontSize: 11, titleFontWeight: "normal" },
-  legend: { orient: "bottom", labelFontSize: 11, titleFontSize: 11, columns: width < 420 ? 3 : 6, labelLimit: 150 },
-});
+// What depends on the width comes on top of the look that all charts have.
+function lookAt(width) {
+  const look = stored("look");
+  return {
+    ...look,
+    background: null,
+    font: "system-ui, 'DejaVu Sans', sans-serif",
+    legend: { ...look.legend, columns: width < 420 ? 2 : 6 },
+    axisY: { labelLimit: Math.max(110, 0.4 * width) },
+  };
+}
 
 function recordsOf(columns) {
   const names = Object.keys(columns);
@@ -91,7 +191,7 @@ async function drawCharts() {
     const { specs, columns } = stored(row.dataset.charts);
     for (const [index, place] of [...row.children].entries()) {
       const spec = { ...specs[index], data: { values: recordsOf(columns) } };
-      const config = look(place.clientWidth);
+      const config = lookAt(place.clientWidth);
       // `ast`: expressions are interpreted, never made into code
       await vegaEmbed(place, spec, { mode: "vega-lite", renderer: "svg", ast: true, actions: false, config });
       await new Promise((resume) => setTimeout(resume));
@@ -165,6 +265,7 @@ function makeSlider(figure) {
 
 chooseTheme();
 document.querySelectorAll("table.sortable").forEach(makeSortable);
+makeTips();
 document.querySelectorAll("[data-boundaries]").forEach(makeSlider);
 if (window.vegaEmbed) {
   document.querySelectorAll("details.twin").forEach((details) => { details.open = false; });

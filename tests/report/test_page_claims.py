@@ -1,0 +1,160 @@
+"""The page of published numbers: what it tells, where the dots are, what cannot get into it."""
+
+import json
+
+import pytest
+from pages import HOSTILE, ledger
+from parsed import Page
+from typer.testing import CliRunner
+
+from harness import cli
+from harness.claims.model import Verdict
+from harness.report.page import claims, differences
+from tests.claims.made import accuracies, claim, judged
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("SAMESTEP_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+
+
+@pytest.fixture(scope="module")
+def found():
+    return ledger()
+
+
+def test_verdicts_and_their_sentence(found):
+    told = claims.context(found, {})
+    assert told["answer"] == (
+        "5 claims judged: 1 exact, 2 consistent, 1 better than published, 1 worse than published. "
+        "1 claim not run."
+    )
+    assert [one.id for one in told["others"]] == ["worse"]
+    assert [(one.id, one.why) for one in told["left_out"]] == [
+        ("left-out", "The protocol has no random masks")
+    ]
+    assert told["measured"] == ["Measured 2026-01-02 on a machine; numpy 1.0."]
+    assert told["trials"] == 12
+
+
+def test_a_claim_in_words(found):
+    told = claims.show(found[1], {"worse": "my claims/worse.toml"})
+    assert (told.verdict, told.registered, told.as_registered) == ("WORSE", "CONSISTENT", False)
+    assert (told.published, told.measured, told.seeds) == ("0.990", "0.9207 ± 0.0015", "3")
+    assert told.difference == "-0.0693"
+    assert told.allowed.startswith("± 0.00")
+    assert told.keys[:3] == (0.99, pytest.approx(0.92067, abs=1e-4), 3.0)
+    assert told.keys[3] < -1
+    assert told.command == "samestep reproduce 'my claims/worse.toml'"
+    assert claims.show(found[1], {}).command == "samestep reproduce worse"
+
+
+def test_the_row_shows_the_number_that_decides():
+    of = claim(
+        numbers=[
+            {"name": "loss", "metric": "test_loss", "published": "0.3", "rule": "range", "low": 0},
+            {"name": "accuracy", "metric": "test_accuracy", "published": "0.990", "rule": "level"},
+        ],
+        number={},
+    )
+    told = accuracies(of, 0.92, 0.921)  # of the first number
+    both = [
+        type(one)(**{**vars(one), "values": {**one.values, "test_accuracy at last": [0.92 + i]}})
+        for i, one in zip((0.0, 0.001), told, strict=True)
+    ]
+    shown = claims.show(judged(of, both), {})
+    assert (shown.verdict, shown.number) == ("WORSE", "accuracy, of 2 numbers")
+    assert len(shown.numbers) == 2
+
+
+def test_long_numbers_are_cut_off_and_others_not():
+    assert claims._brief("0.8788889050483704") == "0.87888890…"
+    assert claims._brief("97.54 %") == "97.54 %"
+    assert claims._brief("0.31682708, 0.69627909") == "0.31682708, 0.69627909"
+
+
+@pytest.mark.parametrize(
+    ("address", "links"),
+    [
+        ("https://a.org/b (c.py, commit 1); text: https://d.org", ["https://a.org/b",
+                                                                  "https://d.org"]),
+        ("a study post", []),
+        ("javascript:alert(1)", []),
+        ("data:text/html,x", []),
+        ('https://a.org/"onclick="x', ["https://a.org/"]),
+    ],
+)  # fmt: skip
+def test_only_addresses_of_the_web_are_links(address, links):
+    pieces = claims.pieces(address)
+    assert "".join(piece.text for piece in pieces) == address
+    assert [piece.href for piece in pieces if piece.href] == links
+
+
+def test_dots_are_where_the_differences_are(found):
+    figure = differences.differences(found)
+    (spec,) = figure.specs.values()
+    records = {record["n"].partition(":")[0]: record for record in figure.records}
+    assert list(records) == ["better", "level", "exact", "worse"]
+    assert sorted((r["d"] for r in figure.records), reverse=True) == [
+        r["d"] for r in figure.records
+    ]
+    assert records["exact"]["d"] == 0
+    assert records["exact"]["lo"] is None
+    assert -1 < records["level"]["d"] < 1
+    for name in ("level", "worse", "better"):
+        record = records[name]
+        (one,) = [each for each in found if each.claim.id == name]
+        (finding,) = one.findings
+        assert record["d"] == pytest.approx(finding.difference / finding.tolerance, rel=1e-4)
+        assert record["lo"] < record["d"] < record["hi"]
+        assert (abs(record["d"]) > 1) == (finding.verdict != Verdict.CONSISTENT)
+    assert "range" not in records
+    assert [row[0] for row in figure.rows][-1] == "range: accuracy"
+    assert "only in the table: 1 (" in figure.caption
+    shapes = spec["layer"][-1]["encoding"]["shape"]["scale"]
+    assert len(set(shapes["range"])) == len(shapes["domain"]) == 4
+
+
+def test_nothing_run_has_no_chart(found):
+    assert differences.differences(found[-1:]) is None
+    text = claims.html(found[-1:])
+    Page(text)
+    assert "1 claim not run." in text
+    assert "data-charts" not in text.partition("<script>")[0]
+
+
+def test_the_page(found):
+    page = Page(claims.html(found))
+    assert len(set(page.ids)) == len(page.ids)
+    assert page.headings[0] == 1
+    assert all(b - a <= 1 for a, b in zip(page.headings, page.headings[1:], strict=False))
+    assert {"claim-worse", "claim-left-out", "left-out"} <= set(page.ids)
+    assert sum(found.get("class") == "unlike" for _, found in page.tags) == 1
+    assert sum(tag == "summary" for tag, _ in page.tags) == 1 + 5
+
+
+@pytest.mark.parametrize("hostile", [*HOSTILE, "javascript:alert(1)"])
+def test_hostile_text_stays_text(hostile):
+    source = {"author": hostile, "title": hostile, "address": hostile, "verified": "V1"}
+    text = claims.html(ledger(title=hostile, note=hostile, source=source))
+    page = Page(text)
+    assert len([1 for found, _ in page.scripts if "type" not in found]) == 2
+    assert "\x1b" not in text
+    assert not any(found.get("href", "#")[:1] != "#" for _, found in page.tags)
+    assert not any("onmouseover" in found for _, found in page.tags)
+
+
+def test_the_committed_ledger_as_a_page_and_a_picture(cache, tmp_path, request):
+    folder = request.config.rootpath / "results" / "ledger"
+    arguments = ["reproduce", "--from", str(folder), "-o", "l.html", "-o", "differences=l.svg"]
+    done = CliRunner().invoke(cli.app, [*arguments, "-o", "l.json"])
+    assert done.exit_code in (0, 1), done.output
+    told = json.loads((tmp_path / "l.json").read_text())["claims"]
+    text = (tmp_path / "l.html").read_text()
+    page = Page(text)
+    assert {f"claim-{one['id']}" for one in told} <= set(page.ids)
+    assert len(text) < 1_500_000
+    assert (tmp_path / "l.svg").read_text().startswith("<svg")
+    wrong = CliRunner().invoke(cli.app, [*arguments[:3], "-o", "difference=x.svg"])
+    assert wrong.exit_code == 2
+    assert "'difference' is not known. Did you mean 'differences'?" in wrong.stderr
