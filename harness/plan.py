@@ -222,16 +222,19 @@ def _limits(
 def proofs_of(
     trials: Sequence[Trial], experiments: dict[str, Experiment], frameworks: dict[str, Framework]
 ) -> list[Trial]:
-    """One proof for every cell that is measured, framework by framework."""
+    """One proof for every cell that is measured.
+
+    Experiment by experiment: all frameworks are held against the same run of the oracle.
+    """
     cells = dict.fromkeys(
         (trial.framework, trial.experiment, trial.loop)
         for trial in trials
         if trial.track == "identical" and trial.loop in frameworks[trial.framework].loops
     )
-    order = list(frameworks)
+    order = list(experiments)
     return [
         proof_trial(frameworks[name], experiments[experiment], loop, trials[0].device)
-        for name, experiment, loop in sorted(cells, key=lambda cell: order.index(cell[0]))
+        for name, experiment, loop in sorted(cells, key=lambda cell: order.index(cell[1]))
     ]
 
 

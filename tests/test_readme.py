@@ -29,7 +29,7 @@ def test_the_example_claim_is_valid():
     blocks = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
     (example,) = [block for block in blocks if "[protocol.network]" in block]
     claim = from_values(tomllib.loads(example), "README")
-    assert claim.protocol.data.rows == (1617, 0, 180)
+    assert claim.protocol.data.rows == (1000, 0, 797)
     assert [variant.name for variant in claim.variants] == ["raw-pixels"]
 
 

@@ -81,7 +81,6 @@ def make(
     )
     trials = [trial for part in wanted for trial in _trials(part, chosen, request)]
     proofs = proofs_of(trials, experiments, {framework.name: framework for framework in chosen})
-    order = list(experiments)  # all frameworks are held against the same run of the oracle
     return Plan(
         digest=digest_of({"claims": PROTOCOL}),
         request=request,
@@ -90,7 +89,7 @@ def make(
             name: str(e.training.length) if e.training else "" for name, e in experiments.items()
         },
         trials=tuple(trials),
-        proofs=tuple(sorted(proofs, key=lambda proof: order.index(proof.experiment))),
+        proofs=tuple(proofs),
     )
 
 

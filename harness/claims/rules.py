@@ -115,7 +115,8 @@ def level(claim: Claim, number: Number, measured: Sequence[float], rows: int) ->
         verdict = _side(number, difference)
     elif tolerance > _widest(claim, number, rows):
         verdict = Verdict.INCONCLUSIVE
-        words += f", wider than the {_widest(claim, number, rows):g} that would say something"
+        widest = _widest(claim, number, rows)
+        words += f", wider than the {widest:.{digits}f} that would say something"
     else:
         verdict = Verdict.CONSISTENT
     return Ruling(verdict, words, difference, tolerance)

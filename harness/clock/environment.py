@@ -98,6 +98,11 @@ def pin(threads: int, lane: int = 0) -> str | None:
     return None
 
 
+def has_gpu() -> bool:
+    """Whether this machine runs NVIDIA's driver."""
+    return Path("/proc/driver/nvidia/version").exists()
+
+
 def machine() -> str:
     """`AMD EPYC, 2 CPUs, Linux x86_64`: enough to tell machines apart, nothing private."""
     model = platform.processor() or "unknown CPU"
@@ -106,5 +111,5 @@ def machine() -> str:
         lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
         names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
         model = names[0] if names else model
-    gpu = ", NVIDIA GPU" if Path("/proc/driver/nvidia/version").exists() else ""
+    gpu = ", NVIDIA GPU" if has_gpu() else ""
     return f"{model}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}{gpu}"

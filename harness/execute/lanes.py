@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -30,31 +30,45 @@ def in_lanes(
     waiting = deque(items)
     errors: list[BaseException] = []
     stopped = threading.Event()
+    over = [threading.Event() for _ in range(lanes)]
 
     def serve(lane: int) -> None:
-        while not stopped.is_set():
-            try:
-                item = waiting.popleft()
-            except IndexError:
-                return
-            try:
-                work(item, lane)
-            except BaseException as error:
-                errors.append(error)
-                stopped.set()
+        try:
+            while not stopped.is_set() and (next_one := _taken(waiting)):
+                work(next_one[0], lane)
+        except BaseException as error:
+            errors.append(error)
+            stopped.set()
+        finally:
+            over[lane].set()
 
     threads = [threading.Thread(target=serve, args=(lane,)) for lane in range(lanes)]
-    for thread in threads:
-        thread.start()
     try:
         for thread in threads:
-            while thread.is_alive():
-                thread.join(LOOK_EVERY_S)
+            thread.start()
+        _wait(over)
     except BaseException:
         stopped.set()
         abandon()
-        for thread in threads:
-            thread.join()
+        _wait(end for end, thread in zip(over, threads, strict=True) if thread.ident is not None)
         raise
     if errors:
         raise errors[0]
+
+
+def _taken(waiting: "deque[Item]") -> tuple[Item] | None:
+    """The first item, alone in a tuple; None when another lane took the last."""
+    try:
+        return (waiting.popleft(),)
+    except IndexError:
+        return None
+
+
+def _wait(events: Iterable[threading.Event]) -> None:
+    """Wait for all, in turns.
+
+    Not by `Thread.join`: a thread whose join is interrupted passes for ended (Python 3.11).
+    """
+    for event in events:
+        while not event.wait(LOOK_EVERY_S):
+            pass

@@ -17,7 +17,7 @@ from typing import Protocol
 import psutil
 
 from harness.clock import noise
-from harness.clock.environment import available_cpus, machine
+from harness.clock.environment import available_cpus, has_gpu, machine
 from harness.execute import limit_rows, proving, workers
 from harness.execute.folder import locked, prepare
 from harness.execute.lanes import in_lanes
@@ -95,6 +95,8 @@ class Runner:
                         self._run_one(trial)
                     self._rerun_noisy(RERUN_SHARE * (time.monotonic() - began))
                 else:
+                    for trial in todo:
+                        self._workers.data_problem(self.plan.experiments[trial.experiment])
                     in_lanes(todo, self._run_one, lanes(self.plan), self._workers.kill)
                 self._workers.let_go()  # a limit or a proof needs memory
                 self._limit()
@@ -165,8 +167,6 @@ class Runner:
         except KeyboardInterrupt:
             self._store(trial, self._workers.blank(trial, "interrupted", "Ctrl-C"), [])
             raise
-        if self._workers.killed:
-            row, tail = self._workers.blank(trial, "interrupted", "Ctrl-C"), []
         self._store(trial, row, tail)
 
     def _measure(self, trial: Trial, lane: int = FIRST_LANE) -> tuple[Row, list[str]]:
@@ -185,7 +185,12 @@ class Runner:
 
 
 def lanes(plan: Plan) -> int:
-    """How many trials may run at once where times do not matter: by CPUs and free memory."""
+    """How many trials may run at once where times do not matter: by CPUs and free memory.
+
+    One, if they may share a GPU, whose memory is not asked for.
+    """
+    if plan.request.device != "cpu" and has_gpu():
+        return 1
     by_memory = int(psutil.virtual_memory().available // LANE_BYTES)
     return max(1, min(available_cpus() // plan.request.threads, by_memory))
 

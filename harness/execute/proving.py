@@ -2,7 +2,6 @@
 
 import dataclasses
 import threading
-from collections import Counter
 from typing import Protocol
 
 from harness.execute.lanes import in_lanes
@@ -16,7 +15,8 @@ from harness.plan import CLOSELY, Trial
 from harness.results import Row
 
 _judging = threading.Lock()
-"""Lanes share the oracle's traces: one computes them, the others wait and find them."""
+"""Lanes share the oracle's traces: one computes them, another waits and finds them. (Judging
+takes a small part of a proof where it need not.)"""
 
 
 class Listener(Protocol):
@@ -32,25 +32,31 @@ def prove(workers: Workers, listener: Listener, lanes: int) -> None:
     Raises:
         KeyboardInterrupt: proofs in progress are not kept.
     """
-    plan, telling = workers.plan, threading.Lock()
-    left = Counter(proof.framework for proof in plan.proofs)
+    telling, todo = threading.Lock(), []
+    for proof in workers.plan.proofs:
+        if workers.missing(proof):
+            continue
+        judgement = verdicts.cached(proof)
+        if judgement is None:
+            workers.data_problem(workers.plan.experiments[proof.experiment])
+            todo.append(proof)
+        else:
+            _tell(proof, judgement, [], workers, listener)
 
     def one(proof: Trial, lane: int) -> None:
-        if workers.missing(proof):
-            return
-        judgement, tail = verdicts.cached(proof), list[str]()
-        if judgement is None:
-            judgement, tail = judge(proof, workers, lane)
-        if workers.killed:
-            return
-        with telling:
-            verdicts.store(workers.folder, proof, judgement)
-            listener.proved(proof, judgement, tail)
-            left[proof.framework] -= 1
-            if not left[proof.framework]:
-                workers.let_go(proof.framework)
+        judgement, tail = judge(proof, workers, lane)
+        if not workers.ended.is_set():
+            with telling:
+                _tell(proof, judgement, tail, workers, listener)
 
-    in_lanes(plan.proofs, one, lanes, workers.kill)
+    in_lanes(todo, one, lanes, workers.kill)
+
+
+def _tell(
+    proof: Trial, judgement: Judgement, tail: list[str], workers: Workers, listener: Listener
+) -> None:
+    verdicts.store(workers.folder, proof, judgement)
+    listener.proved(proof, judgement, tail)
 
 
 def judge(proof: Trial, workers: Workers, lane: int = FIRST_LANE) -> tuple[Judgement, list[str]]:

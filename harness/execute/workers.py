@@ -45,24 +45,28 @@ class Key(NamedTuple):
 class Workers:
     """The worker processes of one run, started when a trial first needs one.
 
-    Every lane has workers of its own, so lanes never wait for each other.
+    Every lane has workers of its own.
 
     Args:
         plan: whose trials they run.
         folder: where they leave arrays and logs.
         timeout_s: limit for one trial, its framework's import included; None for no limit.
         listener: told of datasets.
+
+    Attributes:
+        ended: set when `kill` was called.
     """
 
     def __init__(
         self, plan: Plan, folder: RunFolder, timeout_s: float | None, listener: Listener
     ) -> None:
         self.plan, self.folder, self.timeout_s, self.listener = plan, folder, timeout_s, listener
-        self.killed = False
+        self.ended = threading.Event()
         self._alive: dict[Key, WorkerProcess] = {}
         self._frameworks = frameworks_by_track(plan.request)
         self._data_problems: dict[str, str | None] = {}
         self._lock = threading.Lock()
+        """Held to start workers, and to end them for good."""
 
     def missing(self, trial: Trial) -> tuple[str, ...]:
         """Packages that the trial's framework lacks."""
@@ -84,15 +88,19 @@ class Workers:
             names = ", ".join(framework.missing)
             detail = f"{names} not installed; {framework.install_line}"
             return self.blank(trial, "missing", detail), []
+        problem = self.data_problem(experiment)
+        if problem:
+            return self.blank(trial, "missing", problem), []
         with self._lock:
-            problem = self._data_problem(experiment)
-            if problem:
-                return self.blank(trial, "missing", problem), []
+            if self.ended.is_set():
+                return self.blank(trial, "interrupted", "Ctrl-C"), []
             worker = self._worker(trial, lane)
         answer = worker.ask(self._message(trial, experiment), self.timeout_s)
         tail = worker.log_tail
         if isinstance(answer, Death):
             self._alive.pop(Key.of(trial, lane), None)
+            if self.ended.is_set():
+                return self.blank(trial, "interrupted", "Ctrl-C"), tail
             return self.blank(trial, answer.status, answer.detail), tail
         if not keep or answer.get("status") in FAILED:
             self._alive.pop(Key.of(trial, lane), None)
@@ -111,21 +119,24 @@ class Workers:
         experiment = self.plan.experiments[trial.experiment]
         return blank_row(trial, self.plan.digest, framework.version, experiment, status, detail)
 
-    def let_go(self, framework: str | None = None) -> None:
-        """End idle workers politely: all, or those of a framework."""
-        for key in list(self._alive):
-            if framework in (None, key.framework):
-                self._alive.pop(key).close()
+    def let_go(self) -> None:
+        """End idle workers politely."""
+        while self._alive:
+            self._alive.popitem()[1].close()
 
     def kill(self) -> None:
-        """End every worker at once; what runs in one comes back as crashed."""
-        self.killed = True
-        for worker in list(self._alive.values()):
-            worker.kill()
-        self._alive.clear()
+        """End every worker at once, for good; what runs in one comes back as interrupted."""
+        with self._lock:
+            self.ended.set()
+            for worker in list(self._alive.values()):
+                worker.kill()
+            self._alive.clear()
 
-    def _data_problem(self, experiment: Experiment) -> str | None:
-        """Why a protocol's dataset is not to be had; fetched on the way, once, off every clock."""
+    def data_problem(self, experiment: Experiment) -> str | None:
+        """Why a protocol's dataset is not to be had; fetched on the way, once, off every clock.
+
+        Before lanes start this is asked in the main thread, which Ctrl-C interrupts.
+        """
         dataset = experiment.data.dataset
         if not experiment.data.facts.fetched:
             return None

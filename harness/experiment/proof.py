@@ -6,8 +6,8 @@ from harness.experiment.training import Evaluation, Length
 STEPS = 100
 """Steps of a proof: enough for a wrong optimizer to show, few enough to run for every cell."""
 FEWEST, ROWS = 24, 1_000_000
-"""A step of all of MNIST's rows costs 600 of 100: such proofs go through so many rows at most, in
-no fewer steps than those of `samestep check`."""
+"""A step of all of MNIST's rows costs 600 of 100: proofs of such steps end after so many rows, but
+have no fewer steps than those of `samestep check`."""
 
 
 def proof_of(experiment: Experiment) -> Experiment:

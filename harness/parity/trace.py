@@ -1,7 +1,7 @@
 """A trace: what a short run of a trainer leaves to be judged by.
 
-Outputs before training, every gradient, whole parameters at steps 0, 1, 2 and 100, and the
-losses where they are given. Taken of an adapter in a worker, and of the oracle, by the same
+Outputs before training, every gradient, whole parameters at steps 0, 1, 2 and the last, and
+the losses where they are given. Taken of an adapter in a worker, and of the oracle, by the same
 lines. Gradients need no method of the contract: one SGD step with rate 1 shows them.
 """
 
@@ -104,7 +104,7 @@ def gradient_step(experiment: Experiment) -> Experiment:
 def record(
     build: Build, experiment: Experiment, prepared: Prepared, seed: int, closely: bool = False
 ) -> Trace:
-    """Run a trainer for at most 100 steps and keep what is judged.
+    """Run a trainer for the steps of a proof and keep what is judged.
 
     Args:
         build: makes the trainer of a protocol (called twice: for the run, for the gradients).

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import psutil
@@ -108,12 +109,12 @@ def adapter(tmp_path: Path, name: str, advance: str = "pass", init: str = "pass"
     return str(file)
 
 
-def run(short, folder, *frameworks, timeout_s=60.0, prove=False, **request):
+def run(short, folder, *frameworks, timeout_s=60.0, prove=False, timed=True, **request):
     plan = planning.make(Request(experiments=(short,), frameworks=frameworks, **request))
     if not prove:
         plan = dataclasses.replace(plan, proofs=())
     recorder = Recorder()
-    Runner(plan, RunFolder(folder), timeout_s, recorder).run()
+    Runner(plan, RunFolder(folder), timeout_s, recorder, timed).run()
     return recorder
 
 
@@ -150,6 +151,32 @@ def test_a_fault_is_a_row_and_the_rest_goes_on(tmp_path, short, name, advance, s
     again = run(short, tmp_path / "run", faulty, good, seeds=2)
     assert len(again.done) == (4 if status == "ok" else 2)
     assert all(row.framework == name for row in again.rows)
+
+
+def test_in_lanes_a_crash_is_a_row_and_every_lane_goes_on(tmp_path, short, monkeypatch):
+    monkeypatch.setattr("harness.execute.local.lanes", lambda plan: 2)
+    faulty = adapter(tmp_path, "crashes", "os.abort()")
+    good = adapter(tmp_path, "good")
+    recorder = run(short, tmp_path / "run", faulty, good, seeds=3, timed=False, prove=True)
+    statuses = Counter((row.framework, row.status) for row in recorder.rows)
+    assert statuses == {("crashes", "crashed"): 3, ("good", "ok"): 3}
+    assert sorted(recorder.verdicts) == ["crashes", "good"]
+    assert len(list((tmp_path / "run" / "logs").glob("good-*.log"))) <= 2
+    assert not _own_processes("harness.worker")
+
+
+def test_in_lanes_ctrl_c_ends_both_and_keeps_their_rows(tmp_path, short, monkeypatch):
+    monkeypatch.setattr("harness.execute.local.lanes", lambda plan: 2)
+    slow = adapter(tmp_path, "slow", "time.sleep(30)")
+    threading.Timer(4.0, signal.raise_signal, [signal.SIGINT]).start()
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run(short, tmp_path / "run", slow, seeds=3, timed=False)
+    assert time.monotonic() - began < 15
+    rows = (tmp_path / "run/trials").glob("*.json")
+    statuses = [json.loads(file.read_text())["status"] for file in rows]
+    assert statuses == ["interrupted"] * 2
+    assert not _own_processes("harness.worker")
 
 
 @pytest.mark.parametrize(

@@ -50,13 +50,16 @@ def test_an_error_ends_all_lanes():
     assert len(done) < 50
 
 
-def test_ctrl_c_abandons_what_is_in_progress():
-    abandoned = threading.Event()
+def test_ctrl_c_abandons_what_is_in_progress_and_waits_for_its_end():
+    abandoned, ended = threading.Event(), []
 
     def work(item, lane):
         if item == 0:
             signal.raise_signal(signal.SIGINT)
         assert abandoned.wait(10)
+        time.sleep(0.3)
+        ended.append(item)
 
     with pytest.raises(KeyboardInterrupt):
         in_lanes([0, 1, 2, 3], work, 2, abandoned.set)
+    assert sorted(ended) == [0, 1]
