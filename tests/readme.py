@@ -76,7 +76,7 @@ def ledger() -> str:
     done = CliRunner().invoke(app, ["reproduce", "--from", str(LEDGER), "--json"])
     told = json.loads(done.stdout)
     claims = {claim["id"]: claim for claim in told["claims"]}
-    judged, not_run, others, by_chance = told["summary"]
+    words = told["in_words"]
     place = LEDGER.relative_to(ROOT)
     table = [
         "| the posts' five accuracies | published | measured, mean (runs) | tolerance | verdict |",
@@ -93,10 +93,10 @@ def ledger() -> str:
     whole = f"Whole, with rows, machine and versions: [`{place}`]({place}/ledger.md)."
     xor = claims["C08"]["findings"][0]["why"]
     return "\n\n".join([
-        _filled(f"{judged} {not_run} {whole}"),
+        _filled(" ".join([words["judged"], words["not_run"], whole])),
         "\n".join(table),
         _filled(f"XOR with two hidden units (C08): {xor}."),
-        _filled(f"{others} {by_chance}"),
+        _filled(" ".join([words["registered"], words["by_chance"]])),
     ])  # fmt: skip
 
 

@@ -69,6 +69,8 @@ USAGE = [
     ),
     (("report", "and", "-o", "x.svg"), "chart must be named, such as and/training-loss-by-step"),
     (("report", "and", "-o", "or/phases=x.png"), "experiment 'or' is not known"),
+    (("report", "and", "-o", "and/fases=x.png"), "Did you mean 'and/phases'?"),
+    (("report", "and", "-o", "and/phases=x.html"), "a chart is written as .svg or .png"),
     (("report", "--from", "nowhere"), "nowhere holds no run"),
     (("report", "and", "--preset", "quik"), "quik"),
     (("data", "fetch", "mnits"), "Did you mean 'mnist'?"),

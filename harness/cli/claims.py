@@ -1,9 +1,9 @@
 """`reproduce` and `explain`: published numbers rerun, judged, and taken apart."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -17,6 +17,22 @@ if TYPE_CHECKING:
     from harness.claims.planning import Part
     from harness.claims.samples import Sample
 
+Claims = Annotated[
+    list[str] | None,
+    typer.Argument(help="Ids of the ledger or your own .toml files; default: the five posts."),
+]
+Everything = Annotated[
+    bool, typer.Option("--all", help="Every claim of the ledger but the heavy ones.")
+]
+Heavy = Annotated[bool, typer.Option("--heavy", help="The heavy ones too: hours on two cores.")]
+Listing = Annotated[bool, typer.Option("--list", help="List the claims; run nothing.")]
+Out = Annotated[Path | None, options.out("results/runs/claims")]
+Outputs = Annotated[
+    list[str] | None, options.output(".md, .json or .html", "the chart of differences")
+]
+Source = Annotated[
+    Path | None, typer.Option("--from", help="Judge the samples of a folder; trains nothing.")
+]
 ClaimFrameworks = Annotated[
     str,
     typer.Option(help="Names, adapter files or module:Class, by comma; default: the two fastest."),
@@ -24,41 +40,29 @@ ClaimFrameworks = Annotated[
 
 
 def reproduce(
-    claims: Annotated[
-        list[str] | None,
-        typer.Argument(help="Ids of the ledger or your own .toml files; default: the five posts."),
-    ] = None,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Every claim of the ledger but the heavy ones.")
-    ] = False,
-    heavy: Annotated[
-        bool, typer.Option("--heavy", help="The heavy ones too: hours on two cores.")
-    ] = False,
-    listing: Annotated[bool, typer.Option("--list", help="List the claims; run nothing.")] = False,
+    claims: Claims = None,
+    everything: Everything = False,
+    heavy: Heavy = False,
+    listing: Listing = False,
     frameworks: ClaimFrameworks = "",
     threads: options.ThreadsOption = "1",
     device: options.DeviceOption = options.Device.auto,
     timeout: options.TimeoutOption = "2h",
-    out: Annotated[Path | None, options.out("results/runs/claims")] = None,
+    out: Out = None,
     fresh: options.FreshOption = False,
-    output: Annotated[
-        list[str] | None, options.output(".md, .json or .html", "the chart of differences")
-    ] = None,
-    source: Annotated[
-        Path | None, typer.Option("--from", help="Judge the samples of a folder; trains nothing.")
-    ] = None,
+    output: Outputs = None,
+    source: Source = None,
     json_output: options.JsonOption = False,
 ) -> None:
     """Rerun published accuracy numbers, and say whether they hold."""
     from harness.claims import planning
     from harness.claims.samples import FILE
-    from harness.report import claims as shown
-    from harness.report import ledger
+    from harness.report.charts import CLAIMS
 
-    outputs = options.outputs(output, (".md", ".json", ".html"), ("differences",))
+    outputs = options.outputs(output, (".md", ".json", ".html"), CLAIMS)
     chosen = _chosen(claims or [], everything or listing, heavy or listing, source)
     if listing:
-        print(shown.list_as_json(chosen)) if json_output else shown.print_list(chosen, console())
+        _list(chosen, json_output)
         return
     parts = [part for claim in chosen for part in planning.parts(claim)]
     folder = source or out or Path("results") / "runs" / "claims"
@@ -66,6 +70,7 @@ def reproduce(
     if source is not None and not (source / FILE).is_file():
         stop(USAGE, f"{source}: holds no samples of claims; run `samestep reproduce` first")
     if source is None and parts:
+        options.need_charts(outputs)
         finished = _run(parts, frameworks, threads, device.value, timeout, folder, fresh)
     samples = _samples(folder)
     judged = [_judge(claim, parts, samples) for claim in chosen]
@@ -73,12 +78,33 @@ def reproduce(
         judged = [one for one in judged if one.samples or one.claim.not_run]
     asked = {claim.id: name for name, claim in zip(claims or [], chosen, strict=False)}
     own = [] if source else [options.Output(folder / "ledger.md")]
-    options.write([*own, *outputs], lambda file, chart: ledger.write(file, judged, asked, chart))
-    if json_output:
-        print(shown.as_json(judged))
-    else:
-        shown.print_judged(judged, console())
-    sys.exit(_exit_code(judged) if finished else INTERRUPTED)
+    _finish(judged, asked, [*own, *outputs], finished, json_output)
+
+
+def _list(chosen: Sequence["Claim"], json_output: bool) -> None:
+    from harness.report import claims as shown
+
+    print(shown.list_as_json(chosen)) if json_output else shown.print_list(chosen, console())
+
+
+def _finish(
+    judged: Sequence["Judged"], asked: Mapping[str, str], outputs: Sequence[options.Output],
+    finished: bool, json_output: bool,
+) -> NoReturn:  # fmt: skip
+    """Print the verdicts, write the files, and exit by the verdicts."""
+    from harness.report import claims as shown
+    from harness.report import ledger
+
+    def show() -> None:
+        if json_output:
+            print(shown.as_json(judged))
+        else:
+            shown.print_judged(judged, console())
+
+    def write(file: Path, chart: str) -> None:
+        ledger.write(file, judged, asked, chart)
+
+    options.finish(show, _exit_code(judged) if finished else INTERRUPTED, outputs, write)
 
 
 def explain(
@@ -87,7 +113,7 @@ def explain(
     threads: options.ThreadsOption = "1",
     device: options.DeviceOption = options.Device.auto,
     timeout: options.TimeoutOption = "2h",
-    out: Annotated[Path | None, options.out("results/runs/claims")] = None,
+    out: Out = None,
     fresh: options.FreshOption = False,
     json_output: options.JsonOption = False,
 ) -> None:

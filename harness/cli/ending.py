@@ -13,6 +13,12 @@ def stop(code: int, message: str) -> NoReturn:
     sys.exit(code)
 
 
+def fail(code: int, message: str) -> int:
+    """Say why on standard error, and go on; the code that the command may end with."""
+    print(message, file=sys.stderr)
+    return code
+
+
 def interrupt_on_sigterm() -> None:
     """From here on SIGTERM is a KeyboardInterrupt, so that workers end with the command."""
     signal.signal(signal.SIGTERM, _interrupt)

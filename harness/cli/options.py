@@ -5,18 +5,24 @@ reads it; a text that means nothing ends the command with the rule and the value
 """
 
 import re
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
-from harness.cli.ending import ENVIRONMENT, USAGE, stop
+from harness.cli.ending import ENVIRONMENT, OK, USAGE, fail, stop
 
 LONGEST_TIMEOUT_S = 30 * 24 * 3600
 IMAGES = (".svg", ".png")
+DEVICE = re.compile("@[^/]*")
+"""Of a chart's name: on which device, where a run had several."""
+NEAR = 0.75
+"""How alike a part of a chart's name and what was typed are, so that it is a mistake."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,15 @@ class Output:
 
     file: Path
     chart: str = ""
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it is to be a picture of a chart."""
+        return self.file.suffix in IMAGES
+
+
+WriteOne = Callable[[Path, str], None]
+"""Writes a file, given the chart that it shows or ""."""
 
 
 class Preset(StrEnum):
@@ -80,39 +95,103 @@ def output(files: str, charts: str) -> Any:
 
 
 def outputs(
-    texts: Sequence[str] | None, suffixes: Sequence[str], charts: Sequence[str] = ()
+    texts: Sequence[str] | None, suffixes: Sequence[str], charts: Sequence[str]
 ) -> list[Output]:
-    """The files that `-o` names: `FILE`, or `CHART=FILE` for an image of one of the charts.
-
-    Without `charts` their names are known only when there are rows.
-    """
-    from harness.experiment.names import unknown
-
+    """The files that `-o` names: `FILE`, or `CHART=FILE` for an image of one of the charts."""
     found = []
     for text in texts or ():
-        name, _, rest = text.partition("=")
-        image = Path(rest).suffix in IMAGES
-        made = Output(Path(rest), name) if image else Output(Path(text))
+        made = _output(text, charts)
+        if made.chart and not made.is_image:
+            rule = f"a chart is written as {IMAGES[0]} or {IMAGES[1]}"
+            stop(USAGE, f"-o {text}: {rule}. Got {made.file.suffix!r}")
         if made.file.suffix not in (*suffixes, *IMAGES):
             rule = f"{', '.join([*suffixes, IMAGES[0]])} or {IMAGES[1]}"
             stop(USAGE, f"-o {text}: suffix must be {rule}. Got {made.file.suffix!r}")
-        if made.chart and charts and made.chart not in charts:
-            stop(USAGE, f"-o {text}: chart {unknown(made.chart, charts)}")
         found.append(made)
     return found
 
 
-def write(outputs: Sequence[Output], write_one: Callable[[Path, str], None]) -> None:
-    """Write every output by `write_one(file, chart)`; end with a sentence where that fails."""
-    for each in outputs:
+def _output(text: str, charts: Sequence[str]) -> Output:
+    """What one `-o` names. A prefix that cannot be a chart is part of the file's name."""
+    prefix, sign, rest = text.partition("=")
+    name = DEVICE.sub("", prefix)
+    if sign and name in charts:
+        return Output(Path(rest), prefix)
+    if sign and Path(rest).suffix in IMAGES and _is_mistyped(name, charts):
+        stop(USAGE, f"-o {text}: chart{_unknown(name, charts)}")
+    return Output(Path(text))
+
+
+def _unknown(name: str, charts: Sequence[str]) -> str:
+    """What is wrong with a name: of `<experiment>/<chart>` the first half, or else the whole."""
+    from harness.experiment.names import unknown
+
+    first, whole, _ = name.partition("/")
+    same = [chart for chart in charts if chart.partition("/")[0] == first]
+    if whole and not same:
+        firsts = dict.fromkeys(chart.partition("/")[0] for chart in charts)
+        return f": experiment {unknown(first, firsts)}"
+    return f" {unknown(name, same or charts)}"
+
+
+def _is_mistyped(name: str, charts: Sequence[str]) -> bool:
+    """Whether it is built like one of the charts' names, and a part of it is one's or near."""
+    parts = name.split("/")
+    return any(
+        len(parts) == len(chart.split("/")) and any(map(_near, parts, chart.split("/")))
+        for chart in charts
+    )
+
+
+def _near(one: str, other: str) -> bool:
+    return SequenceMatcher(None, one, other).ratio() >= NEAR
+
+
+def need_charts(outputs: Sequence[Output]) -> None:
+    """End at once, before anything is trained, where images are asked for and cannot be drawn."""
+    from harness.report.charts import NoChartLibraryError, need_library
+
+    for image in filter(lambda each: each.is_image, outputs):
         try:
-            write_one(each.file, each.chart)
-        except ValueError as error:
-            stop(USAGE, f"-o {each.file}: {error}")
-        except RuntimeError as error:
-            stop(ENVIRONMENT, f"-o {each.file}: {error}")
-        except OSError as error:
-            stop(ENVIRONMENT, f"{each.file}: cannot be written ({error.strerror or error})")
+            need_library()
+        except NoChartLibraryError as error:
+            stop(ENVIRONMENT, f"-o {image.file}: {error}")
+
+
+def finish(
+    show: Callable[[], None], code: int, outputs: Sequence[Output], write_one: WriteOne
+) -> NoReturn:
+    """Print, then write the files, then exit; a file that fails hides neither table nor code."""
+    try:
+        show()
+    finally:  # even if nobody reads what is printed
+        _, failed = write(outputs, write_one)
+    sys.exit(code or failed)
+
+
+def write(outputs: Sequence[Output], write_one: WriteOne) -> tuple[list[Path], int]:
+    """Write every output, images last; the files written, and the first failure's exit code.
+
+    A file that cannot be written is said on standard error, and keeps no other from it.
+    """
+    ordered = sorted(outputs, key=lambda each: each.is_image)
+    codes = [_write(each, write_one) for each in ordered]
+    written = [each.file for each, code in zip(ordered, codes, strict=True) if code == OK]
+    return written, next(filter(None, codes), OK)
+
+
+def _write(output: Output, write_one: WriteOne) -> int:
+    from harness.report.charts import NoChartError, NoChartLibraryError
+
+    try:
+        write_one(output.file, output.chart)
+    except NoChartError as error:
+        return fail(USAGE, f"-o {output.file}: {error}")
+    except NoChartLibraryError as error:
+        return fail(ENVIRONMENT, f"-o {output.file}: {error}")
+    except OSError as error:
+        return fail(ENVIRONMENT, f"{output.file}: cannot be written ({error.strerror or error})")
+    return OK
 
 
 def split(text: str) -> tuple[str, ...]:

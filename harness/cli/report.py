@@ -1,9 +1,9 @@
 """`report`: train, or read a run again, and tabulate."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -15,109 +15,117 @@ from harness.cli.screen import console
 if TYPE_CHECKING:
     from harness.plan import Plan
 
+WRITTEN = ("report.md", "results.csv", "report.html")
+"""Files that every report writes into its run's folder."""
+SUFFIXES = (".md", ".csv", ".json", ".html")
+
+Experiments = Annotated[
+    list[str] | None,
+    typer.Argument(help="Names of the catalogue or your own .toml files; default: the preset."),
+]
+Loops = Annotated[str, typer.Option(help="best, all, or of idiomatic,stepwise,fused by comma.")]
+PresetOption = Annotated[options.Preset, typer.Option(help="How long and how often.")]
+Seeds = Annotated[int | None, typer.Option(min=1, max=10_000, help="Default: 1, 3, 10 by preset.")]
+Repeats = Annotated[int | None, typer.Option(min=1, max=1_000, help="Default: 1, 1, 3 by preset.")]
+Out = Annotated[Path | None, options.out("results/runs/<plan>")]
+Outputs = Annotated[
+    list[str] | None,
+    options.output(
+        ".md, .csv, .json or .html",
+        "<experiment>/<chart>=FILE, such as xor-mlp/test-accuracy-by-step=x.svg: a chart",
+    ),
+]
+Source = Annotated[
+    Path | None, typer.Option("--from", help="Rebuild from a run's folder; trains nothing.")
+]
+TensorBoard = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Also write TensorBoard runs there.")
+]
+
 
 def report(
-    experiments: Annotated[
-        list[str] | None,
-        typer.Argument(help="Names of the catalogue or your own .toml files; default: the preset."),
-    ] = None,
+    experiments: Experiments = None,
     frameworks: options.FrameworksOption = "",
-    loops: Annotated[
-        str, typer.Option(help="best, all, or of idiomatic,stepwise,fused by comma.")
-    ] = "best",
-    preset: Annotated[
-        options.Preset, typer.Option(help="How long and how often.")
-    ] = options.Preset.quick,
-    seeds: Annotated[
-        int | None, typer.Option(min=1, max=10_000, help="Default: 1, 3, 10 by preset.")
-    ] = None,
-    repeats: Annotated[
-        int | None, typer.Option(min=1, max=1_000, help="Default: 1, 1, 3 by preset.")
-    ] = None,
+    loops: Loops = "best",
+    preset: PresetOption = options.Preset.quick,
+    seeds: Seeds = None,
+    repeats: Repeats = None,
     threads: options.ThreadsOption = "1",
     device: options.DeviceOption = options.Device.auto,
     dtype: options.DtypeOption = options.Dtype.float32,
     timeout: options.TimeoutOption = "10m",
-    out: Annotated[Path | None, options.out("results/runs/<plan>")] = None,
+    out: Out = None,
     fresh: options.FreshOption = False,
-    output: Annotated[
-        list[str] | None,
-        options.output(
-            ".md, .csv, .json or .html",
-            "<experiment>/<chart>=FILE, such as xor-mlp/test-accuracy-by-step=x.svg: a chart",
-        ),
-    ] = None,
-    source: Annotated[
-        Path | None, typer.Option("--from", help="Rebuild from a run's folder; trains nothing.")
-    ] = None,
-    tensorboard: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Also write TensorBoard runs there.")
-    ] = None,
+    output: Outputs = None,
+    source: Source = None,
+    tensorboard: TensorBoard = None,
 ) -> None:
     """Train the same networks in every framework, and tabulate accuracy and time."""
     from harness.plan import Request
 
-    outputs = options.outputs(output, (".md", ".csv", ".json", ".html"))
-    files = [each.file for each in outputs if each.file.suffix not in options.IMAGES]
-    images = [each for each in outputs if each.file.suffix in options.IMAGES]
     if source is not None:
         if experiments or frameworks or seeds or repeats or fresh or out:
-            stop(
-                USAGE, "--from rebuilds a whole run; it takes no other option but -o, --tensorboard"
-            )
+            told = "--from rebuilds a whole run; it takes no other option but -o, --tensorboard"
+            stop(USAGE, told)
         plan = running.read_plan(source)
-        _check(images, plan)
-        code = running.tabulate(plan, source, files)
-        _draw(images, plan, source)
-        sys.exit(events.write(tensorboard, plan, source) or code if tensorboard else code)
+        _finish(plan, source, _outputs(output, plan), tensorboard)
     request = Request(
-        experiments=tuple(experiments or ()),
-        frameworks=options.split(frameworks),
-        loops=options.loops(loops),
-        preset=preset.value,
-        seeds=seeds,
-        repeats=repeats,
-        threads=options.threads(threads),
-        device=device.value,
-        dtype=dtype.value,
-    )
+        experiments=tuple(experiments or ()), frameworks=options.split(frameworks),
+        loops=options.loops(loops), preset=preset.value, seeds=seeds, repeats=repeats,
+        threads=options.threads(threads), device=device.value, dtype=dtype.value,
+    )  # fmt: skip
     timeout_s = options.timeout_s(timeout)
     plan = running.make_plan(request)
-    _check(images, plan)
+    outputs = _outputs(output, plan)
+    options.need_charts(outputs)
     path = out or Path("results") / "runs" / plan.digest
     finished = running.execute(plan, path, timeout_s, fresh)
-    code = running.tabulate(plan, path, files)
-    _draw(images, plan, path)
+    _finish(plan, path, outputs, tensorboard, finished)
+
+
+def _outputs(texts: list[str] | None, plan: "Plan") -> list[options.Output]:
+    """What `-o` names, held against the charts that the plan can have."""
+    if not texts:
+        return []
+    from harness.report.page import drawing
+
+    charts = drawing.names(plan)
+    outputs = options.outputs(texts, SUFFIXES, charts)
+    for each in outputs:
+        if each.is_image and not each.chart:
+            stop(USAGE, f"-o {each.file}: chart must be named, such as {charts[0]}=FILE")
+    return outputs
+
+
+def _finish(
+    plan: "Plan", path: Path, outputs: list[options.Output], tensorboard: Path | None,
+    finished: bool = True,
+) -> NoReturn:  # fmt: skip
+    """Print the tables, write the files, draw last, and exit by the rows.
+
+    What cannot be written decides the exit code only of a run with nothing else to say.
+    """
+    from harness.report import export, terminal
+
+    made = running.read_report(plan, path)
+    code = running.exit_code(made.rows, made.verdicts.values()) if finished else INTERRUPTED
+    files = [*(options.Output(path / name) for name in WRITTEN), *outputs]
+    try:
+        terminal.print_sections(made.sections, console())
+    finally:  # even if nobody reads what is printed
+        texts = [each for each in files if not each.is_image]
+        written, failed = options.write(texts, lambda file, _: export.write(file, made))
+    _say([*(f"wrote {file}" for file in written), f"rows in {path / 'trials'}"])
+    code = code or failed
     if tensorboard:
-        code = events.write(tensorboard, plan, path) or code
-    sys.exit(code if finished else INTERRUPTED)
+        failed = events.write(tensorboard, plan, path)
+        code = code or failed
+    images = [each for each in files if each.is_image]
+    drawn, failed = options.write(images, lambda file, chart: export.write(file, made, chart))
+    _say(f"wrote {file}" for file in drawn)
+    sys.exit(code or failed)
 
 
-def _check(images: Sequence[options.Output], plan: "Plan") -> None:
-    """End at once where a chart is of no experiment of the plan."""
-    if images:
-        from harness.report.page import drawing
-
-        for image in images:
-            try:
-                drawing.check(image.chart, plan)
-            except ValueError as error:
-                stop(USAGE, f"-o {image.file}: {error}")
-
-
-def _draw(images: Sequence[options.Output], plan: "Plan", path: Path) -> None:
-    """Write the charts that were asked for; a name that is none of them ends the command."""
-    if not images:
-        return
-    from harness.parity.verdicts import read as read_verdicts
-    from harness.report import export, summary
-    from harness.results import RunFolder
-
-    folder = RunFolder(path)
-    rows = folder.rows(trial.id for trial in plan.trials)
-    verdicts = read_verdicts(folder, plan.proofs)
-    sections = summary.sections(plan, folder, rows, verdicts)
-    made = export.Report(plan, rows, sections, verdicts, arrays=folder.arrays)
-    options.write(images, lambda file, chart: export.write(file, made, chart))
-    for image in images:
-        console().print(f"wrote {image.file}", markup=False, highlight=False, soft_wrap=True)
+def _say(lines: Iterable[str]) -> None:
+    for line in lines:
+        console().print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""A run, from request to tables: planned, announced, executed, tabulated; or read again.
+"""A run, from request to rows: planned, announced, executed, read; or read again.
 
 What several commands do alike. A command that cannot go on ends here, with its exit code.
 """
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
 
     from harness.parity.ladder import Judgement
     from harness.plan import Plan, Request
+    from harness.report.export import Report
     from harness.results import Row
-
-WRITTEN = ("report.md", "results.csv", "report.html")
-"""Files that every report writes into its run's folder."""
 
 
 def make_plan(request: "Request") -> "Plan":
@@ -90,10 +88,10 @@ def announce(plan: "Plan", folder: Path, errors: "Console", timed: bool = True) 
     )  # fmt: skip
 
 
-def tabulate(plan: "Plan", path: Path, outputs: Sequence[Path]) -> int:
-    """Print the tables, write the files, and say where; the exit code by the rows."""
+def read_report(plan: "Plan", path: Path) -> "Report":
+    """All that the rows of a plan say, and what they left in the run's folder."""
     from harness.parity.verdicts import read as read_verdicts
-    from harness.report import export, summary, terminal
+    from harness.report import export, summary
     from harness.results import RunFolder
 
     folder = RunFolder(path)
@@ -101,20 +99,7 @@ def tabulate(plan: "Plan", path: Path, outputs: Sequence[Path]) -> int:
     verdicts = read_verdicts(folder, plan.proofs)
     sections = summary.sections(plan, folder, rows, verdicts)
     limits = folder.limit_rows(trial.id for trial in plan.limits)
-    made = export.Report(plan, rows, sections, verdicts, limits, folder.arrays)
-    written = []
-    for file in (*(path / name for name in WRITTEN), *outputs):
-        try:
-            export.write(file, made)
-        except OSError as error:
-            stop(ENVIRONMENT, f"{file}: cannot be written ({error.strerror or error})")
-        written.append(file)
-    screen = console()
-    terminal.print_sections(sections, screen)
-    for file in written:
-        screen.print(f"wrote {file}", markup=False, highlight=False, soft_wrap=True)
-    screen.print(f"rows in {folder.trials}", markup=False, highlight=False, soft_wrap=True)
-    return exit_code(rows, verdicts.values())
+    return export.Report(plan, rows, sections, verdicts, limits, folder.arrays)
 
 
 def exit_code(rows: Sequence["Row"], judgements: Iterable["Judgement"]) -> int:
@@ -137,14 +122,6 @@ def read_plan(source: Path) -> "Plan":
         stop(USAGE, f"{source} holds no run: {file} ({error.strerror})")
     except ValueError as error:
         stop(USAGE, f"{file}: {error}")
-
-
-def read_run(source: Path) -> tuple["Plan", list["Row"]]:
-    """The plan and the rows that a run's folder holds."""
-    from harness.results import RunFolder
-
-    plan = read_plan(source)
-    return plan, RunFolder(source).rows(trial.id for trial in plan.trials)
 
 
 def _count(number: int, noun: str) -> str:

@@ -1,8 +1,9 @@
 """`doctor`, `scale`, `compare`: what slows this machine, what time grows with, what changed."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -11,7 +12,9 @@ from harness.cli.ending import FAILED, INTERRUPTED, OK, USAGE, interrupt_on_sigt
 from harness.cli.screen import console
 
 if TYPE_CHECKING:
+    from harness.clock.compare import Gate
     from harness.plan import Plan, Request
+    from harness.report.changes import Run
 
 
 def doctor(
@@ -53,11 +56,8 @@ def scale(
     json_output: options.JsonOption = False,
 ) -> None:
     """How does step time grow with width, batch and depth, and which framework wins where?"""
-    from harness.parity.verdicts import read as read_verdicts
     from harness.plan import Request
-    from harness.report import scale as shown
-    from harness.report.sweep import sweep
-    from harness.results import RunFolder
+    from harness.report.charts import SWEEP
 
     request = Request(
         frameworks=options.split(frameworks),
@@ -66,19 +66,39 @@ def scale(
         device=device.value,
         dtype=dtype.value,
     )
-    outputs = options.outputs(output, (".json",), ("step-time",))
+    outputs = options.outputs(output, (".json",), SWEEP)
+    options.need_charts(outputs)
     plan = _scale_plan(request, quick)
-    folder = RunFolder(out or Path("results") / "runs" / f"scale-{plan.digest}")
-    finished = running.execute(plan, folder.path, options.timeout_s(timeout), fresh)
+    folder = out or Path("results") / "runs" / f"scale-{plan.digest}"
+    finished = running.execute(plan, folder, options.timeout_s(timeout), fresh)
+    _finish_scale(plan, folder, outputs, finished, json_output)
+
+
+def _finish_scale(
+    plan: "Plan", path: Path, outputs: Sequence[options.Output], finished: bool, json_output: bool
+) -> NoReturn:
+    """Print the laws, write the files, and exit by the rows."""
+    from harness.parity.verdicts import read as read_verdicts
+    from harness.report import scale as shown
+    from harness.report.sweep import sweep
+    from harness.results import RunFolder
+
+    folder = RunFolder(path)
     rows = folder.rows(trial.id for trial in plan.trials)
     verdicts = read_verdicts(folder, plan.proofs)
     made = sweep(plan, rows, verdicts)
-    options.write(outputs, lambda file, chart: shown.write(file, made, rows, folder.trials, chart))
-    if json_output:
-        print(shown.as_json(made, rows, folder.trials))
-    else:
-        shown.print_sweep(made, folder.trials, console())
-    sys.exit(running.exit_code(rows, verdicts.values()) if finished else INTERRUPTED)
+
+    def show() -> None:
+        if json_output:
+            print(shown.as_json(made, rows, folder.trials))
+        else:
+            shown.print_sweep(made, folder.trials, console())
+
+    def write(file: Path, chart: str) -> None:
+        shown.write(file, made, rows, folder.trials, chart)
+
+    code = running.exit_code(rows, verdicts.values()) if finished else INTERRUPTED
+    options.finish(show, code, outputs, write)
 
 
 def _scale_plan(request: "Request", quick: bool) -> "Plan":
@@ -109,7 +129,10 @@ def compare(
     b: Annotated[Path, typer.Argument(help="Folder of the other run.")],
     fail_on: Annotated[
         list[str] | None,
-        typer.Option(help='Exit with 1 if B is worse, such as "time>5%" or "accuracy>1%".'),
+        typer.Option(
+            help='Exit with 1 if B is worse, such as "time>5%" or "accuracy>1%"; cells that are '
+            "not proven count too."
+        ),
     ] = None,
     output: Annotated[
         list[str] | None,
@@ -118,37 +141,44 @@ def compare(
     json_output: options.ShortJsonOption = False,
 ) -> None:
     """Hold two runs against each other: paired, with intervals; refuse what is not comparable."""
-    from harness.clock import compare as comparing
-    from harness.clock.noise import noise
-    from harness.report import comparison
+    from harness.report import changes, comparison
+    from harness.report.charts import COMPARISON
+
+    gates = [_gate(text) for text in fail_on or ()]
+    outputs = options.outputs(output, (".md", ".json", ".html"), COMPARISON)
+    made = changes.held((_read_run(a), _read_run(b)), gates)
+    if made.refusal:
+        outputs = [each for each in outputs if not each.is_image]
+
+    def show() -> None:
+        if made.refusal:
+            print(f"{a} and {b} cannot be compared:\n{made.refusal}", file=sys.stderr)
+        elif json_output:
+            print(comparison.as_json(made))
+        else:
+            comparison.print_comparison(made, console())
+        for failure in made.failures:
+            print(failure, file=sys.stderr)
+
+    code = USAGE if made.refusal else FAILED if made.failures else OK
+    options.finish(show, code, outputs, lambda file, chart: comparison.write(file, made, chart))
+
+
+def _gate(text: str) -> "Gate":
+    from harness.clock.compare import Gate
 
     try:
-        gates = [comparing.Gate.parse(text) for text in fail_on or ()]
+        return Gate.parse(text)
     except ValueError as error:
         stop(USAGE, str(error))
-    outputs = options.outputs(output, (".md", ".json", ".html"), ("time", "time-to-baseline"))
-    (plan_a, rows_a), (plan_b, rows_b) = (running.read_run(folder) for folder in (a, b))
-    runs = comparison.Run(str(a), plan_a, rows_a), comparison.Run(str(b), plan_b, rows_b)
-    try:
-        comparing.refuse(plan_a, plan_b, rows_a, rows_b)
-    except comparing.NotComparableError as error:
-        made = comparison.Compared(runs, (), refusal=str(error))
-        texts = [each for each in outputs if each.file.suffix not in options.IMAGES]
-        options.write(texts, lambda file, chart: comparison.write(file, made, chart))
-        stop(USAGE, f"{a} and {b} cannot be compared:\n{error}")
-    noisy = [*noise(rows_a), *noise(rows_b)]
-    comparisons = comparing.compare(rows_a, rows_b, noisy)
-    failures = [
-        f"{gate.metric}>{gate.limit * 100:g}%: {' '.join(cell[:3])}: {change}"
-        for gate in gates
-        for cell, change in comparing.tripped(gate, rows_a, rows_b)
-    ]
-    done = comparison.Compared(runs, comparisons, failures)
-    options.write(outputs, lambda file, chart: comparison.write(file, done, chart))
-    if json_output:
-        print(comparison.as_json(comparisons, failures))
-    else:
-        comparison.print_comparison(comparisons, console())
-    for failure in failures:
-        print(failure, file=sys.stderr)
-    sys.exit(FAILED if failures else OK)
+
+
+def _read_run(path: Path) -> "Run":
+    """The plan, the rows and the verdicts that a run's folder holds."""
+    from harness.parity.verdicts import read as read_verdicts
+    from harness.report.changes import Run
+    from harness.results import RunFolder
+
+    plan, folder = running.read_plan(path), RunFolder(path)
+    rows = folder.rows(trial.id for trial in plan.trials)
+    return Run(str(path), plan, rows, read_verdicts(folder, plan.proofs))

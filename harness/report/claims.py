@@ -2,23 +2,29 @@
 
 import dataclasses
 import json
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import numpy as np
 from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.claims.finding import Finding
 from harness.claims.judge import Agreement, Judged
 from harness.claims.loading import explanation
 from harness.claims.model import HOLDS, Claim, Verdict
 from harness.claims.statistics import MARGIN
 from harness.experiment.model import Experiment
+from harness.report.findings import (
+    UNITS,
+    difference,
+    finding_cells,
+    measured,
+    name,
+    published,
+)
 from harness.report.summary import learning
+from harness.report.tally import tally
 from harness.report.terminal import plain
 from harness.results import clean
 
@@ -31,20 +37,6 @@ VERIFIED = {
 ENOUGH_ROWS = 500
 """With fewer test rows nothing can be shown to be equivalent."""
 NEVER_WRAPPED = ("claim", "published", "cost", "verdict", "ingredient")
-UNITS = {"fraction": "", "percent": " %", "number": ""}
-DIGITS = {"fraction": 4, "percent": 2, "number": 4}
-IN_WORDS = {
-    Verdict.EXACT: "exact",
-    Verdict.NEAR_EXACT: "nearly exact",
-    Verdict.CONSISTENT: "consistent",
-    Verdict.RATE: "true for a share of the seeds",
-    Verdict.BETTER: "better than published",
-    Verdict.WORSE: "worse than published",
-    Verdict.INCONCLUSIVE: "inconclusive",
-    Verdict.CODE_OUTPUT_MISMATCH: "cannot come from the printed code",
-    Verdict.UNDER_SPECIFIED: "under-specified",
-    Verdict.NOT_RUN: "not run",
-}
 
 
 def protocol_line(experiment: Experiment) -> str:
@@ -69,49 +61,6 @@ def source_line(claim: Claim) -> str:
     source = claim.source
     year = f" ({source.year})" if source.year else ""
     return f"{source.author}, {source.title}{year}; {VERIFIED[source.verified]}"
-
-
-# ---------------------------------------------------------------- cells
-
-
-def measured(finding: Finding) -> str:
-    """`0.8789 ± 0.0021 (5 seeds)`; as many digits as were printed, at most six."""
-    if not finding.measured:
-        return "-"
-    unit = UNITS[finding.unit]
-    if finding.seeds == 1 and len(finding.measured) > 1:
-        return "[" + ", ".join(f"{value:.8f}" for value in finding.measured) + "]"
-    digits = _digits(finding)
-    mean = f"{np.mean(finding.measured):.{digits}f}"
-    if finding.spread is None:
-        return f"{mean}{unit}"
-    return f"{mean} ± {finding.spread:.{digits}f}{unit} ({finding.seeds} seeds)"
-
-
-def _digits(finding: Finding) -> int:
-    printed = finding.published.partition(".")[2]
-    if not printed and all(value == round(value) for value in finding.measured):
-        return 0
-    return min(max(len(printed) if printed.isdigit() else 0, DIGITS[finding.unit]), 6)
-
-
-def difference(finding: Finding) -> str:
-    """`-0.0021 (± 0.0093 allowed)`."""
-    if finding.difference is None:
-        return "-"
-    digits = DIGITS[finding.unit]
-    if finding.verdict == Verdict.EXACT and abs(finding.difference) < 10.0**-digits:
-        return "0"
-    text = f"{finding.difference:+.{digits}f}"
-    if finding.tolerance is None:
-        return text
-    return f"{text} (± {finding.tolerance:.{digits}f} allowed)"
-
-
-def published(finding: Finding) -> str:
-    """As printed, with its unit."""
-    unit = UNITS[finding.unit] if finding.published[:1].isdigit() else ""
-    return f"{finding.published}{unit}"
 
 
 def agreement(found: Agreement) -> str:
@@ -175,15 +124,11 @@ def _print_block(one: Judged, console: Console) -> None:
     console.print()
 
 
-def finding_cells(finding: Finding) -> tuple[str, ...]:
-    """Number, published, measured, difference, verdict, why."""
-    name = f"{finding.number} [{finding.variant}]" if finding.variant else finding.number
-    cells = (name, published(finding), measured(finding), difference(finding))
-    return (*cells, finding.verdict.value, finding.why)
+def notes(one: Judged, explained: bool = True) -> list[str]:
+    """What else a reader should know: who agrees, whose test rows, the source's traps.
 
-
-def notes(one: Judged) -> list[str]:
-    """What else a reader should know: who agrees, whose test rows, the source's traps."""
+    With `explained` also why the verdict is another than the registered one.
+    """
     claim = one.claim
     told = [agreement(found) for found in one.agreements]
     unproven = {
@@ -200,7 +145,8 @@ def notes(one: Judged) -> list[str]:
     told += sorted(unproven) + sorted(failed)
     if one.verdict != Verdict.NOT_RUN and not claim.same_test:
         told.append("scored on other test rows than the source's, so their draw counts too")
-    if not one.as_registered and (reason := explanation(claim.id, one.verdict)):
+    reason = explanation(claim.id, one.verdict) if explained and not one.as_registered else ""
+    if reason:
         told.append(f"why it differs from what was registered: {reason}")
     if claim.note:
         told.append(claim.note)
@@ -219,31 +165,7 @@ def new_table(*headings: str) -> Table:
 
 def summary(judged: Sequence[Judged]) -> list[str]:
     """How many of each verdict, how many as registered, how many wrong by chance."""
-    run = [one for one in judged if one.verdict != Verdict.NOT_RUN]
-    counts = Counter(one.verdict for one in run)
-    parts = [f"{counts[v]} {IN_WORDS[v]}" for v in Verdict if counts[v]]
-    left_out = len(judged) - len(run)
-    told = []
-    if run:
-        told.append(f"{_count(len(run), 'claim')} judged: {', '.join(parts)}.")
-    if left_out:
-        told.append(f"{_count(left_out, 'claim')} not run.")
-    others = [one.claim.id for one in judged if not one.claim.not_run and not one.as_registered]
-    if others:
-        told.append(f"Other than registered: {', '.join(others)}.")
-    elif run:
-        told.append("Every verdict is the registered one.")
-    tests = sum(one.tested for one in run)
-    if tests:
-        told.append(
-            f"{_count(tests, 'number')} tested at 5 %: about {0.05 * tests:.1g} would be found "
-            "off by chance alone."
-        )
-    return told
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"
+    return tally(judged).sentences
 
 
 # ---------------------------------------------------------------- files
@@ -272,15 +194,16 @@ def _claim_rows(one: Judged) -> list[list[str]]:
     """One line per number; the claim's own verdict and its title with the first."""
     rows = []
     for place, finding in enumerate(one.findings):
-        name = f"{one.claim.id}: {finding.number}"
-        name += f" [{finding.variant}]" if finding.variant else ""
         registered = one.claim.expected.value if one.claim.expected and not place else ""
         verdict = finding.verdict.value
         if not place and one.verdict != finding.verdict:
             verdict = f"{one.verdict.value} (this number: {verdict})"
         why = one.why if not place else finding.why
-        cells = (name, published(finding), measured(finding), difference(finding))
-        rows.append([_cell(cell) for cell in (*cells, verdict, registered, why)])
+        cells = (
+            f"{one.claim.id}: {name(finding)}", published(finding), measured(finding),
+            difference(finding), verdict, registered, why,
+        )  # fmt: skip
+        rows.append([_cell(cell) for cell in cells])
     return rows
 
 
@@ -310,10 +233,12 @@ def _cell(text: str) -> str:
 
 def as_json(judged: Sequence[Judged]) -> str:
     """All verdicts, for scripts."""
+    told = tally(judged)
     return json.dumps(
         clean({
             "schema": SCHEMA,
-            "summary": summary(judged),
+            "summary": told.sentences,
+            "in_words": told.by_subject,
             "claims": [_as_dict(one) for one in judged],
         }),
         indent=1,

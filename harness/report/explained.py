@@ -9,7 +9,8 @@ from rich.console import Console
 from harness.claims.explaining import Swap, conclusion
 from harness.claims.finding import Finding
 from harness.claims.judge import Judged
-from harness.report.claims import measured, new_table, protocol_line, published
+from harness.report.claims import new_table, protocol_line
+from harness.report.findings import measured, published
 from harness.report.terminal import plain
 from harness.results import clean
 

@@ -178,8 +178,9 @@ def write(file: Path, report: Report, chart: str = "") -> None:
     """Write the format that the file's suffix names; `chart`: which one, of an image.
 
     Raises:
-        ValueError: a suffix that is none of .md, .csv, .json, .html, .svg and .png, or no such
-            chart.
+        ValueError: a suffix that is none of .md, .csv, .json, .html, .svg and .png.
+        harness.report.charts.NoChartError: there is no such chart.
+        harness.report.charts.NoChartLibraryError: charts cannot be drawn here.
     """
     match file.suffix:
         case ".md":

@@ -18,7 +18,8 @@ def write(file: Path, judged: Sequence[Judged], asked: Mapping[str, str], chart:
         chart: which one, of an image.
 
     Raises:
-        ValueError: there is no such chart.
+        harness.report.charts.NoChartError: there is no such chart.
+        harness.report.charts.NoChartLibraryError: charts cannot be drawn here.
     """
     match file.suffix:
         case ".md":

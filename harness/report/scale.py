@@ -259,7 +259,8 @@ def write(file: Path, made: Sweep, rows: Sequence[Row], folder: Path, chart: str
     """Write .json, or the chart of laws as .svg or .png.
 
     Raises:
-        ValueError: there is no such chart, or nothing was measured.
+        harness.report.charts.NoChartError: there is no such chart, or nothing was measured.
+        harness.report.charts.NoChartLibraryError: charts cannot be drawn here.
     """
     if file.suffix == ".json":
         content = (as_json(made, rows, folder) + "\n").encode()

@@ -57,8 +57,7 @@ def sections(
             ]
             found = lines(there, lambda row: _outputs(folder.arrays(row.trial)), facts)
             told = caption(plan, name)
-            measure = _measure(experiment)
-            made.append(Section(experiment, device, measure, told, tuple(found)))
+            made.append(Section(experiment, device, measure(experiment), told, tuple(found)))
     return made
 
 
@@ -66,7 +65,8 @@ WIDEST_PERCENT = 99
 """A wider interval says nothing more."""
 
 
-def _measure(experiment: Experiment) -> str:
+def measure(experiment: Experiment) -> str:
+    """What is told of an experiment's test rows: accuracy, loss, or the outputs themselves."""
     if experiment.loss is None:
         return "outputs"
     return "loss" if experiment.data.facts.kind == "values" else "accuracy"

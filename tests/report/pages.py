@@ -8,10 +8,9 @@ from harness import data
 from harness import plan as planning
 from harness.claims.judge import judge
 from harness.claims.loading import from_values
-from harness.clock import compare
 from harness.parity.ladder import Judgement, Rung
 from harness.plan import Request
-from harness.report import comparison, summary
+from harness.report import changes, summary
 from harness.report.export import Report
 from harness.results import RunFolder, write_arrays
 from harness.start import initial_parameters
@@ -161,12 +160,25 @@ NOT_RUN = {
 }  # fmt: skip
 
 
-def compared(a=None, b=None, **changes):
-    """Two runs of four frameworks: B's torch is slower, its jax faster, its numpy disturbed."""
+def verdicts_of(plan, **judgements):
+    """Every proof of a plan the same, but those of the frameworks that have another judgement."""
+    cells = [(t.experiment, t.framework, t.loop) for t in plan.proofs]
+    return {cell: judgements.get(cell[1], SAME) for cell in cells}
+
+
+def compared(a=None, b=None, verdicts=None, **different):
+    """Two runs of four frameworks: B's torch is slower, its jax faster, its numpy disturbed.
+
+    `verdicts`: B's, where they are not all the same.
+    """
     plan_a, rows_a = a or run_of({"numpy": 1.0, "keras": 2.0, "torch": 3.0, "jax": 0.1})
     plan_b, rows_b = b or run_of({"numpy": 1.0, "keras": 2.0, "torch": 4.0, "jax": 0.05})
     rows_b = [row for row in rows_b if row.framework != "keras"]
     noisy = [row.trial for row in rows_b if row.framework == "numpy"]
-    runs = comparison.Run("a", plan_a, rows_a), comparison.Run("b", plan_b, rows_b)
-    cells = compare.compare(rows_a, rows_b, noisy)
-    return dataclasses.replace(comparison.Compared(runs, cells), **changes)
+    verdicts_b = verdicts_of(plan_b) if verdicts is None else verdicts
+    runs = (
+        changes.Run("a", plan_a, rows_a, verdicts_of(plan_a)),
+        changes.Run("b", plan_b, rows_b, verdicts_b),
+    )
+    made = changes.Compared(runs, changes.changes(runs, noisy))
+    return dataclasses.replace(made, **different)

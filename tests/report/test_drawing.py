@@ -1,5 +1,6 @@
 """Charts as files: their names, what refuses them, and the commands that write them."""
 
+import dataclasses
 import struct
 
 import pytest
@@ -7,8 +8,13 @@ from pages import compared, ledger, made, request
 from typer.testing import CliRunner
 
 from harness import cli
+from harness import plan as planning
+from harness.cli import options
+from harness.experiment.training import Length
 from harness.report import export
+from harness.report.charts import NoChartError, NoChartLibraryError
 from harness.report.page import bundle, drawing
+from harness.report.page.series import ENOUGH_POINTS
 from harness.results import RunFolder
 from tests.clock.rows import run_of
 
@@ -47,27 +53,108 @@ def test_names(folder):
     assert list(drawing.of_comparison(compared())) == ["time", "time-to-baseline"]
 
 
+def test_names_that_are_known_before_anything_is_trained(folder):
+    names = drawing.names(folder[1].plan)
+    assert set(drawing.of_report(folder[1])) <= set(names)
+    assert len(set(names)) == len(names) == 2 * (len(CHARTS) + 1)  # and the limits
+    plan = folder[1].plan
+    short = plan.experiments["xor-mlp"].of_length(Length(steps=20))
+    few = dataclasses.replace(plan, experiments={"xor-mlp": short})
+    evaluated = len(short.evaluation_points) < ENOUGH_POINTS
+    assert ("xor-mlp/batch-loss-by-step" in drawing.names(few)) == evaluated
+    alone = planning.make(request(("fixed-forward",)))
+    assert drawing.names(alone) == ["fixed-forward/phases", "fixed-forward/limits"]
+
+
+REPORT = ("xor-mlp/training-loss-by-step", "xor-mlp/phases", "iris-softmax/phases")
+CLAIM = ("differences",)
+
+
 @pytest.mark.parametrize(
-    ("name", "words"),
+    ("text", "charts", "file", "chart"),
     [
-        ("", "chart must be named, such as xor-mlp/training-loss-by-step=FILE. Got ''"),
-        ("xor-mlp", "chart must be named"),
-        ("xor-mpl/phases", "experiment 'xor-mpl' is not known. Did you mean 'xor-mlp'?"),
-        ("xor-mlp/fases", "Did you mean 'xor-mlp/phases'? Known: xor-mlp/training-loss-by-step, "),
+        ("differences=x.svg", CLAIM, "x.svg", "differences"),
+        ("differences=runs/lr=0.1/x.png", CLAIM, "runs/lr=0.1/x.png", "differences"),
+        ("runs/lr=0.1/differences.png", CLAIM, "runs/lr=0.1/differences.png", ""),
+        ("lr=0.1/ledger.md", CLAIM, "lr=0.1/ledger.md", ""),
+        ("lr=0.1/x.svg", CLAIM, "lr=0.1/x.svg", ""),
+        ("x.svg", CLAIM, "x.svg", ""),
+        ("xor-mlp/phases=b=c.png", REPORT, "b=c.png", "xor-mlp/phases"),
+        ("xor-mlp@cuda:0/phases=x.png", REPORT, "x.png", "xor-mlp@cuda:0/phases"),
+        ("runs/lr=0.1.md", REPORT, "runs/lr=0.1.md", ""),
     ],
 )
-def test_a_wrong_name_is_told_those_there_are(folder, name, words):
+def test_a_prefix_is_a_chart_only_if_it_can_be_one(text, charts, file, chart):
+    (found,) = options.outputs([text], (".md",), charts)
+    assert (str(found.file), found.chart) == (file, chart)
+
+
+@pytest.mark.parametrize(
+    ("text", "charts", "words"),
+    [
+        ("difference=x.svg", CLAIM, "'difference' is not known. Did you mean 'differences'?"),
+        ("differences=x.md", CLAIM, "a chart is written as .svg or .png. Got '.md'"),
+        ("xor-mlp/phases=x.html", REPORT, "a chart is written as .svg or .png"),
+        ("xor-mlp/fases=x.svg", REPORT, "Did you mean 'xor-mlp/phases'? Known: xor-mlp/training"),
+        ("xor-mpl/phases=x.svg", REPORT, "experiment 'xor-mpl' is not known. Did you mean 'xor-m"),
+        ("x.csv", CLAIM, "suffix must be .md, .svg or .png. Got '.csv'"),
+    ],
+)
+def test_a_wrong_name_is_told_those_there_are(text, charts, words, capsys):
+    with pytest.raises(SystemExit) as stop:
+        options.outputs([text], (".md",), charts)
+    told = capsys.readouterr().err
+    assert stop.value.code == 2
+    assert words in told
+    assert f"-o {text}: " in told
+
+
+def test_a_file_that_fails_stops_no_other_and_hides_nothing(tmp_path, capsys):
+    good, images = options.Output(tmp_path / "a.md"), ("x.svg", "y.svg")
+    outputs = [*(options.Output(tmp_path / name) for name in images), good]
+    written = []
+
+    def write(file, chart):
+        if file.name == "x.svg":
+            raise NoChartLibraryError("no library")
+        if file.name == "y.svg":
+            raise NoChartError("no chart")
+        written.append(file)
+
+    assert options.write(outputs, write) == ([good.file], 3)
+    told = capsys.readouterr().err.splitlines()
+    assert [line.rpartition(": ")[2] for line in told] == ["no library", "no chart"]
+    for own, code in ((0, 3), (1, 1), (130, 130)):
+        with pytest.raises(SystemExit) as stop:
+            options.finish(lambda: print("the table"), own, outputs, write)
+        assert stop.value.code == code
+        assert capsys.readouterr().out == "the table\n"
+
+    def closed():
+        raise BrokenPipeError
+
+    written.clear()
+    with pytest.raises(BrokenPipeError):
+        options.finish(closed, 0, outputs, write)
+    assert written == [good.file]
+
+
+@pytest.mark.parametrize("error", [ValueError, RuntimeError, KeyError])
+def test_a_mistake_of_ours_is_not_taken_for_the_users(tmp_path, error):
+    def write(file, chart):
+        raise error("a bug")
+
+    with pytest.raises(error, match="a bug"):
+        options.write([options.Output(tmp_path / "a.html")], write)
+
+
+def test_what_was_not_measured_cannot_be_drawn(folder):
     drawings = drawing.of_report(folder[1])
-
-    def draw():
-        drawing.check(name, folder[1].plan)
-        drawing.image(drawings, name, ".svg")
-
-    with pytest.raises(ValueError, match="chart") as told:
-        draw()
-    assert words in str(told.value)
+    with pytest.raises(NoChartError, match="nothing was measured that it could show") as told:
+        drawing.image(drawings, "xor-mlp/limits", ".svg")
+    assert "There are: xor-mlp/training-loss-by-step, " in str(told.value)
     assert "diabetes-linear/phases" not in str(told.value)  # of the same experiment only
-    with pytest.raises(ValueError, match="nothing to draw"):
+    with pytest.raises(NoChartError, match="nothing to draw"):
         drawing.image({}, "", ".png")
 
 
@@ -86,9 +173,28 @@ def test_images_are_pure_functions(folder, vl_convert):
 
 def test_without_vl_convert(folder, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "vl_convert", None)
-    done = run("report", "--from", folder[0], "-o", f"xor-mlp/phases={tmp_path / 'p.svg'}")
+    files = f"xor-mlp/phases={tmp_path / 'p.svg'}", tmp_path / "r.md"
+    done = run("report", "--from", folder[0], "-o", files[0], "-o", files[1])
     assert done.exit_code == 3
     assert 'pip install "samestep[report]"' in done.stderr
+    assert "xor-mlp: " in done.stdout  # the tables
+    assert files[1].exists()
+    for command in (("report", "xor-mlp", "-o", "xor-mlp/phases=p.svg"), ("scale", "-o", "s.svg")):
+        done = run(*command, "--out", tmp_path / "run")  # nothing is trained for nothing
+        assert done.exit_code == 3
+        assert 'pip install "samestep[report]"' in done.stderr
+        assert not (tmp_path / "run").exists()
+
+
+def test_a_chart_that_fails_hides_no_failed_trial(tmp_path, cache):
+    report = made(tmp_path / "r", request(("xor-flip",), frameworks=("numpy", "jax")))
+    folder = RunFolder(tmp_path / "r")
+    folder.plan_file.write_text(report.plan.to_json(), encoding="utf-8")
+    (row, *_) = report.rows
+    folder.write_row(dataclasses.replace(row, status="crashed"))
+    done = run("report", "--from", folder.path, "-o", f"xor-flip/limits={tmp_path / 'x.svg'}")
+    assert done.exit_code == 1
+    assert "chart 'xor-flip/limits': nothing was measured" in done.stderr
 
 
 def test_report_writes_charts(folder, tmp_path, vl_convert):
@@ -110,15 +216,19 @@ def test_report_writes_charts(folder, tmp_path, vl_convert):
         assert "chart" in wrong.stderr
 
 
+def keep(path, plan, rows):
+    """A folder of a run."""
+    folder = RunFolder(path)
+    folder.trials.mkdir(parents=True)
+    folder.plan_file.write_text(plan.to_json(), encoding="utf-8")
+    for row in rows:
+        folder.write_row(row)
+
+
 def test_compare_writes_all_its_files(cache, tmp_path, vl_convert):
-    for name, torch in (("a", 3.0), ("b", 4.0), ("c", 3.0)):
-        other = {"machine": "another"} if name == "c" else {}
-        plan, rows = run_of({"numpy": 1.0, "torch": torch}, **other)
-        kept = RunFolder(tmp_path / name)
-        kept.trials.mkdir(parents=True)
-        kept.plan_file.write_text(plan.to_json(), encoding="utf-8")
-        for row in rows:
-            kept.write_row(row)
+    keep(tmp_path / "a", *run_of({"numpy": 1.0, "torch": 3.0}))
+    keep(tmp_path / "b", *run_of({"numpy": 1.0, "torch": 4.0}))
+    keep(tmp_path / "c", *run_of({"numpy": 1.0, "torch": 3.0}, machine="another"))
     files = ["c.html", "c.md", "c.json", "c.svg", "time-to-baseline=d.png"]
     outputs = [word for file in files for word in ("-o", file)]
     done = run("compare", "a", "b", *outputs)
@@ -133,3 +243,21 @@ def test_compare_writes_all_its_files(cache, tmp_path, vl_convert):
     wrong = run("compare", "a", "b", "-o", "c.csv")
     assert wrong.exit_code == 2
     assert "suffix must be .md, .json, .html, .svg or .png. Got '.csv'" in wrong.stderr
+
+
+def test_a_gate_is_reported_whatever_happens_to_the_files(cache, tmp_path, monkeypatch):
+    keep(tmp_path / "a", *run_of({"numpy": 1.0}))
+    keep(tmp_path / "b", *run_of({"numpy": 1.2}))
+    gate = ("compare", "a", "b", "--fail-on", "time>5%")
+    done = run(*gate, "-o", "time-to-baseline=x.svg", "-o", "c.md")  # there is no baseline
+    assert done.exit_code == 1
+    assert "time>5%: digits-mlp numpy stepwise: time +20.0 %" in done.stderr
+    assert "chart 'time-to-baseline': nothing was measured" in done.stderr
+    assert "all lines: experiment digits-mlp" in done.stdout
+    assert (tmp_path / "c.md").exists()
+    monkeypatch.setitem(__import__("sys").modules, "vl_convert", None)
+    for arguments, code in ((gate, 1), (gate[:3], 3)):
+        done = run(*arguments, "-o", "time=x.svg")
+        assert done.exit_code == code
+        assert 'pip install "samestep[report]"' in done.stderr
+        assert "all lines: experiment digits-mlp" in done.stdout

@@ -29,7 +29,9 @@ def test_verdicts_and_their_sentence(found):
         "5 claims judged: 1 exact, 2 consistent, 1 better than published, 1 worse than published. "
         "1 claim not run."
     )
-    assert [one.id for one in told["others"]] == ["worse"]
+    assert (told["others"], [one.id for one in told["own_others"]]) == ([], ["worse"])
+    assert told["wanted"] == "expected"
+    assert not any("registered" in sentence for sentence in told["sentences"])
     assert [(one.id, one.why) for one in told["left_out"]] == [
         ("left-out", "The protocol has no random masks")
     ]
@@ -41,12 +43,39 @@ def test_a_claim_in_words(found):
     told = claims.show(found[1], {"worse": "my claims/worse.toml"})
     assert (told.verdict, told.registered, told.as_registered) == ("WORSE", "CONSISTENT", False)
     assert (told.published, told.measured, told.seeds) == ("0.990", "0.9207 ± 0.0015", "3")
+    assert told.explanation == ""  # it is of a file
     assert told.difference == "-0.0693"
     assert told.allowed.startswith("± 0.00")
     assert told.keys[:3] == (0.99, pytest.approx(0.92067, abs=1e-4), 3.0)
     assert told.keys[3] < -1
     assert told.command == "samestep reproduce 'my claims/worse.toml'"
     assert claims.show(found[1], {}).command == "samestep reproduce worse"
+
+
+def test_only_the_ledger_that_comes_with_samestep_was_registered(found, monkeypatch):
+    text = claims.html(found)
+    assert "Other than the file expects" in text
+    assert "<small>expected CONSISTENT</small>" in text
+    assert "written down before the first run" not in text
+    assert ">registered<" not in text
+    monkeypatch.setattr(claims, "ledger", lambda: {one.claim.id: one.claim for one in found})
+    told = claims.context(found, {})
+    assert ([one.id for one in told["others"]], told["own_others"]) == (["worse"], [])
+    text = claims.html(found)
+    assert "Every verdict was written down before the first run" in text
+    assert "<small>registered CONSISTENT</small>" in text
+    assert claims.context(found, {"worse": "worse.toml"})["others"] == []  # another of that name
+    alike = claims.context(found[:1], {})
+    assert alike["sentences"][0] == "Every verdict is the registered one."
+    assert claims.context(found[:1], {"level": "my.toml"})["sentences"][0] == (
+        "Every verdict is the expected one."
+    )
+
+
+def test_a_claim_without_a_stated_verdict_is_expected_to_hold():
+    of = claim(number={"published": "0.990"})
+    text = claims.html([judged(of, accuracies(of, 0.921, 0.919, 0.922))])
+    assert "<small>expected to hold</small>" in text
 
 
 def test_the_row_shows_the_number_that_decides():
@@ -111,6 +140,7 @@ def test_dots_are_where_the_differences_are(found):
     assert "range" not in records
     assert [row[0] for row in figure.rows][-1] == "range: accuracy"
     assert "only in the table: 1 (" in figure.caption
+    assert "consistent, or inconclusive (a cross) where the tolerance is too wide" in figure.caption
     shapes = spec["layer"][-1]["encoding"]["shape"]["scale"]
     assert len(set(shapes["range"])) == len(shapes["domain"]) == 4
 

@@ -1,11 +1,17 @@
 """The page of two runs: counts, dots, refusals; and the command's files."""
 
+import dataclasses
+import io
 import json
+import re
 
 import pytest
-from pages import HOSTILE, compared
+from pages import HOSTILE, WRONG, compared, verdicts_of
 from parsed import Page
+from rich.console import Console
 
+from harness.clock.compare import Gate
+from harness.report import changes
 from harness.report import comparison as files
 from harness.report.page import comparison
 from tests.clock.rows import run_of
@@ -24,7 +30,7 @@ def test_the_answer_counts():
 
 
 def test_dots_and_their_shapes():
-    figure = comparison.ratios(compared().comparisons)
+    figure = comparison.ratios(compared().changes)
     assert list(figure.specs) == ["time", "time-to-baseline"]
     told = {record["c"].split()[0]: record for record in figure.records}
     assert set(told) == {"numpy", "torch", "jax"}
@@ -39,10 +45,118 @@ def test_dots_and_their_shapes():
     assert len(set(encoding["color"]["scale"]["range"])) == 3
 
 
+def test_what_is_not_proven_is_neither_faster_nor_slower():
+    plan, rows = run_of({"numpy": 1.0, "torch": 4.0, "jax": 0.05})
+    verdicts = verdicts_of(plan, torch=WRONG)
+    verdicts = {cell: told for cell, told in verdicts.items() if cell[1] != "jax"}
+    made = compared(b=(plan, rows), verdicts=verdicts)
+    told = {one.numbers.cell[1]: one for one in made.changes}
+    assert (told["torch"].look, told["torch"].doubt) == ("unproven", "B: different")
+    assert told["jax"].told == "not proven (B: no proof was made)"
+    assert comparison.answer(made) == (
+        "B against A, training time of 4 cells: 1 measured on a disturbed machine, 2 not proven "
+        "in A or B, 1 not compared."
+    )
+    figure = comparison.ratios(made.changes)
+    record = next(r for r in figure.records if r["c"].startswith("torch"))
+    assert (record["rv"], record["qv"]) == ("not proven", "not proven")
+    assert record["r"] == pytest.approx(4 / 3, rel=1e-4)  # it is shown
+    shown = [(row.look, row.cells[-1].look) for row in comparison.table(made.changes).rows]
+    assert shown == [("", "noisy"), ("", "refused"), ("unproven", ""), ("unproven", "")]
+    values = {c["cell"][1]: c for c in json.loads(files.as_json(made))["comparisons"]}
+    assert (values["torch"]["verdict"], values["torch"]["unproven"]) == (
+        "not proven", "B: different",
+    )  # fmt: skip
+    assert values["numpy"]["unproven"] is None
+    assert values["torch"]["ratio"]["value"] == pytest.approx(4 / 3)
+    document = files.markdown(made)
+    assert "| not proven (B: different) |" in document
+    assert "not proven in A or B: 2 of 4 cells" in document
+    assert not re.search("faster *\\||slower *\\|", document)
+    printed = io.StringIO()
+    files.print_comparison(made, Console(file=printed, width=140))
+    assert "not proven (B: different)" in printed.getvalue()
+
+
+def test_a_ratio_to_a_baseline_that_is_not_proven():
+    plan, _ = run_of({"numpy": 1.0, "keras": 2.0, "torch": 4.0, "jax": 0.05})
+    made = compared(verdicts=verdicts_of(plan, numpy=WRONG))
+    torch = next(one for one in made.changes if one.numbers.cell[1] == "torch")
+    assert (torch.look, torch.relative_look) == ("slower", "unproven")
+
+
+def test_gates_look_at_what_is_not_proven_and_say_so():
+    plan, rows_a = run_of({"numpy": 1.0, "torch": 3.0})
+    _, rows_b = run_of({"numpy": 1.2, "torch": 4.0})
+    runs = (
+        changes.Run("a", plan, rows_a, verdicts_of(plan)),
+        changes.Run("b", plan, rows_b, verdicts_of(plan, torch=WRONG)),
+    )
+    numpy, torch = changes.held(runs, [Gate.parse("time>5%")]).failures
+    assert numpy == "time>5%: digits-mlp numpy stepwise: time +20.0 %"
+    assert torch.endswith("time +33.3 % (not proven; B: different)")
+
+
+def test_a_sweep_is_proven_at_one_of_its_points():
+    plan, rows = run_of({"numpy": 1.0}, experiment="iris-softmax")
+    other, more = run_of({"numpy": 1.0})
+    both = dataclasses.replace(plan, trials=plan.trials + other.trials)  # proofs of the first only
+    run = changes.Run("a", both, [*rows, *more], verdicts_of(plan))
+    assert run.doubt(("digits-mlp", "numpy", "stepwise", "identical")) == ""
+    wrong = dataclasses.replace(run, verdicts=verdicts_of(plan, numpy=WRONG))
+    assert wrong.doubt(("digits-mlp", "numpy", "stepwise", "identical")) == "different"
+    assert wrong.doubt(("digits-mlp", "torch", "stepwise", "identical")) == "no proof was made"
+    assert wrong.doubt(("digits-mlp", "numpy", "lbfgs", "native")) == ""
+
+
+def test_the_words_are_those_of_the_comparison():
+    for one in compared().changes:
+        assert one.verdict == one.numbers.verdict
+    assert all(re.fullmatch("[a-z]+", look) for look in comparison.LOOKS)
+    assert comparison.LOOKS.keys() == changes.LOOKS.keys()
+
+
+@pytest.mark.parametrize(
+    ("times", "seeds", "words"),
+    [
+        ({"numpy": 1.0}, 4, "no other framework is in both runs beside the baseline"),
+        ({"numpy": 1.0}, 2, "too few pairs for intervals: run both with --seeds 3 or more"),
+        ({"numpy": 1.0, "jax": 0.1}, 2, "too few pairs for intervals"),
+        ({"numpy": 1.0, "jax": 0.1}, 3, "agree within their 95 % intervals in 1 of 1 cells"),
+    ],
+)
+def test_what_is_missing_for_intervals(times, seeds, words):
+    plan, rows = run_of(times, seeds=seeds)
+    run = changes.Run("a", plan, rows, verdicts_of(plan))
+    (told,) = files.sentences(changes.changes((run, run), ()), {})
+    assert words in told
+
+
+def test_the_second_chart_is_told_only_where_it_is_drawn():
+    both = comparison.ratios(compared().changes)
+    title = both.specs["time-to-baseline"]["title"]
+    assert f"In “{title}” every time is first divided" in both.caption
+    alone = compared(run_of({"numpy": 1.0}), run_of({"numpy": 1.1}))
+    figure = comparison.ratios(alone.changes)
+    assert list(figure.specs) == ["time"]
+    assert "divided" not in figure.caption
+
+
+def test_a_run_that_report_did_not_make_shows_no_command():
+    plan, rows = run_of({"numpy": 1.0})
+    facts = dict(comparison.side("A", changes.Run("a", plan, rows, {})).facts)
+    assert facts["command"] == "samestep report digits-mlp --frameworks numpy --seeds 4"
+    for names, shown in ((("scale-w16-b32-d2",), False), (("my/own.toml",), True)):
+        request = dataclasses.replace(plan.request, experiments=names)
+        other = dataclasses.replace(plan, request=request)
+        facts = dict(comparison.side("A", changes.Run("a", other, rows, {})).facts)
+        assert ("command" in facts) == shown
+
+
 def test_too_few_pairs_have_no_interval():
     times = {"numpy": 1.0, "jax": 0.1}
     few = compared(run_of(times, seeds=2), run_of(times, seeds=2))
-    told = {r["c"].split()[0]: r for r in comparison.ratios(few.comparisons).records}
+    told = {r["c"].split()[0]: r for r in comparison.ratios(few.changes).records}
     assert (told["jax"]["rv"], told["jax"]["rlo"]) == ("too few pairs", None)
 
 
@@ -57,7 +171,7 @@ def test_the_page():
 
 
 def test_a_refusal_is_a_page_too(tmp_path):
-    made = compared(comparisons=(), refusal="machine: a against b\nthreads: 1 against 2")
+    made = compared(changes=(), refusal="machine: a against b\nthreads: 1 against 2")
     text = comparison.html(made)
     page = Page(text)
     assert "The two runs cannot be compared." in text
@@ -73,7 +187,7 @@ def test_a_refusal_is_a_page_too(tmp_path):
 def test_hostile_text_stays_text(hostile):
     run = run_of({"numpy": 1.0, "torch": 2.0}, machine=hostile, framework_version=hostile)
     made = compared(run, run, failures=[hostile])
-    for each in (made, compared(comparisons=(), refusal=hostile)):
+    for each in (made, compared(changes=(), refusal=hostile)):
         text = comparison.html(each)
         page = Page(text)
         assert len([1 for found, _ in page.scripts if "type" not in found]) == 2

@@ -76,8 +76,8 @@ def test_claims_sort_filter_and_unfold(browser, files):
       document.querySelector('#claim-worse summary').click();
       return document.querySelector('#claim-worse').innerText;
     })()""")
-    for shown in ("Why:", "samestep reproduce worse", "registered", "read in the primary source"):
-        assert shown in words or shown == "registered"
+    for shown in ("Why:", "samestep reproduce worse", "other: CONSISTENT", "primary source"):
+        assert shown in words
     assert browser.value("getComputedStyle(document.querySelector('.unlike th')).boxShadow") != (
         "none"
     )
@@ -90,3 +90,23 @@ def test_without_javascript_everything_is_there(browser, files, name):
     browser.call("Emulation.setScriptExecutionDisabled", value=False)
     assert browser.value("document.querySelectorAll('details.twin[open]').length") == 1
     assert browser.value("document.querySelectorAll('table.sortable tbody tr').length") >= 4
+
+
+def test_an_open_claim_fits_on_a_phone(browser, files):
+    browser.open(files["claims"], *PHONE)
+    browser.value("document.querySelector('#claim-worse summary').click()")
+    right = browser.value(
+        "document.querySelector('.claims details[open]').getBoundingClientRect().right"
+    )
+    assert right <= PHONE[0]
+
+
+def test_the_printed_ledger_has_its_titles(browser, files):
+    browser.open(files["claims"])
+    browser.call("Emulation.setEmulatedMedia", media="print")
+    height = "document.querySelector('{}').getBoundingClientRect().height"
+    try:
+        assert browser.value(height.format("#claim-worse summary")) > 0
+        assert browser.value(height.format("details.twin")) == 0
+    finally:
+        browser.call("Emulation.setEmulatedMedia", media="")

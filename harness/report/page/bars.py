@@ -13,6 +13,8 @@ PHASES = {
 }
 """Column to its name and colour, in the order of time."""
 LIMITS = ("of its own products", "of the machine's best")
+PHASES_CHART, LIMITS_CHART = "phases", "limits"
+"""What the two charts are called."""
 BAR = 22
 """Pixels from one line to the next."""
 LINE: Spec = {"field": "line", "type": "nominal", "title": None, "sort": None}
@@ -42,7 +44,7 @@ def phases(section: Section) -> Figure | None:
     headings = ("framework", *(word for word, _ in PHASES.values()))
     spec = _stacked(len(ran), present)
     return Figure(
-        "phases", "Where the time goes", caption, {"phases": spec}, records, headings, rows
+        "phases", "Where the time goes", caption, {PHASES_CHART: spec}, records, headings, rows
     )
 
 
@@ -86,7 +88,7 @@ def limits(section: Section) -> Figure | None:
         "limits",
         "How close to the limit",
         caption,
-        {"limits": _points(len(measured))},
+        {LIMITS_CHART: _points(len(measured))},
         records,
         headings,
         rows,

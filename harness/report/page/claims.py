@@ -10,15 +10,15 @@ import numpy as np
 
 from harness.claims.finding import Finding
 from harness.claims.judge import Judged
-from harness.claims.loading import explanation
+from harness.claims.loading import explanation, ledger
 from harness.claims.model import Verdict
 from harness.report import claims as shown
+from harness.report import findings
 from harness.report.page.differences import differences, placed
 from harness.report.page.rendering import render
+from harness.report.tally import IN_WORDS, tally
 
 LONGEST = 10
-EXPLAINED = "why it differs from what was registered"
-"""How `report.claims.notes` begins what `Shown.explanation` says."""
 ADDRESS = re.compile(r"https?://[^\s;,()<>\"']+")
 VERDICTS = {
     Verdict.EXACT: ("=", "proven"),
@@ -50,6 +50,8 @@ class Shown:
     Args:
         number: the number that decides the verdict, the first of those that have it.
         published: as printed, cut off where that is long; `numbers` has it whole.
+        shipped: whether it is of the ledger that comes with samestep, not of a user's file.
+        registered: the verdict that was stated before the first run; "" where it was to hold.
         keys: what the columns published, measured, n, difference and verdict sort by.
         numbers: cells of all numbers, as in the terminal.
     """
@@ -69,6 +71,7 @@ class Shown:
     verdict: str
     sign: str
     look: str
+    shipped: bool
     registered: str
     as_registered: bool
     why: str
@@ -87,60 +90,82 @@ def html(judged: Sequence[Judged], asked: Mapping[str, str] | None = None) -> st
 def context(judged: Sequence[Judged], asked: Mapping[str, str]) -> dict[str, Any]:
     """What the page tells, as plain values."""
     run = [one for one in judged if one.verdict != Verdict.NOT_RUN]
-    sentences = shown.summary(judged)
-    counts = bool(run) + (len(run) < len(judged))
-    told = [show(one, asked) for one in run]
+    told, together = [show(one, asked) for one in run], tally(judged)
     rows = [told.row for one in judged for told in one.samples if told.row.status == "ok"]
     present = [v for v in Verdict if any(one.verdict == v for one in judged)]
+    others = [one for one in told if not one.as_registered]
+    shipped = [one for one in others if one.shipped]
+    counted = " ".join(filter(None, [together.judged, together.not_run]))
     return {
-        "answer": " ".join(sentences[:counts]) or "No claim was asked for.",
-        "sentences": [s for s in sentences[counts:] if not s.startswith("Other than")],
+        "answer": counted or "No claim was asked for.",
+        "sentences": list(filter(None, [_all_alike(told), together.by_chance])),
         "measured": shown.origin(judged),
         "figure_made": differences(judged),
         "claims": told,
-        "others": [one for one in told if not one.as_registered],
+        "wanted": _wanted(told),
+        "others": shipped,
+        "own_others": [one for one in others if not one.shipped],
         "left_out": [show(one, asked) for one in judged if one.verdict == Verdict.NOT_RUN],
-        "verdicts": [(*VERDICTS[v], v.value, shown.IN_WORDS[v]) for v in present],
+        "verdicts": [(*VERDICTS[v], v.value, IN_WORDS[v]) for v in present],
         "libraries": sorted({row.blas for row in rows if row.blas}),
         "trials": len(rows),
     }
 
 
+def _all_alike(told: Sequence[Shown]) -> str:
+    """That nothing came out otherwise, where that is so."""
+    if not told or not all(one.as_registered for one in told):
+        return ""
+    return f"Every verdict is the {_wanted(told)} one."
+
+
+def _wanted(told: Sequence[Shown]) -> str:
+    """What the verdicts that were stated first are: registered, or just expected by a file."""
+    return "registered" if all(one.shipped for one in told) else "expected"
+
+
 def show(one: Judged, asked: Mapping[str, str]) -> Shown:
     """A claim in words."""
     claim, finding = one.claim, deciding(one)
+    name = asked.get(claim.id, claim.id)
+    shipped = claim.id in ledger() and not name.endswith(".toml")
     sign, look = VERDICTS[one.verdict]
-    number = ""
-    if finding is not None:
-        number = shown.finding_cells(finding)[0]
-        number += f", of {len(one.findings)} numbers" if len(one.findings) > 1 else ""
     told = finding is not None and bool(finding.measured)
-    off, _, allowed = (shown.difference(finding) if finding else "-").partition(" (")
+    unlike = shipped and not one.as_registered
     return Shown(
         id=claim.id,
         title=claim.title,
         source=shown.source_line(claim),
         author=claim.source.author,
         address=pieces(claim.source.address),
-        number=number,
-        published=_brief(shown.published(finding)) if finding else "-",
-        measured=shown.measured(finding).split(" (")[0] if finding else "-",
+        number=_number(one, finding),
+        published=_brief(findings.published(finding)) if finding else "-",
+        measured=findings.mean(finding) if finding else "-",
         seeds=str(finding.seeds) if finding and told else "-",
-        difference=off,
-        allowed=allowed.rstrip(")"),
+        difference=findings.off(finding) if finding else "-",
+        allowed=findings.allowed(finding) if finding else "",
         keys=_keys(one, finding),
         verdict=one.verdict.value,
         sign=sign,
         look=look,
+        shipped=shipped,
         registered=claim.expected.value if claim.expected else "",
         as_registered=one.as_registered or one.verdict == Verdict.NOT_RUN,
         why=_sentence(one.why),
-        explanation="" if one.as_registered else _sentence(explanation(claim.id, one.verdict)),
+        explanation=_sentence(explanation(claim.id, one.verdict)) if unlike else "",
         protocol=shown.protocol_line(claim.protocol) if claim.protocol else "",
-        numbers=tuple(shown.finding_cells(each) for each in one.findings),
-        notes=tuple(note for note in shown.notes(one) if not note.startswith(EXPLAINED)),
-        command=shlex.join(["samestep", "reproduce", asked.get(claim.id, claim.id)]),
+        numbers=tuple(findings.finding_cells(each) for each in one.findings),
+        notes=tuple(shown.notes(one, explained=False)),
+        command=shlex.join(["samestep", "reproduce", name]),
     )
+
+
+def _number(one: Judged, finding: Finding | None) -> str:
+    """`accuracy, of 2 numbers`."""
+    if finding is None:
+        return ""
+    several = f", of {len(one.findings)} numbers" if len(one.findings) > 1 else ""
+    return findings.name(finding) + several
 
 
 def _sentence(text: str) -> str:

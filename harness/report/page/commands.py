@@ -2,15 +2,28 @@
 
 import shlex
 
+from harness.experiment.loading import catalogue_names
 from harness.plan import REPEATS, SEEDS, Plan, Request
 from harness.report.lines import Line
 
 DEFAULTS = Request()
 
 
+def is_known(plan: Plan) -> bool:
+    """Whether `report` can be asked for these experiments: of the catalogue, or in files.
+
+    The runs of `scale` and of `reproduce` make their experiments themselves.
+    """
+    known = catalogue_names()
+    names = plan.request.experiments or plan.experiments
+    return all(name in known or name.endswith(".toml") for name in names)
+
+
 def of_run(plan: Plan) -> str:
-    """`samestep report xor-mlp --frameworks numpy,jax`: what was asked for."""
+    """`samestep report xor-mlp --frameworks numpy,jax`: what was asked for; "" if unknown."""
     request = plan.request
+    if not is_known(plan):
+        return ""
     words = ["samestep", "report", *request.experiments]
     if request.frameworks:
         words += ["--frameworks", ",".join(request.frameworks)]
@@ -22,6 +35,8 @@ def of_run(plan: Plan) -> str:
 def of_line(plan: Plan, experiment: str, line: Line) -> str:
     """The same for one experiment, framework and loop; a native solver comes with its framework."""
     request = plan.request
+    if not is_known(plan):
+        return ""
     asked_experiments = dict(zip(plan.experiments, request.experiments, strict=False))
     planned = dict.fromkeys(trial.framework for trial in plan.trials)
     asked_frameworks = dict(zip(planned, request.frameworks, strict=False))

@@ -1,36 +1,44 @@
 """The page of two runs held against each other: what its template gets."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.clock.compare import Comparison
-from harness.clock.statistics import Estimate
-from harness.report.comparison import COLUMNS, Compared, Run, accuracy_text, constants, sentences
+from harness.report.changes import LOOKS as VERDICTS
+from harness.report.changes import Change, Compared, Run
+from harness.report.charts import COMPARISON
+from harness.report.comparison import COLUMNS, accuracy_text, constants, ratio_or_dash, sentences
 from harness.report.page import commands
 from harness.report.page.charts import COLOURS, Figure, Spec, chart, short
 from harness.report.page.rendering import render
 from harness.report.page.tables import Cell, Table, TableRow
-from harness.report.summary import ratio_text
 
-ALIKE, FEW, NOISY, REFUSED = "no detectable difference", "too few pairs", "noisy", "not compared"
 LOOKS = {
     "slower": ("▶", "slower in B"),
     "faster": ("◀", "faster in B"),
-    ALIKE: ("●", ALIKE),
-    FEW: ("✕", "too few pairs for an interval"),
-    NOISY: ("◇", "measured on a disturbed machine"),
-    REFUSED: ("∅", REFUSED),
+    "alike": ("●", "with no detectable difference"),
+    "few": ("✕", "with too few pairs for an interval"),
+    "noisy": ("◇", "measured on a disturbed machine"),
+    "unproven": ("?", "not proven in A or B"),
+    "refused": ("∅", "not compared"),
 }
-"""Verdict to its sign and what it says."""
+"""Look of a change to its sign and what the sign says."""
 SHAPES = {
     "slower": ("triangle-right", COLOURS[1]),
     "faster": ("triangle-left", COLOURS[2]),
-    ALIKE: ("circle", COLOURS[0]),
-    FEW: ("cross", COLOURS[4]),
-    NOISY: ("diamond", COLOURS[4]),
+    "alike": ("circle", COLOURS[0]),
+    "few": ("cross", COLOURS[4]),
+    "noisy": ("diamond", COLOURS[4]),
+    "unproven": ("square", COLOURS[4]),
 }
+TIME, TO_BASELINE = COMPARISON
+TITLES = {
+    TIME: "training time, B / A",
+    TO_BASELINE: "the same over the baseline's time, B / A",
+}
+"""Of the two charts, by name."""
 ROW = 22
 """Pixels from one cell to the next."""
 TICKS = (
@@ -57,18 +65,18 @@ def html(compared: Compared) -> str:
 
 def context(compared: Compared) -> dict[str, Any]:
     """What the page tells, as plain values."""
-    comparisons = compared.comparisons
-    present = [verdict for verdict in LOOKS if any(_look(c) == verdict for c in comparisons)]
+    changes = compared.changes
+    present = [look for look in LOOKS if any(one.look == look for one in changes)]
     return {
         "answer": answer(compared),
         "refusal": compared.refusal.splitlines(),
         "failures": compared.failures,
-        "sentences": sentences(comparisons, {}) if comparisons else [],
+        "sentences": sentences(changes, {}) if changes else [],
         "sides": [side(name, run) for name, run in zip("AB", compared.runs, strict=True)],
-        "figure_made": ratios(comparisons),
-        "table": table(comparisons),
-        "verdicts": {verdict: LOOKS[verdict] for verdict in present},
-        "refused": refused(comparisons),
+        "figure_made": ratios(changes),
+        "table": table(changes),
+        "looks_present": {look: LOOKS[look] for look in present},
+        "refused": refused(changes),
     }
 
 
@@ -76,27 +84,19 @@ def answer(compared: Compared) -> str:
     """What the two runs say of each other, for somebody who reads one sentence."""
     if compared.refusal:
         return "The two runs cannot be compared."
-    counts = Counter(_look(c) for c in compared.comparisons)
-    told = [
-        f"{counts[name]} {'with ' if name in (ALIKE, FEW) else ''}{words}"
-        for name, (_, words) in LOOKS.items()
-        if counts[name]
-    ]
-    total = len(compared.comparisons)
+    counts = Counter(one.look for one in compared.changes)
+    told = [f"{counts[look]} {words}" for look, (_, words) in LOOKS.items() if counts[look]]
+    total = len(compared.changes)
     return f"B against A, training time of {total} cell{'s' * (total != 1)}: {', '.join(told)}."
 
 
-def refused(comparisons: Sequence[Comparison]) -> dict[str, list[str]]:
+def refused(changes: Sequence[Change]) -> dict[str, list[str]]:
     """Why cells have no ratio, each reason once, and which cells."""
     found: dict[str, list[str]] = {}
-    for one in comparisons:
-        if one.ratio is None:
-            found.setdefault(one.verdict, []).append(label(one, {}))
+    for one in changes:
+        if one.look == "refused":
+            found.setdefault(one.verdict, []).append(label(one.numbers, {}))
     return found
-
-
-def _look(one: Comparison) -> str:
-    return one.verdict if one.ratio is not None else REFUSED
 
 
 def side(name: str, run: Run) -> Side:
@@ -128,54 +128,57 @@ def label(one: Comparison, constant: dict[str, str]) -> str:
 # ---------------------------------------------------------------- chart
 
 
-def ratios(comparisons: Sequence[Comparison]) -> Figure | None:
-    """A dot and its interval for every cell: its own ratio, and that of its time over NumPy's."""
-    shown = [c for c in comparisons if c.ratio is not None]
+def ratios(changes: Sequence[Change]) -> Figure | None:
+    """A dot and its interval for every cell: its own ratio, and that of its time to the baseline's.
+
+    The baseline is NumPy, or else the first framework of an experiment.
+    """
+    shown = [one for one in changes if one.numbers.ratio is not None]
     if not shown:
         return None
-    constant = constants(comparisons)
-    records = tuple(_record(c, label(c, constant)) for c in shown)
-    specs = {"time": _spec(records, "r", "training time, B / A")}
-    if any(c.relative for c in shown):
-        specs["time-to-baseline"] = _spec(records, "q", "the same over the baseline's time, B / A")
-    caption = (
-        "Ratios of training times with 95 % intervals, of trials paired by seed and repeat, on a "
-        "logarithmic axis; without a bar there are too few pairs. Right of 1, B took longer. On "
-        "the right every time is first divided by the baseline framework's of the same block, "
-        "so a machine that was slower as a whole does not show."
-    )
+    constant = constants(changes)
+    records = tuple(_record(one, label(one.numbers, constant)) for one in shown)
+    specs = {TIME: _spec(records, "r", TITLES[TIME])}
+    if any(one.numbers.relative for one in shown):
+        specs[TO_BASELINE] = _spec(records, "q", TITLES[TO_BASELINE])
     rows = tuple(
-        (label(c, {}), str(c.pairs), *(_ratio(r) for r in (c.ratio, c.relative)), c.verdict)
-        for c in shown
-    )
+        (label(one.numbers, {}), str(one.numbers.pairs),
+         *(ratio_or_dash(r) for r in (one.numbers.ratio, one.numbers.relative)), one.told)
+        for one in shown
+    )  # fmt: skip
     headings = ("cell", "pairs", "time, B / A", "of time / baseline, B / A", "verdict")
-    return Figure("ratios", "How the times changed", caption, specs, records, headings, rows)
+    return Figure(
+        "ratios", "How the times changed", _caption(specs), specs, records, headings, rows
+    )
 
 
-def _record(one: Comparison, name: str) -> dict[str, Any]:
+def _caption(specs: Mapping[str, Spec]) -> str:
+    told = (
+        "Ratios of training times with 95 % intervals, of trials paired by seed and repeat, on a "
+        "logarithmic axis; without a bar there are too few pairs. Right of 1, B took longer."
+    )
+    if TO_BASELINE in specs:
+        told += (
+            f" In “{TITLES[TO_BASELINE]}” every time is first divided by the baseline "
+            "framework's of the same block, so a machine that was slower as a whole does not show."
+        )
+    return told
+
+
+def _record(one: Change, name: str) -> dict[str, Any]:
     record: dict[str, Any] = {"c": name}
-    for field, ratio in (("r", one.ratio), ("q", one.relative)):
+    for field, ratio, look in (
+        ("r", one.numbers.ratio, one.look),
+        ("q", one.numbers.relative, one.relative_look),
+    ):
         record |= {
             field: short(ratio.value) if ratio else None,
             f"{field}lo": short(ratio.low) if ratio else None,
             f"{field}hi": short(ratio.high) if ratio else None,
-            f"{field}v": _verdict(ratio, one.noisy) if ratio else None,
-            f"{field}t": _ratio(ratio),
+            f"{field}v": VERDICTS[look] if ratio else None,
+            f"{field}t": ratio_or_dash(ratio),
         }
     return record
-
-
-def _verdict(ratio: Estimate, noisy: bool) -> str:
-    """The words of `Comparison.verdict`, of either ratio."""
-    if noisy or ratio.low is None:
-        return NOISY if noisy else FEW
-    if ratio.contains_one:
-        return ALIKE
-    return "slower" if ratio.value > 1 else "faster"
-
-
-def _ratio(ratio: Estimate | None) -> str:
-    return "-" if ratio is None else ratio_text(ratio)
 
 
 def _spec(records: Sequence[dict[str, Any]], field: str, title: str) -> Spec:
@@ -183,7 +186,8 @@ def _spec(records: Sequence[dict[str, Any]], field: str, title: str) -> Spec:
     known = [r[name] for r in records for name in (field, low, high) if r[name] is not None]
     widest = 1.08 * max(1.05, *known, *(1 / value for value in known))
     ticks = next(values for most, values in TICKS if widest <= most)
-    verdicts = [v for v in SHAPES if any(r[f"{field}v"] == v for r in records)]
+    present = [v for v in SHAPES if any(r[f"{field}v"] == VERDICTS[v] for r in records)]
+    verdicts = [VERDICTS[v] for v in present]
     told = {"field": f"{field}v", "title": "in B", "legend": {"columns": 3}}
     return chart(title, len(records) * ROW) | {
         "transform": [{"filter": f"isValid(datum.{field})"}],
@@ -204,9 +208,9 @@ def _spec(records: Sequence[dict[str, Any]], field: str, title: str) -> Spec:
                        "scale": {"type": "log", "domain": [short(1 / widest), short(widest)]},
                        "axis": {"values": ticks, "format": "~g"}},
                  "color": told | {"scale": {"domain": verdicts,
-                                            "range": [SHAPES[v][1] for v in verdicts]}},
+                                            "range": [SHAPES[v][1] for v in present]}},
                  "shape": told | {"scale": {"domain": verdicts,
-                                            "range": [SHAPES[v][0] for v in verdicts]}},
+                                            "range": [SHAPES[v][0] for v in present]}},
                  "tooltip": [{"field": "c", "title": "cell"},
                              {"field": f"{field}t", "title": "B / A"},
                              {"field": f"{field}v", "title": "verdict"}],
@@ -218,16 +222,20 @@ def _spec(records: Sequence[dict[str, Any]], field: str, title: str) -> Spec:
 # ---------------------------------------------------------------- table
 
 
-def table(comparisons: Sequence[Comparison]) -> Table:
-    """One row per cell; a cell without a ratio says why."""
-    names = [name for name in COLUMNS if name != "track" or "track" not in constants(comparisons)]
+def table(changes: Sequence[Change]) -> Table:
+    """One row per cell; one without a ratio says why, one that is not proven is greyed."""
+    names = [name for name in COLUMNS if name != "track" or "track" not in constants(changes)]
     heads = ("pairs", "time, B / A", "of time / baseline, B / A", "accuracy, B - A", "verdict")
     rows = []
-    for c in comparisons:
+    for one in changes:
+        c = one.numbers
         shown = dict(zip(COLUMNS, c.cell, strict=True))
         own = [Cell(shown[name], shown[name]) for name in names]
-        values = [Cell(_ratio(r), r.value if r else None) for r in (c.ratio, c.relative)]
-        verdict = c.verdict + (f" ({c.remark})" if c.remark and c.ratio else "")
-        rest = (Cell(accuracy_text(c), c.accuracy), Cell(verdict, c.verdict, _look(c)))
-        rows.append(TableRow((*own, Cell(str(c.pairs), c.pairs), *values, *rest), ""))
+        values = [Cell(ratio_or_dash(r), r.value if r else None) for r in (c.ratio, c.relative)]
+        whole = (
+            one.look if one.look == "unproven" else ""
+        )  # the row is greyed, or its verdict signed
+        verdict = Cell(one.told, one.verdict, "" if whole else one.look)
+        rest = (Cell(str(c.pairs), c.pairs), *values, Cell(accuracy_text(c), c.accuracy), verdict)
+        rows.append(TableRow((*own, *rest), whole))
     return Table((*names, *heads), tuple(rows))

@@ -15,7 +15,9 @@ from harness.claims.finding import Finding
 from harness.claims.judge import Judged
 from harness.claims.model import Verdict
 from harness.claims.statistics import CONFIDENCE
-from harness.report.claims import difference, measured, published
+from harness.report import findings
+from harness.report.charts import CLAIMS
+from harness.report.findings import difference, measured, published
 from harness.report.page.charts import COLOURS, Figure, Spec, chart, short
 
 SHAPES = {
@@ -50,8 +52,7 @@ class Placed:
     @property
     def name(self) -> str:
         """`C26: test accuracy, Xavier start [xavier]`."""
-        variant = f" [{self.finding.variant}]" if self.finding.variant else ""
-        return f"{self.claim}: {self.finding.number}{variant}"
+        return f"{self.claim}: {findings.name(self.finding)}"
 
 
 def differences(judged: Sequence[Judged]) -> Figure | None:
@@ -62,7 +63,7 @@ def differences(judged: Sequence[Judged]) -> Figure | None:
         return None
     told.sort(key=lambda number: (number.at is None, -(number.at or 0), number.name))
     records = _records([number for number in told if number.at is not None])
-    specs = {"differences": _spec(records)} if records else {}
+    specs = dict.fromkeys(CLAIMS, _spec(records)) if records else {}
     return Figure(
         "differences", "Published against measured, number by number",
         _caption(len(told), len(records)), specs, records,
@@ -112,12 +113,14 @@ def _caption(numbers: int, shown: int) -> str:
         else ""
     )
     return (
-        "Measured minus published, over what the difference may be: a dot in the grey band, "
-        "from -1 to 1, is consistent. The tolerance holds the spread over seeds, theirs and "
-        "ours, the draw of the test rows where it is another, rounding in print and numerics. "
-        "The bar is the 95 % interval of our own mean, which the band contains already: the "
-        "verdict asks for the dot; without a bar there was one run. Squares have the printed "
-        f"digits, from runs that draw nothing. Beyond 1 the axis is logarithmic.{without}"
+        "Measured minus published, over what the difference may be. In the grey band, from -1 to "
+        "1, the two do not contradict each other: consistent, or inconclusive (a cross) where "
+        "the tolerance is too wide to tell. The tolerance holds the spread over seeds, theirs "
+        "and ours, the draw of the test rows where it is another, rounding in print and "
+        "numerics. The bar is the 95 % interval of our own mean, which the band contains "
+        "already: the verdict asks for the dot; without a bar there was one run. Squares have "
+        "the printed digits, from runs that draw nothing. Beyond 1 the axis is logarithmic."
+        f"{without}"
     )
 
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.claims.judge import Judged
-from harness.experiment.names import unknown
+from harness.experiment.names import nearest
 from harness.plan import Plan
-from harness.report.comparison import Compared
+from harness.report.changes import Compared
+from harness.report.charts import NoChartError, need_library
 from harness.report.export import Report
-from harness.report.page import comparison, document
+from harness.report.page import bars, comparison, document, learning
 from harness.report.page.charts import LOOK, Figure, Spec
 from harness.report.page.differences import differences
 from harness.report.page.laws import laws
@@ -18,10 +19,6 @@ from harness.report.sweep import Sweep
 WIDTH = 640
 SCALE = 2
 """Pixels of a PNG for each of the chart's."""
-
-
-class NoChartLibraryError(RuntimeError):
-    """vl-convert is not installed; the message says how to get it."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +31,15 @@ class Drawing:
 
 Drawings = Mapping[str, Drawing]
 """By name."""
+
+
+def names(plan: Plan) -> list[str]:
+    """Every chart that a report of the plan may have, on one device: `<experiment>/<chart>`."""
+    return [
+        f"{name}/{chart}"
+        for name, experiment in plan.experiments.items()
+        for chart in (*learning.names(experiment), bars.PHASES_CHART, bars.LIMITS_CHART)
+    ]
 
 
 def of_report(report: Report) -> Drawings:
@@ -55,7 +61,7 @@ def of_claims(judged: Sequence[Judged]) -> Drawings:
 
 def of_comparison(compared: Compared) -> Drawings:
     """`time`, and `time-to-baseline`, where two runs have a pair in common."""
-    return _of_figure(comparison.ratios(compared.comparisons))
+    return _of_figure(comparison.ratios(compared.changes))
 
 
 def of_sweep(made: Sweep) -> Drawings:
@@ -69,41 +75,34 @@ def _of_figure(figure: Figure | None) -> dict[str, Drawing]:
     return {name: Drawing(spec, figure.records) for name, spec in figure.specs.items()}
 
 
-def check(name: str, plan: Plan) -> None:
-    """Refuse a name that no run of a plan can have, before anything is trained.
-
-    Raises:
-        ValueError: it names no chart, or an experiment that is not in the plan.
-    """
-    experiment, _, chart = name.partition("/")
-    if not experiment or not chart:
-        example = f"{next(iter(plan.experiments))}/training-loss-by-step"
-        raise ValueError(f"chart must be named, such as {example}=FILE. Got {name!r}")
-    if experiment.partition("@")[0] not in plan.experiments:
-        raise ValueError(f"chart: experiment {unknown(experiment, plan.experiments)}")
-
-
 def image(drawings: Drawings, name: str, suffix: str) -> bytes:
     """One chart as `.svg` or `.png`; without a name the first.
 
     Raises:
-        ValueError: there is no such chart; the message lists those there are.
+        NoChartError: there is no such chart; the message lists those there are.
         NoChartLibraryError: nothing here can draw.
     """
-    if not drawings:
-        raise ValueError(f"chart: there is nothing to draw. Got {name!r}")
-    if name and name not in drawings:
-        same = [each for each in drawings if each.startswith(f"{name.partition('/')[0]}/")]
-        raise ValueError(f"chart {unknown(name, same or list(drawings))}")
-    chosen = drawings[name or next(iter(drawings))]
-    try:
-        import vl_convert
-    except ImportError as error:
-        raise NoChartLibraryError(
-            'charts as files need vl-convert: pip install "samestep[report]"'
-        ) from error
+    chosen = _chosen(drawings, name)
+    need_library()
+    import vl_convert
+
     spec = chosen.spec | {"data": {"values": list(chosen.records)}, "width": WIDTH}
     config = LOOK | {"background": "white", "font": "sans-serif", "axisY": {"labelLimit": 300}}
     if suffix == ".svg":
         return str(vl_convert.vegalite_to_svg(spec, config=config)).encode()
     return bytes(vl_convert.vegalite_to_png(spec, scale=SCALE, config=config))
+
+
+def _chosen(drawings: Drawings, name: str) -> Drawing:
+    """The drawing of that name; of those there are, an error names the same experiment's."""
+    if not drawings:
+        raise NoChartError(f"chart {name!r}: there is nothing to draw")
+    if name and name not in drawings:
+        experiment = name.partition("/")[0].partition("@")[0]
+        same = [each for each in drawings if each.startswith((f"{experiment}/", f"{experiment}@"))]
+        there = same or list(drawings)
+        raise NoChartError(
+            f"chart {name!r}: nothing was measured that it could show."
+            f"{nearest(name, there)} There are: {', '.join(there)}"
+        )
+    return drawings[name or next(iter(drawings))]

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.parity.ladder import PROVEN
+from harness.report.charts import SWEEP
 from harness.report.numbers import seconds
 from harness.report.page.charts import COLOURS, NOT_PROVEN, Figure, Spec, chart, short
 from harness.report.page.learning import SHAPES
@@ -26,7 +27,7 @@ def laws(made: Sweep) -> Figure | None:
         "Hollow points were measured on a disturbed machine."
     )
     return Figure(
-        "step-time", "Step time by work", caption, {"step-time": _spec(cells)}, records,
+        "step-time", "Step time by work", caption, dict.fromkeys(SWEEP, _spec(cells)), records,
         ("loop", "work, floating-point operations", "step time"), rows,
     )  # fmt: skip
 

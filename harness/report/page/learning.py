@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harness.experiment.model import Experiment
 from harness.report.numbers import seconds
 from harness.report.page.charts import COLOURS, NOT_PROVEN, Figure, Spec, chart, short
-from harness.report.page.series import MOST_POINTS, MOST_TRIALS, BatchLosses, Series
-from harness.report.summary import HEADINGS, Section
+from harness.report.page.series import ENOUGH_POINTS, MOST_POINTS, MOST_TRIALS, BatchLosses, Series
+from harness.report.summary import HEADINGS, Section, measure
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 LOOPS: dict[str, list[int]] = {"idiomatic": [2, 3], "stepwise": [7, 3], "fused": [1, 0]}
@@ -30,6 +31,7 @@ class Axis:
 
 
 STEP, SECONDS = Axis("step", "step"), Axis("s", "training time (s)")
+LOSS, BATCH_LOSS = Axis("loss", "training loss"), Axis("loss", "batch loss")
 
 
 def learning(
@@ -45,8 +47,7 @@ def learning(
     """
     if not curves:
         return None
-    loss = Axis("loss", "training loss")
-    score = Axis("score", HEADINGS[section.measure])
+    score = _score(section.measure)
     records = tuple(record for series in curves for record in _records(series))
     caption = (
         f"{length}. Of all training rows and all test rows, at the evaluation points"
@@ -57,17 +58,32 @@ def learning(
         "learning", "Learning curves", caption,
         {
             _name(x, y): _lines(records, x, y, frameworks)
-            for y in (loss, score) for x in (STEP, SECONDS)
+            for y in (LOSS, score) for x in (STEP, SECONDS)
         },
         records,
-        ("framework", "loop", "step", "training time", loss.title, score.title),
+        ("framework", "loop", "step", "training time", LOSS.title, score.title),
         tuple(_told(record) for record in records),
     )  # fmt: skip
+
+
+def names(experiment: Experiment) -> list[str]:
+    """What the charts of an experiment's curves are called; none where nothing is trained."""
+    if experiment.training is None:
+        return []
+    few = len(experiment.evaluation_points) < ENOUGH_POINTS
+    return [
+        *(_name(x, y) for y in (LOSS, _score(measure(experiment))) for x in (STEP, SECONDS)),
+        *([_name(STEP, BATCH_LOSS)] if few else []),
+    ]
 
 
 def _name(x: Axis, y: Axis) -> str:
     """`training-loss-by-step`; by time for seconds of training."""
     return f"{y.title.replace(' ', '-')}-by-{'step' if x is STEP else 'time'}"
+
+
+def _score(measured: str) -> Axis:
+    return Axis("score", HEADINGS[measured])
 
 
 def _records(series: Series) -> list[Record]:
@@ -116,7 +132,6 @@ def batches(losses: Sequence[BatchLosses], frameworks: Sequence[str], length: st
         for found in losses
         for step, loss in zip(found.steps, found.losses, strict=True)
     )
-    loss = Axis("loss", "loss of a batch")
     caption = (
         f"{length}. The loss that every step found on its own batch, before its update: medians "
         f"of {len(losses[0].steps)} stretches of equal length, of the first seed's trial. A loop "
@@ -125,8 +140,8 @@ def batches(losses: Sequence[BatchLosses], frameworks: Sequence[str], length: st
     rows = tuple((r["f"], r["l"], f"{r['step']:,}", _shown(r["loss"])) for r in records)
     return Figure(
         "batches", "Loss of the batches", caption,
-        {"batch-loss-by-step": _lines(records, STEP, loss, frameworks)},
-        records, ("framework", "loop", "middle step", loss.title), rows,
+        {_name(STEP, BATCH_LOSS): _lines(records, STEP, BATCH_LOSS, frameworks)},
+        records, ("framework", "loop", "middle step", BATCH_LOSS.title), rows,
     )  # fmt: skip
 
 

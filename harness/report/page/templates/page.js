@@ -168,16 +168,26 @@ function makeTips() {
 
 // ---------------------------------------------------------------- charts
 
+const NARROW = 420; // pixels
+
 // What depends on the width comes on top of the look that all charts have.
 function lookAt(width) {
   const look = stored("look");
+  const narrow = width < NARROW;
   return {
     ...look,
     background: null,
     font: "system-ui, 'DejaVu Sans', sans-serif",
-    legend: { ...look.legend, columns: width < 420 ? 2 : 6 },
-    axisY: { labelLimit: Math.max(110, 0.4 * width) },
+    legend: { ...look.legend, columns: narrow ? 2 : 6 },
+    axisY: { labelLimit: (narrow ? 0.5 : 0.4) * width, ...(narrow && { labelFontSize: 9 }) },
   };
+}
+
+// Beside long names a narrow chart has room for one column of its legend.
+function fitted(spec, width) {
+  if (width >= NARROW || spec.encoding.y?.type !== "nominal") return spec;
+  const alone = (name, value) => (name === "legend" ? { ...value, columns: 1 } : value);
+  return JSON.parse(JSON.stringify(spec), alone);
 }
 
 function recordsOf(columns) {
@@ -190,7 +200,7 @@ async function drawCharts() {
   for (const row of document.querySelectorAll("[data-charts]")) {
     const { specs, columns } = stored(row.dataset.charts);
     for (const [index, place] of [...row.children].entries()) {
-      const spec = { ...specs[index], data: { values: recordsOf(columns) } };
+      const spec = { ...fitted(specs[index], place.clientWidth), data: { values: recordsOf(columns) } };
       const config = lookAt(place.clientWidth);
       // `ast`: expressions are interpreted, never made into code
       await vegaEmbed(place, spec, { mode: "vega-lite", renderer: "svg", ast: true, actions: false, config });

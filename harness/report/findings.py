@@ -1,0 +1,83 @@
+"""One number of a claim in words, part by part, and the parts together as tables show them."""
+
+import numpy as np
+
+from harness.claims.finding import Finding
+from harness.claims.model import Verdict
+
+UNITS = {"fraction": "", "percent": " %", "number": ""}
+DIGITS = {"fraction": 4, "percent": 2, "number": 4}
+
+
+def name(finding: Finding) -> str:
+    """`test accuracy [xavier]`: which number, of which variant."""
+    return f"{finding.number} [{finding.variant}]" if finding.variant else finding.number
+
+
+def published(finding: Finding) -> str:
+    """As printed, with its unit."""
+    unit = UNITS[finding.unit] if finding.published[:1].isdigit() else ""
+    return f"{finding.published}{unit}"
+
+
+def mean(finding: Finding) -> str:
+    """`0.8789 ± 0.0021`; as many digits as were printed, at most six."""
+    if not finding.measured:
+        return "-"
+    unit = UNITS[finding.unit]
+    if finding.seeds == 1 and len(finding.measured) > 1:
+        return "[" + ", ".join(f"{value:.8f}" for value in finding.measured) + "]"
+    digits = _digits(finding)
+    middle = f"{np.mean(finding.measured):.{digits}f}"
+    spread = "" if finding.spread is None else f" ± {finding.spread:.{digits}f}"
+    return f"{middle}{spread}{unit}"
+
+
+def _digits(finding: Finding) -> int:
+    printed = finding.published.partition(".")[2]
+    if not printed and all(value == round(value) for value in finding.measured):
+        return 0
+    return min(max(len(printed) if printed.isdigit() else 0, DIGITS[finding.unit]), 6)
+
+
+def measured(finding: Finding) -> str:
+    """`0.8789 ± 0.0021 (5 seeds)`."""
+    several = finding.measured and finding.spread is not None
+    return f"{mean(finding)} ({finding.seeds} seeds)" if several else mean(finding)
+
+
+def off(finding: Finding) -> str:
+    """`-0.0021`: measured minus published."""
+    if finding.difference is None:
+        return "-"
+    digits = DIGITS[finding.unit]
+    if _is_none(finding):
+        return "0"
+    return f"{finding.difference:+.{digits}f}"
+
+
+def _is_none(finding: Finding) -> bool:
+    """Whether the difference is that of numbers which are exactly the same as printed."""
+    least = 10.0 ** -DIGITS[finding.unit]
+    return finding.verdict == Verdict.EXACT and abs(finding.difference or 0.0) < least
+
+
+def allowed(finding: Finding) -> str:
+    """`± 0.0093 allowed`; "" where there is no tolerance."""
+    if finding.difference is None or finding.tolerance is None or _is_none(finding):
+        return ""
+    return f"± {finding.tolerance:.{DIGITS[finding.unit]}f} allowed"
+
+
+def difference(finding: Finding) -> str:
+    """`-0.0021 (± 0.0093 allowed)`."""
+    within = allowed(finding)
+    return f"{off(finding)} ({within})" if within else off(finding)
+
+
+def finding_cells(finding: Finding) -> tuple[str, ...]:
+    """Number, published, measured, difference, verdict, why."""
+    return (
+        name(finding), published(finding), measured(finding), difference(finding),
+        finding.verdict.value, finding.why,
+    )  # fmt: skip
