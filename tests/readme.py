@@ -93,7 +93,7 @@ def ledger() -> str:
     whole = f"Whole, with rows, machine and versions: [`{place}`]({place}/ledger.md)."
     xor = claims["C08"]["findings"][0]["why"]
     return "\n\n".join([
-        _filled(" ".join([words["judged"], words["not_run"], whole])),
+        _filled(" ".join([words["judged"], words["not_run"], words["more"], whole])),
         "\n".join(table),
         _filled(f"XOR with two hidden units (C08): {xor}."),
         _filled(" ".join([words["registered"], words["by_chance"]])),

@@ -199,12 +199,12 @@ def _samples(
 
 
 def _relative(cell: Cell, cells: Mapping[Cell, Sequence[Row]]) -> dict[tuple[int, int], float]:
-    """Times over those of the baseline (NumPy, or else the first) in the same block."""
+    """Times over those of the baseline (NumPy, or else the first by name) in the same block."""
     experiment, _, _, track = cell
     same = [key for key in cells if key[0] == experiment and key[3] == "identical"]
     if track != "identical" or not same:
         return {}
-    baseline = next((key for key in same if key[1] == "numpy"), same[0])
+    baseline = next((key for key in same if key[1] == "numpy"), min(same))
     if baseline == cell:
         return {}
     own, others = (_samples(cells[key], METRICS["time"]) for key in (cell, baseline))

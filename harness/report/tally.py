@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from harness.claims.judge import Judged
+from harness.claims.loading import ledger
 from harness.claims.model import Verdict
 
 IN_WORDS = {
@@ -20,6 +21,8 @@ IN_WORDS = {
     Verdict.NOT_RUN: "not run",
 }
 
+NAMED_AT_MOST = 10
+
 
 @dataclass(frozen=True)
 class Tally:
@@ -28,12 +31,14 @@ class Tally:
     Args:
         judged: how many claims, and how many of each verdict.
         not_run: how many claims have no rows.
+        more: how many of the ledger's other claims can be run.
         registered: which verdicts are other than registered.
         by_chance: how many tests err.
     """
 
     judged: str = ""
     not_run: str = ""
+    more: str = ""
     registered: str = ""
     by_chance: str = ""
 
@@ -62,10 +67,23 @@ def tally(judged: Sequence[Judged]) -> Tally:
     return Tally(
         f"{_count(len(run), 'claim')} judged: {', '.join(parts)}." if run else "",
         f"{_count(left_out, 'claim')} not run." if left_out else "",
+        _more(judged) if len(judged) > 1 else "",
         registered,
         f"{_count(tests, 'number')} tested at 5 %: about {0.05 * tests:.1g} would be found off "
         "by chance alone." if tests else "",
     )  # fmt: skip
+
+
+def _more(judged: Sequence[Judged]) -> str:
+    """What else the ledger has to run; "" where it has not, or for a user's claims alone."""
+    told = {one.claim.id for one in judged}
+    known = ledger()
+    others = [claim for name, claim in known.items() if name not in told and not claim.not_run]
+    if not others or not told & known.keys():
+        return ""
+    heavy = sum(claim.cost == "heavy" for claim in others)
+    named = f" ({', '.join(claim.id for claim in others)})" if len(others) <= NAMED_AT_MOST else ""
+    return f"{len(others)} more can be run, {heavy} of them heavy{named}."
 
 
 def _count(number: int, noun: str) -> str:

@@ -98,7 +98,7 @@ def context(judged: Sequence[Judged], asked: Mapping[str, str]) -> dict[str, Any
     counted = " ".join(filter(None, [together.judged, together.not_run]))
     return {
         "answer": counted or "No claim was asked for.",
-        "sentences": list(filter(None, [_all_alike(told), together.by_chance])),
+        "sentences": list(filter(None, [_all_alike(told), together.more, together.by_chance])),
         "measured": shown.origin(judged),
         "figure_made": differences(judged),
         "claims": told,

@@ -131,7 +131,7 @@ def label(one: Comparison, constant: dict[str, str]) -> str:
 def ratios(changes: Sequence[Change]) -> Figure | None:
     """A dot and its interval for every cell: its own ratio, and that of its time to the baseline's.
 
-    The baseline is NumPy, or else the first framework of an experiment.
+    The baseline is NumPy, or else the first framework of an experiment by name.
     """
     shown = [one for one in changes if one.numbers.ratio is not None]
     if not shown:
