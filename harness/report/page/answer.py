@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from harness.plan import Plan
 from harness.report.lines import Line
-from harness.report.numbers import seconds
+from harness.report.numbers import seconds, three_digits
 from harness.report.summary import Section, remarks
 from harness.results import Row
 
@@ -93,8 +93,9 @@ def _times(sections: Sequence[Section]) -> list[str]:
         widest = max(widest, (slow_s / quick_s, told))
     if widest[0] < WORTH_SAYING:
         return []
-    middle = f", typically {statistics.median(ratios):.3g}" if len(ratios) > 2 else ""
-    return [f"training time differs by a factor of up to {widest[0]:.3g}{middle} ({widest[1]})"]
+    middle = f", typically {three_digits(statistics.median(ratios))}" if len(ratios) > 2 else ""
+    most = three_digits(widest[0])
+    return [f"training time differs by a factor of up to {most}{middle} ({widest[1]})"]
 
 
 def ranking(sections: Sequence[Section]) -> list[str]:
