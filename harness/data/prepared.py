@@ -53,18 +53,15 @@ def load(data: Data, loss: Loss | None, dtype: str) -> Prepared:
     source = raw.read(data.dataset)
     rows = splits.split(data, source.targets, len(source.inputs), source.train_rows)
     inputs = transforms.features(data.features, source.inputs)
-    scaled = transforms.scale(data, inputs, rows.train, dtype)
+    scale = transforms.fit_scale(data, inputs[_picked(rows.train)], dtype)
     hasher = hashlib.sha256()
 
     def part(numbers: NDArray[np.int64]) -> Part:
-        in_order = len(numbers) > 0 and np.array_equal(
-            numbers, np.arange(numbers[0], numbers[0] + len(numbers))
-        )
-        picked = slice(numbers[0], numbers[0] + len(numbers)) if in_order else numbers
+        picked = _picked(numbers)
         labels = targets = None
         if source.targets is not None:
             labels, targets = _targets(data, loss, source.targets[picked], dtype)
-        made = Part(np.ascontiguousarray(scaled[picked]), targets, labels)
+        made = Part(np.ascontiguousarray(scale(inputs[picked])), targets, labels)
         for array in (made.inputs, made.targets):
             if array is not None:
                 array.flags.writeable = False
@@ -74,6 +71,14 @@ def load(data: Data, loss: Loss | None, dtype: str) -> Prepared:
 
     train, validation, test = part(rows.train), part(rows.validation), part(rows.test)
     return Prepared(train, validation, test, hasher.hexdigest()[:16])
+
+
+def _picked(numbers: NDArray[np.int64]) -> slice | NDArray[np.int64]:
+    """Row numbers as an index: a slice, which copies nothing, where they follow each other."""
+    in_order = len(numbers) > 0 and np.array_equal(
+        numbers, np.arange(numbers[0], numbers[0] + len(numbers))
+    )
+    return slice(numbers[0], numbers[0] + len(numbers)) if in_order else numbers
 
 
 def _targets(

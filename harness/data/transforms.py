@@ -1,11 +1,16 @@
 """Features and scaling: what happens to the inputs between file and network."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.experiment.data import Data
 
 Floats = NDArray[np.floating]
+Scale = Callable[[NDArray[np.generic]], Floats]
+"""Scales rows of inputs."""
 
 
 def features(name: str, inputs: NDArray[np.generic]) -> NDArray[np.generic]:
@@ -20,26 +25,28 @@ def features(name: str, inputs: NDArray[np.generic]) -> NDArray[np.generic]:
     return np.stack([x1, x2, x1 * x1, x1 * x2, x2 * x2], axis=1)
 
 
-def scale(data: Data, inputs: NDArray[np.generic], train: NDArray[np.int64], dtype: str) -> Floats:
-    """Scale all rows by `data.scale`, fitted on the rows `train` where it is a fit.
+def fit_scale(data: Data, train: NDArray[np.generic], dtype: str) -> Scale:
+    """How `data.scale` maps inputs, fitted on the training rows where it is a fit.
 
     Division by a constant is done in `dtype`, which rounds once; the rest is done in float64 and
     rounded at the end.
     """
     if data.scale == "none":
-        return inputs.astype(dtype)
+        return lambda inputs: inputs.astype(dtype)
     if data.scale.startswith("divide_by_"):
-        scaled = inputs.astype(dtype)
-        scaled /= scaled.dtype.type(int(data.scale.removeprefix("divide_by_")))
-        return scaled
-    exact = inputs.astype(np.float64)
+        return partial(_divide, int(data.scale.removeprefix("divide_by_")), dtype)
     if data.scale == "minus_one_to_one":
-        return ((exact / 255 - 0.5) * 2).astype(dtype)
-    fitted = exact[train]
+        return lambda inputs: ((inputs.astype(np.float64) / 255 - 0.5) * 2).astype(dtype)
+    exact = train.astype(np.float64)
     if data.scale == "min_max":
-        shift, width = fitted.min(axis=0), np.ptp(fitted, axis=0)
+        shift, width = exact.min(axis=0), np.ptp(exact, axis=0)
     else:
-        shift, width = fitted.mean(axis=0), fitted.std(axis=0)
+        shift, width = exact.mean(axis=0), exact.std(axis=0)
     width[width == 0] = 1
-    fit: Floats = ((exact - shift) / width).astype(dtype)
-    return fit
+    return lambda inputs: ((inputs.astype(np.float64) - shift) / width).astype(dtype)
+
+
+def _divide(by: int, dtype: str, inputs: NDArray[np.generic]) -> Floats:
+    scaled = inputs.astype(dtype)
+    scaled /= scaled.dtype.type(by)
+    return scaled

@@ -97,9 +97,9 @@ def test_an_edge_split_tests_on_the_datasets_own_test_rows():
 @pytest.mark.parametrize("divisor", [16, 255, 256])
 def test_division_rounds_once(divisor):
     values = np.arange(256, dtype=np.uint8)[:, np.newaxis]
-    exact = transforms.scale(data(scale=f"divide_by_{divisor}"), values, np.arange(256), "float64")
-    rounded = transforms.scale(
-        data(scale=f"divide_by_{divisor}"), values, np.arange(256), "float32"
+    exact, rounded = (
+        transforms.fit_scale(data(scale=f"divide_by_{divisor}"), values, dtype)(values)
+        for dtype in ("float64", "float32")
     )
     np.testing.assert_array_equal(exact, values / divisor)
     np.testing.assert_array_equal(rounded, (values / divisor).astype(np.float32))
@@ -109,18 +109,24 @@ def test_division_rounds_once(divisor):
 def test_a_fit_sees_the_training_rows_only(name):
     values = np.random.default_rng(0).normal(size=(50, 3))
     values[:, 2] = 7.0  # a constant column is shifted, never divided by 0
-    train = np.arange(30)
-    scaled = transforms.scale(data(scale=name), values, train, "float64")
+    train, test = values[:30], values[30:]
+    scale = transforms.fit_scale(data(scale=name), train, "float64")
+    scaled = scale(train)
     if name == "min_max":
-        np.testing.assert_allclose(scaled[train].min(axis=0), 0, atol=1e-12)
-        np.testing.assert_allclose(scaled[train, :2].max(axis=0), 1)
+        np.testing.assert_allclose(scaled.min(axis=0), 0, atol=1e-12)
+        np.testing.assert_allclose(scaled[:, :2].max(axis=0), 1)
     else:
-        np.testing.assert_allclose(scaled[train].mean(axis=0), 0, atol=1e-12)
-        np.testing.assert_allclose(scaled[train, :2].std(axis=0), 1)
-    changed = values.copy()
-    changed[30:] *= 100
-    again = transforms.scale(data(scale=name), changed, train, "float64")
-    np.testing.assert_array_equal(scaled[train], again[train])
+        np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=1e-12)
+        np.testing.assert_allclose(scaled[:, :2].std(axis=0), 1)
+    np.testing.assert_array_equal(scale(values)[30:], scale(test))
+
+
+@pytest.mark.parametrize("name", ["min_max", "standardize"])
+def test_the_test_rows_are_scaled_as_the_training_rows_are(variant, name):
+    scaled = load(variant(data__scale=name).data, None, "float64")
+    plain = load(variant(data__scale="none").data, None, "float64")
+    scale = transforms.fit_scale(data(scale=name), plain.train.inputs, "float64")
+    np.testing.assert_array_equal(scaled.test.inputs, scale(plain.test.inputs))
 
 
 def test_targets_follow_the_loss(variant):
