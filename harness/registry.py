@@ -141,7 +141,9 @@ def find(name: str, track: Track = "identical") -> Framework:
     if re.fullmatch(r"[\w.]+:\w+", name):
         module, _, class_name = name.partition(":")
         return _described(name.replace(":", "."), track, module, class_name, (), "")
-    raise UnknownFrameworkError(f"framework: {unknown(name, installed(track))}")
+    on_it = [f.name for f in installed(track).values() if name in f.requirements]
+    hint = f". The adapter on {name} is {on_it[0]!r}" if on_it else ""
+    raise UnknownFrameworkError(f"framework: {unknown(name, installed(track))}{hint}")
 
 
 def _from_entry_point(point: metadata.EntryPoint, track: Track) -> Framework:

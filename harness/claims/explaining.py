@@ -33,6 +33,12 @@ class Swap:
         """Whether all numbers come out with it."""
         return self.ran and all(finding.verdict in HOLDS for finding in self.findings)
 
+    @property
+    def unclear(self) -> bool:
+        """Whether it comes out but for numbers whose spread is too wide to say."""
+        verdicts = {finding.verdict for finding in self.findings}
+        return Verdict.INCONCLUSIVE in verdicts and verdicts <= {*HOLDS, Verdict.INCONCLUSIVE}
+
 
 def swappable(judged: Judged) -> tuple[Variant, ...]:
     """The variants that stand for another ingredient; `part`s belong to the claim itself."""
@@ -78,7 +84,7 @@ def conclusion(judged: Judged, swapped: Sequence[Swap]) -> list[str]:
     if not own or Verdict.NOT_RUN in own:
         return ["The protocol as registered has not run, so nothing can be said."]
     holds = all(verdict in HOLDS for verdict in own)
-    ran = [swap for swap in swapped if swap.ran]
+    ran = [swap for swap in swapped if swap.ran and not swap.unclear]
     turning = [swap for swap in ran if swap.gives_it != holds]
     keeping = [swap for swap in ran if swap.gives_it == holds]
     names = {id(swap): f"{swap.variant.name} (instead of {swap.before})" for swap in ran}
@@ -95,6 +101,9 @@ def conclusion(judged: Judged, swapped: Sequence[Swap]) -> list[str]:
     if keeping:
         what = "It comes out all the same with" if holds else "It stays away with"
         told.append(f"{what}: {', '.join(swap.variant.name for swap in keeping)}.")
+    unclear = [swap.variant.name for swap in swapped if swap.unclear]
+    if unclear:
+        told.append(f"Spread too widely to say: {', '.join(unclear)}.")
     left_out = [swap.variant.name for swap in swapped if not swap.ran]
     if left_out:
         told.append(f"Not run: {', '.join(left_out)}.")

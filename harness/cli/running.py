@@ -119,7 +119,11 @@ def read_plan(source: Path) -> "Plan":
     try:
         return Plan.from_json(file.read_text(encoding="utf-8"))
     except OSError as error:
-        stop(USAGE, f"{source} holds no run: {file} ({error.strerror})")
+        stop(
+            USAGE,
+            f"{source} holds no run: {file} ({error.strerror}). Give a folder that "
+            "`samestep report` wrote rows to, such as results/runs/<plan>",
+        )
     except ValueError as error:
         stop(USAGE, f"{file}: {error}")
 

@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable, Sequence
 
+LIKE_ENOUGH = 0.5
+"""Share of two names' letters that are alike, in order."""
+
 
 def unknown(value: str, known: Iterable[str]) -> str:
     """`'value' is not known. Did you mean …? Known: …`."""
@@ -12,5 +15,10 @@ def unknown(value: str, known: Iterable[str]) -> str:
 
 def nearest(value: object, names: Sequence[str]) -> str:
     """` Did you mean 'adam'?`, or nothing where nothing is near."""
-    close = difflib.get_close_matches(str(value).lower(), names, n=1, cutoff=0.5)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    typed = str(value).lower()
+
+    def likeness(name: str) -> float:
+        return difflib.SequenceMatcher(None, name.lower(), typed).ratio()
+
+    best = max(names, key=likeness, default="")  # of several alike the first
+    return f" Did you mean {best!r}?" if best and likeness(best) >= LIKE_ENOUGH else ""

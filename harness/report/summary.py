@@ -8,7 +8,7 @@ from harness.clock.noise import noise
 from harness.clock.statistics import ENOUGH_FOR_AN_INTERVAL, Estimate, paired_ratio
 from harness.experiment.loading import catalogue_names
 from harness.experiment.model import Experiment
-from harness.experiment.training import DrawnBatches
+from harness.experiment.training import DrawnBatches, Momentum, Nesterov
 from harness.plan import Plan
 from harness.report.lines import Facts, Line, Verdicts, lines, parity
 from harness.report.numbers import seconds
@@ -113,7 +113,7 @@ NAMES = {
 
 
 def learning(experiment: Experiment) -> str:
-    """`SGD 0.1, batches of 100`."""
+    """`SGD 0.1, batches of 100`, `momentum 0.9 at rate 0.05, full batch`."""
     training = experiment.training
     if training is None:
         return ""
@@ -123,6 +123,8 @@ def learning(experiment: Experiment) -> str:
         batches = f"batches of {training.batches.size}"
     else:
         batches = "full batch"
+    if isinstance(optimizer, Momentum | Nesterov):
+        return f"{name} {optimizer.momentum:g} at rate {optimizer.learning_rate:g}, {batches}"
     return f"{name} {optimizer.learning_rate:g}, {batches}"
 
 

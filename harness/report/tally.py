@@ -83,7 +83,8 @@ def _more(judged: Sequence[Judged]) -> str:
         return ""
     heavy = sum(claim.cost == "heavy" for claim in others)
     named = f" ({', '.join(claim.id for claim in others)})" if len(others) <= NAMED_AT_MOST else ""
-    return f"{len(others)} more can be run, {heavy} of them heavy{named}."
+    how = "all heavy" if heavy == len(others) else f"{heavy} of them heavy"
+    return f"{len(others)} more can be run, {how}{named}."
 
 
 def _count(number: int, noun: str) -> str:

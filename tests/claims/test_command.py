@@ -163,7 +163,7 @@ def test_the_list():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["reproduce", "C0l"], "is not known. Known: "),
+        (["reproduce", "C0l"], "is not known. Did you mean 'C01'? Known: "),
         (["reproduce", "C01", "c01"], "named twice"),
         (["reproduce", "C01", "-o", "x.csv"], "suffix must be .md, .json, .html, .svg or .png"),
         (["reproduce", "--from", "nowhere"], "holds no samples"),
