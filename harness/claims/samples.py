@@ -29,6 +29,11 @@ FILE = "samples.jsonl"
 SCHEMA = 1
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(Row)}
 """Columns that have these are left out of a line."""
+OF_TIMES = {
+    "step_us_low", "step_us_high", "wait_fraction", "steal_fraction", "other_cpus",
+    "frequency_mhz", "probe_us", "allocator",
+}  # fmt: skip
+"""Left out too: claims run side by side, so these say nothing."""
 
 
 @dataclass(frozen=True)
@@ -161,10 +166,12 @@ def _at(metric: str, at: str | int, row: Row, arrays: Mapping[str, Array]) -> fl
 
 
 def to_line(told: Sample) -> str:
-    """One sample as a line of JSON."""
+    """One sample as a line of JSON, without what says how well its times were measured."""
     values = dataclasses.asdict(told)
     row = {
-        column: value for column, value in values.pop("row").items() if value != DEFAULTS[column]
+        column: value
+        for column, value in values.pop("row").items()
+        if value != DEFAULTS[column] and column not in OF_TIMES
     }
     line = clean({"schema": SCHEMA, **values, "row": row})
     return json.dumps(line, allow_nan=False, separators=(",", ":"))

@@ -5,8 +5,9 @@ derivation as the docstring; `trainer` puts them together behind the contract. `
 trains many networks at once, for success rates.
 
 How it is fast and still reads like the textbook: all parameters live in one flat buffer and
-all gradients in another, layers see them as shaped views; every work array is made once; a
-step allocates nothing; the optimizer walks the flat buffers in blocks that fit the cache.
+all gradients in another, layers see them as shaped views; every work array is made once, so a
+step allocates nothing of the network's or the data's size (but for an L2 penalty); large batches
+and the flat buffers are walked in blocks that fit the cache.
 """
 
 from implementations.numpy_scratch.trainer import NumpyTrainer

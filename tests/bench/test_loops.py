@@ -55,7 +55,7 @@ def random_batches(experiment):
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_plain_loop_and_adapter_give_the_same_losses(name, framework):
     if find(framework).missing:
-        pytest.skip(f"{framework} is not installed")
+        pytest.skip(f"{framework} is not installed: {find(framework).install_line}")
     experiment, found = load(name), find(framework)
     task, batches = random_task(experiment, found.loops[-1]), random_batches(experiment)
     trainer = found.load()(task)

@@ -118,7 +118,9 @@ def test_kernels_are_measured(tmp_path, monkeypatch):
     if not inspecting._openblas(
         inspecting._ask_once(JUST_NUMPY, {"inspect": "numpy"}, os.environ, tmp_path / "log")
     ):
-        pytest.skip("NumPy has another BLAS")
+        pytest.skip(
+            "NumPy computes with another BLAS than OpenBLAS, which has no kernels to choose"
+        )
     kernels, _ = try_kernels(frozenset(), tmp_path / "log")
     assert [(kernel.choice, kernel.in_use) for kernel in kernels] == [
         ("automatic", False), ("Haswell", True),

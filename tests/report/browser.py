@@ -149,7 +149,7 @@ def grave_barriers(browser):
     """What axe finds serious or critical; skips where it is not installed."""
     found = importlib.util.find_spec("axe_core_python")
     if found is None:
-        pytest.skip("axe-core-python is not installed")
+        pytest.skip('no axe: python -m pip install -e ".[test]"')
     folder = Path(found.submodule_search_locations[0])
     browser.value((folder / "axe.min.js").read_text(encoding="utf-8") + ";null")
     # charts are hidden from screen readers, whose table is beside them, and take axe long

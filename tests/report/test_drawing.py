@@ -36,7 +36,7 @@ def folder(tmp_path_factory):
 @pytest.fixture
 def vl_convert(cache):
     if bundle.chart_library() is None:
-        pytest.skip("vl-convert is not installed")
+        pytest.skip('no charts without vl-convert: python -m pip install -e ".[report]"')
 
 
 def run(*arguments):

@@ -222,7 +222,7 @@ def test_without_the_chart_library(monkeypatch, report):
 def test_the_bundle_is_made_once(monkeypatch):
     first = bundle.chart_library()
     if first is None:
-        pytest.skip("vl-convert is not installed")
+        pytest.skip('no charts without vl-convert: python -m pip install -e ".[report]"')
     import vl_convert
 
     monkeypatch.setattr(vl_convert, "javascript_bundle", None)

@@ -15,7 +15,7 @@ def page(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SAMESTEP_CACHE", str(tmp_path_factory.mktemp("cache")))
         if chart_library() is None:
-            pytest.skip("vl-convert is not installed")
+            pytest.skip('no charts without vl-convert: python -m pip install -e ".[report]"')
         report = made(tmp_path_factory.mktemp("run"))
         file = tmp_path_factory.mktemp("page") / "report.html"
         file.write_text(document.html(report), encoding="utf-8")

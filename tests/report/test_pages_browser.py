@@ -18,7 +18,7 @@ def files(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SAMESTEP_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
         if chart_library() is None:
-            pytest.skip("vl-convert is not installed")
+            pytest.skip('no charts without vl-convert: python -m pip install -e ".[report]"')
         folder = tmp_path_factory.mktemp("pages")
         for name, text in (
             ("claims", claims.html(ledger(title=f"A claim {HOSTILE}"))),
