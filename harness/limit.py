@@ -4,6 +4,8 @@ Two limits are told from it: what a framework's own library reaches (`own_gemm_f
 what the best library on this machine reaches (`gemm_fraction`), for the very same shapes.
 """
 
+import math
+
 import numpy as np
 
 from harness import data
@@ -34,7 +36,8 @@ def own_limit(trainer: Trainer, trial: Trial, experiment: Experiment, outcome: O
         with timed() as turn:
             multiply(times)
         if turn.seconds < LIMIT_TURN_S:  # a call costs up to 2 ms by itself: it must not count
-            times *= 2
+            enough = math.ceil(1.1 * times * LIMIT_TURN_S / max(turn.seconds, 1e-9))
+            times = min(max(enough, times + 1), 10 * times)
         else:
             turns.append(turn.seconds / times * 1e6)
     outcome.columns["gemm_us"] = float(np.median(turns))

@@ -104,7 +104,7 @@ class Browser:
         self.call("Page.navigate", url=file.as_uri())
         self.until("document.readyState === 'complete' && location.protocol === 'file:'")
         if scripts:
-            self.until("!window.vegaEmbed || document.documentElement.dataset.charts === 'drawn'")
+            self.until("document.documentElement.dataset.charts")
 
     def until(self, condition):
         """Wait until JavaScript finds it true."""

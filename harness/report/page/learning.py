@@ -2,12 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from harness.experiment.model import Experiment
 from harness.report.numbers import seconds
 from harness.report.page.charts import COLOURS, NOT_PROVEN, Figure, Spec, chart, short
-from harness.report.page.series import ENOUGH_POINTS, MOST_POINTS, MOST_TRIALS, BatchLosses, Series
+from harness.report.page.series import (
+    ENOUGH_POINTS,
+    MOST_POINTS,
+    MOST_TRIALS,
+    BatchLosses,
+    Series,
+    thinned,
+)
 from harness.report.summary import HEADINGS, Section, measure
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
@@ -18,6 +26,8 @@ DASHES = LOOPS | {f"{loop}{NOT_PROVEN}": UNPROVEN_DASH for loop in LOOPS}
 HEIGHT = 190
 WORTH_A_LOGARITHM = 20
 """Values that span a larger factor get a logarithmic axis."""
+TABLED_POINTS = 12
+"""Of every curve, so many points stand in the table under its chart: more is no reading matter."""
 
 Record = dict[str, Any]
 
@@ -48,12 +58,14 @@ def learning(
     if not curves:
         return None
     score = _score(section.measure)
-    records = tuple(record for series in curves for record in _records(series))
+    drawn = [_records(series) for series in curves]
     caption = (
         f"{length}. Of all training rows and all test rows, at the evaluation points"
-        f"{_medians(curves)}; evaluation is not in the time.{_warning(curves)} By step, "
-        "curves that compute the same lie on each other, the thin ones on the wide ones."
+        f"{_medians(curves)}; evaluation is not in the time.{_warning(curves)} By step, curves "
+        "that compute the same lie on each other, the thin ones on the wide ones."
+        f"{_left_out(drawn)}"
     )
+    records = tuple(chain.from_iterable(drawn))
     return Figure(
         "learning", "Learning curves", caption,
         {
@@ -62,7 +74,7 @@ def learning(
         },
         records,
         ("framework", "loop", "step", "training time", LOSS.title, score.title),
-        tuple(_told(record) for record in records),
+        tuple(_told(record) for record in _tabled(drawn)),
     )  # fmt: skip
 
 
@@ -123,21 +135,36 @@ def _warning(curves: Sequence[Series] | Sequence[BatchLosses]) -> str:
     return " Pale curves with wide gaps are not proven to compute the same."
 
 
+def _tabled(curves: Sequence[Sequence[Record]]) -> list[Record]:
+    """What the table under a chart has of its curves: evenly, with their first and last points."""
+    return [curve[point] for curve in curves for point in thinned(len(curve), TABLED_POINTS)]
+
+
+def _left_out(curves: Sequence[Sequence[Record]]) -> str:
+    """That the table has fewer points than the chart, where it has."""
+    if all(len(curve) <= TABLED_POINTS for curve in curves):
+        return ""
+    return f" The table has {TABLED_POINTS} points of each curve."
+
+
 def batches(losses: Sequence[BatchLosses], frameworks: Sequence[str], length: str) -> Figure | None:
     """The loss of the batches themselves, where evaluation points are too few for a curve."""
     if not losses:
         return None
-    records: tuple[Record, ...] = tuple(
-        {"f": found.framework, "l": _loop(found), "step": int(step), "loss": short(loss)}
+    drawn: list[list[Record]] = [
+        [
+            {"f": found.framework, "l": _loop(found), "step": int(step), "loss": short(loss)}
+            for step, loss in zip(found.steps, found.losses, strict=True)
+        ]
         for found in losses
-        for step, loss in zip(found.steps, found.losses, strict=True)
-    )
+    ]
+    records = tuple(chain.from_iterable(drawn))
     caption = (
         f"{length}. The loss that every step found on its own batch, before its update: medians "
         f"of {len(losses[0].steps)} stretches of equal length, of the first seed's trial. A loop "
-        f"that does not give losses is not in it.{_warning(losses)}"
+        f"that does not give losses is not in it.{_warning(losses)}{_left_out(drawn)}"
     )
-    rows = tuple((r["f"], r["l"], f"{r['step']:,}", _shown(r["loss"])) for r in records)
+    rows = tuple((r["f"], r["l"], f"{r['step']:,}", _shown(r["loss"])) for r in _tabled(drawn))
     return Figure(
         "batches", "Loss of the batches", caption,
         {_name(STEP, BATCH_LOSS): _lines(records, STEP, BATCH_LOSS, frameworks)},

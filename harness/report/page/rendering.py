@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from harness.report.page.bundle import chart_library, inert
+from harness.report.page.bundle import chart_library
 from harness.report.page.charts import LOOK
 from harness.report.page.tables import LOOKS
 from harness.results import clean
@@ -22,8 +22,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 def render(template: str, **context: Any) -> str:
     """One HTML file: no request ever leaves it, and it says the same without JavaScript."""
     library = chart_library()
-    own = inert((TEMPLATES / "page.js").read_text(encoding="utf-8"))
-    scripts = [own] if library is None else [library, own]
+    script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
@@ -35,9 +34,10 @@ def render(template: str, **context: Any) -> str:
     environment.filters["embedded"] = embedded
     environment.filters["columns"] = _columns
     return environment.get_template(template).render(
-        policy=policy(scripts),
+        policy=policy([script] if library is None else [script, library.text]),
         style=(TEMPLATES / "page.css").read_text(encoding="utf-8"),
-        scripts=scripts,
+        script=script,
+        library=library.packed if library else None,
         charts=library is not None,
         look=LOOK,
         looks=LOOKS,

@@ -196,6 +196,15 @@ function recordsOf(columns) {
   return Array.from({ length: count }, (_, i) => Object.fromEntries(names.map((n) => [n, columns[n][i]])));
 }
 
+// The page's policy knows the library by its hash. A browser too old to unpack it shows the tables.
+async function unpackLibrary() {
+  const packed = document.getElementById("library");
+  if (!packed || !window.DecompressionStream) return;
+  const bytes = Uint8Array.from(atob(packed.textContent), (sign) => sign.charCodeAt(0));
+  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  document.head.append(element("script", { textContent: await new Response(unpacked).text() }));
+}
+
 async function drawCharts() {
   for (const row of document.querySelectorAll("[data-charts]")) {
     const { specs, columns } = stored(row.dataset.charts);
@@ -207,7 +216,6 @@ async function drawCharts() {
       await new Promise((resume) => setTimeout(resume));
     }
   }
-  document.documentElement.dataset.charts = "drawn";
 }
 
 // ---------------------------------------------------------------- decision boundaries
@@ -277,7 +285,10 @@ chooseTheme();
 document.querySelectorAll("table.sortable").forEach(makeSortable);
 makeTips();
 document.querySelectorAll("[data-boundaries]").forEach(makeSlider);
-if (window.vegaEmbed) {
-  document.querySelectorAll("details.twin").forEach((details) => { details.open = false; });
-  drawCharts();
-}
+unpackLibrary().then(async () => {
+  if (window.vegaEmbed) {
+    document.querySelectorAll("details.twin").forEach((details) => { details.open = false; });
+    await drawCharts();
+  }
+  document.documentElement.dataset.charts = window.vegaEmbed ? "drawn" : "none";
+});
