@@ -9,12 +9,14 @@ import math
 import numpy as np
 
 from harness import data
+from harness.clock.conditions import watched
 from harness.clock.limits import WORTH_MEASURING_FLOP
 from harness.clock.process import blas_in_use
 from harness.experiment.model import Experiment
+from harness.outcome import Outcome, Unsupported, timed
 from harness.plan import Trial
 from harness.trainer import Operands, StepTrainer, Trainer
-from harness.trial import Outcome, Unsupported, task_of, timed
+from harness.trial import check_dtype, task_of
 
 LIMIT_TURNS = 5
 LIMIT_TURN_S = 0.04
@@ -52,11 +54,14 @@ def limit(trial: Trial, experiment: Experiment, adapter: type[Trainer], outcome:
     reason = adapter.supports(experiment)
     if reason is not None or not issubclass(adapter, StepTrainer):
         raise Unsupported(reason or "its own solvers have no steps")
+    check_dtype(trial, adapter)
     prepared = data.load(experiment.data, experiment.loss, trial.dtype)
     trainer = adapter(task_of(trial, experiment, prepared))
     outcome.columns["device"] = str(trainer.device)
     outcome.columns["blas"] = str(trainer.blas or blas_in_use() or "") or None
-    own_limit(trainer, trial, experiment, outcome)
+    with watched() as conditions:
+        own_limit(trainer, trial, experiment, outcome)
+    outcome.columns |= conditions.columns
 
 
 def operands_of(experiment: Experiment, dtype: str) -> Operands:

@@ -13,7 +13,7 @@ from harness.parity.reference import Reference
 from harness.plan import Trial
 from harness.start import BatchPlan, initial_parameters
 from harness.trainer import Parameters, StepTrainer, Trainer
-from harness.trial import task_of
+from harness.trial import check_dtype, task_of
 
 
 def train(
@@ -35,6 +35,7 @@ def train(
     reason = _refused(trial, experiment, adapter)
     if reason is not None or not issubclass(adapter, StepTrainer):
         raise Unsupported(reason or "its own solvers start where they like")
+    check_dtype(trial, adapter)
     prepared = data.load(experiment.data, experiment.loss, trial.dtype)
     trainer = adapter(task_of(trial, experiment, prepared))
     numbers = np.arange(trial.seed, trial.seed + seeds)

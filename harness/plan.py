@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import StringConstraints, TypeAdapter
 
+from harness.clock.environment import KERNEL_CHOICE
 from harness.clock.limits import WORTH_MEASURING_FLOP
 from harness.experiment.loading import catalogue_names, digest, digest_of, load, parse
 from harness.experiment.model import Experiment, Native
@@ -161,6 +163,7 @@ def make(request: Request) -> Plan:
         "threads": request.threads,
         "device": request.device,
         "dtype": request.dtype,
+        **_kernel_choice(),
     }
     trials = []
     for block, (experiment, seed, repeat) in enumerate(_blocks(experiments, request)):
@@ -222,14 +225,16 @@ def _limits(
 def proofs_of(
     trials: Sequence[Trial], experiments: dict[str, Experiment], frameworks: dict[str, Framework]
 ) -> list[Trial]:
-    """One proof for every cell that is measured.
+    """One proof for every cell that is measured, as far as its framework is installed.
 
     Experiment by experiment: all frameworks are held against the same run of the oracle.
     """
+    loops = {name: framework.loops for name, framework in frameworks.items()
+             if not framework.missing}  # fmt: skip
     cells = dict.fromkeys(
         (trial.framework, trial.experiment, trial.loop)
         for trial in trials
-        if trial.track == "identical" and trial.loop in frameworks[trial.framework].loops
+        if trial.track == "identical" and trial.loop in loops.get(trial.framework, ())
     )
     order = list(experiments)
     return [
@@ -356,9 +361,12 @@ def identified(
 ) -> Trial:
     """Name the trial after what it is, with a digest of everything it depends on."""
     native = native_of(experiment, trial.loop).model_dump() if trial.track == "native" else None
-    state = digest_of(
-        [asdict(trial), experiment_digest, native, framework.digest, framework.version, PROTOCOL]
-    )
+    state: list[Any] = [
+        asdict(trial), experiment_digest, native, framework.digest, framework.version, PROTOCOL,
+        *_kernel_choice().values(),
+    ]  # fmt: skip
+    if trial.purpose == MEASURE and experiment.target is not None:
+        state.append(experiment.target)  # `target_s` is taken while it trains
     parts: tuple[str, ...] = (trial.experiment, trial.framework, trial.loop)
     if trial.purpose == MEASURE:
         parts += (f"s{trial.seed}", f"r{trial.repeat}")
@@ -367,4 +375,10 @@ def identified(
     else:
         parts += (trial.purpose[:5],)
     words = "-".join(re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-") for part in parts)
-    return Trial(**{**asdict(trial), "id": f"{words}-{state[:8]}"})
+    return Trial(**{**asdict(trial), "id": f"{words}-{digest_of(state)[:8]}"})
+
+
+def _kernel_choice() -> dict[str, str]:
+    """The user's own choice of BLAS kernels, which changes every time; {} where there is none."""
+    chosen = os.environ.get(KERNEL_CHOICE)
+    return {"kernel_choice": chosen} if chosen else {}

@@ -19,6 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from types import ModuleType
 from typing import Literal
+from urllib.parse import unquote
 
 from harness.experiment.names import unknown
 
@@ -88,12 +89,10 @@ class Framework:
 
     @property
     def digest(self) -> str:
-        """16 hexadecimal digits over the adapter's source, all files of a package."""
-        source = _source(self.module)
-        files = sorted(source.parent.rglob("*.py")) if source.name == "__init__.py" else [source]
+        """16 hexadecimal digits over the adapter's source: see `_own_sources`."""
         hasher = hashlib.sha256()
-        for file in files:
-            hasher.update(file.read_bytes())
+        for content in _own_sources(self.module):
+            hasher.update(content)
         return hasher.hexdigest()[:16]
 
     def load(self) -> type:
@@ -209,6 +208,55 @@ def _source(module: str) -> Path:
     return Path(str(spec.origin))
 
 
+def _own_sources(module: str) -> list[bytes]:
+    """The module's file, all files where it is a package, and what it imports of its own package.
+
+    What those import in turn is among them, so that a helper's change is seen too.
+    """
+    source = _source(module)
+    if source.name == "__init__.py":
+        return [file.read_bytes() for file in sorted(source.parent.rglob("*.py"))]
+    found = {module: source}
+    waiting = [module]
+    while waiting:
+        importer = waiting.pop()
+        for name in _imported(importer, found[importer]):
+            if name not in found:
+                try:
+                    found[name] = _source(name)
+                except UnknownFrameworkError:
+                    continue  # a class or function, not a module
+                waiting.append(name)
+    return [found[name].read_bytes() for name in sorted(found)]
+
+
+def _imported(module: str, source: Path) -> list[str]:
+    """What a module may import of its own top-level package, by its source alone."""
+    package, dot, _ = module.partition(".")
+    if not dot or module.endswith(".py"):
+        return []
+    place = module.split(".") if source.name == "__init__.py" else module.split(".")[:-1]
+    names = []
+    for level, base, inner in _imports(source.read_bytes()):
+        parts = [*(place[: len(place) - level + 1] if level else []), *filter(None, [base])]
+        whole = ".".join([*parts, *inner])
+        dots = [index for index, sign in enumerate(whole) if sign == "."]
+        names += [*(whole[:index] for index in dots), whole]  # with the packages it is in
+    return [name for name in dict.fromkeys(names) if name.startswith(f"{package}.")]
+
+
+@cache
+def _imports(content: bytes) -> tuple[tuple[int, str | None, tuple[str, ...]], ...]:
+    """(dots, module, name in it) of every import in a source."""
+    found: list[tuple[int, str | None, tuple[str, ...]]] = []
+    for node in ast.walk(ast.parse(content)):
+        if isinstance(node, ast.Import):
+            found += [(0, alias.name, ()) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            found += [(node.level, node.module, (alias.name,)) for alias in node.names]
+    return tuple(found)
+
+
 def _classes(source: Path) -> dict[str, ast.ClassDef]:
     """The classes at the top of a file, or of all files of a package, by name."""
     files = source.parent.glob("*.py") if source.name == "__init__.py" else [source]
@@ -272,7 +320,7 @@ def _install_target(distribution: str, extra: str) -> str:
     url = place.get("url", "")
     if url.startswith("file://") and "dir_info" in place:
         editable = "-e " if place["dir_info"].get("editable") else ""
-        return f'{editable}"{url.removeprefix("file://")}[{extra}]"'
+        return f'{editable}"{unquote(url.removeprefix("file://"))}[{extra}]"'
     return f'"{distribution}[{extra}]"'
 
 

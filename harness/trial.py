@@ -1,7 +1,7 @@
 """One trial: import, build, first step, train, predict, each phase timed; one row out.
 
-Runs in a worker. What is timed is exactly what stands between `started` and `elapsed`; data,
-evaluation and digests lie outside, and garbage collection is off inside.
+Runs in a worker. What is timed is exactly what stands inside `timed()`; data, evaluation and
+digests lie outside, and garbage collection is off inside.
 """
 
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ from harness.data.prepared import Prepared
 from harness.evaluation import evaluate, predict, right_rows
 from harness.experiment.loading import digest
 from harness.experiment.model import Experiment
-from harness.outcome import Diverged, Outcome, Stopwatch, Unsupported, timed
+from harness.outcome import Diverged, Outcome, Unsupported, timed
 from harness.parity.trace import record
 from harness.plan import CLOSELY, Trial, native_of
 from harness.results import PROTOCOL, SCHEMA, Row
@@ -28,20 +28,6 @@ from harness.trainer import (
     Task,
     Trainer,
 )
-
-__all__ = [
-    "Diverged",
-    "Outcome",
-    "Stopwatch",
-    "Unsupported",
-    "blank_row",
-    "evaluate",
-    "measure",
-    "predict",
-    "prove",
-    "task_of",
-    "timed",
-]
 
 
 def blank_row(
@@ -94,6 +80,7 @@ def measure(
     elif issubclass(adapter, StepTrainer):
         if trial.loop not in adapter.loops:
             raise Unsupported(f"has no {trial.loop} loop; it has {', '.join(adapter.loops)}")
+        check_dtype(trial, adapter)
         loop.check_loop(experiment, trial.loop)
         trainer = _train(trial, experiment, adapter, prepared, outcome)
     else:
@@ -103,6 +90,16 @@ def measure(
     outcome.columns["blas"] = str(trainer.blas or blas_in_use() or "") or None
     _finish(trainer, experiment, prepared, outcome)
     return trainer
+
+
+def check_dtype(trial: Trial, adapter: type[StepTrainer]) -> None:
+    """A precision that an adapter does not have is not asked of it.
+
+    Raises:
+        Unsupported: the adapter's `dtypes` lack the trial's.
+    """
+    if trial.dtype not in adapter.dtypes:
+        raise Unsupported(f"has no {trial.dtype}; it has {', '.join(adapter.dtypes)}")
 
 
 def prove(trial: Trial, experiment: Experiment, adapter: type[Trainer], outcome: Outcome) -> None:
@@ -188,7 +185,6 @@ def task_of(trial: Trial, experiment: Experiment, prepared: Prepared) -> Task:
     def told(part: Any) -> Any:
         return part if exact else start.rounded(part)
 
-    plan = start.BatchPlan.of(experiment, trial.seed) if training else None
     return Task(
         network=experiment.network if exact else start.rounded_network(experiment.network),
         loss=experiment.loss,
@@ -198,7 +194,7 @@ def task_of(trial: Trial, experiment: Experiment, prepared: Prepared) -> Task:
         inputs=prepared.train.inputs,
         targets=prepared.train.targets,
         batch_size=experiment.batch_size,
-        has_short_batch=plan is not None and plan.has_short_batch,
+        has_short_batch=experiment.has_short_batch,
         loop=trial.loop,
         dtype=trial.dtype,
         device=trial.device,

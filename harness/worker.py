@@ -25,9 +25,9 @@ from harness.clock.environment import END_OF_TRIAL, pin
 
 if TYPE_CHECKING:
     from harness.experiment.model import Experiment
+    from harness.outcome import Outcome
     from harness.plan import Trial
     from harness.registry import Framework
-    from harness.trial import Outcome
 
 OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError", "ResourceExhaustedError")
 """Exception names by which Python and the frameworks say that memory ran out."""
@@ -97,9 +97,10 @@ def _serve(
 
     from harness.clock.process import peak_rss_mb
     from harness.experiment.loading import parse
+    from harness.outcome import Outcome
     from harness.plan import Trial
     from harness.results import clean, write_arrays
-    from harness.trial import Outcome, blank_row
+    from harness.trial import blank_row
 
     trial = Trial(**message["trial"])
     experiment = parse(message["experiment"], trial.experiment)
@@ -176,9 +177,10 @@ def _attempt(
     from harness.clock.process import peak_rss_mb
     from harness.data.fetching import DataMissingError
     from harness.limit import limit, own_limit
-    from harness.plan import MANY_SEEDS
+    from harness.outcome import Diverged, Unsupported
+    from harness.plan import LIMIT, MANY_SEEDS, MEASURE
     from harness.trainer import DeviceUnavailableError
-    from harness.trial import Diverged, Unsupported, measure, prove
+    from harness.trial import measure, prove
 
     try:
         began = time.perf_counter()
@@ -186,16 +188,22 @@ def _attempt(
         if first:
             outcome.columns["import_s"] = import_s + time.perf_counter() - began
             _freeze()
-        if trial.purpose == "limit":
+        if trial.purpose == LIMIT:
             limit(trial, experiment, adapter, outcome)
         elif trial.purpose == MANY_SEEDS:
             many_seeds.train(trial, experiment, adapter, outcome, seeds=trial.repeat)
-        elif trial.purpose == "measure":
+        elif trial.purpose == MEASURE:
             trainer = measure(trial, experiment, adapter, outcome)
             if first:  # before the limit, whose operands would count
                 outcome.columns["peak_rss_mb"] = peak_rss_mb()
             began = time.perf_counter()
-            own_limit(trainer, trial, experiment, outcome)
+            try:
+                own_limit(trainer, trial, experiment, outcome)
+            except Exception as error:  # the trial itself is whole
+                traceback.print_exc()
+                why = f"its matrix products could not be timed: {type(error).__name__}: {error}"
+                told = outcome.columns.get("status_detail")
+                outcome.columns["status_detail"] = f"{told}; {why}" if told else why
             outcome.untold_s = time.perf_counter() - began
         else:
             prove(trial, experiment, adapter, outcome)

@@ -34,8 +34,9 @@ from harness.trainer import (
     Task,
 )
 
-PLANNED_STEPS = 1_024
-"""Steps that the fused program's plan holds; a longer segment is run in pieces."""
+PLANNED_STEPS, PLANNED_ROWS = 1_024, 65_536
+"""The fused program's plan holds so many steps, or fewer of large batches (but at least 16), since
+it is copied whole for every segment; a longer segment is run in pieces."""
 
 Pytree = Any
 
@@ -49,6 +50,7 @@ class JaxTrainer(StepTrainer):
         jax.config.update("jax_enable_x64", task.dtype == "float64")
         jax.config.update("jax_default_matmul_precision", "highest")
         self.task = task
+        self.steps_planned = min(PLANNED_STEPS, max(16, PLANNED_ROWS // task.batch_size))
         self.target_device = _device(task.device)
         self.device, self.precision = _described(self.target_device, task.dtype)
         self.blas = "Eigen (XLA)" if self.target_device.platform == "cpu" else "cuBLAS (XLA)"
@@ -56,7 +58,7 @@ class JaxTrainer(StepTrainer):
         self.targets = None if task.targets is None else self._on_device(task.targets)
         self.state = self._start(task.parameters)
         self.predict_compiled = jax.jit(self._forward)
-        self.step_compiled = jax.jit(self._step, donate_argnums=0)
+        self.step_compiled = jax.jit(self._gathered_step, donate_argnums=0)
         self.segment_compiled = jax.jit(self._segment, donate_argnums=0)
 
     # ------------------------------------------------------------ start
@@ -158,6 +160,19 @@ class JaxTrainer(StepTrainer):
         parameters, memory = self._update(parameters, memory, gradients, t + 1, rate)
         return (parameters, memory, t + 1), loss
 
+    def _gathered_step(
+        self,
+        state: Pytree,
+        inputs: jax.Array,
+        targets: jax.Array,
+        rows: jax.Array | None,
+        size: jax.Array,
+        rate: jax.Array,
+    ) -> tuple[Pytree, jax.Array]:
+        """One update on the rows of a batch; on all rows if `rows` is None."""
+        x, y = (inputs, targets) if rows is None else _picked(inputs, targets, rows)
+        return self._step(state, x, y, size, rate)
+
     def _segment(
         self, state: Pytree, inputs: jax.Array, targets: jax.Array, plan: Pytree, steps: jax.Array
     ) -> tuple[Pytree, jax.Array]:
@@ -166,8 +181,10 @@ class JaxTrainer(StepTrainer):
 
         def body(step: jax.Array, carried: Pytree) -> Pytree:
             state, losses = carried
-            x, y = (inputs, targets) if rows is None else _picked(inputs, targets, rows[step])
-            state, loss = self._step(state, x, y, sizes[step], rates[step])
+            picked = None if rows is None else rows[step]
+            state, loss = self._gathered_step(
+                state, inputs, targets, picked, sizes[step], rates[step]
+            )
             return state, losses.at[step].set(loss)
 
         return jax.lax.fori_loop(0, steps, body, (state, jnp.zeros_like(rates)))
@@ -185,18 +202,16 @@ class JaxTrainer(StepTrainer):
         rates = batches.learning_rates.astype(self.task.dtype)
         losses = []
         for step in range(len(batches)):
-            x, y = self.inputs, self.targets
-            if batches.rows is not None:
-                x, y = _picked_compiled(x, y, batches.rows[step])
+            rows = None if batches.rows is None else batches.rows[step]
             self.state, loss = self.step_compiled(
-                self.state, x, y, batches.sizes[step], rates[step]
+                self.state, self.inputs, self.targets, rows, batches.sizes[step], rates[step]
             )
             losses.append(loss)
         return losses
 
     def _advance_fused(self, batches: Batches) -> list[Array]:
         losses = []
-        for first in range(0, len(batches), PLANNED_STEPS):
+        for first in range(0, len(batches), self.steps_planned):
             plan, steps = self._padded(batches, first)
             self.state, piece = self.segment_compiled(
                 self.state, self.inputs, self.targets, plan, steps
@@ -206,12 +221,12 @@ class JaxTrainer(StepTrainer):
 
     def _padded(self, batches: Batches, first: int) -> tuple[Pytree, int]:
         """(plan of fixed size, steps in use), from step `first` on."""
-        steps = min(PLANNED_STEPS, len(batches) - first)
+        steps = min(self.steps_planned, len(batches) - first)
 
         def pad(values: Array | None, dtype: str) -> Array | None:
             if values is None:
                 return None
-            padded = np.zeros((PLANNED_STEPS, *values.shape[1:]), dtype)
+            padded = np.zeros((self.steps_planned, *values.shape[1:]), dtype)
             padded[:steps] = values[first : first + steps]
             return padded
 
@@ -239,7 +254,7 @@ class JaxTrainer(StepTrainer):
             jax.vmap(self._segment, (axes, None, None, None, None), (axes, 0)), donate_argnums=0
         )
         state = self._start(jax.tree.map(lambda *values: np.stack(values), *starts))
-        for first in range(0, len(batches), PLANNED_STEPS):
+        for first in range(0, len(batches), self.steps_planned):
             plan, steps = self._padded(batches, first)
             state, _ = run(state, self.inputs, self.targets, plan, steps)
         ends = [[np.asarray(values) for values in layer] for layer in state[0]]
@@ -295,9 +310,6 @@ def _products(layers: Pytree) -> Pytree:
     for index, (x, weights, d) in enumerate(layers):
         found += [x @ weights, x.T @ d] + ([d @ weights.T] if index else [])
     return found
-
-
-_picked_compiled = jax.jit(_picked)
 
 
 def _root(v: jax.Array, rule: RMSprop | Adagrad) -> jax.Array:

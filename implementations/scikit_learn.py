@@ -79,7 +79,7 @@ class SklearnTrainer(StepTrainer):
             return "scikit-learn's perceptron never penalises biases"
         if not isinstance(training.optimizer, Adam):
             return None
-        if training.loss.batch == "sum" and experiment.data.rows[0] % experiment.batch_size:
+        if training.loss.batch == "sum" and experiment.has_short_batch:
             return "under Adam a loss summed over batches of unequal size cannot be rescaled"
         return None
 

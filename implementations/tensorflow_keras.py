@@ -35,8 +35,9 @@ from harness.trainer import (
     Task,
 )
 
-PLANNED_STEPS = 1_024
-"""Steps that the fused program's plan holds; a longer segment is run in pieces."""
+PLANNED_STEPS, PLANNED_ROWS = 1_024, 65_536
+"""The fused program's plan holds so many steps, or fewer of large batches (but at least 16), since
+it is copied whole for every segment; a longer segment is run in pieces."""
 REPEATED_BYTES = 256 * 2**20
 """Full batches are repeated up to this size, because an epoch of `fit` costs 22 ms by itself."""
 
@@ -51,6 +52,7 @@ class KerasTrainer(StepTrainer):
         keras.config.set_dtype_policy(task.dtype)  # remembers the first floatx otherwise
         tf.config.experimental.enable_tensor_float_32_execution(False)
         self.task = task
+        self.steps_planned = min(PLANNED_STEPS, max(16, PLANNED_ROWS // task.batch_size))
         self.target_device = _device(task.device)
         self.device, self.precision = _described(self.target_device, task.dtype)
         on_cpu = self.target_device == "/CPU:0"
@@ -159,7 +161,8 @@ class KerasTrainer(StepTrainer):
         """Lay the rows out in their order for `fit`, which takes no order of ours."""
         if self.task.loop == "idiomatic":
             self.staged = []  # free the last segment's rows before the next are laid out
-            self.staged = self._laid_out(batches)
+            with tf.device(self.target_device):
+                self.staged = self._laid_out(batches)
 
     def advance(self, batches: Batches) -> Array | None:
         """Train; reading the losses waits for the device."""
@@ -180,14 +183,19 @@ class KerasTrainer(StepTrainer):
             self.model.fit(x, y, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0)
         self.optimizer.iterations.numpy()
 
-    def _laid_out(self, batches: Batches) -> list[tuple[Array, Array, int, int, float]]:
-        """Arguments of the `fit` calls: cut around a short batch and at a new rate."""
+    def _laid_out(self, batches: Batches) -> list[tuple[tf.Tensor, tf.Tensor, int, int, float]]:
+        """Arguments of the `fit` calls, on the device.
+
+        A short batch can only be the last of a call; a penalty per row, which is told per call,
+        has it alone. A new rate begins a call.
+        """
         task = self.task
+        short = batches.sizes < task.batch_size
+        alone = task.l2 is not None and task.l2.per_row
         cuts = [0]
         for step in range(1, len(batches)):
             new_rate = batches.learning_rates[step] != batches.learning_rates[step - 1]
-            around_short = min(batches.sizes[step - 1 : step + 1]) < task.batch_size
-            if new_rate or around_short:
+            if new_rate or short[step - 1] or (alone and short[step]):
                 cuts.append(step)
         pieces = []
         for first, last in zip(cuts, [*cuts[1:], len(batches)], strict=True):
@@ -198,9 +206,10 @@ class KerasTrainer(StepTrainer):
             elif steps * task.inputs.nbytes <= REPEATED_BYTES:
                 rows = np.tile(np.arange(len(task.inputs)), steps)
             else:  # a full batch of much data: an epoch of `fit` is a step
-                pieces.append((task.inputs, task.targets, task.batch_size, steps, rate))
+                pieces.append((self.inputs, self.targets, task.batch_size, steps, rate))
                 continue
-            pieces.append((task.inputs[rows], task.targets[rows], task.batch_size, 1, rate))
+            x, y = tf.gather(self.inputs, rows), tf.gather(self.targets, rows)
+            pieces.append((x, y, task.batch_size, 1, rate))
         return pieces
 
     def _advance_stepwise(self, batches: Batches) -> list[tf.Tensor]:
@@ -212,11 +221,10 @@ class KerasTrainer(StepTrainer):
 
     def _advance_fused(self, batches: Batches) -> list[tf.Tensor]:
         losses = []
-        for first in range(0, len(batches), PLANNED_STEPS):
-            steps = min(PLANNED_STEPS, len(batches) - first)
-            plan = tuple(
-                tf.constant(_padded(values)) for values in self._planned(batches, first, steps)
-            )
+        for first in range(0, len(batches), self.steps_planned):
+            steps = min(self.steps_planned, len(batches) - first)
+            values = self._planned(batches, first, steps)
+            plan = tuple(tf.constant(_padded(each, self.steps_planned)) for each in values)
             losses.append(
                 self.segment_compiled(self.inputs, self.targets, plan, tf.constant(steps))[:steps]
             )
@@ -447,7 +455,8 @@ def _described(device: str, dtype: str) -> tuple[str, str]:
     return f"cuda:0 {name}", f"{dtype}, TF32 off"
 
 
-def _padded(values: Array) -> Array:
-    padded = np.zeros((PLANNED_STEPS, *values.shape[1:]), values.dtype)
+def _padded(values: Array, steps: int) -> Array:
+    """Zeros after the last row, up to so many steps."""
+    padded = np.zeros((steps, *values.shape[1:]), values.dtype)
     padded[: len(values)] = values
     return padded

@@ -16,11 +16,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from harness.data import prepared
 from harness.experiment.loading import CATALOGUE, parse
 from harness.experiment.model import Experiment
+from harness.registry import installed
+
+hypothesis.settings.register_profile("samestep", deadline=None)  # a busy machine is no fault
+hypothesis.settings.load_profile("samestep")
 
 
 @pytest.fixture
@@ -51,6 +56,13 @@ def protocol(base: str = "digits-mlp", /, **changes: Any) -> dict[str, Any]:
         else:
             inner[last] = value
     return values
+
+
+def skip_without(name: str) -> None:
+    """Skip a test that needs a framework where it is not installed."""
+    framework = installed()[name]
+    if framework.missing:
+        pytest.skip(f"{name} is not installed: {framework.install_line}")
 
 
 @pytest.fixture

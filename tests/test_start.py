@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.experiment.loading import catalogue_names, load, parse
+from harness.experiment.model import Experiment
 from harness.start import (
     TRUNCATED_STD,
     BatchPlan,
@@ -17,9 +18,13 @@ from harness.start import (
 from tests.conftest import protocol
 
 
-def plan_of(order: str, size: int, last: str, seed: int, epochs: int = 3) -> BatchPlan:
+def plan_of(order: str, size: int, last: str, seed: int) -> BatchPlan:
+    return BatchPlan.of(experiment_of(order, size, last), seed)
+
+
+def experiment_of(order: str, size: int, last: str, epochs: int = 3) -> Experiment:
     batches = {"order": order} if order == "full" else {"order": order, "size": size, "last": last}
-    experiment = parse(
+    return parse(
         protocol(
             "iris-softmax",
             training__batches=batches,
@@ -28,7 +33,6 @@ def plan_of(order: str, size: int, last: str, seed: int, epochs: int = 3) -> Bat
         ),
         "test",
     )
-    return BatchPlan.of(experiment, seed)
 
 
 PLANS = (
@@ -76,7 +80,8 @@ def test_an_epoch_takes_the_rows_it_should(order, size, last, seed):
             [rows[count:] for rows, count in zip(batches.rows, batches.sizes, strict=True)]
         )
         assert not padding.any()
-        assert plan.has_short_batch == bool((batches.sizes < size).any())
+        has_short_batch = experiment_of(order, size, last).has_short_batch
+        assert has_short_batch == bool((batches.sizes < size).any())
 
 
 def test_every_seed_and_epoch_has_its_own_order():

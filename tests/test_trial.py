@@ -5,8 +5,9 @@ import pytest
 
 from harness import data, scoring
 from harness.experiment.loading import parse
+from harness.outcome import Outcome, Unsupported
 from harness.plan import Trial
-from harness.trial import Outcome, Unsupported, measure, task_of
+from harness.trial import measure, task_of
 from implementations.numpy_scratch import NumpyTrainer
 from implementations.scikit_learn import SklearnNativeTrainer
 from tests.conftest import protocol

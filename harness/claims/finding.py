@@ -8,6 +8,8 @@ import numpy as np
 from harness.claims.model import Claim, Number, Verdict
 from harness.claims.rules import RULES, Ruling
 from harness.claims.samples import Sample
+from harness.parity.ladder import PROVEN
+from harness.plan import MANY_SEEDS
 
 
 @dataclass(frozen=True)
@@ -37,15 +39,16 @@ def find(
 ) -> Finding:
     """Judge one number by the samples of its variant, or of the variant `instead`.
 
-    The framework with most seeds speaks: its values are taken seed by seed.
+    The framework with most seeds speaks: its values are taken seed by seed. Where no trial tells
+    the number and seeds diverged, that is what was found: the protocol does not give it.
     """
     variant = number.on if instead is None else instead
     by_framework: dict[str, list[Sample]] = {}
     for told in _telling(samples, number, variant):
         by_framework.setdefault(told.row.framework, []).append(told)
     if not by_framework:
-        why = _why_nothing(samples, variant)
-        return _finding(number, variant, "", (), Ruling(Verdict.NOT_RUN, why))
+        framework, why = _untold([told for told in samples if told.variant == variant])
+        return _finding(number, variant, framework, (), why)
     framework, own = max(by_framework.items(), key=lambda item: len(_values(item[1], number.key)))
     values = _values(own, number.key)
     if number.metric == "outputs":
@@ -102,9 +105,34 @@ def _diverged(samples: Sequence[Sample], variant: str, framework: str) -> int:
     )
 
 
-def _why_nothing(samples: Sequence[Sample], variant: str) -> str:
-    """Why no sample counts."""
-    own = [told for told in samples if told.variant == variant]
+def _untold(own: Sequence[Sample]) -> tuple[str, Ruling]:
+    """Of a variant whose number no trial tells: the framework that diverged, or why none ran."""
+    diverged = [
+        told
+        for told in own
+        if told.row.status == "diverged" and told.row.track == "identical" and told.proof in PROVEN
+    ]
+    if not diverged:
+        return "", Ruling(Verdict.NOT_RUN, _why_nothing(own))
+    names = dict.fromkeys(told.row.framework for told in diverged)
+    framework = max(names, key=lambda name: len(_seeds(diverged, name)))
+    lost, run = len(_seeds(diverged, framework)), len(_seeds(own, framework))
+    words = f"{f'all {lost}' if lost == run > 1 else f'{lost} of {run}'} seeds diverged"
+    return framework, Ruling(Verdict.WORSE, words)
+
+
+def _seeds(samples: Sequence[Sample], framework: str) -> set[int]:
+    """The seeds of the framework's trials; a trial of many starts has one for each."""
+    return {
+        told.row.seed + offset
+        for told in samples
+        if told.row.framework == framework
+        for offset in range(told.row.repeat if told.row.purpose == MANY_SEEDS else 1)
+    }
+
+
+def _why_nothing(own: Sequence[Sample]) -> str:
+    """Why no sample of a variant counts."""
     for told in own:
         if told.row.status != "ok":
             detail = f": {told.row.status_detail}" if told.row.status_detail else ""

@@ -105,12 +105,19 @@ def changed(claim: Claim, variant: Variant) -> Experiment:
 
 
 def with_own_data(claim: Claim) -> Claim:
-    """The claim on the source's own data where the user has them, so on the very same rows."""
-    if claim.own_data is None or claim.protocol is None:
+    """The claim on the source's own data where the user has them; reads all of them."""
+    if claim.own_data is None:
         return claim
     try:
         fetching.files(claim.own_data, fetching.folder(claim.own_data))
     except (fetching.DataMissingError, KeyError):
+        return claim
+    return on_own_data(claim)
+
+
+def on_own_data(claim: Claim) -> Claim:
+    """The claim on the source's own data if it has any, so on the very same rows."""
+    if claim.own_data is None or claim.protocol is None:
         return claim
     data = claim.protocol.data.model_copy(update={"dataset": claim.own_data})
     protocol = claim.protocol.model_copy(update={"data": data})

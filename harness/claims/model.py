@@ -82,10 +82,11 @@ class Number(Frozen):
         unit: what was printed: a share of one, per cent, or a plain number.
         rule: `exact`: the printed digits, or the same count of rows; `level`: within the
             tolerance that `judge` states; `every`: the printed digits from every seed; `rate`:
-            the share of seeds that reach it; `range`: between `low` and `high`.
+            the share of seeds that reach it, so give it or more; `range`: between `low` and `high`.
         low, high: of `range`, in `unit`; `low` of `rate` is the least share of seeds.
         runs: how many runs the published number is a mean of.
-        best_of: it is the best of so many runs, so seeds are taken in groups of so many.
+        best_of: it is the best of so many runs, so seeds are taken in groups of so many; rule
+            `level` needs two groups, unless the claim states a spread.
         tolerance_at_most: a wider tolerance says nothing; in `unit`. Default: 1 percentage
             point, 1.5 for Fashion-MNIST, three rows for a test set of fewer than 500.
     """
@@ -281,10 +282,7 @@ class Claim(Frozen):
                     "2 seeds, or a stated spread. Got 1"
                 )
             number.check_against(self.protocol)
-            if number.best_of > self.seeds:
-                raise ValueError(
-                    f"seeds: {number.name!r} is the best of {number.best_of} runs. Got {self.seeds}"
-                )
+            self._check_best_of(number)
         if self.own_data is not None and self.own_data not in DATASETS:
             raise ValueError(f"own_data: {unknown(self.own_data, DATASETS)}")
         if self.track == "native" and len(self.protocol.native) != 1:
@@ -292,3 +290,17 @@ class Claim(Frozen):
         if self.spread is not None and not (self.spread_from and math.isfinite(self.spread)):
             raise ValueError("spread_from: say where the stated spread is taken from")
         return self
+
+    def _check_best_of(self, number: Number) -> None:
+        """Refuse fewer seeds than give one best of so many runs, or two where they are spread."""
+        if number.best_of > self.seeds:
+            raise ValueError(
+                f"seeds: {number.name!r} is the best of {number.best_of} runs. Got {self.seeds}"
+            )
+        spread = number.rule == "level" and self.spread is None
+        if spread and self.seeds // number.best_of < 2:
+            raise ValueError(
+                f"seeds: {number.name!r} has rule 'level', which needs the spread of at least 2 "
+                f"bests of {number.best_of} runs, so {2 * number.best_of} seeds, or a stated "
+                f"spread. Got {self.seeds}"
+            )

@@ -4,11 +4,12 @@ The spread over seeds comes from one framework, the fastest; the others run the 
 pairs them with it. All claims share one plan identity, so their rows share one folder.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.claims.loading import changed
+from harness.claims.loading import changed, on_own_data
 from harness.claims.model import Claim, Variant
+from harness.claims.samples import Sample
 from harness.experiment.loading import digest, digest_of
 from harness.experiment.model import Experiment
 from harness.plan import MANY_SEEDS, MEASURE, Plan, Request, Trial, identified, proofs_of
@@ -49,6 +50,16 @@ def parts(claim: Claim, every_variant: bool = False) -> list[Part]:
         return []
     wanted = [v for v in claim.variants if every_variant or v.judged or v.role == "part"]
     return [_part(claim, None), *(_part(claim, variant) for variant in wanted)]
+
+
+def as_sampled(claim: Claim, samples: Iterable[Sample]) -> Claim:
+    """The claim on the user's own data, where there are samples of it on those; else as it is."""
+    own = on_own_data(claim)
+    if own.protocol is None or own is claim:
+        return claim
+    on_own = digest(_part(own, None).experiment)
+    ran = any(t.claim == claim.id and t.row.experiment_digest == on_own for t in samples)
+    return own if ran else claim
 
 
 def _part(claim: Claim, variant: Variant | None) -> Part:

@@ -78,8 +78,8 @@ def every(claim: Claim, number: Number, measured: Sequence[float], rows: int) ->
 
 
 def rate(claim: Claim, number: Number, measured: Sequence[float], rows: int) -> Ruling:
-    """The share of seeds that reach the printed number, with its Wilson interval."""
-    hits = sum(_same_digits(value, number) for value in measured)
+    """The share of seeds that reach the printed number or pass it, with its Wilson interval."""
+    hits = sum(_reaches(value, number) for value in measured)
     low, high = statistics.wilson(hits, len(measured))
     words = (
         f"reached from {hits} of {len(measured)} starts: {100 * hits / len(measured):.0f} % "
@@ -109,6 +109,9 @@ def level(claim: Claim, number: Number, measured: Sequence[float], rows: int) ->
     """Within the tolerance of the published number."""
     tolerance = _tolerance(claim, number, measured, rows).total
     difference = float(np.mean(measured)) - number.value
+    if not math.isfinite(tolerance):
+        words = f"no tolerance: a spread needs at least 2 values. Got {len(measured)}"
+        return Ruling(Verdict.INCONCLUSIVE, words, difference)
     digits = DIGITS[number.unit]
     words = f"{difference:+.{digits - 1}f}, tolerance {tolerance:.{digits}f}"
     if abs(difference) > tolerance:
@@ -139,7 +142,7 @@ def _tolerance(
 ) -> statistics.Tolerance:
     """In the number's unit."""
     stated = claim.spread is not None
-    spread = claim.spread if claim.spread is not None else float(np.std(measured, ddof=1))
+    spread = claim.spread if claim.spread is not None else _spread(measured)
     sampling = floor = 0.0
     if number.metric.endswith(("_accuracy", "_error")):
         floor = number.factor * statistics.floor_term(rows)
@@ -152,6 +155,11 @@ def _tolerance(
         rounding=0.5 * 10.0**-number.decimals,
         floor=floor,
     )
+
+
+def _spread(measured: Sequence[float]) -> float:
+    """Standard deviation over seeds; NaN, and with it the tolerance, where one is all there is."""
+    return float(np.std(measured, ddof=1)) if len(measured) > 1 else math.nan
 
 
 def _widest(claim: Claim, number: Number, rows: int) -> float:
@@ -172,6 +180,11 @@ def _same_digits(value: float, number: Number) -> bool:
         scale = 10**number.decimals
         return bool(math.floor(value * scale + 1e-9) == round(number.value * scale))
     return f"{value:.{number.decimals}f}" == f"{number.value:.{number.decimals}f}"
+
+
+def _reaches(value: float, number: Number) -> bool:
+    """Whether it is the printed number or better; of a rate that is an accuracy."""
+    return _same_digits(value, number) or value > number.value
 
 
 def _side(number: Number, difference: float) -> Verdict:

@@ -43,7 +43,7 @@ class Sample:
     Args:
         claim, variant: what it belongs to; variant "" is the protocol itself.
         proof: verdict of the proof of its cell; "" in the native track, or where there is none.
-        tested: test rows; 0 where classes mean nothing.
+        tested: rows of the test set.
         values: by `Number.key`; one number, the vector of `outputs`, or one per seed.
         right: which test rows were right at seed 0, see `packed`; "" elsewhere.
         row: all columns.

@@ -42,7 +42,10 @@ data_app.command()(inventory.where)
 def main() -> None:
     """Run the command; a closed pipe (`| head`) ends it quietly."""
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # here, where what it raises is still caught
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)

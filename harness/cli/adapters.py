@@ -7,7 +7,15 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.ending import ENVIRONMENT, FAILED, INTERRUPTED, OK, USAGE, stop
+from harness.cli.ending import (
+    ENVIRONMENT,
+    FAILED,
+    INTERRUPTED,
+    OK,
+    USAGE,
+    interrupt_on_sigterm,
+    stop,
+)
 from harness.cli.screen import console
 
 
@@ -34,6 +42,7 @@ def check(
         stop(ENVIRONMENT, "\n".join(["not installed", *sorted(missing)]))
     screen = console(stderr=json_output)
     findings = []
+    interrupt_on_sigterm()
     try:
         for name in adapters:
             with tempfile.TemporaryDirectory(prefix="samestep-check-") as scratch:

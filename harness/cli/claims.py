@@ -40,6 +40,7 @@ ClaimFrameworks = Annotated[
 
 
 def reproduce(
+    context: typer.Context,
     claims: Claims = None,
     everything: Everything = False,
     heavy: Heavy = False,
@@ -55,30 +56,48 @@ def reproduce(
     json_output: options.JsonOption = False,
 ) -> None:
     """Rerun published accuracy numbers, and say whether they hold."""
-    from harness.claims import planning
-    from harness.claims.samples import FILE
+    from harness.claims import loading, planning
     from harness.report.charts import CLAIMS
 
+    if source is not None:
+        options.only_read(context, ("claims", "output", "json_output"), "-o, --json")
     outputs = options.outputs(output, (".md", ".json", ".html"), CLAIMS)
     chosen = _chosen(claims or [], everything or listing, heavy or listing, source)
     if listing:
         _list(chosen, json_output)
         return
+    asked = {claim.id: name for name, claim in zip(claims or [], chosen, strict=False)}
+    if source is not None:
+        _finish(_again(chosen, source, bool(claims)), asked, outputs, True, json_output)
+    chosen = [loading.with_own_data(claim) for claim in chosen]
     parts = [part for claim in chosen for part in planning.parts(claim)]
-    folder = source or out or Path("results") / "runs" / "claims"
+    folder = out or Path("results") / "runs" / "claims"
     finished = True
-    if source is not None and not (source / FILE).is_file():
-        stop(USAGE, f"{source}: holds no samples of claims; run `samestep reproduce` first")
-    if source is None and parts:
+    if parts:
         options.need_charts(outputs)
         finished = _run(parts, frameworks, threads, device.value, timeout, folder, fresh)
     samples = _samples(folder)
     judged = [_judge(claim, parts, samples) for claim in chosen]
-    if source is not None and not claims:
-        judged = [one for one in judged if one.samples or one.claim.not_run]
-    asked = {claim.id: name for name, claim in zip(claims or [], chosen, strict=False)}
-    own = [] if source else [options.Output(folder / "ledger.md")]
-    _finish(judged, asked, [*own, *outputs], finished, json_output)
+    ledger = options.Output(folder / "ledger.md")
+    _finish(judged, asked, [ledger, *outputs], finished, json_output)
+
+
+def _again(chosen: Sequence["Claim"], folder: Path, named: bool) -> list["Judged"]:
+    """The verdicts by a folder's samples, on whichever data they are; unnamed, of those in it."""
+    from harness.claims import planning
+    from harness.claims.samples import FILE
+
+    if not (folder / FILE).is_file():
+        stop(USAGE, f"{folder}: holds no samples of claims; run `samestep reproduce` first")
+    samples = _samples(folder)
+    chosen = [planning.as_sampled(claim, samples) for claim in chosen]
+    judged = [_judge(claim, planning.parts(claim), samples) for claim in chosen]
+    wanted = [one for one in judged if not one.claim.not_run]
+    if wanted and not any(one.samples for one in wanted):
+        what = ", ".join(one.claim.id for one in wanted) if named else "the ledger's claims"
+        rule = "run it there first, or name a claim that was" if named else "name your own file"
+        stop(USAGE, f"{folder}: holds no samples of {what} as registered; {rule}")
+    return judged if named else [one for one in judged if one.samples or one.claim.not_run]
 
 
 def _list(chosen: Sequence["Claim"], json_output: bool) -> None:
@@ -118,10 +137,11 @@ def explain(
     json_output: options.JsonOption = False,
 ) -> None:
     """Swap one ambiguous ingredient of a claim at a time: which ones bring its number back?"""
-    from harness.claims import explaining, planning
+    from harness.claims import explaining, loading, planning
     from harness.report import explained as shown
 
     (chosen,) = _chosen([claim], everything=False, heavy=False, source=None)
+    chosen = loading.with_own_data(chosen)
     if chosen.not_run:
         stop(USAGE, f"{chosen.id}: cannot be run: {chosen.not_run}")
     parts = planning.parts(chosen, every_variant=True)
@@ -143,7 +163,7 @@ def explain(
 def _chosen(
     names: Sequence[str], everything: bool, heavy: bool, source: Path | None
 ) -> list["Claim"]:
-    """The claims asked for, on the user's own data where there are any."""
+    """The claims asked for, as registered; with `--from` all, for any may be in the folder."""
     from harness.claims import loading
     from harness.experiment.loading import ProtocolError
 
@@ -164,7 +184,7 @@ def _chosen(
     for claim in found:
         if ids.count(claim.id.upper()) > 1:
             stop(USAGE, f"claim: {claim.id!r} is named twice")
-    return found if source is not None else [loading.with_own_data(claim) for claim in found]
+    return found
 
 
 def _run(
@@ -212,9 +232,9 @@ def _judge(claim: "Claim", parts: Sequence["Part"], samples: Sequence["Sample"])
 
 
 def _exit_code(judged: Sequence["Judged"]) -> int:
-    """0 if every verdict is the registered one; 3 if all that it needs is missing here."""
+    """0 if every verdict is the registered one; 3 if all that was tried is missing here."""
     wanted = [one for one in judged if not one.claim.not_run]
     statuses = {told.row.status for one in wanted for told in one.samples}
-    if wanted and statuses <= {"missing"}:
+    if statuses == {"missing"}:
         return ENVIRONMENT
     return OK if all(one.as_registered for one in wanted) else FAILED

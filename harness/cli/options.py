@@ -147,6 +147,23 @@ def _near(one: str, other: str) -> bool:
     return SequenceMatcher(None, one, other).ratio() >= NEAR
 
 
+def only_read(context: typer.Context, beside: Sequence[str], told: str) -> None:
+    """End a command that was given `--from` and an option that only a run would heed.
+
+    Args:
+        context: of the command.
+        beside: names of the parameters that may be given beside `--from`.
+        told: the same as they are typed, for the message.
+    """
+    allowed = {"source", *beside}
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        source = context.get_parameter_source(name)
+        if name not in allowed and source is not None and not source.name.startswith("DEFAULT"):
+            rule = f"--from only reads what a run left; it takes no other option but {told}"
+            stop(USAGE, f"{parameter.opts[0]}: {rule}. Leave out {parameter.opts[0]} or --from")
+
+
 def need_charts(outputs: Sequence[Output]) -> None:
     """End at once, before anything is trained, where images are asked for and cannot be drawn."""
     from harness.report.charts import NoChartLibraryError, need_library

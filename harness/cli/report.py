@@ -44,6 +44,7 @@ TensorBoard = Annotated[
 
 
 def report(
+    context: typer.Context,
     experiments: Experiments = None,
     frameworks: options.FrameworksOption = "",
     loops: Loops = "best",
@@ -64,9 +65,7 @@ def report(
     from harness.plan import Request
 
     if source is not None:
-        if experiments or frameworks or seeds or repeats or fresh or out:
-            told = "--from rebuilds a whole run; it takes no other option but -o, --tensorboard"
-            stop(USAGE, told)
+        options.only_read(context, ("output", "tensorboard"), "-o, --tensorboard")
         plan = running.read_plan(source)
         _finish(plan, source, _outputs(output, plan), tensorboard)
     request = Request(

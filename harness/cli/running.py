@@ -68,7 +68,7 @@ def execute(
     except FolderInUseError as error:
         stop(ENVIRONMENT, str(error))
     except OSError as error:
-        stop(ENVIRONMENT, f"{path}: cannot be written ({error.strerror or error})")
+        stop(ENVIRONMENT, f"{error.filename or path}: {error.strerror or error}")
     return True
 
 
@@ -104,10 +104,12 @@ def read_report(plan: "Plan", path: Path) -> "Report":
 
 def exit_code(rows: Sequence["Row"], judgements: Iterable["Judgement"]) -> int:
     """What a run that went to its end exits with."""
+    from harness.results import FAILED as FAILURES
+
     if rows and all(row.status == "missing" for row in rows):
         return ENVIRONMENT
-    different = any(judgement.verdict == "different" for judgement in judgements)
-    return FAILED if different or any(row.failed for row in rows) else OK
+    broken = any(j.verdict == "different" or j.status in FAILURES for j in judgements)
+    return FAILED if broken or any(row.failed for row in rows) else OK
 
 
 def read_plan(source: Path) -> "Plan":

@@ -43,7 +43,7 @@ class Comparison:
         relative: the same of the time over the baseline's; None for the baseline.
         accuracy: mean difference of test accuracy, B minus A.
         noisy: whether a row of either was measured on a disturbed machine.
-        remark: why there is no ratio, or "".
+        remark: why there is no ratio, or what has to be known beside it.
     """
 
     cell: Cell
@@ -53,19 +53,6 @@ class Comparison:
     accuracy: float | None
     noisy: bool
     remark: str = ""
-
-    @property
-    def verdict(self) -> str:
-        """`same`, `slower`, `faster` or why that cannot be said."""
-        if self.ratio is None:
-            return self.remark or "incomparable"
-        if self.noisy:
-            return "noisy"
-        if self.ratio.low is None or self.ratio.high is None:
-            return "too few pairs"
-        if self.ratio.contains_one:
-            return "no detectable difference"
-        return "slower" if self.ratio.value > 1 else "faster"
 
 
 @dataclass(frozen=True)
@@ -101,6 +88,7 @@ def refuse(a: Plan, b: Plan, rows_a: Sequence[Row], rows_b: Sequence[Row]) -> No
     for name, of in (
         ("machine", lambda row: row.machine),
         ("protocol version", lambda row: row.protocol),
+        ("device", lambda row: row.device),
         ("precision", lambda row: row.dtype),
         ("threads", lambda row: row.threads),
         ("allocator settings", lambda row: row.allocator),
@@ -177,6 +165,20 @@ def tripped(gate: Gate, rows_a: Sequence[Row], rows_b: Sequence[Row]) -> list[tu
     return sorted(found)
 
 
+def lost(plan_b: Plan, rows_a: Sequence[Row], rows_b: Sequence[Row]) -> list[tuple[Cell, str]]:
+    """Cells of which a trial ended well in A, and in B, where it was asked for too, did not."""
+    asked = {(t.experiment, t.framework, t.loop, t.track, t.seed, t.repeat) for t in plan_b.trials}
+    well = _ok(rows_a).keys() & asked
+    missing = well - _ok(rows_b).keys()
+    found = []
+    for cell in sorted({key[:4] for key in missing}):
+        statuses = {row.status for row in rows_b if _cell(row) == cell} - {"ok"}
+        count, of = (sum(key[:4] == cell for key in keys) for keys in (missing, well))
+        why = ", ".join(sorted(statuses)) or "not run"
+        found.append((cell, f"{count} of {of} trials that ended well in A did not in B: {why}"))
+    return found
+
+
 def agreement(comparisons: Sequence[Comparison]) -> tuple[int, int]:
     """(cells whose relation to the baseline agrees within its interval, cells that have one)."""
     known = [c.relative for c in comparisons if c.relative is not None and c.relative.low]
@@ -186,9 +188,12 @@ def agreement(comparisons: Sequence[Comparison]) -> tuple[int, int]:
 def _cells(rows: Sequence[Row]) -> dict[Cell, list[Row]]:
     cells: dict[Cell, list[Row]] = {}
     for row in rows:
-        key = (row.experiment, row.framework, row.loop, row.track)
-        cells.setdefault(key, []).append(row)
+        cells.setdefault(_cell(row), []).append(row)
     return cells
+
+
+def _cell(row: Row) -> Cell:
+    return row.experiment, row.framework, row.loop, row.track
 
 
 def _samples(
@@ -213,7 +218,11 @@ def _relative(cell: Cell, cells: Mapping[Cell, Sequence[Row]]) -> dict[tuple[int
 
 def _accuracy(rows_a: Sequence[Row], rows_b: Sequence[Row]) -> float | None:
     a, b = (
-        {row.seed: row.test_accuracy for row in rows if row.test_accuracy is not None}
+        {
+            row.seed: row.test_accuracy
+            for row in rows
+            if row.status == "ok" and row.test_accuracy is not None
+        }
         for rows in (rows_a, rows_b)
     )
     seeds = a.keys() & b.keys()
@@ -225,12 +234,8 @@ def _why_not(rows: Sequence[Row]) -> str:
     return ", ".join(statuses) if statuses else "nothing trained, or no pair in common"
 
 
-def _ok(rows: Sequence[Row]) -> dict[tuple[object, ...], Row]:
-    return {
-        (row.experiment, row.framework, row.loop, row.track, row.seed, row.repeat): row
-        for row in rows
-        if row.status == "ok"
-    }
+def _ok(rows: Sequence[Row]) -> dict[tuple[str, str, str, str, int, int], Row]:
+    return {(*_cell(row), row.seed, row.repeat): row for row in rows if row.status == "ok"}
 
 
 def _digests(rows: Sequence[Row]) -> dict[str, set[str]]:

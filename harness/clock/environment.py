@@ -3,6 +3,7 @@
 Imports the standard library only: affinity must be set before NumPy's BLAS counts the CPUs.
 """
 
+import hashlib
 import os
 import platform
 from collections.abc import Mapping
@@ -113,3 +114,8 @@ def machine() -> str:
         model = names[0] if names else model
     gpu = ", NVIDIA GPU" if has_gpu() else ""
     return f"{model}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}{gpu}"
+
+
+def on_this_machine(trial: str) -> str:
+    """The name of a cached file that holds for a trial on machines like this one only."""
+    return f"{trial}-{hashlib.sha256(machine().encode()).hexdigest()[:8]}.json"

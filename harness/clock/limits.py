@@ -24,7 +24,7 @@ class Fractions:
 
 
 def machine_limits_us(rows: Iterable[Row]) -> dict[tuple[object, ...], float]:
-    """The fastest products of every (experiment, device, precision, threads, machine)."""
+    """The fastest products of every (experiment, device, dtype, threads, machine)."""
     best: dict[tuple[object, ...], float] = {}
     for row in rows:
         if row.gemm_us:

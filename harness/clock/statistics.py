@@ -33,12 +33,6 @@ class Estimate:
         """Whether, as a ratio, it is compatible with no difference."""
         return self.low is None or self.high is None or self.low <= 1 <= self.high
 
-    def overlaps(self, other: "Estimate") -> bool:
-        """Whether the two intervals have a point in common; unknown intervals do."""
-        if self.low is None or self.high is None or other.low is None or other.high is None:
-            return True
-        return self.low <= other.high and other.low <= self.high
-
 
 def estimate(values: Sequence[float]) -> Estimate | None:
     """The median of positive values with its interval; None without values."""

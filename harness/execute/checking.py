@@ -77,13 +77,12 @@ def check(name: str, full: bool, device: str, scratch: Path) -> Iterator[Finding
         for loop in framework.loops:
             for experiment in experiments.values():
                 judgement, _ = judge(proof_trial(framework, experiment, loop, device), workers)
-                if judgement.reason.startswith("the proof gave no trace: unsupported"):
+                if judgement.status == "unsupported":
                     continue
-                holds = judgement.proven
-                remark = judgement.reason if not holds or judgement.reason else ""
                 yield Finding(
-                    framework.name, loop, "ladder", experiment.name, holds, remark, judgement
-                )
+                    framework.name, loop, "ladder", experiment.name,
+                    judgement.proven, judgement.reason, judgement,
+                )  # fmt: skip
     finally:
         workers.let_go()
     yield from _rules(framework, device, scratch)

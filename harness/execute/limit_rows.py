@@ -1,13 +1,13 @@
 """Limit rows on disk: in a run's folder, and in a cache that spares measuring them again.
 
 A limit trial's id changes with everything its time depends on but the machine, which the
-cached file's name adds.
+cached file's name adds. One measured on a disturbed machine is kept with its run only.
 """
 
 import contextlib
-import hashlib
 
-from harness.clock.environment import machine
+from harness.clock.environment import on_this_machine
+from harness.clock.noise import noise
 from harness.data.fetching import cache
 from harness.plan import Trial
 from harness.results import BadRowError, Row, RunFolder, from_json, to_json, write_atomically
@@ -16,7 +16,9 @@ from harness.results import BadRowError, Row, RunFolder, from_json, to_json, wri
 def cached(trial: Trial) -> Row | None:
     """The row of an earlier run on this machine."""
     try:
-        return from_json((cache() / "limits" / _name(trial.id)).read_text(encoding="utf-8"))
+        return from_json(
+            (cache() / "limits" / on_this_machine(trial.id)).read_text(encoding="utf-8")
+        )
     except (OSError, UnicodeDecodeError, BadRowError):
         return None
 
@@ -25,11 +27,6 @@ def store(folder: RunFolder, row: Row) -> None:
     """Keep a limit with the run, and in the cache if it is one."""
     content = to_json(row).encode()
     write_atomically(folder.limits / f"{row.trial}.json", content)
-    if row.status == "ok":
+    if row.status == "ok" and not noise([row]):
         with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
-            write_atomically(cache() / "limits" / _name(row.trial), content)
-
-
-def _name(trial: str) -> str:
-    here = hashlib.sha256(machine().encode()).hexdigest()[:8]
-    return f"{trial}-{here}.json"
+            write_atomically(cache() / "limits" / on_this_machine(row.trial), content)

@@ -99,7 +99,7 @@ class Runner:
                         self._workers.data_problem(self.plan.experiments[trial.experiment])
                     in_lanes(todo, self._run_one, lanes(self.plan), self._workers.kill)
                 self._workers.let_go()  # a limit or a proof needs memory
-                self._limit()
+                self._limit(fresh)
                 proving.prove(self._workers, self.listener, lanes(self.plan))
             finally:
                 self._workers.kill()
@@ -149,11 +149,11 @@ class Runner:
             row, tail = before, []
         self._store(trial, dataclasses.replace(row, attempt=attempt), tail)
 
-    def _limit(self) -> None:
+    def _limit(self, fresh: bool) -> None:
         """The matrix products of frameworks that were not asked for, cached per machine."""
         for _, trials in itertools.groupby(self.plan.limits, lambda t: t.framework):
             for trial in trials:
-                row = limit_rows.cached(trial)
+                row = None if fresh else limit_rows.cached(trial)
                 if row is None:
                     row, _ = self._workers.run(trial, self.plan.experiments[trial.experiment])
                 limit_rows.store(self.folder, row)

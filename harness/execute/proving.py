@@ -66,7 +66,7 @@ def judge(proof: Trial, workers: Workers, lane: int = FIRST_LANE) -> tuple[Judge
     if trace is None:
         reason = f"the proof gave no trace: {row.status}"
         detail = f" ({row.status_detail})" if row.status_detail else ""
-        return Judgement("not comparable", reason + detail, ()), tail
+        return Judgement("not comparable", reason + detail, (), row.status), tail
     try:
         with _judging:
             judgement = ladder.judge(trace, experiment, proof.seed, proof.dtype)
@@ -77,7 +77,7 @@ def judge(proof: Trial, workers: Workers, lane: int = FIRST_LANE) -> tuple[Judge
                 judgement = diagnosis.explained(judgement, close or trace, experiment, proof.seed)
     except Exception as error:  # whatever a strange trace does to the judge, rows are kept
         reason = f"the trace cannot be judged: {type(error).__name__}: {error}"
-        return Judgement("not comparable", reason, ()), tail
+        return Judgement("not comparable", reason, (), "error"), tail
     return judgement, tail
 
 

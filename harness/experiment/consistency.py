@@ -8,6 +8,8 @@ from harness.experiment.initializers import Constants
 if TYPE_CHECKING:
     from harness.experiment.model import Experiment
 
+SMALLEST_RATE = 2.0**-126
+"""The smallest float32 of full precision: a smaller learning rate would become 0."""
 EVALUATION_POINTS_AT_MOST = 60
 """Besides the first step, which always is one: sixty epochs may be taken one by one."""
 
@@ -69,6 +71,14 @@ def check_batches(experiment: "Experiment") -> None:
             "training.optimizer.rate_inside_velocity: state it (true or false) where the "
             "rate decays; libraries differ"
         )
+    if experiment.decay is not None:
+        every, factor = experiment.decay
+        last = training.optimizer.learning_rate * factor ** ((experiment.steps - 1) // every)
+        if last < SMALLEST_RATE:
+            raise ValueError(
+                f"training.schedule: the last learning rate must be at least {SMALLEST_RATE:.2g}, "
+                f"which float32 can hold. Got {last:.2g}; let it decay later or end sooner"
+            )
     points = experiment.evaluation_count
     if points > EVALUATION_POINTS_AT_MOST:
         raise ValueError(

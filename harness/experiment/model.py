@@ -147,6 +147,13 @@ class Experiment(Frozen):
         return whole + (1 if left and batches.last == "keep" else 0)
 
     @property
+    def has_short_batch(self) -> bool:
+        """Whether an epoch ends with a batch of fewer rows; none drawn with replacement is."""
+        if not self.training or self.training.batches.order in ("full", "with_replacement"):
+            return False
+        return self.steps_per_epoch * self.batch_size > self.data.rows[0]
+
+    @property
     def steps(self) -> int:
         """Updates in all."""
         if self.training is None:

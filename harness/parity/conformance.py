@@ -173,7 +173,7 @@ def unsupported_is_refused_with_a_reason(subject: Subject) -> str:
 def a_short_last_batch_is_handled(subject: Subject) -> None:
     """Padding weighs nothing: after an epoch with a short batch the oracle agrees."""
     experiment = subject.supported("sequential-short")
-    if not BatchPlan.of(experiment, 0).has_short_batch:
+    if not experiment.has_short_batch:
         return
     trainer, _ = subject.trained(experiment, 5)
     gap = difference(trainer.parameters(), _oracle(subject, experiment, 5)[0])
@@ -246,7 +246,7 @@ def no_state_is_left_for_the_next_trial(subject: Subject) -> None:
     experiment = subject.supported("shuffled-short")
     before, _ = subject.trained(experiment, 6)
     other = subject.supported("xor-sigmoid-full")
-    subject.trained(other, 6, dtype="float32")
+    subject.trained(other, 6, dtype=subject.adapter.dtypes[0])
     after, _ = subject.trained(experiment, 6)
     gap = difference(after.parameters(), before.parameters())
     demand(gap == 0, f"after another trial the same one differs by {gap:.1e}")
@@ -319,7 +319,7 @@ def the_device_is_done_on_return(subject: Subject) -> str:
     Best of five. Timed, so it belongs to `samestep check` and not to the test suite.
     """
     experiment = subject.supported("relu-adam")
-    plan = BatchPlan.of(experiment.of_length(None), 0)
+    plan = BatchPlan.of(experiment, 0)
     trainer = subject.build(experiment)
     run(trainer, plan.segment(0, 1))
     once: list[float] = []

@@ -199,7 +199,6 @@ def _rule(experiment: Experiment, trace: Trace) -> Iterator[Hypothesis]:
                 yield Hypothesis(words, RULE, Switches(epsilon=float32(epsilon)))
     if rule is not None and rule.name in ("momentum", "nesterov"):
         plain = isinstance(rule, Momentum)
-        words = f"momentum is {'Nesterov' if plain else 'plain, not Nesterov'}'s"
         words = "momentum is Nesterov's" if plain else "momentum is plain, not Nesterov's"
         yield Hypothesis(words, RULE, Switches(nesterov=plain))
         yield Hypothesis("momentum is dampened", RULE, Switches(dampening=True))

@@ -6,7 +6,7 @@ rung instead, for nothing can be said relative to nothing.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -71,11 +71,13 @@ class Judgement:
             judge.
         reason: what is wrong, or how far rounding goes; mostly "" for the same.
         rungs: in order.
+        status: how the proof's trial ended, as a row's.
     """
 
     verdict: Verdict
     reason: str
     rungs: tuple[Rung, ...]
+    status: str = "ok"
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -85,7 +87,7 @@ class Judgement:
     def from_dict(cls, values: dict[str, Any]) -> "Judgement":
         """From JSON."""
         rungs = tuple(Rung(**rung) for rung in values["rungs"])
-        return cls(values["verdict"], values["reason"], rungs)
+        return cls(values["verdict"], values["reason"], rungs, values.get("status", "ok"))
 
     @property
     def proven(self) -> bool:
@@ -113,7 +115,8 @@ def judge(trace: Trace, experiment: Experiment, seed: int, dtype: str = "float64
     rungs = tuple(_rungs(trace, expected, tolerances, eps))
     failed = next((rung for rung in rungs if not rung.passed), None)
     if failed is None:
-        return Judgement("same" if dtype == "float64" else "same to float32", "", rungs)
+        told = _diverges(expected)
+        return Judgement("same" if dtype == "float64" else "same to float32", told, rungs)
     if dtype == "float64" and failed.name not in TOLERANCES:
         grown = _grown(trace, expected, experiment, seed)
         if grown is not None:
@@ -125,8 +128,27 @@ def judge(trace: Trace, experiment: Experiment, seed: int, dtype: str = "float64
 
 @lru_cache(maxsize=4)
 def expected_trace(experiment: Experiment, seed: int, closely: bool = False) -> Trace:
-    """The oracle's own trace."""
-    return reference_trace(experiment, prepared_of(experiment), seed, closely=closely)
+    """The oracle's own trace, as far as its numbers are finite; losses are NaN from there on."""
+    with np.errstate(all="ignore"):
+        trace = reference_trace(experiment, prepared_of(experiment), seed, closely=closely)
+    finite = {step: found for step, found in trace.parameters.items() if _is_finite(found)}
+    losses = trace.losses
+    if losses is not None and not np.isfinite(losses).all():
+        over = np.logical_or.accumulate(~np.isfinite(losses))
+        losses = np.where(over, np.nan, losses)
+    return replace(trace, parameters=finite, losses=losses)
+
+
+def _is_finite(parameters: Parameters) -> bool:
+    return all(np.isfinite(v).all() for pair in parameters for v in pair if v is not None)
+
+
+def _diverges(expected: Trace) -> str:
+    """That the protocol itself leads nowhere, and up to where it was compared."""
+    if expected.losses is None or not np.isnan(expected.losses).any():
+        return ""
+    steps = int(np.isnan(expected.losses).argmax())
+    return f"the protocol diverges, in the oracle too; compared for {steps} steps"
 
 
 def prepared_of(experiment: Experiment) -> Prepared:
@@ -227,8 +249,8 @@ def _compare_losses(found: Array, expected: Array, tolerance: float) -> Rung:
 def _loss_gaps(found: Array, expected: Array) -> Floats:
     """|a - b| / max|b| of every step."""
     gaps = np.abs(np.subtract(found, expected))
-    gaps[np.isnan(found) & np.isnan(expected)] = 0
-    scaled: Floats = gaps / max(float(np.nanmax(np.abs(expected))), 1e-300)
+    gaps[np.isnan(expected)] = 0
+    scaled: Floats = gaps / max(float(np.nanmax(np.abs(expected), initial=0)), 1e-300)
     return scaled
 
 
@@ -242,7 +264,7 @@ def _largest(pairs: Sequence[tuple[Array | None, Array | None]]) -> float:
 class _Permuted(Reference):
     """The oracle on batches whose rows are in another order: the same sums, rounded otherwise."""
 
-    generator = np.random.default_rng(0)
+    generator: np.random.Generator
 
     def advance(self, batches: Batches) -> Any:
         """Train on the same rows, permuted inside every whole batch."""
@@ -320,7 +342,9 @@ def _reruns(experiment: Experiment, seed: int, dtype: str) -> tuple[Trace, ...]:
 
         def build(protocol: Experiment, start: Any = moved) -> Reference:
             inputs, targets = prepared.train.inputs, prepared.train.targets
-            return _Permuted(protocol, start, inputs, targets, Switches(dtype=dtype))
+            made = _Permuted(protocol, start, inputs, targets, Switches(dtype=dtype))
+            made.generator = generator
+            return made
 
         with np.errstate(all="ignore"):
             traces.append(record(build, experiment, prepared, seed))

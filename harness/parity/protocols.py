@@ -11,7 +11,7 @@ from harness.experiment.loading import CATALOGUE, load, parse
 from harness.experiment.model import Experiment
 
 STEPS = 24
-"""Six epochs of the short-batch protocols; enough for every rung but the highest."""
+"""Nearly five epochs of the short-batch protocols; enough for every rung but the highest."""
 COVERING = (
     "xor-sigmoid-full", "regression", "relu-adam", "adam-hat", "short-batch-momentum-decay",
     "with-replacement-nesterov", "saturated-bce", "leaky-rmsprop", "gelu-adagrad", "swish-l2",
@@ -164,7 +164,16 @@ def _optimizers() -> Changes:
             name = f"l2-{on}{'-per-row' if per_row else ''}"
             training = {"l2": l2, "optimizer": SGD, "batches": SHORT}
             found.append((name, {"training": training}))
-    return found
+    l2 = {"strength": 0.1, "half": True, "per_row": False, "on": "weights"}
+    drawn, summed = SHORT | {"order": "with_replacement"}, BCE | {"batch": "sum", "outputs": "sum"}
+    return [
+        *found,
+        ("l2-mse", {"training": {"l2": l2, "loss": MSE, "optimizer": SGD, "batches": SHORT}}),
+        ("l2-bce-sum-adam", {
+            "training": {"l2": l2 | {"per_row": True}, "loss": summed, "optimizer": ADAM,
+                         "batches": drawn},
+        }),
+    ]  # fmt: skip
 
 
 def _batches() -> Changes:

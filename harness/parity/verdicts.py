@@ -1,7 +1,8 @@
 """Verdicts on disk: in a run's folder, and in a cache that spares proofs already made.
 
 A proof's trial id changes with the adapter's source, the framework's version, the protocol, the
-loop and the oracle, so a cached verdict is always of the same computation.
+loop and the oracle, and the cached file's name with the machine, so a cached verdict is always of
+the same computation.
 """
 
 import contextlib
@@ -9,6 +10,7 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness.clock.environment import on_this_machine
 from harness.data.fetching import cache
 from harness.parity.ladder import PROVEN, Judgement
 from harness.plan import Trial
@@ -37,8 +39,8 @@ def read(folder: RunFolder, proofs: Iterable[Trial]) -> dict[Cell, Judgement]:
 
 
 def cached(trial: Trial) -> Judgement | None:
-    """The verdict of an earlier run, of the very same computation on the same device."""
-    return _read(cache() / "proofs" / f"{trial.id}.json")
+    """The verdict of an earlier run, of the very same computation on such a machine."""
+    return _read(cache() / "proofs" / on_this_machine(trial.id))
 
 
 def store(folder: RunFolder, trial: Trial, judgement: Judgement) -> None:
@@ -47,7 +49,7 @@ def store(folder: RunFolder, trial: Trial, judgement: Judgement) -> None:
     write_atomically(folder.proofs / f"{trial.id}.json", content)
     if judgement.verdict in JUDGED:
         with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
-            write_atomically(cache() / "proofs" / f"{trial.id}.json", content)
+            write_atomically(cache() / "proofs" / on_this_machine(trial.id), content)
 
 
 def _read(file: Path) -> Judgement | None:

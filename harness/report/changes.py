@@ -9,6 +9,7 @@ from harness.clock.compare import (
     Gate,
     NotComparableError,
     compare,
+    lost,
     refuse,
     tripped,
 )
@@ -88,7 +89,7 @@ class Change:
     @property
     def verdict(self) -> str:
         """In words; why, where it cannot be said."""
-        return self.numbers.verdict if self.look == "refused" else LOOKS[self.look]
+        return self.numbers.remark if self.look == "refused" else LOOKS[self.look]
 
     @property
     def told(self) -> str:
@@ -143,6 +144,9 @@ def held(runs: tuple[Run, Run], gates: Sequence[Gate]) -> Compared:
         for gate in gates
         for cell, change in tripped(gate, a.rows, b.rows)
     ]
+    if gates:
+        broken = lost(b.plan, a.rows, b.rows)
+        failures += [f"{' '.join(cell[:3])}: {change}" for cell, change in broken]
     return Compared(runs, made, failures)
 
 

@@ -3,7 +3,7 @@
 Measured once on two cores; a run corrects it by its own pace as it goes.
 """
 
-from harness.plan import MEASURE, Plan, Trial
+from harness.plan import PROOF, Plan, Trial
 
 FIXED_S = 0.3
 """Building, compiling and predicting, per trial."""
@@ -33,7 +33,7 @@ def estimates_s(plan: Plan) -> dict[str, float]:
     found: dict[str, float] = {}
     started = set()
     for trial in (*plan.trials, *plan.proofs):
-        proof = trial.purpose != MEASURE
+        proof = trial.purpose == PROOF
         process = (trial.purpose, trial.framework, trial.track, trial.dtype)
         fresh = plan.request.preset != "quick" and not proof
         starts = IMPORT_S if fresh or process not in started else 0.0

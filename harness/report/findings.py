@@ -4,9 +4,9 @@ import numpy as np
 
 from harness.claims.finding import Finding
 from harness.claims.model import Verdict
+from harness.claims.rules import DIGITS
 
 UNITS = {"fraction": "", "percent": " %", "number": ""}
-DIGITS = {"fraction": 4, "percent": 2, "number": 4}
 
 
 def name(finding: Finding) -> str:

@@ -180,7 +180,7 @@ def _idiomatic(section: Section) -> list[str]:
             if ratio is not None and best is not line:
                 told.append(
                     f"{line.framework}: its idiomatic loop takes {ratio_text(ratio)} times as long "
-                    f"as the same model in its {best.loop} loop"
+                    f"as the same model in its {best.loop} loop{_if_disturbed(line, best)}"
                 )
     return told
 
@@ -194,8 +194,14 @@ def _limits(section: Section) -> list[str]:
             told.append(
                 f"{line.framework} {line.loop} reaches {own * 100:.0f} % of what its own matrix "
                 f"products allow here; they reach {machine / own * 100:.0f} % of the machine's best"
+                f"{_if_disturbed(line)}"
             )
     return told
+
+
+def _if_disturbed(*lines: Line) -> str:
+    """What has to be known beside a sentence made of noisy rows."""
+    return " (noisy: measured on a disturbed machine)" if any(x.noisy for x in lines) else ""
 
 
 def headline(section: Section, line: Line) -> str:

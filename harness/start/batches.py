@@ -53,13 +53,6 @@ class BatchPlan:
             exact=experiment.constants == "exact",
         )
 
-    @property
-    def has_short_batch(self) -> bool:
-        """Whether an epoch ends with a batch of fewer rows."""
-        if self.order in ("full", "with_replacement"):
-            return False
-        return self.steps_per_epoch * self.batch_size > self.rows
-
     def segment(self, start: int, stop: int) -> Batches:
         """The batches of steps `start` to `stop` - 1, counted from 0."""
         rates = self._rates(start, stop)
@@ -94,8 +87,8 @@ def _epoch(plan: BatchPlan, epoch: int) -> tuple[NDArray[np.int32], NDArray[np.i
     rows = np.zeros(shape, np.int32)
     used = min(plan.rows, rows.size)
     rows.ravel()[:used] = order[:used]
-    if plan.has_short_batch:
-        sizes[-1] = plan.rows - plan.batch_size * (plan.steps_per_epoch - 1)
+    if plan.order != "with_replacement":
+        sizes[-1] = min(plan.batch_size, plan.rows - plan.batch_size * (plan.steps_per_epoch - 1))
     return rows, sizes
 
 

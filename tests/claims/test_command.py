@@ -6,8 +6,11 @@ import pytest
 from typer.testing import CliRunner
 
 from harness import cli
-from harness.claims import samples
+from harness.claims import loading, samples
+from harness.cli import claims
 from harness.execute import local
+from tests.claims.made import claim as made
+from tests.claims.made import judged, told
 
 CLAIM = """
 id = "mine"
@@ -92,8 +95,8 @@ def test_a_users_own_claim(mine, tmp_path):
     assert len(samples.read(tmp_path / "r")) == 3
     markdown = (tmp_path / "r" / "ledger.md").read_text()
     assert "&lt;/script> \\[bold\\]" in markdown
-    (told,) = json.loads((tmp_path / "ledger.json").read_text())["claims"]
-    assert told["verdict"] == "CONSISTENT"
+    (found,) = json.loads((tmp_path / "ledger.json").read_text())["claims"]
+    assert found["verdict"] == "CONSISTENT"
     again = run("reproduce", "mine.toml", "--frameworks", "numpy", "--out", "r")
     assert "3 of 3 done already" in again.stderr
     assert again.stdout == done.stdout
@@ -124,11 +127,79 @@ def test_explain_names_the_ingredient(mine, tmp_path):
     words = " ".join(done.stdout.split())
     assert "The number is lost with: raw-pixels (instead of data.scale = divide_by_16)." in words
     assert "It comes out all the same with: smaller-start." in words
-    told = json.loads(run("explain", "mine.toml", "--out", "r", "--json", "--frameworks", "numpy")
-                      .stdout)  # fmt: skip
-    assert [swap["before"] for swap in told["swaps"]] == [
+    again = run("explain", "mine.toml", "--out", "r", "--json", "--frameworks", "numpy")
+    assert [swap["before"] for swap in json.loads(again.stdout)["swaps"]] == [
         "data.scale = divide_by_16", "initializers.weights = {name normal, mean 0.0, std 0.1}",
     ]  # fmt: skip
+
+
+def test_explain_tells_of_an_ingredient_that_diverges(mine, tmp_path):
+    file = tmp_path / mine()
+    far = '"training.optimizer.learning_rate" = 1e38'
+    file.write_text(file.read_text().replace('"data.scale" = "none"', far))
+    done = run("explain", "mine.toml", "--frameworks", "numpy", "--out", "r")
+    assert done.exit_code == 0, done.output
+    words = " ".join(done.stdout.split())
+    assert "all 3 seeds diverged WORSE" in words
+    assert "The number is lost with: raw-pixels (instead of " in words
+    assert "Not run" not in words
+
+
+OWN = loading.on_own_data(loading.load("C04"))
+
+
+def kept(folder, of):
+    """A folder with samples of three seeds, as a run leaves it."""
+    values = {number.key: number.value / number.factor for number in of.numbers}
+    made = [
+        told(of, {key: [value + shift] for key, value in values.items()}, seed=seed)
+        for seed, shift in enumerate((-0.0005, 0.0, 0.0005))
+    ]
+    samples.write(folder, made)
+    return folder
+
+
+@pytest.mark.parametrize("of", [OWN, loading.load("C04")], ids=["own", "stand-in"])
+def test_rows_of_either_data_are_judged_again(cache, tmp_path, of):
+    """Whether the user's own file is still there or not."""
+    done = run("reproduce", "C04", "--from", str(kept(tmp_path / "r", of)), "--json")
+    assert done.exit_code == 0, done.output
+    (found,) = json.loads(done.stdout)["claims"]
+    assert found["verdict"] == "CONSISTENT"
+    drawn = any("scored on other test rows" in note for note in found["notes"])
+    assert drawn is not of.same_test
+
+
+def test_a_list_reads_no_data(cache, monkeypatch):
+    monkeypatch.setattr(loading.fetching, "files", None)
+    done = run("reproduce", "--list", "--json")
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize(
+    ("named", "words"),
+    [
+        (["C02"], "r: holds no samples of C02 as registered; run it there first"),
+        ([], "r: holds no samples of the ledger's claims as registered; name your own file"),
+    ],
+)
+def test_a_folder_without_samples_of_the_claim(cache, tmp_path, named, words):
+    kept(tmp_path / "r", OWN.model_copy(update={"id": "mine"}))
+    done = run("reproduce", *named, "--from", "r")
+    assert done.exit_code == 2, done.output
+    assert words in done.stderr
+
+
+def test_of_two_claims_the_one_without_samples_has_not_run(cache, tmp_path):
+    kept(tmp_path / "r", OWN)
+    done = run("reproduce", "C04", "C02", "--from", "r")
+    assert done.exit_code == 1
+    assert "Other than registered: C02." in " ".join(done.stdout.split())
+
+
+def test_nothing_tried_is_nothing_missing():
+    """Only what was tried and is not here is the environment's fault."""
+    assert claims._exit_code([judged(made(expected="EXACT"), [])]) == 1
 
 
 def test_ctrl_c_keeps_what_is_done(mine, tmp_path, monkeypatch):
@@ -152,9 +223,9 @@ def test_ctrl_c_keeps_what_is_done(mine, tmp_path, monkeypatch):
 def test_the_list():
     done = run("reproduce", "--list", "--json")
     assert done.exit_code == 0
-    claims = json.loads(done.stdout)["claims"]
-    assert {"C01", "C08"} <= {claim["id"] for claim in claims}
-    assert all(claim.get("not_run") or claim["protocol"] for claim in claims)
+    listed = json.loads(done.stdout)["claims"]
+    assert {"C01", "C08"} <= {claim["id"] for claim in listed}
+    assert all(claim.get("not_run") or claim["protocol"] for claim in listed)
     text = run("reproduce", "--list").stdout
     assert "7.489583 %" in text
     assert "C01" in run("list", "claims").stdout

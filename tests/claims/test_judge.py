@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from harness.claims import rules
 from harness.claims.model import Verdict
+from harness.plan import MANY_SEEDS
 from tests.claims.made import accuracies, claim, judged, told
 
 
@@ -132,6 +134,14 @@ def test_the_best_of_three_is_compared_with_bests_of_three():
     assert verdict(of, accuracies(of, *values[:2])) == Verdict.INCONCLUSIVE
 
 
+def test_one_value_has_no_spread_to_judge_a_level_by():
+    of = claim()
+    ruling = rules.level(of, of.numbers[0], [0.90], 10_000)
+    assert ruling.verdict == Verdict.INCONCLUSIVE
+    assert ruling.why == "no tolerance: a spread needs at least 2 values. Got 1"
+    assert ruling.tolerance is None
+
+
 def test_a_difference_is_taken_seed_by_seed():
     of = claim(
         numbers=[{"name": "gain", "metric": "test_accuracy", "minus": "twin", "published": "0.033",
@@ -174,6 +184,17 @@ def test_a_rate(hits, expected):
     found = judged(of, [told(of, values, tested=4)])
     assert found.verdict == expected
     assert f"{hits} of 200" in found.why
+
+
+@pytest.mark.parametrize(
+    ("published", "hits"),
+    [("0.75", 170), ("0.5", 200), ("1.0", 150), ("0.74...", 170), ("0.76", 150)],
+)
+def test_a_better_seed_reaches_it_too(published, hits):
+    of = xor("rate", published)
+    values = {of.numbers[0].key: [1.0] * 150 + [0.75] * 20 + [0.5] * 30}
+    found = judged(of, [told(of, values, tested=4)])
+    assert f"reached from {hits} of 200 starts" in found.why
 
 
 @pytest.mark.parametrize(("odd", "expected"), [(0, Verdict.EXACT), (1, Verdict.BETTER)])
@@ -268,6 +289,62 @@ def test_a_diverged_seed_counts_against_the_claim():
     found = judged(of, samples)
     assert found.verdict == Verdict.WORSE
     assert found.why == "1 of 5 seeds diverged"
+
+
+def lost(of, *statuses, framework="numpy", **more):
+    """A trial of each status, at seeds 0, 1, …; none tells a number."""
+    return [
+        told(of, {}, seed=seed, status=status, framework=framework, **more)
+        for seed, status in enumerate(statuses)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "why"),
+    [
+        (["diverged"] * 3, "all 3 seeds diverged"),
+        (["diverged", "diverged", "timeout"], "2 of 3 seeds diverged"),
+        (["diverged"], "1 of 1 seeds diverged"),
+    ],
+)
+def test_a_claim_whose_seeds_all_diverge_is_found_wrong(statuses, why):
+    of = claim()
+    found = judged(of, lost(of, *statuses))
+    assert (found.verdict, found.why) == (Verdict.WORSE, why)
+    assert found.findings[0].framework == "numpy"
+    assert found.findings[0].measured == ()
+
+
+def test_many_starts_that_all_diverge_are_all_counted():
+    of = xor("rate")
+    many = told(of, {}, status="diverged", purpose=MANY_SEEDS, repeat=200)
+    assert judged(of, [many, *lost(of, "diverged")]).why == "all 200 seeds diverged"
+
+
+def test_of_frameworks_that_diverged_the_one_with_most_seeds_speaks():
+    of = claim()
+    samples = lost(of, "diverged") + lost(of, *["diverged"] * 3, framework="jax")
+    found = judged(of, samples).findings[0]
+    assert (found.framework, found.why) == ("jax", "all 3 seeds diverged")
+
+
+def test_an_unproven_framework_that_diverged_says_nothing():
+    """Its divergence may be its own mistake."""
+    of = claim()
+    samples = lost(of, "diverged", "diverged", proof="different")
+    assert verdict(of, samples) == Verdict.NOT_RUN
+    assert verdict(of, samples + accuracies(of, *GOOD, framework="jax")) == Verdict.CONSISTENT
+
+
+def test_a_librarys_own_solver_that_diverged_has_not_run():
+    of = claim()
+    assert verdict(of, lost(of, "diverged", "diverged", track="native")) == Verdict.NOT_RUN
+
+
+def test_a_protocol_that_diverges_where_another_reading_does_not_is_under_specified():
+    of = varied("reading")
+    samples = lost(of, "diverged", "diverged") + accuracies(of, *GOOD, variant="summed")
+    assert verdict(of, samples) == Verdict.UNDER_SPECIFIED
 
 
 def test_fewer_starts_than_registered_say_nothing():

@@ -71,6 +71,7 @@ def test_ids_in_any_case(name):
         ({"number": {"metric": "validation_accuracy"}}, "needs validation rows; there are none"),
         ({"number": {"rule": "rate", "metric": "test_error"}}, "test_accuracy at last"),
         ({"number": {"best_of": 3}}, "best of 3 runs. Got 2"),
+        ({"number": {"best_of": 3}, "seeds": 3}, "2 bests of 3 runs, so 6 seeds, .* spread. Got 3"),
         ({"own_data": "kagle-digits"}, "Did you mean 'kaggle-digits'"),
         ({"not_run": "needs dropout"}, "has no protocol or variants"),
         ({"numbers": []}, "needs \\[protocol\\] and \\[\\[numbers\\]\\]"),
@@ -86,6 +87,19 @@ def test_ids_in_any_case(name):
 def test_what_is_wrong_is_named(changes, words):
     with pytest.raises(ProtocolError, match=words):
         claim(**changes)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seeds": 6},
+        {"seeds": 3, "spread": 0.001, "spread_from": "a cheaper twin"},
+        {"seeds": 3, "number": {"rule": "range", "published": "", "low": 0.9}},
+    ],
+)
+def test_a_best_of_three_with_seeds_enough(changes):
+    number = {"best_of": 3} | changes.get("number", {})
+    assert claim(**changes | {"number": number}).numbers[0].best_of == 3
 
 
 def test_an_unknown_claim_names_the_nearest():
@@ -114,3 +128,6 @@ def test_own_data_replaces_the_stand_in(cache):
     of = loading.load("C04")
     assert of.protocol.data.dataset == "mnist-42000"
     assert loading.with_own_data(of) is of
+    own = loading.on_own_data(of)
+    assert (own.protocol.data.dataset, own.same_test) == ("kaggle-digits", True)
+    assert own.protocol.data.rows == of.protocol.data.rows

@@ -64,6 +64,10 @@ def test_all_claims_share_a_folder():
 
 
 def test_by_default_the_two_fastest_that_are_installed():
-    names = [framework.name for framework in planning.frameworks(())]
-    assert names == ["jax", "numpy"]
+    if find("jax").missing:
+        pytest.skip(f"jax is not installed: {find('jax').install_line}")
+    assert [framework.name for framework in planning.frameworks(())] == ["jax", "numpy"]
+
+
+def test_frameworks_that_are_named_run_the_fastest_first():
     assert [f.name for f in planning.frameworks(("torch", "numpy"))] == ["numpy", "torch"]

@@ -6,7 +6,16 @@ import json
 import pytest
 
 from harness.cli import main
-from harness.clock.compare import Gate, NotComparableError, agreement, compare, refuse, tripped
+from harness.clock.compare import (
+    Gate,
+    NotComparableError,
+    agreement,
+    compare,
+    lost,
+    refuse,
+    tripped,
+)
+from harness.report.changes import Change
 from harness.results import RunFolder
 from tests.clock.rows import run_of
 
@@ -15,7 +24,7 @@ def test_a_machine_that_is_slower_as_a_whole_keeps_its_ratios():
     _, a = run_of({"numpy": 1.0, "torch": 3.0})
     _, b = run_of({"numpy": 1.2, "torch": 3.6})
     numpy, torch = compare(a, b, ())
-    assert (numpy.verdict, torch.verdict) == ("slower", "slower")
+    assert (Change(numpy).verdict, Change(torch).verdict) == ("slower", "slower")
     assert torch.ratio.value == pytest.approx(1.2)
     assert torch.relative.value == pytest.approx(1.0)
     assert agreement([numpy, torch]) == (1, 1)
@@ -24,11 +33,15 @@ def test_a_machine_that_is_slower_as_a_whole_keeps_its_ratios():
 def test_verdicts():
     _, a = run_of({"numpy": 1.0, "torch": 3.0})
     _, b = run_of({"numpy": 1.0, "jax": 3.0})
-    found = {c.cell[1]: c for c in compare(a, b, ())}
-    assert found["numpy"].verdict == "no detectable difference"
-    assert (found["torch"].verdict, found["jax"].verdict) == ("only in A", "only in B")
-    assert {c.verdict for c in compare(a, a, [a[0].trial]) if c.cell[1] == "numpy"} == {"noisy"}
-    assert {c.verdict for c in compare(a[:2], a[:2], ())} == {"too few pairs"}
+    found = verdicts(a, b)
+    assert found["numpy"] == "no detectable difference"
+    assert (found["torch"], found["jax"]) == ("only in A", "only in B")
+    assert verdicts(a, a, [a[0].trial])["numpy"] == "noisy"
+    assert set(verdicts(a[:2], a[:2]).values()) == {"too few pairs"}
+
+
+def verdicts(a, b, noisy=()):
+    return {c.cell[1]: Change(c).verdict for c in compare(a, b, noisy)}
 
 
 @pytest.mark.parametrize(
@@ -37,6 +50,7 @@ def test_verdicts():
         ({"machine": "another"}, "machine: m against another"),
         ({"protocol": 0}, "protocol version"),
         ({"dtype": "float64"}, "precision"),
+        ({"device": "cuda:0 NVIDIA H100"}, "device: auto against cuda:0 NVIDIA H100"),
         ({"experiment_digest": "0" * 16}, "another length"),
         ({"status": "error"}, "no trial that ended well in both"),
     ],
@@ -60,6 +74,22 @@ def test_gates():
     for text in ("time", "tim>5%", "time>5", ""):
         with pytest.raises(ValueError, match="METRIC>N%"):
             Gate.parse(text)
+
+
+@pytest.mark.parametrize("status", ["crashed", "diverged", None])
+def test_trials_that_end_well_no_longer_are_told(status):
+    plan, a = run_of({"numpy": 1.0, "torch": 3.0})
+    keep = [row for row in a if row.framework == "numpy" or row.seed == 0]
+    broken = [dataclasses.replace(row, status=status) for row in a if row not in keep]
+    b = keep + (broken if status else [])
+    why = status or "not run"
+    ((cell, told),) = lost(plan, a, b)
+    assert cell[1] == "torch"
+    gone = len(broken)
+    assert told == f"{gone} of {gone + 1} trials that ended well in A did not in B: {why}"
+    assert not lost(plan, b, a)
+    assert not lost(dataclasses.replace(plan, trials=()), a, b)  # B was not asked for any
+    assert tripped(Gate.parse("accuracy>1%"), a, b) == []
 
 
 def store(path, plan, rows):

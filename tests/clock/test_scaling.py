@@ -72,7 +72,7 @@ def test_a_width_is_found_back_from_its_work(depth):
 # ---------------------------------------------------------------- the law
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     overhead_us=st.floats(5, 2000),
     gflop_per_s=st.floats(10, 500),

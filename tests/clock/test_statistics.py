@@ -12,7 +12,7 @@ from harness.clock.statistics import Estimate, estimate, paired_ratio
 times = st.lists(st.floats(1e-6, 1e3), min_size=3, max_size=15)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(values=times.filter(lambda v: len(v) < 10), factor=st.floats(1e-3, 1e3))
 def test_the_unit_of_time_does_not_matter(values, factor):
     one, other = estimate(values), estimate([value * factor for value in values])
@@ -20,7 +20,7 @@ def test_the_unit_of_time_does_not_matter(values, factor):
         assert getattr(other, name) == pytest.approx(getattr(one, name) * factor, rel=1e-6)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(values=times)
 def test_an_interval_holds_its_median(values):
     found = estimate(values)

@@ -57,7 +57,7 @@ SIZES = st.one_of(st.floats(0.1, 0.9), st.integers(20, 100))
     st.integers(0, 2**32 - 1),
     st.booleans(),
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_draw_is_scikit_learns(counts, test, seed, stratified):
     labels = np.repeat(np.arange(len(counts)) * 3, counts)
     labels = np.random.RandomState(len(counts)).permutation(labels)

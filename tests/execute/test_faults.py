@@ -18,6 +18,7 @@ import pytest
 from harness import plan as planning
 from harness.execute.folder import FolderInUseError, OtherPlanError, prepare
 from harness.execute.local import Runner
+from harness.execute.process import WorkerProcess
 from harness.plan import Request
 from harness.results import RunFolder
 
@@ -65,7 +66,7 @@ class Recorder:
 
     def __init__(self):
         self.rows, self.tails, self.started_trials, self.done = [], [], [], []
-        self.verdicts, self.again = {}, []
+        self.verdicts, self.again, self.finished_at = {}, [], []
 
     def resumed(self, done):
         self.done = list(done)
@@ -87,6 +88,7 @@ class Recorder:
     def finished(self, trial, row, log_tail):
         self.rows.append(row)
         self.tails.append(log_tail)
+        self.finished_at.append(time.monotonic())
 
 
 @pytest.fixture
@@ -107,6 +109,17 @@ def adapter(tmp_path: Path, name: str, advance: str = "pass", init: str = "pass"
     )
     file.write_text(body)
     return str(file)
+
+
+def slow_adapter(tmp_path: Path, name: str, advance: str) -> str:
+    """It leaves a file `begun-*` in the folder once it trains."""
+    mark = f"open(f'{tmp_path}/begun-{{os.getpid()}}', 'w').close()"
+    return adapter(tmp_path, name, f"{mark}\n{advance}")
+
+
+def begun(tmp_path: Path) -> int:
+    """How many workers train by now."""
+    return len(list(tmp_path.glob("begun-*")))
 
 
 def run(short, folder, *frameworks, timeout_s=60.0, prove=False, timed=True, **request):
@@ -167,12 +180,25 @@ def test_in_lanes_a_crash_is_a_row_and_every_lane_goes_on(tmp_path, short, monke
 
 def test_in_lanes_ctrl_c_ends_both_and_keeps_their_rows(tmp_path, short, monkeypatch):
     monkeypatch.setattr("harness.execute.local.lanes", lambda plan: 2)
-    slow = adapter(tmp_path, "slow", "time.sleep(30)")
-    threading.Timer(4.0, signal.raise_signal, [signal.SIGINT]).start()
-    began = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        run(short, tmp_path / "run", slow, seeds=3, timed=False)
-    assert time.monotonic() - began < 15
+    slow = slow_adapter(tmp_path, "slow", "time.sleep(30)")
+    ended, pressed = threading.Event(), []
+
+    def ctrl_c():
+        while not ended.wait(0.05):
+            if begun(tmp_path) == 2:
+                pressed.append(time.monotonic())
+                signal.raise_signal(signal.SIGINT)
+                return
+
+    thread = threading.Thread(target=ctrl_c)
+    thread.start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(short, tmp_path / "run", slow, seeds=3, timed=False)
+    finally:
+        ended.set()
+        thread.join()
+    assert time.monotonic() - pressed[0] < 15
     rows = (tmp_path / "run/trials").glob("*.json")
     statuses = [json.loads(file.read_text())["status"] for file in rows]
     assert statuses == ["interrupted"] * 2
@@ -188,11 +214,18 @@ def test_in_lanes_ctrl_c_ends_both_and_keeps_their_rows(tmp_path, short, monkeyp
     ],
     ids=["python-loop", "holds-the-lock", "grandchild"],
 )
-def test_a_hang_is_killed_in_time_with_all_it_started(tmp_path, short, advance):
+def test_a_hang_is_killed_in_time_with_all_it_started(tmp_path, short, advance, monkeypatch):
     hanging, good = adapter(tmp_path, "hangs", advance), adapter(tmp_path, "good")
+    ask = WorkerProcess.ask
+
+    def patient_with_the_good_one(worker, message, timeout_s):
+        patient = message["trial"]["framework"] == "good"
+        return ask(worker, message, 60.0 if patient else timeout_s)
+
+    monkeypatch.setattr(WorkerProcess, "ask", patient_with_the_good_one)
     began = time.monotonic()
     recorder = run(short, tmp_path / "run", hanging, good, timeout_s=3.0)
-    assert time.monotonic() - began < 15
+    assert recorder.finished_at[0] - began < 15
     assert [(row.framework, row.status) for row in recorder.rows] == [
         ("hangs", "timeout"), ("good", "ok"),
     ]  # fmt: skip
@@ -377,32 +410,21 @@ def _start(tmp_path, short, *frameworks):
     )  # fmt: skip
 
 
-def _is_worker(process):
-    """Whether it is one; a process that is ending has no command line any more."""
-    try:
-        return "harness.worker" in " ".join(process.cmdline())
-    except psutil.Error:
-        return False
-
-
-def _wait_for_the_slow_worker(process, folder):
-    """Until the quick trial has its row and the worker of the slow one is well into it."""
-    deadline = time.monotonic() + 30
-    parent = psutil.Process(process.pid)
+def _workers_once_it_trains(process, tmp_path):
+    """The processes of the command, as soon as the slow adapter is at work."""
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        workers = [child for child in parent.children() if _is_worker(child)]
-        if workers and list((folder / "trials").glob("short-numpy-*.json")):
-            time.sleep(1.5)
-            return parent.children(recursive=True)
+        if begun(tmp_path):
+            return psutil.Process(process.pid).children(recursive=True)
         time.sleep(0.05)
     raise AssertionError("no worker came up")
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_keeps_what_is_done_and_goes_on_later(tmp_path, short, sign):
-    slow = adapter(tmp_path, "slow", "time.sleep(20)")
+    slow = slow_adapter(tmp_path, "slow", "time.sleep(20)")
     process = _start(tmp_path, short, "numpy", slow)
-    workers = _wait_for_the_slow_worker(process, tmp_path / "run")
+    workers = _workers_once_it_trains(process, tmp_path)
     process.send_signal(sign)
     out, errors = process.communicate(timeout=10)
     assert process.returncode == 130, errors
@@ -414,9 +436,9 @@ def test_ctrl_c_keeps_what_is_done_and_goes_on_later(tmp_path, short, sign):
 
 
 def test_kill_9_leaves_no_orphan_and_loses_nothing(tmp_path, short):
-    slow = adapter(tmp_path, "slow", "ctypes.PyDLL(None).usleep(30_000_000)")
+    slow = slow_adapter(tmp_path, "slow", "ctypes.PyDLL(None).usleep(30_000_000)")
     process = _start(tmp_path, short, "numpy", slow)
-    workers = _wait_for_the_slow_worker(process, tmp_path / "run")
+    workers = _workers_once_it_trains(process, tmp_path)
     process.kill()
     process.communicate(timeout=10)
     _, alive = psutil.wait_procs(workers, timeout=5)

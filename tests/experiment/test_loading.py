@@ -89,6 +89,8 @@ ERRORS = [
       "training__length": {"epochs": 50}}, "quick.length: with it", "at most 60 points"),
     ({"training__optimizer__beta2": 0.999999999}, "training.optimizer.beta2", "in float32"),
     ({"training__optimizer__epsilon": 1e-50}, "training.optimizer.epsilon", "in float32"),
+    ({"training__schedule": {"name": "step_decay", "factor": 0.5, "every_steps": 2}},
+     "training.schedule: the last learning rate must be at least 1.2e-38", "decay later"),
     ({"data__split": {"name": "first", "train": 1797}}, "split.train: must be at most 1796", ""),
     ({"native": [{"framework": "sklearn", "estimator": "LogisticRegression"}] * 2},
      "native: two are called", ""),

@@ -13,6 +13,8 @@ from harness.parity.conformance import RULES, Subject
 from harness.parity.protocols import COVERING, covering, every
 from harness.parity.trace import record
 from harness.registry import installed
+from harness.start import BatchPlan
+from tests.conftest import skip_without
 
 CELLS = [
     (name, loop)
@@ -27,15 +29,21 @@ def subject_of(name, loop):
     return Subject(installed()[name].load(), loop)
 
 
-@cells
-@pytest.mark.parametrize("protocol", every())
-def test_every_protocol_is_followed(name, loop, protocol):
-    subject, experiment = subject_of(name, loop), every()[protocol]
+def judged(subject, protocol, dtype="float64"):
+    """The oracle's judgement of a protocol of the ladder; skipped where it is not supported."""
+    experiment = every()[protocol]
     reason = subject.adapter.supports(experiment)
     if reason:
         pytest.skip(reason)
-    prepared = data.load(experiment.data, experiment.loss, "float64")
-    judgement = ladder.judge(record(subject.build, experiment, prepared, 0), experiment, 0)
+    prepared = data.load(experiment.data, experiment.loss, dtype)
+    trace = record(lambda e: subject.build(e, dtype), experiment, prepared, 0)
+    return ladder.judge(trace, experiment, 0, dtype)
+
+
+@cells
+@pytest.mark.parametrize("protocol", every())
+def test_every_protocol_is_followed(name, loop, protocol):
+    judgement = judged(subject_of(name, loop), protocol)
     assert judgement.verdict == "same", judgement.reason
 
 
@@ -46,11 +54,9 @@ def test_every_rule_holds(name, loop, rule):
 
 
 @cells
-def test_in_float32_it_stays_within_the_measured_tolerance(name, loop):
-    subject, experiment = subject_of(name, loop), every()["adam-hat"]
-    prepared = data.load(experiment.data, experiment.loss, "float32")
-    trace = record(lambda e: subject.build(e, "float32"), experiment, prepared, 0)
-    judgement = ladder.judge(trace, experiment, 0, "float32")
+@pytest.mark.parametrize("protocol", ["adam-hat", "relu-adam", "short-batch-momentum-decay"])
+def test_in_float32_it_stays_within_the_measured_tolerance(name, loop, protocol):
+    judgement = judged(subject_of(name, loop), protocol, "float32")
     assert judgement.verdict == "same to float32", judgement.reason
 
 
@@ -60,6 +66,90 @@ def test_the_fixed_forward_pass_of_the_post(name, loop):
     trainer = subject_of(name, loop).build(experiment)
     outputs = trainer.predict(np.array([[1.0, 0.5]]))
     np.testing.assert_allclose(outputs, [[0.31682708, 0.69627909]], atol=5e-9)
+
+
+@cells
+def test_the_products_of_a_limit_are_of_any_shape(name, loop):
+    """No two dimensions are equal, so that a product taken the wrong way round raises."""
+    subject, random = subject_of(name, loop), np.random.default_rng(0)
+    trainer = subject.build(subject.supported("relu-adam"))
+    widths = ((5, 4), (4, 3), (3, 2))
+    shapes = [((7, inputs), (inputs, units), (7, units)) for inputs, units in widths]
+    operands = [tuple(random.normal(size=shape) for shape in layer) for layer in shapes]
+    multiply = trainer.matrix_products(operands)
+    if multiply is None:
+        pytest.skip("no matrix_products: the columns of limits stay empty")
+    for times in (1, 3):
+        assert multiply(times) is None
+
+
+# ---------------------------------------------------------------- longer than one piece
+
+
+def planning_seven_steps(name, monkeypatch):
+    """Its fused loop, which then runs a longer segment in pieces, the last of them not full."""
+    skip_without(name)
+    subject = subject_of(name, "fused")
+    monkeypatch.setattr(f"{subject.adapter.__module__}.PLANNED_STEPS", 7)
+    return subject
+
+
+@pytest.mark.parametrize("name", ["keras", "jax"])
+@pytest.mark.parametrize("protocol", ["short-batch-momentum-decay", "xor-sigmoid-full"])
+def test_a_segment_longer_than_its_plan(name, protocol, monkeypatch):
+    judgement = judged(planning_seven_steps(name, monkeypatch), protocol)
+    assert judgement.verdict == "same", judgement.reason
+
+
+def test_many_seeds_longer_than_its_plan(monkeypatch):
+    assert conformance.many_seeds_is_advance(planning_seven_steps("jax", monkeypatch)) == ""
+
+
+# ---------------------------------------------------------------- the `fit` calls of Keras
+
+
+def fits_of(protocol, monkeypatch):
+    """(rows, epochs) of every `fit` of the 24 steps."""
+    skip_without("keras")
+    subject, experiment, fits = subject_of("keras", "idiomatic"), every()[protocol], []
+    trainer = subject.build(experiment)
+    monkeypatch.setattr(
+        trainer.model, "fit", lambda x, y, epochs, **_: fits.append((len(x), epochs))
+    )
+    conformance.run(trainer, BatchPlan.of(experiment, 0).segment(0, experiment.steps))
+    return fits
+
+
+@pytest.mark.parametrize(
+    ("protocol", "rows"),
+    [
+        ("relu-adam", [24 * 32]),
+        ("momentum-rate-inside-decay", [10 * 32, 10 * 32, 4 * 32]),
+        ("shuffled-dropped", [24 * 300]),
+        ("shuffled-short", [1437] * 4 + [1200]),
+        ("l2-weights", [1437] * 4 + [1200]),
+        ("l2-weights-per-row", [1200, 237] * 4 + [1200]),
+        ("short-batch-momentum-decay", [1437] * 4 + [1200]),  # the rate changes between epochs
+        ("regression", [24 * 353]),
+    ],
+)
+def test_a_fit_is_as_long_as_can_be(protocol, rows, monkeypatch):
+    assert fits_of(protocol, monkeypatch) == [(each, 1) for each in rows]
+
+
+def test_large_full_batches_are_epochs_of_fit(monkeypatch):
+    skip_without("keras")
+    at_most, step_bytes = "implementations.tensorflow_keras.REPEATED_BYTES", 353 * 10 * 8
+    monkeypatch.setattr(at_most, 24 * step_bytes)
+    assert fits_of("regression", monkeypatch) == [(24 * 353, 1)]
+    monkeypatch.setattr(at_most, 24 * step_bytes - 1)
+    assert fits_of("regression", monkeypatch) == [(353, 24)]
+    monkeypatch.setattr(at_most, 0)
+    judgement = judged(subject_of("keras", "idiomatic"), "regression")
+    assert judgement.verdict == "same", judgement.reason
+
+
+# ---------------------------------------------------------------- the rules and the ladder itself
 
 
 def test_the_covering_set_covers():

@@ -18,7 +18,7 @@ from harness.start import BatchPlan, initial_parameters
 from harness.trainer import Batches, StepTrainer
 from harness.worker import _attempt
 from implementations.numpy_scratch import NumpyTrainer, many_seeds
-from tests.conftest import protocol
+from tests.conftest import protocol, skip_without
 from tests.implementations.tasks import task_of
 
 TRAINED = [name for name, experiment in every().items() if experiment.training]
@@ -54,16 +54,14 @@ def test_three_hidden_layers():
 
 @pytest.mark.parametrize("name", ["numpy", "jax"])
 def test_the_rule_holds_in_float32(name):
-    if installed()[name].missing:
-        pytest.skip(f"{name} is not installed: {installed()[name].install_line}")
+    skip_without(name)
     adapter = installed()[name].load()
     assert many_seeds_is_advance(Subject(adapter, adapter.loops[-1], "float32")) == ""
 
 
 @pytest.mark.parametrize("name", ["numpy", "jax"])
 def test_drawn_batches_are_refused(name):
-    if installed()[name].missing:
-        pytest.skip(f"{name} is not installed: {installed()[name].install_line}")
+    skip_without(name)
     subject = Subject(installed()[name].load(), "stepwise")
     experiment = every()["shuffled-short"]
     start = subject.task(experiment).parameters

@@ -4,10 +4,15 @@ shares no line with the oracle that has to recognise the mistake."""
 import math
 
 import numpy as np
-import torch
-from torch.nn import functional
+import pytest
 
+from harness.registry import installed
 from harness.trainer import StepTrainer
+
+torch = pytest.importorskip(
+    "torch", reason=f"torch is not installed: {installed()['torch'].install_line}"
+)
+functional = torch.nn.functional
 
 ACTIVATIONS = {
     "identity": lambda z, layer: z,

@@ -13,6 +13,7 @@ from harness.experiment.data import Data
 from harness.experiment.model import Experiment
 from harness.report.lines import Line
 from harness.report.page import pictures
+from harness.report.page.charts import label_of
 from harness.report.page.series import Arrays, rows_of
 from harness.report.summary import Section
 from harness.results import Row
@@ -58,7 +59,10 @@ class Images:
 
 
 def images_of(section: Section, rows: Sequence[Row], arrays: Arrays) -> Images | None:
-    """Of the proven line with the best test accuracy; None for an experiment without pictures."""
+    """Of the line with the best test accuracy, a proven one if there is any.
+
+    None for an experiment without pictures.
+    """
     experiment = section.experiment
     side = SIDES.get(experiment.data.facts.features)
     if side is None or experiment.data.facts.kind != "classes" or experiment.training is None:
@@ -83,7 +87,7 @@ def images_of(section: Section, rows: Sequence[Row], arrays: Arrays) -> Images |
                 confusion = _confusion(outputs, labels, experiment.data.facts.outputs)
                 wrong = _wrong(experiment, outputs, inputs, labels, side)
     return Images(
-        f"{line.framework} {line.loop}, seed {row.seed}", f"{row.test_accuracy:.4f}", side, missing,
+        f"{label_of(line)}, seed {row.seed}", f"{row.test_accuracy:.4f}", side, missing,
         confusion, wrong, _weights(first, side),
         0 if first is None else first.shape[1],
     )  # fmt: skip
