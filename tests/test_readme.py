@@ -37,7 +37,7 @@ def test_the_commands_exist():
     known = {command.name or command.callback.__name__ for command in app.registered_commands}
     known |= {group.name for group in app.registered_groups}
     shown = set(re.findall(r"samestep ([a-z]+(?:-[a-z]+)*)\b", README))
-    assert shown - {"list", "draws", "new-adapter"} <= known | {"check"}
+    assert shown - {"draws"} <= known
 
 
 def test_the_numbers_it_states():
