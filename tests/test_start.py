@@ -152,7 +152,9 @@ def test_constants_are_the_numbers_themselves():
 
 def test_the_rate_decays_in_steps():
     schedule = {"name": "step_decay", "factor": 0.5, "every_epochs": 2}
-    experiment = parse(protocol("iris-softmax", training__schedule=schedule), "test")
+    length = {"training__length": {"steps": 6}, "training__evaluation": {"every_steps": 6}}
+    values = protocol("iris-softmax", quick=None, training__schedule=schedule, **length)
+    experiment = parse(values, "test")
     rates = BatchPlan.of(experiment, 0).segment(0, 6).learning_rates
     np.testing.assert_allclose(rates, [0.1, 0.1, 0.05, 0.05, 0.025, 0.025], rtol=1e-7)
     np.testing.assert_array_equal(rates, rates.astype(np.float32))
