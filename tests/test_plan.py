@@ -8,6 +8,7 @@ from harness import registry
 from harness.clock.environment import KERNEL_CHOICE
 from harness.experiment.loading import CATALOGUE
 from harness.plan import Request, make
+from harness.report.estimate import estimate_s, patience_s
 
 
 @pytest.fixture
@@ -54,3 +55,10 @@ def test_what_is_not_installed_is_not_proven(monkeypatch):
     plan = make(Request(("xor-single",)))
     assert {trial.framework for trial in plan.trials} == {"numpy", "absent"}
     assert {trial.framework for trial in plan.proofs} == {"numpy"}
+
+
+@pytest.mark.parametrize(("preset", "at_least_s"), [("quick", 600), ("standard", 1_800)])
+def test_a_long_trial_is_given_more_time(preset, at_least_s):
+    plan = make(Request(("mnist-deep", "and"), ("numpy",), preset=preset))
+    longest = max(estimate_s(plan, trial) for trial in plan.trials)
+    assert patience_s(plan) == max(600, 10 * longest) >= at_least_s

@@ -38,6 +38,14 @@ Outputs = Annotated[
 Source = Annotated[
     Path | None, typer.Option("--from", help="Rebuild from a run's folder; trains nothing.")
 ]
+AUTO = "auto"
+Timeout = Annotated[
+    str,
+    typer.Option(
+        help="Limit of one trial: 90s, 10m, 2h, none; auto is ten times the longest estimate, "
+        "10m at least."
+    ),
+]
 TensorBoard = Annotated[
     Path | None, typer.Option(metavar="DIR", help="Also write TensorBoard runs there.")
 ]
@@ -54,7 +62,7 @@ def report(
     threads: options.ThreadsOption = "1",
     device: options.DeviceOption = options.Device.auto,
     dtype: options.DtypeOption = options.Dtype.float32,
-    timeout: options.TimeoutOption = "10m",
+    timeout: Timeout = AUTO,
     out: Out = None,
     fresh: options.FreshOption = False,
     output: Outputs = None,
@@ -73,8 +81,12 @@ def report(
         loops=options.loops(loops), preset=preset.value, seeds=seeds, repeats=repeats,
         threads=options.threads(threads), device=device.value, dtype=dtype.value,
     )  # fmt: skip
-    timeout_s = options.timeout_s(timeout)
+    timeout_s = None if timeout == AUTO else options.timeout_s(timeout)
     plan = running.make_plan(request)
+    if timeout == AUTO:
+        from harness.report.estimate import patience_s
+
+        timeout_s = patience_s(plan)
     outputs = _outputs(output, plan)
     options.need_charts(outputs)
     path = out or Path("results") / "runs" / plan.digest

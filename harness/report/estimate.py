@@ -12,6 +12,8 @@ OVERHEAD_S = {"idiomatic": 4e-4, "stepwise": 2e-4, "fused": 1e-5}
 """Per step, beside its arithmetic."""
 NATIVE_S = 8.0
 PROOF_S = 0.8
+PATIENCE, PATIENCE_S_AT_LEAST = 10, 600
+"""A trial that takes so many times its estimate, and so long, hangs."""
 FLOP_PER_S = 1e11
 
 
@@ -45,3 +47,9 @@ def estimates_s(plan: Plan) -> dict[str, float]:
 def total_s(plan: Plan) -> float:
     """Seconds the whole plan may take."""
     return sum(estimates_s(plan).values())
+
+
+def patience_s(plan: Plan) -> float:
+    """After how many seconds any trial of the plan counts as hanging."""
+    longest = max((estimate_s(plan, trial) for trial in plan.trials), default=0.0)
+    return max(PATIENCE * longest, PATIENCE_S_AT_LEAST)

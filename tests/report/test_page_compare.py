@@ -109,9 +109,18 @@ def test_a_sweep_is_proven_at_one_of_its_points():
     assert wrong.doubt(("digits-mlp", "numpy", "lbfgs", "native")) == ""
 
 
-def test_the_words_are_those_of_the_comparison():
-    for one in compared().changes:
-        assert one.verdict == one.numbers.verdict
+def test_with_limits_what_no_longer_ends_well_is_a_failure():
+    plan, rows = run_of({"numpy": 1.0, "torch": 3.0})
+    verdicts = verdicts_of(plan)
+    left = [row for row in rows if row.framework == "numpy"]
+    runs = changes.Run("a", plan, rows, verdicts), changes.Run("b", plan, left, verdicts)
+    assert not changes.held(runs, []).failures
+    assert changes.held(runs, [Gate.parse("time>500%")]).failures == [
+        "digits-mlp torch stepwise: 4 of 4 trials that ended well in A did not in B: not run"
+    ]
+
+
+def test_every_look_has_its_words_on_the_page_too():
     assert all(re.fullmatch("[a-z]+", look) for look in comparison.LOOKS)
     assert comparison.LOOKS.keys() == changes.LOOKS.keys()
 
