@@ -25,7 +25,7 @@ README = ROOT / "README.md"
 REPORT = ROOT / "results/reference"
 CLOCK = ROOT / "results/clock"
 LEDGER = ROOT / "results/ledger"
-WIDTH, HEIGHT = 1440, 1180
+WIDTH, HEIGHT = 1600, 1240
 """Of the picture, in CSS pixels: the page's answer, its table and the first chart."""
 FIVE = {
     "C03": "scikit-learn, softmax regression by saga",
