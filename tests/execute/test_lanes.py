@@ -51,9 +51,10 @@ def test_an_error_ends_all_lanes():
 
 
 def test_ctrl_c_abandons_what_is_in_progress_and_waits_for_its_end():
-    abandoned, ended = threading.Event(), []
+    both, abandoned, ended = threading.Barrier(2, timeout=10), threading.Event(), []
 
     def work(item, lane):
+        both.wait()  # a lane that has not begun yet would have nothing to end
         if item == 0:
             signal.raise_signal(signal.SIGINT)
         assert abandoned.wait(10)
