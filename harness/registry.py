@@ -242,7 +242,7 @@ def _imported(module: str, source: Path) -> list[str]:
         whole = ".".join([*parts, *inner])
         dots = [index for index, sign in enumerate(whole) if sign == "."]
         names += [*(whole[:index] for index in dots), whole]  # with the packages it is in
-    return [name for name in dict.fromkeys(names) if name.startswith(f"{package}.")]
+    return [name for name in dict.fromkeys(names) if f"{name}.".startswith(f"{package}.")]
 
 
 @cache

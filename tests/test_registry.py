@@ -50,21 +50,21 @@ def test_a_change_of_a_helper_of_its_own_package_is_seen(tmp_path, monkeypatch):
     package = tmp_path / "mypackage"
     (package / "deep").mkdir(parents=True)
     (package / "__init__.py").write_text("")
-    imports = "import math\nfrom mypackage import layers\nfrom .deep.far import helper\n"
+    imports = "import math\nfrom mypackage import layers, NAME\nfrom .deep.far import helper\n"
     (package / "adapter.py").write_text(imports + FILE.format(name="Mine", loops='("fused",)'))
-    helpers = [package / name for name in ("layers.py", "rules.py", "deep/far.py")]
+    helpers = [package / f for f in ("__init__.py", "layers.py", "rules.py", "deep/far.py")]
     (package / "deep" / "__init__.py").write_text("from ..rules import RATE\n")
     for file in helpers:
-        file.write_text("RATE = helper = 1\n")
+        file.write_text("NAME = RATE = helper = 1\n")
     unused = package / "unused.py"
     unused.write_text("")
     monkeypatch.syspath_prepend(tmp_path)
     found = find("mypackage.adapter:Mine")
     digests = [found.digest]
     for file in helpers:
-        file.write_text("RATE = helper = 2\n")
+        file.write_text("NAME = RATE = helper = 2\n")
         digests.append(found.digest)
-    assert len(set(digests)) == 4
+    assert len(set(digests)) == 1 + len(helpers)
     unused.write_text("RATE = 2\n")
     assert found.digest == digests[-1]
 

@@ -47,8 +47,8 @@ def find(
     for told in _telling(samples, number, variant):
         by_framework.setdefault(told.row.framework, []).append(told)
     if not by_framework:
-        framework, why = _untold([told for told in samples if told.variant == variant])
-        return _finding(number, variant, framework, (), why)
+        framework, untold = _untold([told for told in samples if told.variant == variant])
+        return _finding(number, variant, framework, (), untold)
     framework, own = max(by_framework.items(), key=lambda item: len(_values(item[1], number.key)))
     values = _values(own, number.key)
     if number.metric == "outputs":

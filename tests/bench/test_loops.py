@@ -13,6 +13,7 @@ from harness.experiment.loading import load
 from harness.registry import find
 from harness.trainer import Task
 from tests.bench.__main__ import EXPERIMENTS, FRAMEWORKS
+from tests.conftest import skip_without
 
 STEPS = 20
 ROWS = 500
@@ -54,8 +55,7 @@ def random_batches(experiment):
 @pytest.mark.parametrize("framework", FRAMEWORKS)
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_plain_loop_and_adapter_give_the_same_losses(name, framework):
-    if find(framework).missing:
-        pytest.skip(f"{framework} is not installed: {find(framework).install_line}")
+    skip_without(framework)
     experiment, found = load(name), find(framework)
     task, batches = random_task(experiment, found.loops[-1]), random_batches(experiment)
     trainer = found.load()(task)

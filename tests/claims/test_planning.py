@@ -6,6 +6,7 @@ from harness.claims import planning
 from harness.plan import MANY_SEEDS
 from harness.registry import find
 from tests.claims.made import claim
+from tests.conftest import skip_without
 
 PAIR = [find("jax"), find("numpy")]
 
@@ -64,8 +65,7 @@ def test_all_claims_share_a_folder():
 
 
 def test_by_default_the_two_fastest_that_are_installed():
-    if find("jax").missing:
-        pytest.skip(f"jax is not installed: {find('jax').install_line}")
+    skip_without("jax")
     assert [framework.name for framework in planning.frameworks(())] == ["jax", "numpy"]
 
 
