@@ -40,9 +40,9 @@ class Row:
     `import_s` and `peak_rss_mb` are null where the process had run another trial before.
     `first_step_s` is the first `advance`, one real step (trace, compile, autotune); `train_s`
     all later ones; `step_us` the median over segments of the time of a step in them, between
-    `step_us_low` and `step_us_high`, the quartiles. `predict_s` is the second prediction of
-    the test set. In the native track `loop` is the estimator's label, `train_s` its whole fit,
-    and `steps` its iterations.
+    `step_us_low` and `step_us_high`, the quartiles. `predict_s` is predicting
+    the test set, not for the first time. In the native track `loop` is the estimator's label,
+    `train_s` its whole fit, and `steps` its iterations.
 
     `target_s` is the training time (first step included) at the first evaluation point whose
     test accuracy reaches the protocol's target. `gemm_us`: the step's matrix products alone.

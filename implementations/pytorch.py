@@ -184,7 +184,7 @@ class TorchTrainer(StepTrainer):
             return
         rows = torch.from_numpy(batches.rows).to(self.target_device)
         for index, size in zip(rows, batches.sizes.tolist(), strict=True):
-            picked = index[:size]
+            picked = index if size == len(index) else index[:size]  # a slice takes 1.6 us
             yield self.inputs.index_select(0, picked), self.targets.index_select(0, picked)
 
     def _loader(self, batches: Batches) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:

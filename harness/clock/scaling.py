@@ -32,14 +32,15 @@ WIDTHS = (32, 64, 128, 256, 512, 1024, 2048, 4096)
 BATCHES = (1, 4, 16, 64, 128, 256, 512, ROWS)
 DEPTHS = (1, 2, 3, 4)
 
-POINT_S = {True: 0.5, False: 1.0}
+POINT_S = {True: 0.5, False: 3.0}
 """Training time that a point is given, quick or not, on a machine as slow as assumed below."""
+SEGMENTS = {True: 9, False: 3}
+"""Timed stretches whose median is taken, where evaluating between them is cheap. Few where there
+are idiomatic loops, which pay for every one: a call of Keras' `fit` costs 45 ms."""
 SLOW_FLOP_PER_S, SLOW_OVERHEAD_S = 20e9, 3e-4
 STEPS_AT_LEAST = 30
 QUICK_AT_MOST_S = 2.0
 """A point that takes longer on the slow machine is left out of the quick sweep."""
-SEGMENTS = 9
-"""Timed stretches whose median is taken, where evaluating between them is cheap."""
 
 POINTS_AT_LEAST = 3
 """One more than the law has terms."""
@@ -69,8 +70,8 @@ def points(quick: bool) -> list[Experiment]:
 def protocol(width: int, batch: int, depth: int, quick: bool = True) -> Experiment:
     """One point: a perceptron 64-width(-width ...)-10 on the 8x8 digits, plain SGD."""
     steps = max(STEPS_AT_LEAST, round(POINT_S[quick] / _slow_step_s(width, batch, depth)))
-    evaluations_s = SEGMENTS * work_at(width, ROWS, depth) / SLOW_FLOP_PER_S / 3
-    every = math.ceil(steps / SEGMENTS) if evaluations_s < POINT_S[quick] else steps
+    evaluations_s = SEGMENTS[quick] * work_at(width, ROWS, depth) / SLOW_FLOP_PER_S / 3
+    every = math.ceil(steps / SEGMENTS[quick]) if evaluations_s < POINT_S[quick] else steps
     hidden = [{"units": width, "activation": "relu"}] * depth
     full = {"order": "full"}
     drawn = {"order": "shuffled", "size": batch, "last": "drop"}  # every step the same work

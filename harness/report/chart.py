@@ -67,8 +67,8 @@ def _time(decade: int) -> str:
 
 
 def _flop(decade: int) -> str:
-    """10^decade operations: `10 MFLOP`."""
-    for unit, size in (("TFLOP", 12), ("GFLOP", 9), ("MFLOP", 6), ("kFLOP", 3)):
+    """10^decade operations, short enough for many decades side by side: `10 M`."""
+    for prefix, size in (("T", 12), ("G", 9), ("M", 6), ("k", 3)):
         if decade >= size:
-            return f"{10 ** (decade - size):,} {unit}"
-    return f"{10**decade} FLOP"
+            return f"{10 ** (decade - size):,} {prefix}"
+    return f"{10**decade}"

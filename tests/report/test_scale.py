@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import re
 
 import pytest
 from rich.console import Console
@@ -44,7 +45,7 @@ step time
           |
    100 µs +*
           ++---------------------------------+--------------------------------+
-           1 MFLOP                       10 MFLOP                     100 MFLOP
+           1 M                             10 M                           100 M
                         work of a step: floating-point operations
 """
 
@@ -101,6 +102,14 @@ def test_the_chart():
     assert "\n".join(lines) == GOLDEN.strip("\n")
     assert max(map(len, lines)) <= 80
     assert chart.chart([]) == chart.chart([("a", [])]) == []
+
+
+@pytest.mark.parametrize("decades", range(2, 11))
+def test_no_two_ticks_run_into_each_other(decades):
+    ends = [Timing("x", 1e3, 1.0), Timing("x", 10.0 ** (3 + decades), 1.0)]
+    *_, labels, _ = chart.chart([("a", ends)])
+    wanted = [f"{size} {prefix}" for prefix in "kMGT" for size in (1, 10, 100)]
+    assert re.findall(r"\S+ \S+", labels) == wanted[: decades + 1]
 
 
 def test_one_point_makes_a_chart():
