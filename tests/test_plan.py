@@ -8,7 +8,7 @@ from harness import registry
 from harness.clock.environment import KERNEL_CHOICE
 from harness.experiment.loading import CATALOGUE
 from harness.plan import Request, make
-from harness.report.estimate import estimate_s, patience_s
+from harness.report.estimate import estimate_s, patience_s, total_s
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_another_choice_of_kernels_is_another_run(monkeypatch):
     assert make(request).digest == own.digest
 
 
-def test_what_is_not_installed_is_not_proven(monkeypatch):
+def test_what_is_not_installed_is_not_proven_and_takes_no_time(monkeypatch):
     numpy = registry.installed()["numpy"]
     absent = dataclasses.replace(numpy, name="absent", requirements=("not-installed-anywhere",))
     monkeypatch.setattr("harness.plan.installed", lambda track="identical": {
@@ -55,6 +55,7 @@ def test_what_is_not_installed_is_not_proven(monkeypatch):
     plan = make(Request(("xor-single",)))
     assert {trial.framework for trial in plan.trials} == {"numpy", "absent"}
     assert {trial.framework for trial in plan.proofs} == {"numpy"}
+    assert total_s(plan) == total_s(make(Request(("xor-single",), ("numpy",)))) > 0
 
 
 @pytest.mark.parametrize(("preset", "at_least_s"), [("quick", 600), ("standard", 1_800)])

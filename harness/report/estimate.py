@@ -3,7 +3,7 @@
 Measured once on two cores; a run corrects it by its own pace as it goes.
 """
 
-from harness.plan import PROOF, Plan, Trial
+from harness.plan import PROOF, Plan, Trial, frameworks_by_track
 
 FIXED_S = 0.3
 """Building, compiling and predicting, per trial."""
@@ -31,10 +31,18 @@ def estimate_s(plan: Plan, trial: Trial) -> float:
 
 
 def estimates_s(plan: Plan) -> dict[str, float]:
-    """Seconds of every trial and proof, by id; the first of a process imports its framework."""
+    """Seconds of every trial and proof, by id; the first of a process imports its framework.
+
+    Trials of a framework that is not installed take none.
+    """
+    frameworks = frameworks_by_track(plan.request)
+    absent = {key for key, framework in frameworks.items() if framework.missing}
     found: dict[str, float] = {}
     started = set()
     for trial in (*plan.trials, *plan.proofs):
+        if (trial.framework, trial.track) in absent:
+            found[trial.id] = 0.0
+            continue
         proof = trial.purpose == PROOF
         process = (trial.purpose, trial.framework, trial.track, trial.dtype)
         fresh = plan.request.preset != "quick" and not proof
