@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pytest
 
 from harness import data
 from harness import plan as planning
@@ -12,6 +13,7 @@ from harness.parity.ladder import Judgement, Rung
 from harness.plan import Request
 from harness.report import changes, summary
 from harness.report.export import Report
+from harness.report.page import bundle
 from harness.results import RunFolder, write_arrays
 from harness.start import initial_parameters
 from harness.trial import blank_row
@@ -182,3 +184,11 @@ def compared(a=None, b=None, verdicts=None, **different):
     )
     made = changes.Compared(runs, changes.changes(runs, noisy))
     return dataclasses.replace(made, **different)
+
+
+def charts_or_skip() -> bundle.ChartLibrary:
+    """The charts' library, made now or before; a test that draws is skipped where it cannot be."""
+    library = bundle.chart_library()
+    if library is None:
+        pytest.skip('no charts without vl-convert: python -m pip install -e ".[report]"')
+    return library

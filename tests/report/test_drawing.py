@@ -4,7 +4,7 @@ import dataclasses
 import struct
 
 import pytest
-from pages import compared, ledger, made, request
+from pages import charts_or_skip, compared, ledger, made, request
 from typer.testing import CliRunner
 
 from harness import cli
@@ -13,7 +13,7 @@ from harness.cli import options
 from harness.experiment.training import Length
 from harness.report import export
 from harness.report.charts import NoChartError, NoChartLibraryError
-from harness.report.page import bundle, drawing
+from harness.report.page import drawing
 from harness.report.page.series import ENOUGH_POINTS
 from harness.results import RunFolder
 from tests.clock.rows import run_of
@@ -35,8 +35,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def vl_convert(cache):
-    if bundle.chart_library() is None:
-        pytest.skip('no charts without vl-convert: python -m pip install -e ".[report]"')
+    charts_or_skip()
 
 
 def run(*arguments):

@@ -7,7 +7,7 @@ import json
 import re
 
 import pytest
-from pages import HOSTILE, Arrays, made, request
+from pages import HOSTILE, Arrays, charts_or_skip, made, request
 from parsed import Page
 
 from harness.data import fetching
@@ -224,7 +224,7 @@ def test_without_the_chart_library(monkeypatch, report):
 
 
 def test_the_chart_library_is_made_once(monkeypatch):
-    first = kept_library()
+    first = charts_or_skip()
     import vl_convert
 
     monkeypatch.setattr(vl_convert, "javascript_bundle", None)
@@ -233,19 +233,11 @@ def test_the_chart_library_is_made_once(monkeypatch):
 
 @pytest.mark.parametrize("broken", [b"", b"no gzip", gzip.compress(b"whole")[:-9]])
 def test_a_broken_cache_of_the_chart_library_is_made_anew(broken):
-    first = kept_library()
+    first = charts_or_skip()
     (file,) = (fetching.cache() / "page").iterdir()
     file.write_bytes(broken)
     assert bundle.chart_library() == first
     assert gzip.decompress(file.read_bytes()).decode() == first.text
-
-
-def kept_library():
-    """The library, made now or before."""
-    library = bundle.chart_library()
-    if library is None:
-        pytest.skip('no charts without vl-convert: python -m pip install -e ".[report]"')
-    return library
 
 
 def test_no_script_of_ours_ends_its_element():

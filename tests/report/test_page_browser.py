@@ -2,10 +2,9 @@
 
 import pytest
 from browser import grave_barriers, press
-from pages import made
+from pages import charts_or_skip, made
 
 from harness.report.page import document
-from harness.report.page.bundle import chart_library
 
 PHONE, DESK = (360, 740), (1280, 900)
 
@@ -14,8 +13,7 @@ PHONE, DESK = (360, 740), (1280, 900)
 def page(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SAMESTEP_CACHE", str(tmp_path_factory.mktemp("cache")))
-        if chart_library() is None:
-            pytest.skip('no charts without vl-convert: python -m pip install -e ".[report]"')
+        charts_or_skip()
         report = made(tmp_path_factory.mktemp("run"))
         file = tmp_path_factory.mktemp("page") / "report.html"
         file.write_text(document.html(report), encoding="utf-8")

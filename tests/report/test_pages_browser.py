@@ -2,10 +2,9 @@
 
 import pytest
 from browser import grave_barriers
-from pages import compared, ledger
+from pages import charts_or_skip, compared, ledger
 
 from harness.report.page import claims, comparison
-from harness.report.page.bundle import chart_library
 
 PHONE, DESK = (360, 740), (1280, 900)
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -17,8 +16,7 @@ def files(tmp_path_factory):
     """Name to file of both pages, with hostile names in them."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SAMESTEP_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
-        if chart_library() is None:
-            pytest.skip('no charts without vl-convert: python -m pip install -e ".[report]"')
+        charts_or_skip()
         folder = tmp_path_factory.mktemp("pages")
         for name, text in (
             ("claims", claims.html(ledger(title=f"A claim {HOSTILE}"))),
