@@ -10,7 +10,6 @@ import numpy as np
 
 from harness import data
 from harness.clock.conditions import watched
-from harness.clock.limits import WORTH_MEASURING_FLOP
 from harness.clock.process import blas_in_use
 from harness.experiment.model import Experiment
 from harness.outcome import Outcome, Unsupported, timed
@@ -25,9 +24,7 @@ LIMIT_TURN_S = 0.04
 
 def own_limit(trainer: Trainer, trial: Trial, experiment: Experiment, outcome: Outcome) -> None:
     """Time the matrix products of a step alone, for a step that has enough of them."""
-    if not isinstance(trainer, StepTrainer) or not experiment.steps:
-        return
-    if experiment.step_flop < WORTH_MEASURING_FLOP:
+    if not isinstance(trainer, StepTrainer) or not experiment.has_measurable_products:
         return
     multiply = trainer.matrix_products(operands_of(experiment, trial.dtype))
     if multiply is None:

@@ -13,7 +13,6 @@ from typing import Annotated, Any, Literal
 from pydantic import StringConstraints, TypeAdapter
 
 from harness.clock.environment import KERNEL_CHOICE
-from harness.clock.limits import WORTH_MEASURING_FLOP
 from harness.experiment.loading import catalogue_names, digest, digest_of, load, parse
 from harness.experiment.model import Experiment, Native
 from harness.experiment.proof import proof_of
@@ -205,7 +204,7 @@ def _limits(
     others = [f for f in installed().values() if f.name not in names and not f.missing]
     for framework in others:
         for experiment in experiments.values():
-            if experiment.steps and experiment.step_flop >= WORTH_MEASURING_FLOP:
+            if experiment.has_measurable_products:
                 trial = Trial(
                     purpose=LIMIT,
                     experiment=experiment.name,

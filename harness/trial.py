@@ -5,7 +5,6 @@ digests lie outside, and garbage collection is off inside.
 """
 
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 
@@ -178,23 +177,11 @@ def _train(
 
 
 def task_of(trial: Trial, experiment: Experiment, prepared: Prepared) -> Task:
-    """What the adapter is given: the neutral start, and numbers as `constants` says."""
-    training = experiment.training
-    exact = experiment.constants == "exact"
-
-    def told(part: Any) -> Any:
-        return part if exact else start.rounded(part)
-
-    return Task(
-        network=experiment.network if exact else start.rounded_network(experiment.network),
-        loss=experiment.loss,
-        l2=told(training.l2) if training else None,
-        optimizer=told(training.optimizer) if training else None,
-        parameters=start.initial_parameters(experiment, trial.seed, trial.dtype),
-        inputs=prepared.train.inputs,
-        targets=prepared.train.targets,
-        batch_size=experiment.batch_size,
-        has_short_batch=experiment.has_short_batch,
+    """Return what the adapter of a trial is given."""
+    return start.task_of(
+        experiment,
+        prepared,
+        seed=trial.seed,
         loop=trial.loop,
         dtype=trial.dtype,
         device=trial.device,

@@ -12,7 +12,7 @@ from harness.cli.ending import FAILED, INTERRUPTED, OK, USAGE, interrupt_on_sigt
 from harness.cli.screen import console
 
 if TYPE_CHECKING:
-    from harness.clock.compare import Gate
+    from harness.analysis.compare import Gate
     from harness.plan import Plan, Request
     from harness.report.changes import Run
 
@@ -106,7 +106,7 @@ def _scale_plan(request: "Request", quick: bool) -> "Plan":
     import dataclasses
     import tempfile
 
-    from harness.clock import scaling
+    from harness.analysis import scaling
 
     with tempfile.TemporaryDirectory(prefix="samestep-scale-") as scratch:
         files = []
@@ -165,7 +165,7 @@ def compare(
 
 
 def _gate(text: str) -> "Gate":
-    from harness.clock.compare import Gate
+    from harness.analysis.compare import Gate
 
     try:
         return Gate.parse(text)

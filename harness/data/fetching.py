@@ -14,8 +14,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from platformdirs import user_cache_dir
-
+from harness.cache import cache_folder
 from harness.data import kaggle
 from harness.data.sources import MEMBERS, SHA256, DataRouteError, folder_route, routes
 from harness.experiment.datasets import DATASETS
@@ -25,14 +24,9 @@ class DataMissingError(RuntimeError):
     """A dataset is not on this machine and could not be brought here."""
 
 
-def cache() -> Path:
-    """Where fetched data lives: `SAMESTEP_CACHE`, or the user's cache folder."""
-    return Path(os.environ.get("SAMESTEP_CACHE") or user_cache_dir("samestep"))
-
-
 def folder(dataset: str) -> Path:
     """The folder of one dataset inside the cache, or of the one that it is made from."""
-    return cache() / stored(dataset)
+    return cache_folder() / stored(dataset)
 
 
 def stored(dataset: str) -> str:

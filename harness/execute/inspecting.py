@@ -13,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from harness.cache import cache_folder
 from harness.clock.environment import KERNEL_CHOICE, child_environment
 from harness.clock.inspection import (
     CPUS_BUSY_AT_MOST,
@@ -74,7 +75,7 @@ def inspect(names: Sequence[str], say: Callable[[str], None]) -> Facts:
         kernels=kernels,
         kernel_note=note,
         datasets=tuple(_dataset(name) for name, facts in DATASETS.items() if facts.fetched),
-        cache=_cache(fetching.cache()),
+        cache=_cache(cache_folder()),
         ignored_variables=ignored_variables(os.environ),
     )
 

@@ -6,9 +6,9 @@ cached file's name adds. One measured on a disturbed machine is kept with its ru
 
 import contextlib
 
+from harness.analysis.noise import noise
+from harness.cache import cache_folder
 from harness.clock.environment import on_this_machine
-from harness.clock.noise import noise
-from harness.data.fetching import cache
 from harness.plan import Trial
 from harness.results import BadRowError, Row, RunFolder, from_json, to_json, write_atomically
 
@@ -17,7 +17,7 @@ def cached(trial: Trial) -> Row | None:
     """The row of an earlier run on this machine."""
     try:
         return from_json(
-            (cache() / "limits" / on_this_machine(trial.id)).read_text(encoding="utf-8")
+            (cache_folder() / "limits" / on_this_machine(trial.id)).read_text(encoding="utf-8")
         )
     except (OSError, UnicodeDecodeError, BadRowError):
         return None
@@ -29,4 +29,4 @@ def store(folder: RunFolder, row: Row) -> None:
     write_atomically(folder.limits / f"{row.trial}.json", content)
     if row.status == "ok" and not noise([row]):
         with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
-            write_atomically(cache() / "limits" / on_this_machine(row.trial), content)
+            write_atomically(cache_folder() / "limits" / on_this_machine(row.trial), content)

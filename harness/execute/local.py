@@ -16,7 +16,7 @@ from typing import Protocol
 
 import psutil
 
-from harness.clock import noise
+from harness.analysis import noise
 from harness.clock.environment import available_cpus, has_gpu, machine
 from harness.execute import limit_rows, proving, workers
 from harness.execute.folder import locked, prepare

@@ -48,6 +48,9 @@ def _parameter(value: Any) -> Any:
 
 Parameter = Annotated[Any, AfterValidator(_parameter)]
 
+WORTH_MEASURING_FLOP = 1e6
+"""Smaller steps are all overhead: their products take microseconds."""
+
 
 class Native(Frozen):
     """A library's own solver on the same data: shown beside, never ranked with, the others.
@@ -172,6 +175,11 @@ class Experiment(Frozen):
             total += 2 * rows * inputs * layer.units * (3 if index else 2)
             inputs = layer.units
         return total
+
+    @property
+    def has_measurable_products(self) -> bool:
+        """Whether a step has enough matrix products that timing them alone says something."""
+        return self.steps > 0 and self.step_flop >= WORTH_MEASURING_FLOP
 
     @property
     def evaluation_points(self) -> tuple[int, ...]:

@@ -17,8 +17,7 @@ from harness.experiment.model import Experiment
 from harness.experiment.training import FullBatches
 from harness.parity.protocols import every
 from harness.parity.reference import Reference
-from harness.plan import Trial
-from harness.start import BatchPlan, initial_parameters
+from harness.start import BatchPlan, initial_parameters, task_of
 from harness.trainer import (
     Array,
     Batches,
@@ -27,7 +26,6 @@ from harness.trainer import (
     StepTrainer,
     Task,
 )
-from harness.trial import task_of
 
 FRAMEWORKS = ("sklearn", "tensorflow", "torch", "jax", "mxnet", "paddle", "cupy")
 SYNC_STEPS, SYNC_TRIES, SYNC_TIMES = 150, 5, 8
@@ -52,10 +50,10 @@ class Subject:
     def task(self, experiment: Experiment, dtype: str | None = None, seed: int = 0) -> Task:
         """The task of a trial."""
         used = dtype or self.dtype
-        trial = Trial(
-            "check", experiment.name, "", self.loop, "identical", seed, 0, self.device, used, 1, ""
+        prepared = data.load(experiment.data, experiment.loss, used)
+        return task_of(
+            experiment, prepared, seed=seed, loop=self.loop, dtype=used, device=self.device
         )
-        return task_of(trial, experiment, data.load(experiment.data, experiment.loss, used))
 
     def build(self, experiment: Experiment, dtype: str | None = None, seed: int = 0) -> StepTrainer:
         """A trainer of a protocol."""

@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
+from harness.cache import cache_folder
 from harness.clock.environment import on_this_machine
-from harness.data.fetching import cache
 from harness.parity.ladder import PROVEN, Judgement
 from harness.plan import Trial
 from harness.results import RunFolder, write_atomically
@@ -40,7 +40,7 @@ def read(folder: RunFolder, proofs: Iterable[Trial]) -> dict[Cell, Judgement]:
 
 def cached(trial: Trial) -> Judgement | None:
     """The verdict of an earlier run, of the very same computation on such a machine."""
-    return _read(cache() / "proofs" / on_this_machine(trial.id))
+    return _read(cache_folder() / "proofs" / on_this_machine(trial.id))
 
 
 def store(folder: RunFolder, trial: Trial, judgement: Judgement) -> None:
@@ -49,7 +49,7 @@ def store(folder: RunFolder, trial: Trial, judgement: Judgement) -> None:
     write_atomically(folder.proofs / f"{trial.id}.json", content)
     if judgement.verdict in JUDGED:
         with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
-            write_atomically(cache() / "proofs" / on_this_machine(trial.id), content)
+            write_atomically(cache_folder() / "proofs" / on_this_machine(trial.id), content)
 
 
 def _read(file: Path) -> Judgement | None:

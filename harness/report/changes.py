@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.clock.compare import (
+from harness.analysis.compare import (
     Cell,
     Comparison,
     Gate,
@@ -13,8 +13,8 @@ from harness.clock.compare import (
     refuse,
     tripped,
 )
-from harness.clock.noise import noise
-from harness.clock.statistics import Estimate
+from harness.analysis.intervals import Estimate
+from harness.analysis.noise import noise
 from harness.plan import Plan
 from harness.report.lines import UNPROVEN, Verdicts
 from harness.results import Row

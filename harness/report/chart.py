@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from harness.clock.scaling import Timing
+from harness.analysis.scaling import Timing
 
 CHART_COLUMNS, CHART_ROWS, MARGIN = 68, 18, 9
 SEVERAL = "*"

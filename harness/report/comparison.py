@@ -9,8 +9,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from harness.clock.compare import Comparison, agreement
-from harness.clock.statistics import Estimate
+from harness.analysis.compare import Comparison, agreement
+from harness.analysis.intervals import Estimate
 from harness.report.changes import Change, Compared
 from harness.report.export import escaped
 from harness.report.summary import ratio_text

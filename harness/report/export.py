@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from harness.clock.limits import fractions, machine_limits_us
-from harness.clock.noise import noise
+from harness.analysis.limits import fractions, machine_limits_us
+from harness.analysis.noise import noise
 from harness.parity.ladder import Rung
 from harness.parity.verdicts import Cell
 from harness.plan import Plan

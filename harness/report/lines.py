@@ -5,8 +5,8 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.clock.limits import Fractions, fractions
-from harness.clock.statistics import Estimate, estimate, paired_ratio
+from harness.analysis.intervals import Estimate, estimate, paired_ratio
+from harness.analysis.limits import Fractions, fractions
 from harness.parity.ladder import Judgement
 from harness.parity.verdicts import Cell
 from harness.results import Row

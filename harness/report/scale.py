@@ -10,8 +10,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from harness.clock import scaling
-from harness.clock.scaling import Comparison, Term
+from harness.analysis import scaling
+from harness.analysis.scaling import Comparison, Term
 from harness.parity.ladder import PROVEN
 from harness.report.chart import SEVERAL, chart
 from harness.report.numbers import seconds

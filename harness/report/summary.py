@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.clock.limits import machine_limits_us
-from harness.clock.noise import noise
-from harness.clock.statistics import ENOUGH_FOR_AN_INTERVAL, Estimate, paired_ratio
+from harness.analysis.intervals import ENOUGH_FOR_AN_INTERVAL, Estimate, paired_ratio
+from harness.analysis.limits import machine_limits_us
+from harness.analysis.noise import noise
 from harness.experiment.loading import catalogue_names
 from harness.experiment.model import Experiment
 from harness.experiment.training import DrawnBatches, Momentum, Nesterov

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.clock import noise, scaling
-from harness.clock.scaling import Comparison, Fit, Timing
+from harness.analysis import noise, scaling
+from harness.analysis.scaling import Comparison, Fit, Timing
 from harness.parity.ladder import PROVEN, Judgement
 from harness.plan import Plan
 from harness.results import Row

@@ -9,6 +9,7 @@ from harness.start.batches import BatchPlan
 from harness.start.constants import float32, rounded, rounded_network
 from harness.start.digest import start_digest
 from harness.start.parameters import PARAMETER_STREAM, TRUNCATED_STD, initial_parameters
+from harness.start.task import task_of
 
 __all__ = [
     "PARAMETER_STREAM",
@@ -19,4 +20,5 @@ __all__ = [
     "rounded",
     "rounded_network",
     "start_digest",
+    "task_of",
 ]

@@ -66,20 +66,16 @@ def _contestants(experiment_name: str, framework_name: str):
     from harness import data
     from harness.experiment.loading import load
     from harness.limit import operands_of
-    from harness.plan import Request, make
     from harness.registry import find
-    from harness.start import BatchPlan
-    from harness.trial import task_of
+    from harness.start import BatchPlan, task_of
 
     experiment, framework = load(experiment_name), find(framework_name)
     adapter = framework.load()
     prepared = data.load(experiment.data, experiment.loss, "float32")
     plan = BatchPlan.of(experiment, 0)
-    request = Request((experiment_name,), (framework_name,), ("all",), device="cpu")
-    trials = {trial.loop: trial for trial in make(request).trials if trial.track == "identical"}
     contestants = {}
     for loop in framework.loops:
-        task = task_of(trials[loop], experiment, prepared)
+        task = task_of(experiment, prepared, seed=0, loop=loop, dtype="float32")
         trainer = adapter(task)
         contestants[loop] = _adapter_turns(trainer, plan)
     if plan.order != "full":  # the products of four rows would time the call alone

@@ -95,7 +95,7 @@ class Recorder:
 def short(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SAMESTEP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("harness.clock.noise.ATTEMPTS", 1)  # a busy machine must not matter here
+    monkeypatch.setattr("harness.analysis.noise.ATTEMPTS", 1)  # a busy machine must not matter here
     file = tmp_path / "short.toml"
     file.write_text(PROTOCOL)
     return str(file)
@@ -307,13 +307,13 @@ def test_frameworks_take_turns(tmp_path, short):
 
 
 def test_a_disturbed_trial_is_run_again_up_to_a_limit(tmp_path, short, monkeypatch):
-    monkeypatch.setattr("harness.clock.noise.ATTEMPTS", 3)
+    monkeypatch.setattr("harness.analysis.noise.ATTEMPTS", 3)
 
     def disturbed(rows):
         """Seed 0 always, seed 1 at its first attempt."""
         return {r.trial: 2.0 if r.seed == 0 or r.attempt == 1 else 0.0 for r in rows}
 
-    monkeypatch.setattr("harness.clock.noise.severity", disturbed)
+    monkeypatch.setattr("harness.analysis.noise.severity", disturbed)
     recorder = run(short, tmp_path / "run", "numpy", seeds=2)
     assert [row.seed for row in recorder.rows][:2] == [0, 1]
     assert [trial.seed for trial in recorder.again] == [0, 1, 0]

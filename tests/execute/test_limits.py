@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from harness.clock import noise
+from harness.analysis import noise
 from harness.execute import limit_rows
 from harness.experiment.loading import CATALOGUE
 from harness.parity import verdicts

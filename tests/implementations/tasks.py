@@ -3,10 +3,8 @@
 from typing import Any
 
 from harness import data, start
-from harness import trial as trials
 from harness.experiment.loading import parse
 from harness.experiment.model import Experiment
-from harness.plan import Trial
 from harness.trainer import StepTrainer, Task
 from tests.conftest import protocol
 
@@ -25,10 +23,8 @@ def experiment_of(base: str, **changes: Any) -> Experiment:
 
 def task_of(experiment: Experiment, loop: str, dtype: str = "float64", seed: int = 0) -> Task:
     """The task of one trial on the CPU."""
-    trial = Trial(
-        "measure", experiment.name, "test", loop, "identical", seed, 0, "cpu", dtype, 1, "test"
-    )
-    return trials.task_of(trial, experiment, data.load(experiment.data, experiment.loss, dtype))
+    prepared = data.load(experiment.data, experiment.loss, dtype)
+    return start.task_of(experiment, prepared, seed=seed, loop=loop, dtype=dtype)
 
 
 def advance(trainer: StepTrainer, experiment: Experiment, *cuts: int, seed: int = 0) -> list[Any]:

@@ -5,12 +5,11 @@ from functools import cache
 import pytest
 
 from harness import data
-from harness import trial as trials
 from harness.experiment.loading import catalogue_names, load
 from harness.experiment.proof import proof_of
 from harness.parity import diagnosis, ladder
 from harness.parity.trace import Trace, record
-from harness.plan import Trial
+from harness.start import task_of
 from tests.parity.mutant import Mutant
 
 NORMAL = {"weights": {"name": "he_normal"}, "biases": {"name": "normal", "std": 0.3}}
@@ -99,8 +98,7 @@ def trace_of(protocol, mistake, closely=False):
     prepared = data.load(experiment.data, experiment.loss, "float64")
 
     def build(changed):
-        trial = Trial("proof", "x", "x", "stepwise", "identical", 0, 0, "cpu", "float64", 1, "x")
-        return Mutant(trials.task_of(trial, changed, prepared), mistake)
+        return Mutant(task_of(changed, prepared, seed=0, loop="stepwise", dtype="float64"), mistake)
 
     return record(build, experiment, prepared, 0, closely)
 
@@ -197,8 +195,9 @@ def test_two_mistakes_at_once_are_located():
     prepared = data.load(experiment.data, experiment.loss, "float64")
 
     def build(changed):
-        trial = Trial("proof", "x", "x", "stepwise", "identical", 0, 0, "cpu", "float64", 1, "x")
-        return Twice(trials.task_of(trial, changed, prepared), "loss halved")
+        return Twice(
+            task_of(changed, prepared, seed=0, loop="stepwise", dtype="float64"), "loss halved"
+        )
 
     trace = record(build, experiment, prepared, 0, closely=True)
     judgement = ladder.judge(trace, experiment, 0)

@@ -17,8 +17,8 @@ from harness.report.page import bundle
 from harness.results import RunFolder, write_arrays
 from harness.start import initial_parameters
 from harness.trial import blank_row
+from tests.analysis.rows import run_of
 from tests.claims.made import accuracies, claim, judged
-from tests.clock.rows import run_of
 
 SAME = Judgement("same", "", (Rung("start", 0.0, 0.0), Rung("100 steps", 3e-15, 1e-11)))
 WRONG = Judgement(

@@ -16,7 +16,7 @@ from harness.report.charts import NoChartError, NoChartLibraryError
 from harness.report.page import drawing
 from harness.report.page.series import ENOUGH_POINTS
 from harness.results import RunFolder
-from tests.clock.rows import run_of
+from tests.analysis.rows import run_of
 
 CHARTS = (
     "training-loss-by-step", "training-loss-by-time", "test-accuracy-by-step",

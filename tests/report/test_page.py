@@ -10,7 +10,7 @@ import pytest
 from pages import HOSTILE, Arrays, charts_or_skip, made, request
 from parsed import Page
 
-from harness.data import fetching
+from harness.cache import cache_folder
 from harness.report import export, summary
 from harness.report.page import bundle, document, rendering, tables
 from harness.report.page.answer import answer, ranking
@@ -234,7 +234,7 @@ def test_the_chart_library_is_made_once(monkeypatch):
 @pytest.mark.parametrize("broken", [b"", b"no gzip", gzip.compress(b"whole")[:-9]])
 def test_a_broken_cache_of_the_chart_library_is_made_anew(broken):
     first = charts_or_skip()
-    (file,) = (fetching.cache() / "page").iterdir()
+    (file,) = (cache_folder() / "page").iterdir()
     file.write_bytes(broken)
     assert bundle.chart_library() == first
     assert gzip.decompress(file.read_bytes()).decode() == first.text

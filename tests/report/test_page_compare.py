@@ -10,11 +10,11 @@ from pages import HOSTILE, WRONG, compared, verdicts_of
 from parsed import Page
 from rich.console import Console
 
-from harness.clock.compare import Gate
+from harness.analysis.compare import Gate
 from harness.report import changes
 from harness.report import comparison as files
 from harness.report.page import comparison
-from tests.clock.rows import run_of
+from tests.analysis.rows import run_of
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from harness import cli
 from harness import plan as planning
-from harness.clock import scaling
-from harness.clock.scaling import Timing
+from harness.analysis import scaling
+from harness.analysis.scaling import Timing
 from harness.execute import local
 from harness.parity.ladder import Judgement
 from harness.plan import Request

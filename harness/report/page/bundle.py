@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-from harness.data.fetching import cache
+from harness.cache import cache_folder
 from harness.results import write_atomically
 
 PACKAGE = "vl-convert-python"
@@ -48,7 +48,7 @@ def chart_library() -> ChartLibrary | None:
         version = metadata.version(PACKAGE)
     except metadata.PackageNotFoundError:
         return None
-    file = cache() / "page" / f"vega-{version}.js.gz"
+    file = cache_folder() / "page" / f"vega-{version}.js.gz"
     return _kept(file) or _made(file)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.clock.compare import Comparison
+from harness.analysis.compare import Comparison
 from harness.report.changes import LOOKS as VERDICTS
 from harness.report.changes import Change, Compared, Run
 from harness.report.charts import COMPARISON

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.clock.statistics import Estimate
+from harness.analysis.intervals import Estimate
 from harness.plan import Plan
 from harness.report.lines import Line
 from harness.report.numbers import seconds

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.clock.statistics import Estimate, estimate, paired_ratio
+from harness.analysis.intervals import Estimate, estimate, paired_ratio
 
 times = st.lists(st.floats(1e-6, 1e3), min_size=3, max_size=15)
 

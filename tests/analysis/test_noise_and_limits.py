@@ -7,10 +7,10 @@ import time
 
 import pytest
 
+from harness.analysis.limits import fractions, machine_limits_us
+from harness.analysis.noise import noise, severity
 from harness.clock.conditions import watched
-from harness.clock.limits import fractions, machine_limits_us
-from harness.clock.noise import noise, severity
-from tests.clock.rows import run_of
+from tests.analysis.rows import run_of
 
 QUIET = {"wait_fraction": 0.001, "other_cpus": 0.01, "steal_fraction": 0.0, "probe_us": 100.0}
 

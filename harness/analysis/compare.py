@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.clock.statistics import Estimate, paired_ratio
+from harness.analysis.intervals import Estimate, paired_ratio
 from harness.plan import Plan
 from harness.results import Row
 

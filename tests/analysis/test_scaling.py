@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.clock import scaling
-from harness.clock.scaling import Comparison, Fit, Stretch, Term, Timing
+from harness.analysis import scaling
+from harness.analysis.scaling import Comparison, Fit, Stretch, Term, Timing
 from harness.experiment.loading import parse
 
 

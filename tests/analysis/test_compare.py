@@ -5,8 +5,7 @@ import json
 
 import pytest
 
-from harness.cli import main
-from harness.clock.compare import (
+from harness.analysis.compare import (
     Gate,
     NotComparableError,
     agreement,
@@ -15,9 +14,10 @@ from harness.clock.compare import (
     refuse,
     tripped,
 )
+from harness.cli import main
 from harness.report.changes import Change
 from harness.results import RunFolder
-from tests.clock.rows import run_of
+from tests.analysis.rows import run_of
 
 
 def test_a_machine_that_is_slower_as_a_whole_keeps_its_ratios():

@@ -11,9 +11,6 @@ from dataclasses import dataclass
 
 from harness.results import Row
 
-WORTH_MEASURING_FLOP = 1e6
-"""Smaller steps are all overhead: their products take microseconds."""
-
 
 @dataclass(frozen=True)
 class Fractions:

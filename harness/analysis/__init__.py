@@ -1,0 +1,1 @@
+"""What rows say: intervals, noise, limits, two runs compared, time against size. Pure functions."""

@@ -1,0 +1,11 @@
+"""The user's cache folder: fetched data, verdicts, limits of this machine, the page's library."""
+
+import os
+from pathlib import Path
+
+from platformdirs import user_cache_dir
+
+
+def cache_folder() -> Path:
+    """Return `SAMESTEP_CACHE`, or the user's own cache folder; it may not exist yet."""
+    return Path(os.environ.get("SAMESTEP_CACHE") or user_cache_dir("samestep"))
