@@ -140,12 +140,12 @@ def _check(message: dict[str, Any], framework: "Framework") -> dict[str, Any]:
 
 def _inspect(message: dict[str, Any], framework: "Framework", import_s: float) -> dict[str, Any]:
     """What this process is like once it computes; a `problem` if it does not get so far."""
-    from harness.clock import own_process
+    from harness.doctor import probe
 
     found: dict[str, Any] = {}
     try:
         if message["inspect"] == "numpy":
-            return own_process.numpy_product()
+            return probe.numpy_product()
         began = time.perf_counter()
         adapter = framework.load()
         found["import_s"] = import_s + time.perf_counter() - began
@@ -156,12 +156,12 @@ def _inspect(message: dict[str, Any], framework: "Framework", import_s: float) -
         subject = Subject(adapter, framework.loops[-1], dtype, "auto")
         trainer = subject.build(subject.supported())
         found |= {"device": str(trainer.device), "precision": str(trainer.precision or dtype)}
-        found |= own_process.speed_of(trainer.matrix_products(own_process.operands(dtype)))
+        found |= probe.speed_of(trainer.matrix_products(own_process.operands(dtype)))
         found["blas"] = str(trainer.blas or blas_in_use() or "") or None
-        return found | own_process.threads_and_pools()
+        return found | probe.threads_and_pools()
     except BaseException as error:
         traceback.print_exc()
-        return found | own_process.why_not(error)
+        return found | probe.why_not(error)
 
 
 def _attempt(

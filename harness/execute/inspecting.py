@@ -15,7 +15,9 @@ from typing import Any
 
 from harness.cache import cache_folder
 from harness.clock.environment import KERNEL_CHOICE, child_environment
-from harness.clock.inspection import (
+from harness.data import fetching
+from harness.data.sources import MEMBERS
+from harness.doctor.facts import (
     CPUS_BUSY_AT_MOST,
     KERNELS,
     THREADS,
@@ -28,9 +30,7 @@ from harness.clock.inspection import (
     Pool,
     ignored_variables,
 )
-from harness.clock.machine import GIB, machine, watch
-from harness.data import fetching
-from harness.data.sources import MEMBERS
+from harness.doctor.machine import GIB, machine, watch
 from harness.execute.process import Death, WorkerProcess
 from harness.experiment.datasets import DATASETS
 from harness.registry import BROKEN, Framework, UnknownFrameworkError, find, installed

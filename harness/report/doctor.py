@@ -9,9 +9,9 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from harness.clock import inspection
-from harness.clock.inspection import Facts, Inspected, Machine
-from harness.clock.problems import notes, problems
+from harness.doctor import facts as doctor_facts
+from harness.doctor.facts import Facts, Inspected, Machine
+from harness.doctor.problems import notes, problems
 from harness.report.numbers import seconds
 from harness.report.terminal import plain
 
@@ -31,9 +31,9 @@ def exit_code(facts: Facts) -> int:
 
 def as_json(facts: Facts) -> str:
     """Everything, with a schema version."""
-    shares = inspection.shares(facts.frameworks)
+    shares = doctor_facts.shares(facts.frameworks)
     value: dict[str, Any] = {"schema": SCHEMA} | asdict(facts)
-    matter = frozenset(SIMD).union(*inspection.KERNELS.values())
+    matter = frozenset(SIMD).union(*doctor_facts.KERNELS.values())
     value["machine"]["flags"] = sorted(facts.machine.flags & matter)
     for framework in value["frameworks"]:
         framework["share_of_best"] = shares.get(framework["name"])
@@ -56,9 +56,9 @@ def print_facts(facts: Facts, console: Console) -> None:
     computing = [framework for framework in facts.frameworks if framework.affinity is not None
                  or framework.gflops is not None]  # fmt: skip
     if computing:
-        side = inspection.SIDE
+        side = doctor_facts.SIDE
         _heading(
-            f"each in its own worker, {inspection.THREADS} thread asked, multiplying float32 "
+            f"each in its own worker, {doctor_facts.THREADS} thread asked, multiplying float32 "
             f"matrices of {side} x {side}",
             console,
         )
@@ -119,7 +119,7 @@ def _frameworks(frameworks: Sequence[Inspected]) -> Table:
 def _computing(frameworks: Sequence[Inspected]) -> Table:
     right = ("CPUs used", "threads", "GFLOP/s", "of the best")
     made = _table("name", "device", "precision", "bound to", *right, right=right)
-    shares = inspection.shares(frameworks)
+    shares = doctor_facts.shares(frameworks)
     for framework in frameworks:
         share = shares.get(framework.name)
         _row(made, [

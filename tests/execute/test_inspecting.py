@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from harness.clock import machine as machines
 from harness.clock.environment import child_environment
+from harness.doctor import machine
 from harness.execute import inspecting
 from harness.execute.inspecting import JUST_NUMPY, inspect, try_kernels
 from harness.registry import UnknownFrameworkError, find
@@ -140,10 +140,10 @@ def test_twins_are_told_once():
 def test_without_proc_nothing_fails(monkeypatch, tmp_path):
     monkeypatch.setattr(machines, "_read", lambda file: "")
     monkeypatch.setattr(machines, "cpu_times_s", lambda cpus: None)
-    found = machines.machine()
+    found = machine.machine()
     assert found.flags == frozenset()
     assert (found.cpu_limit, found.memory_limit_gib, found.gpu_driver) == (None, None, None)
-    assert machines.watch(0.01).others_cpus is None
+    assert machine.watch(0.01).others_cpus is None
 
 
 def test_limits_of_a_control_group(monkeypatch):
@@ -154,8 +154,8 @@ def test_limits_of_a_control_group(monkeypatch):
         "/sys/fs/cgroup/a/memory.max": "1073741824\n",
     }
     monkeypatch.setattr(machines, "_read", lambda file: files.get(file, ""))
-    assert machines.cpu_limit() == 1.5
-    assert machines._memory_limit_gib(2**33) == 1.0
+    assert machine.cpu_limit() == 1.5
+    assert machine._memory_limit_gib(2**33) == 1.0
 
 
 def test_data_that_is_partly_there_is_damaged(cache):

@@ -7,7 +7,7 @@ import json
 import pytest
 from rich.console import Console
 
-from harness.clock.inspection import (
+from harness.doctor.facts import (
     Cache,
     Contention,
     Dataset,
@@ -20,7 +20,7 @@ from harness.clock.inspection import (
     ignored_variables,
     shares,
 )
-from harness.clock.problems import notes, problems
+from harness.doctor.problems import notes, problems
 from harness.report import doctor
 
 NUMPY = Inspected(

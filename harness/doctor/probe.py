@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from harness.clock.inspection import SIDE
+from harness.doctor.facts import SIDE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

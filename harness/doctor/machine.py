@@ -12,7 +12,7 @@ import psutil
 
 from harness.clock.conditions import cpu_times_s
 from harness.clock.environment import available_cpus
-from harness.clock.inspection import Contention, Machine, Taker
+from harness.doctor.facts import Contention, Machine, Taker
 
 WATCHED_S = 1.0
 TAKERS_AT_MOST = 3

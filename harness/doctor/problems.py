@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.clock.environment import KERNEL_CHOICE
-from harness.clock.inspection import (
+from harness.doctor.facts import (
     CPUS_BUSY_AT_MOST,
     THREADS,
     Cache,
