@@ -32,6 +32,10 @@ DONE = ("ok", "unsupported")
 FAILED = ("diverged", "timeout", "oom", "crashed", "error", "interrupted")
 """Statuses that make a command exit with 1; `missing` and `unsupported` do not."""
 
+WHOLE_PARAMETERS_BELOW = 5_000
+"""A larger network leaves histograms of its parameters, not the parameters."""
+HISTOGRAM_BINS = 64
+
 
 @dataclass(frozen=True)
 class Row:

@@ -25,9 +25,9 @@ from harness.clock.environment import END_OF_TRIAL, pin
 
 if TYPE_CHECKING:
     from harness.experiment.model import Experiment
-    from harness.outcome import Outcome
     from harness.plan import Trial
     from harness.registry import Framework
+    from harness.trial.outcome import Outcome
 
 OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError", "ResourceExhaustedError")
 """Exception names by which Python and the frameworks say that memory ran out."""
@@ -97,10 +97,9 @@ def _serve(
 
     from harness.clock.process import peak_rss_mb
     from harness.experiment.loading import parse
-    from harness.outcome import Outcome
     from harness.plan import Trial
     from harness.results import clean, write_arrays
-    from harness.trial import blank_row
+    from harness.trial.outcome import Outcome, blank_row
 
     trial = Trial(**message["trial"])
     experiment = parse(message["experiment"], trial.experiment)
@@ -156,7 +155,7 @@ def _inspect(message: dict[str, Any], framework: "Framework", import_s: float) -
         subject = Subject(adapter, framework.loops[-1], dtype, "auto")
         trainer = subject.build(subject.supported())
         found |= {"device": str(trainer.device), "precision": str(trainer.precision or dtype)}
-        found |= probe.speed_of(trainer.matrix_products(own_process.operands(dtype)))
+        found |= probe.speed_of(trainer.matrix_products(probe.operands(dtype)))
         found["blas"] = str(trainer.blas or blas_in_use() or "") or None
         return found | probe.threads_and_pools()
     except BaseException as error:
@@ -173,14 +172,14 @@ def _attempt(
     outcome: "Outcome",
 ) -> tuple[str, str | None]:
     """(status, detail) of one trial; nothing that an adapter raises gets past here."""
-    from harness import many_seeds
     from harness.clock.process import peak_rss_mb
     from harness.data.fetching import DataMissingError
-    from harness.limit import limit, own_limit
-    from harness.outcome import Diverged, Unsupported
     from harness.plan import LIMIT, MANY_SEEDS, MEASURE
     from harness.trainer import DeviceUnavailableError
-    from harness.trial import measure, prove
+    from harness.trial import many_starts
+    from harness.trial.matrix_products import limit, own_limit
+    from harness.trial.measure import measure, prove
+    from harness.trial.outcome import Diverged, Unsupported
 
     try:
         began = time.perf_counter()
@@ -191,7 +190,7 @@ def _attempt(
         if trial.purpose == LIMIT:
             limit(trial, experiment, adapter, outcome)
         elif trial.purpose == MANY_SEEDS:
-            many_seeds.train(trial, experiment, adapter, outcome, seeds=trial.repeat)
+            many_starts.train(trial, experiment, adapter, outcome, seeds=trial.repeat)
         elif trial.purpose == MEASURE:
             trainer = measure(trial, experiment, adapter, outcome)
             if first:  # before the limit, whose operands would count

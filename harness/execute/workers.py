@@ -13,7 +13,7 @@ from harness.execute.process import Death, WorkerProcess
 from harness.experiment.model import Experiment
 from harness.plan import Plan, Trial, frameworks_by_track
 from harness.results import FAILED, BadRowError, Row, RunFolder, from_json
-from harness.trial import blank_row
+from harness.trial.outcome import blank_row
 
 FIRST_LANE = 0
 

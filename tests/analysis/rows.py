@@ -3,7 +3,7 @@
 import dataclasses
 
 from harness.plan import Request, make
-from harness.trial import blank_row
+from harness.trial.outcome import blank_row
 
 
 def run_of(times, seeds=4, experiment="digits-mlp", **columns):

@@ -65,9 +65,9 @@ def _contestants(experiment_name: str, framework_name: str):
     """By name: functions that get so many steps ready and return what trains them."""
     from harness import data
     from harness.experiment.loading import load
-    from harness.limit import operands_of
     from harness.registry import find
     from harness.start import BatchPlan, task_of
+    from harness.trial.matrix_products import operands_of
 
     experiment, framework = load(experiment_name), find(framework_name)
     adapter = framework.load()

@@ -10,7 +10,7 @@ from harness.claims.model import Claim
 from harness.claims.samples import Sample, packed
 from harness.experiment.loading import digest
 from harness.plan import MEASURE, Trial
-from harness.trial import blank_row
+from harness.trial.outcome import blank_row
 from tests.conftest import protocol
 
 CLAIM: dict[str, Any] = {

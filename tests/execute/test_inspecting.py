@@ -138,8 +138,8 @@ def test_twins_are_told_once():
 
 
 def test_without_proc_nothing_fails(monkeypatch, tmp_path):
-    monkeypatch.setattr(machines, "_read", lambda file: "")
-    monkeypatch.setattr(machines, "cpu_times_s", lambda cpus: None)
+    monkeypatch.setattr(machine, "_read", lambda file: "")
+    monkeypatch.setattr(machine, "cpu_times_s", lambda cpus: None)
     found = machine.machine()
     assert found.flags == frozenset()
     assert (found.cpu_limit, found.memory_limit_gib, found.gpu_driver) == (None, None, None)
@@ -153,7 +153,7 @@ def test_limits_of_a_control_group(monkeypatch):
         "/sys/fs/cgroup/a/cpu.max": "150000 100000\n",
         "/sys/fs/cgroup/a/memory.max": "1073741824\n",
     }
-    monkeypatch.setattr(machines, "_read", lambda file: files.get(file, ""))
+    monkeypatch.setattr(machine, "_read", lambda file: files.get(file, ""))
     assert machine.cpu_limit() == 1.5
     assert machine._memory_limit_gib(2**33) == 1.0
 

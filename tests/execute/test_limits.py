@@ -11,7 +11,7 @@ from harness.parity import verdicts
 from harness.parity.ladder import Judgement
 from harness.plan import LIMIT, Request, make
 from harness.results import RunFolder
-from harness.trial import blank_row
+from harness.trial.outcome import blank_row
 from tests.execute.test_faults import run, short  # noqa: F401 (a fixture)
 
 BROKEN = """

@@ -4,11 +4,9 @@ import numpy as np
 import pytest
 
 from harness import data
-from harness import many_seeds as success
 from harness.experiment.loading import load, parse
 from harness.experiment.stopping import Patience
 from harness.experiment.training import FullBatches
-from harness.outcome import Diverged, Outcome, Unsupported
 from harness.parity.conformance import BrokenRuleError, Subject, difference, many_seeds_is_advance
 from harness.parity.protocols import every
 from harness.plan import MANY_SEEDS, Trial
@@ -16,6 +14,8 @@ from harness.registry import installed
 from harness.scoring import score
 from harness.start import BatchPlan, initial_parameters
 from harness.trainer import Batches, StepTrainer
+from harness.trial import many_starts
+from harness.trial.outcome import Diverged, Outcome, Unsupported
 from harness.worker import _attempt
 from implementations.numpy_scratch import NumpyTrainer, many_seeds
 from tests.conftest import protocol, skip_without
@@ -136,7 +136,7 @@ def trial_of(experiment, count=4, seed=0, loop="stepwise"):
 
 def trained(experiment, adapter=NumpyTrainer, **changes):
     outcome, trial = Outcome(), trial_of(experiment, **changes)
-    success.train(trial, experiment, adapter, outcome, seeds=trial.repeat)
+    many_starts.train(trial, experiment, adapter, outcome, seeds=trial.repeat)
     return outcome
 
 

@@ -16,7 +16,7 @@ from harness.report.export import Report
 from harness.report.page import bundle
 from harness.results import RunFolder, write_arrays
 from harness.start import initial_parameters
-from harness.trial import blank_row
+from harness.trial.outcome import blank_row
 from tests.analysis.rows import run_of
 from tests.claims.made import accuracies, claim, judged
 

@@ -17,7 +17,7 @@ from harness.report.export import Report
 from harness.report.numbers import seconds
 from harness.report.progress import Announcer
 from harness.results import COLUMNS, RunFolder, from_json, to_json, write_arrays
-from harness.trial import blank_row
+from harness.trial.outcome import blank_row
 
 SAME = Judgement("same", "", (Rung("start", 0.0, 0.0), Rung("100 steps", 3e-15, 1e-11)))
 WRONG = Judgement(

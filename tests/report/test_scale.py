@@ -18,7 +18,7 @@ from harness.parity.ladder import Judgement
 from harness.plan import Request
 from harness.report import chart, scale, sweep
 from harness.report.page.laws import laws
-from harness.trial import blank_row
+from harness.trial.outcome import blank_row
 
 CENTRE = (16, 32, 2)
 LAWS = {"numpy": (50, 100), "torch": (200, 300), "jax": (20, 50)}

@@ -15,7 +15,6 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from harness import data
 from harness import plan as planning
-from harness.curves import Curves
 from harness.parity.reference import Reference
 from harness.plan import Request, Trial
 from harness.report import tensorboard
@@ -23,6 +22,7 @@ from harness.report.tensorboard.curves import layer_outputs
 from harness.report.tensorboard.writing import HISTOGRAM_POINTS, SCALAR_POINTS
 from harness.results import RunFolder, write_arrays
 from harness.start import initial_parameters
+from harness.trial.curves import Curves
 from tests.execute.test_faults import PROTOCOL
 from tests.report.test_report import row_of
 

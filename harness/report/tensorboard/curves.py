@@ -17,7 +17,7 @@ TIMES = ("train_s", "first_step_s", "step_us")
 
 
 class StoredCurves:
-    """What `harness.curves` left of a trial.
+    """What `harness.trial.curves` left of a trial.
 
     Attributes:
         steps: int64 (points,), the evaluation points.

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness import data
-from harness.curves import HISTOGRAM_BINS, WHOLE_PARAMETERS_BELOW
 from harness.data.fetching import DataMissingError
 from harness.experiment.model import Experiment
 from harness.plan import Plan, Trial
 from harness.report.tensorboard.curves import StoredCurves, layer_outputs
-from harness.results import Row, RunFolder
+from harness.results import HISTOGRAM_BINS, WHOLE_PARAMETERS_BELOW, Row, RunFolder
 from harness.trainer import Array
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.experiment.stopping import Patience
-from harness.stopping import Waiting
+from harness.trial.early_stopping import PatienceTracker
 
 
 def rule(patience_steps, growth, threshold, every):
@@ -50,7 +50,7 @@ def segments(waiting, steps, wrong_after):
     st.lists(st.integers(0, 500), min_size=150, max_size=150),
 )  # fmt: skip
 def test_it_ends_where_the_tutorials_loop_does(patience, growth, threshold, every, steps, wrong):
-    waiting = Waiting(rule(patience, growth, threshold, every), every)
+    waiting = PatienceTracker(rule(patience, growth, threshold, every), every)
     expected = the_tutorials_loop(
         patience, growth, threshold, every, steps, lambda step: wrong[step - 1]
     )
@@ -60,21 +60,21 @@ def test_it_ends_where_the_tutorials_loop_does(patience, growth, threshold, ever
 def test_patience_grows_by_hand():
     """Looks after 10, 20, ...; patience 25 becomes 2 * 19 = 38 and then nothing gets better."""
     wrong = {10: 100, 20: 80, 30: 80, 40: 79}
-    waiting = Waiting(rule(25, 2, 0.995, 10), 10)
+    waiting = PatienceTracker(rule(25, 2, 0.995, 10), 10)
     done, best_step, best, looks = segments(waiting, 1000, wrong.__getitem__)
     assert (done, best_step, best, looks) == (39, 20, 80, [10, 20, 30])
 
 
 @pytest.mark.parametrize(("wrong", "patience"), [(199, 25), (198, 38)])
 def test_a_small_improvement_is_the_best_but_buys_no_time(wrong, patience):
-    waiting = Waiting(rule(25, 2, 0.995, 10), 10)
+    waiting = PatienceTracker(rule(25, 2, 0.995, 10), 10)
     waiting.take(10, 200)  # 2 * 9 is less than 25
     assert waiting.take(20, wrong)
     assert (waiting.best_wrong, waiting.patience) == (wrong, patience)
 
 
 def test_as_good_is_not_better():
-    waiting = Waiting(rule(25, 2, 1.0, 10), 10)
+    waiting = PatienceTracker(rule(25, 2, 1.0, 10), 10)
     assert waiting.take(10, 5)
     assert not waiting.take(20, 5)
     assert waiting.best_step == 10

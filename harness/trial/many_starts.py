@@ -8,12 +8,12 @@ from harness import data, scoring
 from harness.clock.process import blas_in_use
 from harness.data.prepared import Prepared
 from harness.experiment.model import Experiment
-from harness.outcome import Diverged, Outcome, Unsupported
 from harness.parity.reference import Reference
 from harness.plan import Trial
 from harness.start import BatchPlan, initial_parameters
 from harness.trainer import Parameters, StepTrainer, Trainer
-from harness.trial import check_dtype, task_of
+from harness.trial.measure import check_dtype, task_of
+from harness.trial.outcome import Diverged, Outcome, Unsupported
 
 
 def train(
@@ -26,9 +26,9 @@ def train(
     is the mean over all others; `steps` and `samples` are those of one start.
 
     Raises:
-        harness.outcome.Unsupported: not full batch, stops early, or has no `many_seeds`.
-        harness.outcome.Diverged: every start did.
-        As `harness.trial.measure`.
+        harness.trial.outcome.Unsupported: not full batch, stops early, or has no `many_seeds`.
+        harness.trial.outcome.Diverged: every start did.
+        As `harness.trial.measure.measure`.
     """
     if seeds < 1:
         raise ValueError(f"`seeds` must be a positive int. Got {seeds}.")

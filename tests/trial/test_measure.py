@@ -5,9 +5,9 @@ import pytest
 
 from harness import data, scoring
 from harness.experiment.loading import parse
-from harness.outcome import Outcome, Unsupported
 from harness.plan import Trial
-from harness.trial import measure, task_of
+from harness.trial.measure import measure, task_of
+from harness.trial.outcome import Outcome, Unsupported
 from implementations.numpy_scratch import NumpyTrainer
 from implementations.scikit_learn import SklearnNativeTrainer
 from tests.conftest import protocol

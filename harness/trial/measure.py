@@ -4,22 +4,15 @@ Runs in a worker. What is timed is exactly what stands inside `timed()`; data, e
 digests lie outside, and garbage collection is off inside.
 """
 
-from datetime import UTC, datetime
-
 import numpy as np
 
-from harness import data, loop, start
+from harness import data, start
 from harness.clock.conditions import allocator, watched
-from harness.clock.environment import machine
 from harness.clock.process import blas_in_use
 from harness.data.prepared import Prepared
-from harness.evaluation import evaluate, predict, right_rows
-from harness.experiment.loading import digest
 from harness.experiment.model import Experiment
-from harness.outcome import Diverged, Outcome, Unsupported, timed
 from harness.parity.trace import record
 from harness.plan import CLOSELY, Trial, native_of
-from harness.results import PROTOCOL, SCHEMA, Row
 from harness.trainer import (
     NativeTask,
     NativeTrainer,
@@ -27,35 +20,9 @@ from harness.trainer import (
     Task,
     Trainer,
 )
-
-
-def blank_row(
-    trial: Trial, run: str, version: str, experiment: Experiment, status: str, detail: str | None
-) -> Row:
-    """The row of a trial that gave no numbers."""
-    return Row(
-        schema=SCHEMA,
-        protocol=PROTOCOL,
-        run=run,
-        trial=trial.id,
-        purpose=trial.purpose,
-        experiment=trial.experiment,
-        experiment_digest=digest(experiment),
-        framework=trial.framework,
-        framework_version=version,
-        loop=trial.loop,
-        track=trial.track,
-        seed=trial.seed,
-        repeat=trial.repeat,
-        device=trial.device,
-        dtype=trial.dtype,
-        precision=None,
-        threads=trial.threads,
-        status=status,
-        status_detail=detail,
-        machine=machine(),
-        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
-    )
+from harness.trial import training
+from harness.trial.evaluation import evaluate, predict, right_rows
+from harness.trial.outcome import Diverged, Outcome, Unsupported, timed
 
 
 def measure(
@@ -80,7 +47,7 @@ def measure(
         if trial.loop not in adapter.loops:
             raise Unsupported(f"has no {trial.loop} loop; it has {', '.join(adapter.loops)}")
         check_dtype(trial, adapter)
-        loop.check_loop(experiment, trial.loop)
+        training.check_loop(experiment, trial.loop)
         trainer = _train(trial, experiment, adapter, prepared, outcome)
     else:
         raise TypeError(f"{adapter.__name__} must be a StepTrainer or a NativeTrainer")
@@ -171,7 +138,7 @@ def _train(
     outcome.columns["build_s"] = build.seconds
     if plan is not None:
         with watched() as conditions:
-            loop.advance(trainer, experiment, plan, prepared, task, outcome)
+            training.advance(trainer, experiment, plan, prepared, task, outcome)
         outcome.columns |= conditions.columns
     return trainer
 

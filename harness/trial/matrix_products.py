@@ -12,10 +12,10 @@ from harness import data
 from harness.clock.conditions import watched
 from harness.clock.process import blas_in_use
 from harness.experiment.model import Experiment
-from harness.outcome import Outcome, Unsupported, timed
 from harness.plan import Trial
 from harness.trainer import Operands, StepTrainer, Trainer
-from harness.trial import check_dtype, task_of
+from harness.trial.measure import check_dtype, task_of
+from harness.trial.outcome import Outcome, Unsupported, timed
 
 LIMIT_TURNS = 5
 LIMIT_TURN_S = 0.04

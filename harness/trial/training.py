@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness import start
-from harness.curves import Curves
 from harness.data.prepared import Prepared
-from harness.evaluation import evaluate
 from harness.experiment.model import Experiment
-from harness.outcome import Diverged, Outcome, Unsupported, timed
 from harness.trainer import Array, Batches, StepTrainer, Task
-from harness.watch import Watch
+from harness.trial.curves import Curves
+from harness.trial.early_stopping import EarlyStopping
+from harness.trial.evaluation import evaluate
+from harness.trial.outcome import Diverged, Outcome, Unsupported, timed
 
 IDIOMATIC_SEGMENTS_AT_MOST = 10
 """An idiomatic loop pays for every segment (a `fit` call costs 45 ms), so it gets few."""
@@ -58,12 +58,13 @@ def advance(
     Raises:
         Diverged: a loss is not finite.
     """
-    curves, clock, watch = Curves(experiment.network), Clock(), Watch.of(experiment, prepared)
+    curves, clock = Curves(experiment.network), Clock()
+    stopping = EarlyStopping.of(experiment, prepared)
     points = _points(experiment, task.loop)
     done, samples, over = 0, 0, False
     while not over:
         stop = next(point for point in points if point > done)
-        stop = watch.next_stop(done, stop) if watch else stop
+        stop = stopping.next_stop(done, stop) if stopping else stop
         batches = plan.segment(done, stop)
         losses = clock.advance(trainer, batches)
         outcome.columns["first_step_s"] = clock.first_step_s
@@ -74,14 +75,14 @@ def advance(
         curves.take_losses(losses)
         done = stop
         over = done == points[-1]
-        if watch:
-            watch.look(trainer, done)
-            over = over or watch.is_over(done)
+        if stopping:
+            stopping.look(trainer, done)
+            over = over or stopping.is_over(done)
         if over or done in points:
             scores = evaluate(trainer, experiment, prepared)
             curves.take(done, clock.trained_s, scores, trainer.parameters())
             _note(experiment, clock, scores, {"steps": done, "samples": samples}, outcome)
-    outcome.arrays = curves.arrays() | (watch.arrays() if watch else {})
+    outcome.arrays = curves.arrays() | (stopping.arrays() if stopping else {})
     _conclude(clock, task, outcome)
 
 

@@ -6,8 +6,14 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from harness.clock.environment import machine
+from harness.experiment.loading import digest
+from harness.experiment.model import Experiment
+from harness.plan import Trial
+from harness.results import PROTOCOL, SCHEMA, Row
 from harness.trainer import Array
 
 
@@ -51,3 +57,32 @@ def timed() -> Iterator[Stopwatch]:
     finally:
         elapsed.seconds = (time.perf_counter_ns() - began) * 1e-9
         gc.enable()
+
+
+def blank_row(
+    trial: Trial, run: str, version: str, experiment: Experiment, status: str, detail: str | None
+) -> Row:
+    """The row of a trial that gave no numbers."""
+    return Row(
+        schema=SCHEMA,
+        protocol=PROTOCOL,
+        run=run,
+        trial=trial.id,
+        purpose=trial.purpose,
+        experiment=trial.experiment,
+        experiment_digest=digest(experiment),
+        framework=trial.framework,
+        framework_version=version,
+        loop=trial.loop,
+        track=trial.track,
+        seed=trial.seed,
+        repeat=trial.repeat,
+        device=trial.device,
+        dtype=trial.dtype,
+        precision=None,
+        threads=trial.threads,
+        status=status,
+        status_detail=detail,
+        machine=machine(),
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )

@@ -5,11 +5,8 @@ from typing import Any
 import numpy as np
 
 from harness.experiment.network import Network
+from harness.results import HISTOGRAM_BINS, WHOLE_PARAMETERS_BELOW
 from harness.trainer import Array, Parameters
-
-WHOLE_PARAMETERS_BELOW = 5_000
-"""A larger network leaves histograms of its parameters, not the parameters."""
-HISTOGRAM_BINS = 64
 
 
 class Curves:

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.experiment.training import Evaluation, Length
-from harness.loop import IDIOMATIC_SEGMENTS_AT_MOST, _points
-from harness.trial import Outcome, measure
+from harness.trial.measure import Outcome, measure
+from harness.trial.training import IDIOMATIC_SEGMENTS_AT_MOST, _points
 from implementations.numpy_scratch import NumpyTrainer
 from tests.test_trial import experiment_of, stopping_experiment, trial_of
 
@@ -74,8 +74,8 @@ def clock(monkeypatch):
         perf_counter_ns=lambda: round(shown.seconds * 1e9),
         process_time=lambda: shown.cpu_seconds,
     )
-    monkeypatch.setattr("harness.outcome.time", now)
-    monkeypatch.setattr("harness.loop.time", now)
+    monkeypatch.setattr("harness.trial.outcome.time", now)
+    monkeypatch.setattr("harness.trial.training.time", now)
     monkeypatch.setattr(Timed, "clock", shown)
     return shown
 
