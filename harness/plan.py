@@ -15,7 +15,7 @@ from pydantic import StringConstraints, TypeAdapter
 from harness.clock.environment import KERNEL_CHOICE
 from harness.experiment.loading import catalogue_names, digest, digest_of, load, parse
 from harness.experiment.model import Experiment, Native
-from harness.experiment.proof import proof_of
+from harness.experiment.proof_length import proof_of
 from harness.registry import Framework, find, installed
 from harness.results import PROTOCOL, SCHEMA
 

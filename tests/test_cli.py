@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from harness.cli.ending import FAILED
+from harness.cli.exits import FAILED
 from tests.execute.test_faults import PROTOCOL, adapter
 
 

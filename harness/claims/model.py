@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, FiniteFloat, StringConstraints, model_validator
 
-from harness.experiment.base import Frozen
 from harness.experiment.datasets import DATASETS
+from harness.experiment.fields import Frozen
 from harness.experiment.model import Experiment
 from harness.experiment.names import unknown
 

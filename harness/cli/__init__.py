@@ -10,7 +10,7 @@ import sys
 import typer
 
 from harness.cli import adapters, claims, inventory, report, timing
-from harness.cli.ending import FAILED
+from harness.cli.exits import FAILED
 
 app = typer.Typer(
     help="The same network, from the same weights, on the same batches, in every framework.",

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.ending import (
+from harness.cli.console import console
+from harness.cli.exits import (
     ENVIRONMENT,
     FAILED,
     INTERRUPTED,
@@ -16,7 +17,6 @@ from harness.cli.ending import (
     interrupt_on_sigterm,
     stop,
 )
-from harness.cli.screen import console
 
 
 def check(

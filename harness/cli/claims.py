@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from harness.cli import options, running
-from harness.cli.ending import ENVIRONMENT, FAILED, INTERRUPTED, OK, USAGE, stop
-from harness.cli.screen import console
+from harness.cli.console import console
+from harness.cli.exits import ENVIRONMENT, FAILED, INTERRUPTED, OK, USAGE, stop
 
 if TYPE_CHECKING:
     from harness.claims.judge import Judged

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from harness.cli import options
-from harness.cli.ending import ENVIRONMENT, OK, USAGE, stop
-from harness.cli.screen import console
+from harness.cli.console import console
+from harness.cli.exits import ENVIRONMENT, OK, USAGE, stop
 
 
 class Listing(StrEnum):
@@ -26,7 +26,7 @@ def list_(
     json_output: options.ShortJsonOption = False,
 ) -> None:
     """Look up experiments, frameworks, datasets or claims."""
-    from harness import listing
+    from harness.cli import listing
 
     records = getattr(listing, what.value)()
     if json_output:

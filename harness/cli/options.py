@@ -15,7 +15,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from harness.cli.ending import ENVIRONMENT, OK, USAGE, fail, stop
+from harness.cli.exits import ENVIRONMENT, OK, USAGE, fail, stop
 
 LONGEST_TIMEOUT_S = 30 * 24 * 3600
 IMAGES = (".svg", ".png")

@@ -9,8 +9,8 @@ import typer
 
 from harness.cli import options, running
 from harness.cli import tensorboard as events
-from harness.cli.ending import INTERRUPTED, USAGE, stop
-from harness.cli.screen import console
+from harness.cli.console import console
+from harness.cli.exits import INTERRUPTED, USAGE, stop
 
 if TYPE_CHECKING:
     from harness.plan import Plan

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.ending import (
+from harness.cli.console import console
+from harness.cli.exits import (
     ENVIRONMENT,
     FAILED,
     OK,
@@ -15,7 +16,6 @@ from harness.cli.ending import (
     interrupt_on_sigterm,
     stop,
 )
-from harness.cli.screen import console
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +50,7 @@ def execute(
 ) -> bool:
     """Run what has no row yet; whether it went to its end."""
     from harness.execute.folder import FolderInUseError, OtherPlanError
-    from harness.execute.local import Runner
+    from harness.execute.runner import Runner
     from harness.report.progress import Announcer
     from harness.results import RunFolder
 
@@ -74,7 +74,7 @@ def execute(
 
 def announce(plan: "Plan", folder: Path, errors: "Console", timed: bool = True) -> None:
     """The plan and an estimate, before anything is imported or run."""
-    from harness.execute.local import lanes
+    from harness.execute.runner import lanes
     from harness.report.estimate import total_s
     from harness.report.numbers import seconds
 

@@ -5,8 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.ending import ENVIRONMENT, OK
-from harness.cli.screen import console
+from harness.cli.console import console
+from harness.cli.exits import ENVIRONMENT, OK
 
 if TYPE_CHECKING:
     from harness.plan import Plan

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from harness.cli import options, running
-from harness.cli.ending import FAILED, INTERRUPTED, OK, USAGE, interrupt_on_sigterm, stop
-from harness.cli.screen import console
+from harness.cli.console import console
+from harness.cli.exits import FAILED, INTERRUPTED, OK, USAGE, interrupt_on_sigterm, stop
 
 if TYPE_CHECKING:
     from harness.analysis.compare import Gate

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.clock.environment import child_environment
-from harness.execute.process import Death, WorkerProcess
 from harness.execute.proving import judge
+from harness.execute.worker_process import Death, WorkerProcess
 from harness.execute.workers import Workers
 from harness.parity.conformance import RULES, TIMED_RULES
 from harness.parity.ladder import Judgement

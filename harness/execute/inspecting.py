@@ -31,7 +31,7 @@ from harness.doctor.facts import (
     ignored_variables,
 )
 from harness.doctor.machine import GIB, machine, watch
-from harness.execute.process import Death, WorkerProcess
+from harness.execute.worker_process import Death, WorkerProcess
 from harness.experiment.datasets import DATASETS
 from harness.registry import BROKEN, Framework, UnknownFrameworkError, find, installed
 

@@ -7,7 +7,7 @@ from typing import Protocol
 from harness.execute.lanes import in_lanes
 from harness.execute.workers import FIRST_LANE, Workers
 from harness.experiment.model import Experiment
-from harness.experiment.proof import proof_of
+from harness.experiment.proof_length import proof_of
 from harness.parity import diagnosis, ladder, verdicts
 from harness.parity.ladder import Judgement
 from harness.parity.trace import Trace

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from harness.clock.environment import child_environment
 from harness.data import fetching
-from harness.execute.process import Death, WorkerProcess
+from harness.execute.worker_process import Death, WorkerProcess
 from harness.experiment.model import Experiment
 from harness.plan import Plan, Trial, frameworks_by_track
 from harness.results import FAILED, BadRowError, Row, RunFolder, from_json

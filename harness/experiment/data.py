@@ -5,8 +5,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, model_validator
 
-from harness.experiment.base import Fraction, Frozen
 from harness.experiment.datasets import DATASETS, DatasetFacts
+from harness.experiment.fields import Fraction, Frozen
 from harness.experiment.names import unknown
 from harness.experiment.splits import RowsSplit, SklearnSplit, Split, check_split, split_rows
 

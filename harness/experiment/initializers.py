@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
-from harness.experiment.base import Frozen, Number, PositiveNumber
+from harness.experiment.fields import Frozen, Number, PositiveNumber
 
 
 class Zeros(Frozen):

@@ -11,7 +11,6 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from harness.experiment.base import Frozen, Name
 from harness.experiment.consistency import (
     check_batches,
     check_ends,
@@ -22,9 +21,10 @@ from harness.experiment.consistency import (
     check_stopping,
 )
 from harness.experiment.data import Data
-from harness.experiment.generator import LegacyGenerator
+from harness.experiment.fields import Frozen, Name
 from harness.experiment.initializers import Initializers
 from harness.experiment.network import Network
+from harness.experiment.random_generator import LegacyGenerator
 from harness.experiment.training import (
     BinaryCrossEntropy,
     DrawnBatches,

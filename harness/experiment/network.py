@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from harness.experiment.base import Frozen, PositiveNumber
+from harness.experiment.fields import Frozen, PositiveNumber
 
 ActivationName = Literal[
     "identity",

@@ -10,8 +10,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from harness.experiment.base import Count, Frozen, LegacySeed, Seed
 from harness.experiment.datasets import DatasetFacts
+from harness.experiment.fields import Count, Frozen, LegacySeed, Seed
 
 RowNumber = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
 Share = Annotated[float, Field(strict=True, gt=0, lt=1)]

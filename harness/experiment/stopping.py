@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from harness.experiment.base import Count, Interval
+from harness.experiment.fields import Count, Interval
 
 
 class Patience(Interval):

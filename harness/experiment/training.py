@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from harness.experiment.base import Count, Fraction, Frozen, Interval, PositiveNumber
+from harness.experiment.fields import Count, Fraction, Frozen, Interval, PositiveNumber
 from harness.experiment.stopping import Patience
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.data.prepared import Prepared
 from harness.experiment.model import Experiment
-from harness.experiment.proof import STEPS
+from harness.experiment.proof_length import STEPS
 from harness.experiment.training import SGD, Evaluation, Length
 from harness.parity.reference import PROTOCOL, Reference, Switches
 from harness.start import BatchPlan, initial_parameters

@@ -19,7 +19,7 @@ from harness.results import Row
 
 
 class Announcer:
-    """A listener of `harness.execute.local.Runner` that writes to standard error."""
+    """A listener of `harness.execute.runner.Runner` that writes to standard error."""
 
     def __init__(self, plan: Plan, console: Console) -> None:
         self.plan = plan

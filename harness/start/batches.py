@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.experiment.model import Experiment
-from harness.start.legacy import LegacyStream, epochs_of
+from harness.start.random_state import LegacyStream, epochs_of
 from harness.trainer import Batches
 
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from harness import cli
 from harness.claims import loading, samples
 from harness.cli import claims
-from harness.execute import local
+from harness.execute import runner as local
 from tests.claims.made import claim as made
 from tests.claims.made import judged, told
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness import listing
+from harness.cli import listing
 from harness.data import fetching, idx, kaggle, raw
 from harness.data.fetching import DataMissingError
 from harness.data.sources import MEMBERS

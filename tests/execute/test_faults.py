@@ -17,8 +17,8 @@ import pytest
 
 from harness import plan as planning
 from harness.execute.folder import FolderInUseError, OtherPlanError, prepare
-from harness.execute.local import Runner
-from harness.execute.process import WorkerProcess
+from harness.execute.runner import Runner
+from harness.execute.worker_process import WorkerProcess
 from harness.plan import Request
 from harness.results import RunFolder
 
@@ -167,7 +167,7 @@ def test_a_fault_is_a_row_and_the_rest_goes_on(tmp_path, short, name, advance, s
 
 
 def test_in_lanes_a_crash_is_a_row_and_every_lane_goes_on(tmp_path, short, monkeypatch):
-    monkeypatch.setattr("harness.execute.local.lanes", lambda plan: 2)
+    monkeypatch.setattr("harness.execute.runner.lanes", lambda plan: 2)
     faulty = adapter(tmp_path, "crashes", "os.abort()")
     good = adapter(tmp_path, "good")
     recorder = run(short, tmp_path / "run", faulty, good, seeds=3, timed=False, prove=True)
@@ -175,11 +175,11 @@ def test_in_lanes_a_crash_is_a_row_and_every_lane_goes_on(tmp_path, short, monke
     assert statuses == {("crashes", "crashed"): 3, ("good", "ok"): 3}
     assert sorted(recorder.verdicts) == ["crashes", "good"]
     assert len(list((tmp_path / "run" / "logs").glob("good-*.log"))) <= 2
-    assert not _own_processes("harness.worker")
+    assert not _own_processes("harness.execute.worker")
 
 
 def test_in_lanes_ctrl_c_ends_both_and_keeps_their_rows(tmp_path, short, monkeypatch):
-    monkeypatch.setattr("harness.execute.local.lanes", lambda plan: 2)
+    monkeypatch.setattr("harness.execute.runner.lanes", lambda plan: 2)
     slow = slow_adapter(tmp_path, "slow", "time.sleep(30)")
     ended, pressed = threading.Event(), []
 
@@ -202,7 +202,7 @@ def test_in_lanes_ctrl_c_ends_both_and_keeps_their_rows(tmp_path, short, monkeyp
     rows = (tmp_path / "run/trials").glob("*.json")
     statuses = [json.loads(file.read_text())["status"] for file in rows]
     assert statuses == ["interrupted"] * 2
-    assert not _own_processes("harness.worker")
+    assert not _own_processes("harness.execute.worker")
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_a_hang_is_killed_in_time_with_all_it_started(tmp_path, short, advance, 
         ("hangs", "timeout"), ("good", "ok"),
     ]  # fmt: skip
     assert recorder.rows[0].status_detail == "killed after 3 s"
-    assert not _own_processes("sleep", "harness.worker")
+    assert not _own_processes("sleep", "harness.execute.worker")
 
 
 def _own_processes(*signs):

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.experiment.loading import ProtocolError, parse
-from harness.experiment.proof import proof_of
+from harness.experiment.proof_length import proof_of
 from tests.conftest import protocol
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from harness import data
+from harness.execute.worker import _attempt
 from harness.experiment.loading import load, parse
 from harness.experiment.stopping import Patience
 from harness.experiment.training import FullBatches
@@ -16,7 +17,6 @@ from harness.start import BatchPlan, initial_parameters
 from harness.trainer import Batches, StepTrainer
 from harness.trial import many_starts
 from harness.trial.outcome import Diverged, Outcome, Unsupported
-from harness.worker import _attempt
 from implementations.numpy_scratch import NumpyTrainer, many_seeds
 from tests.conftest import protocol, skip_without
 from tests.implementations.tasks import task_of

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.experiment.loading import parse
-from harness.experiment.proof import proof_of
+from harness.experiment.proof_length import proof_of
 from harness.parity import ladder
 from tests.conftest import protocol
 from tests.parity import test_mutants as mutants

@@ -5,7 +5,7 @@ import pytest
 
 from harness import data
 from harness.experiment.loading import parse
-from harness.experiment.proof import proof_of
+from harness.experiment.proof_length import proof_of
 from harness.parity import ladder
 from harness.parity.conformance import Subject
 from harness.parity.protocols import every

@@ -6,7 +6,7 @@ import pytest
 
 from harness import data
 from harness.experiment.loading import catalogue_names, load
-from harness.experiment.proof import proof_of
+from harness.experiment.proof_length import proof_of
 from harness.parity import diagnosis, ladder
 from harness.parity.trace import Trace, record
 from harness.start import task_of

@@ -13,7 +13,7 @@ from harness import cli
 from harness import plan as planning
 from harness.analysis import scaling
 from harness.analysis.scaling import Timing
-from harness.execute import local
+from harness.execute import runner as local
 from harness.parity.ladder import Judgement
 from harness.plan import Request
 from harness.report import chart, scale, sweep

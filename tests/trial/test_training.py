@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.test_trial import experiment_of, stopping_experiment, trial_of
 
 from harness.experiment.training import Evaluation, Length
 from harness.trial.measure import Outcome, measure
 from harness.trial.training import IDIOMATIC_SEGMENTS_AT_MOST, _points
 from implementations.numpy_scratch import NumpyTrainer
-from tests.test_trial import experiment_of, stopping_experiment, trial_of
 
 STAGE_S, PREDICT_S, PARAMETERS_S, COMPILE_S, STEP_S = 1000, 100, 10, 60, 1
 DIGITS, XOR = experiment_of(), experiment_of("xor-mlp")

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from harness.experiment.base import Frozen, LegacySeed
+from harness.experiment.fields import Frozen, LegacySeed
 
 
 class LegacyGenerator(Frozen):

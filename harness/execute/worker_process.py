@@ -42,7 +42,7 @@ class WorkerProcess:
         log.parent.mkdir(parents=True, exist_ok=True)
         self._oom_kills = oom_kills()
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "harness.worker"],
+            [sys.executable, "-P", "-m", "harness.execute.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -10,10 +10,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.experiment.generator import LegacyGenerator
 from harness.experiment.initializers import Initializers
 from harness.experiment.model import Experiment
 from harness.experiment.network import Network
+from harness.experiment.random_generator import LegacyGenerator
 from harness.start.parameters import draw, legacy_random
 
 
