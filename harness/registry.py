@@ -6,7 +6,6 @@ file with one trainer in it. The extra of the same name in the same distribution
 packages it needs; the source of the class says which loops it has.
 """
 
-import ast
 import hashlib
 import importlib
 import importlib.util
@@ -14,32 +13,26 @@ import json
 import re
 import sys
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
 from urllib.parse import unquote
 
+from harness.adapter_source import UnknownFrameworkError, classes_of, files_of, stated_names
 from harness.experiment.names import unknown
+from harness.experiment.vocabulary import Dtype, Loop, Track
 
-Track = Literal["identical", "native"]
-GROUPS: dict[Track, str] = {
-    "identical": "samestep.trainers",
-    "native": "samestep.native_trainers",
-}
-LOOPS = ("idiomatic", "stepwise", "fused")
-DTYPES = ("float32", "float64")
-SHOWN_FIRST = ("numpy", "sklearn", "keras", "torch", "jax")
+__all__ = ["BROKEN", "GROUPS", "Framework", "UnknownFrameworkError", "find", "installed"]
+
+GROUPS = {Track.IDENTICAL: "samestep.trainers", Track.NATIVE: "samestep.native_trainers"}
+LOOPS: tuple[str, ...] = tuple(Loop)
+DTYPES: tuple[str, ...] = tuple(Dtype)
+LISTED_FIRST = ("numpy", "sklearn", "keras", "torch", "jax")
 """Order of our own adapters in plans and tables; others follow by name."""
-
 
 BROKEN: dict[str, str] = {}
 """Entered adapters that cannot be described, with the reason."""
-
-
-class UnknownFrameworkError(ValueError):
-    """No adapter of that name, or none that can be read. The message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -87,12 +80,12 @@ class Framework:
             return f"python -m pip install {' '.join(self.missing)}"
         return f"python -m pip install {_install_target(self.distribution, self.name)}"
 
-    @property
+    @cached_property
     def digest(self) -> str:
-        """16 hexadecimal digits over the adapter's source: see `_own_sources`."""
+        """16 hexadecimal digits over the adapter's source files, read once."""
         hasher = hashlib.sha256()
-        for content in _own_sources(self.module):
-            hasher.update(content)
+        for file in files_of(self.module):
+            hasher.update(file.read_bytes())
         return hasher.hexdigest()[:16]
 
     def load(self) -> type:
@@ -105,7 +98,7 @@ class Framework:
 
 
 @cache
-def installed(track: Track = "identical") -> dict[str, Framework]:
+def installed(track: Track = Track.IDENTICAL) -> dict[str, Framework]:
     """All frameworks entered in the group of a track, by name; of two of one name, ours."""
     points = sorted(
         metadata.entry_points(group=GROUPS[track]),
@@ -122,10 +115,10 @@ def installed(track: Track = "identical") -> dict[str, Framework]:
 
 
 def _place(name: str) -> int:
-    return SHOWN_FIRST.index(name) if name in SHOWN_FIRST else len(SHOWN_FIRST)
+    return LISTED_FIRST.index(name) if name in LISTED_FIRST else len(LISTED_FIRST)
 
 
-def find(name: str, track: Track = "identical") -> Framework:
+def find(name: str, track: Track = Track.IDENTICAL) -> Framework:
     """The framework of that name, `module:Class`, or path of a file.
 
     Raises:
@@ -173,9 +166,9 @@ def _described(
     requirements: tuple[str, ...],
     distribution: str,
 ) -> Framework:
-    classes = _classes(_source(module))
+    classes = classes_of(module)
     if not class_name:
-        candidates = [name for name, node in classes.items() if _literal(node, "loops", LOOPS)]
+        candidates = [name for name, node in classes.items() if stated_names(node, "loops", LOOPS)]
         if len(candidates) != 1:
             raise UnknownFrameworkError(
                 f"framework: {module} must have one class with `loops = (…)`. "
@@ -183,109 +176,14 @@ def _described(
             )
         class_name = candidates[0]
     node = classes.get(class_name)
-    loops = _literal(node, "loops", LOOPS)
-    if track == "identical" and not loops:
+    loops = stated_names(node, "loops", LOOPS)
+    if track == Track.IDENTICAL and not loops:
         raise UnknownFrameworkError(
             f"framework {name}: class {class_name!r} must state `loops = (…)` in its body, with "
             f"names out of {', '.join(LOOPS)}"
         )
-    dtypes = _literal(node, "dtypes", DTYPES) or DTYPES
+    dtypes = stated_names(node, "dtypes", DTYPES) or DTYPES
     return Framework(name, track, module, class_name, requirements, distribution, loops, dtypes)
-
-
-def _source(module: str) -> Path:
-    """The file of a module; for a package, its `__init__.py`."""
-    if module.endswith(".py"):
-        return Path(module)
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
-        spec = None
-    if spec is None or not str(spec.origin).endswith(".py"):
-        raise UnknownFrameworkError(
-            f"framework: no Python source of a module {module!r} is installed"
-        )
-    return Path(str(spec.origin))
-
-
-def _own_sources(module: str) -> list[bytes]:
-    """The module's file, all files where it is a package, and what it imports of its own package.
-
-    What those import in turn is among them, so that a helper's change is seen too.
-    """
-    source = _source(module)
-    if source.name == "__init__.py":
-        return [file.read_bytes() for file in sorted(source.parent.rglob("*.py"))]
-    found = {module: source}
-    waiting = [module]
-    while waiting:
-        importer = waiting.pop()
-        for name in _imported(importer, found[importer]):
-            if name not in found:
-                try:
-                    found[name] = _source(name)
-                except UnknownFrameworkError:
-                    continue  # a class or function, not a module
-                waiting.append(name)
-    return [found[name].read_bytes() for name in sorted(found)]
-
-
-def _imported(module: str, source: Path) -> list[str]:
-    """What a module may import of its own top-level package, by its source alone."""
-    package, dot, _ = module.partition(".")
-    if not dot or module.endswith(".py"):
-        return []
-    place = module.split(".") if source.name == "__init__.py" else module.split(".")[:-1]
-    names = []
-    for level, base, inner in _imports(source.read_bytes()):
-        parts = [*(place[: len(place) - level + 1] if level else []), *filter(None, [base])]
-        whole = ".".join([*parts, *inner])
-        dots = [index for index, sign in enumerate(whole) if sign == "."]
-        names += [*(whole[:index] for index in dots), whole]  # with the packages it is in
-    return [name for name in dict.fromkeys(names) if f"{name}.".startswith(f"{package}.")]
-
-
-@cache
-def _imports(content: bytes) -> tuple[tuple[int, str | None, tuple[str, ...]], ...]:
-    """(dots, module, name in it) of every import in a source."""
-    found: list[tuple[int, str | None, tuple[str, ...]]] = []
-    for node in ast.walk(ast.parse(content)):
-        if isinstance(node, ast.Import):
-            found += [(0, alias.name, ()) for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            found += [(node.level, node.module, (alias.name,)) for alias in node.names]
-    return tuple(found)
-
-
-def _classes(source: Path) -> dict[str, ast.ClassDef]:
-    """The classes at the top of a file, or of all files of a package, by name."""
-    files = source.parent.glob("*.py") if source.name == "__init__.py" else [source]
-    found: dict[str, ast.ClassDef] = {}
-    for file in files:
-        try:
-            tree = ast.parse(file.read_text(encoding="utf-8"))
-        except (SyntaxError, UnicodeDecodeError) as error:
-            raise UnknownFrameworkError(f"framework: {file} cannot be read: {error}") from error
-        found |= {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    return found
-
-
-def _literal(
-    node: ast.ClassDef | None, attribute: str, allowed: tuple[str, ...]
-) -> tuple[str, ...]:
-    """The literal tuple of names that a class body gives an attribute; () where it does not."""
-    for statement in node.body if node else ():
-        targets = statement.targets if isinstance(statement, ast.Assign) else []
-        if isinstance(statement, ast.AnnAssign) and statement.value is not None:
-            targets = [statement.target]
-        if any(isinstance(target, ast.Name) and target.id == attribute for target in targets):
-            try:
-                names = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
-            except ValueError:
-                return ()
-            if isinstance(names, tuple | list) and all(name in allowed for name in names):
-                return tuple(names)
-    return ()
 
 
 def _requirements(distribution: str, extra: str) -> tuple[str, ...]:

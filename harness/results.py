@@ -20,17 +20,13 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from harness.experiment.vocabulary import Dtype, Purpose, Status, Track
 from harness.trainer import Array
 
 SCHEMA = 1
 """Version of the row's columns."""
 PROTOCOL = 1
 """Version of how a trial is drawn, run and timed; a change makes older rows incomparable."""
-
-DONE = ("ok", "unsupported")
-"""Statuses that are not run again; every other one is a failure and is."""
-FAILED = ("diverged", "timeout", "oom", "crashed", "error", "interrupted")
-"""Statuses that make a command exit with 1; `missing` and `unsupported` do not."""
 
 WHOLE_PARAMETERS_BELOW = 5_000
 """A larger network leaves histograms of its parameters, not the parameters."""
@@ -58,20 +54,20 @@ class Row:
     protocol: int
     run: str
     trial: str
-    purpose: str
+    purpose: Purpose
     experiment: str
     experiment_digest: str
     framework: str
     framework_version: str
     loop: str
-    track: str
+    track: Track
     seed: int
     repeat: int
     device: str
-    dtype: str
+    dtype: Dtype
     precision: str | None
     threads: int
-    status: str
+    status: Status
     status_detail: str | None = None
     import_s: float | None = None
     build_s: float | None = None
@@ -110,7 +106,7 @@ class Row:
     @property
     def failed(self) -> bool:
         """Whether this row makes the command exit with 1."""
-        return self.status in FAILED
+        return Status(self.status).failed
 
 
 ROW = TypeAdapter(Row)

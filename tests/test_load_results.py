@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import harness
-from harness import plan as planning
+from harness import planning
 from harness.parity.ladder import Judgement, Rung
 from harness.parity.verdicts import read as read_verdicts
 from harness.parity.verdicts import store
@@ -25,7 +25,9 @@ FORMULA = "=cmd|'/c calc'!A1"
 @pytest.fixture
 def run(tmp_path, cache):
     """A folder of eight trials: text that a spreadsheet would run, a missing one, two verdicts."""
-    plan = planning.make(Request(experiments=("and", "xor-mlp"), frameworks=("numpy", "sklearn")))
+    plan = planning.make_plan(
+        Request(experiments=("and", "xor-mlp"), frameworks=("numpy", "sklearn"))
+    )
     folder = RunFolder(tmp_path / "run")
     write_atomically(folder.plan_file, plan.to_json().encode())
     for index, trial in enumerate(plan.trials):

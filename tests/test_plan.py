@@ -7,7 +7,8 @@ import pytest
 from harness import registry
 from harness.clock.environment import KERNEL_CHOICE
 from harness.experiment.loading import CATALOGUE
-from harness.plan import Request, make
+from harness.plan import Request
+from harness.planning import make_plan
 from harness.report.estimate import estimate_s, patience_s, total_s
 
 
@@ -20,7 +21,7 @@ def own(tmp_path):
     def plan(target=""):
         file = tmp_path / "own.toml"
         file.write_text(target + text.replace('"diabetes-linear"', '"own"'), encoding="utf-8")
-        return make(Request((str(file),), ("numpy",)))
+        return make_plan(Request((str(file),), ("numpy",)))
 
     return plan
 
@@ -38,28 +39,28 @@ def test_another_target_is_measured_again_and_not_proven_again(own):
 
 def test_another_choice_of_kernels_is_another_run(monkeypatch):
     request = Request(("digits-mlp",), ("numpy",))
-    own = make(request)
+    own = make_plan(request)
     monkeypatch.setenv(KERNEL_CHOICE, "Haswell")
-    chosen = make(request)
+    chosen = make_plan(request)
     assert chosen.digest != own.digest
     assert not ids(chosen.trials) & ids(own.trials)
     monkeypatch.setenv(KERNEL_CHOICE, "")
-    assert make(request).digest == own.digest
+    assert make_plan(request).digest == own.digest
 
 
 def test_what_is_not_installed_is_not_proven_and_takes_no_time(monkeypatch):
     numpy = registry.installed()["numpy"]
     absent = dataclasses.replace(numpy, name="absent", requirements=("not-installed-anywhere",))
-    monkeypatch.setattr("harness.plan.installed", lambda track="identical": {
+    monkeypatch.setattr("harness.planning.installed", lambda track="identical": {
         "numpy": numpy, "absent": absent} if track == "identical" else {})  # fmt: skip
-    plan = make(Request(("xor-single",)))
+    plan = make_plan(Request(("xor-single",)))
     assert {trial.framework for trial in plan.trials} == {"numpy", "absent"}
     assert {trial.framework for trial in plan.proofs} == {"numpy"}
-    assert total_s(plan) == total_s(make(Request(("xor-single",), ("numpy",)))) > 0
+    assert total_s(plan) == total_s(make_plan(Request(("xor-single",), ("numpy",)))) > 0
 
 
 @pytest.mark.parametrize(("preset", "at_least_s"), [("quick", 600), ("standard", 1_800)])
 def test_a_long_trial_is_given_more_time(preset, at_least_s):
-    plan = make(Request(("mnist-deep", "and"), ("numpy",), preset=preset))
+    plan = make_plan(Request(("mnist-deep", "and"), ("numpy",), preset=preset))
     longest = max(estimate_s(plan, trial) for trial in plan.trials)
     assert patience_s(plan) == max(600, 10 * longest) >= at_least_s

@@ -46,27 +46,40 @@ def test_a_file_is_an_adapter(tmp_path):
     assert find(str(file)).digest != digest
 
 
-def test_a_change_of_a_helper_of_its_own_package_is_seen(tmp_path, monkeypatch):
+def test_a_change_of_a_helper_beside_it_is_seen(tmp_path, monkeypatch):
     package = tmp_path / "mypackage"
-    (package / "deep").mkdir(parents=True)
-    (package / "__init__.py").write_text("")
-    imports = "import math\nfrom mypackage import layers, NAME\nfrom .deep.far import helper\n"
-    (package / "adapter.py").write_text(imports + FILE.format(name="Mine", loops='("fused",)'))
-    helpers = [package / f for f in ("__init__.py", "layers.py", "rules.py", "deep/far.py")]
-    (package / "deep" / "__init__.py").write_text("from ..rules import RATE\n")
+    package.mkdir()
+    adapter = FILE.format(name="Mine", loops='("fused",)')
+    (package / "adapter.py").write_text(adapter)
+    helpers = [package / name for name in ("__init__.py", "layers.py", "rules.py")]
     for file in helpers:
-        file.write_text("NAME = RATE = helper = 1\n")
-    unused = package / "unused.py"
-    unused.write_text("")
+        file.write_text("RATE = 1\n")
+    other = package / "other_adapter.py"
+    other.write_text(adapter)
     monkeypatch.syspath_prepend(tmp_path)
-    found = find("mypackage.adapter:Mine")
-    digests = [found.digest]
-    for file in helpers:
-        file.write_text("NAME = RATE = helper = 2\n")
-        digests.append(found.digest)
-    assert len(set(digests)) == 1 + len(helpers)
-    unused.write_text("RATE = 2\n")
-    assert found.digest == digests[-1]
+
+    def digest():
+        return find("mypackage.adapter:Mine").digest
+
+    digests = [digest()]
+    for file in (*helpers, package / "adapter.py"):
+        file.write_text(file.read_text() + "\n# changed\n")
+        digests.append(digest())
+    assert len(set(digests)) == 2 + len(helpers)
+    other.write_text(adapter + "\n# changed\n")  # another adapter is no helper
+    assert digest() == digests[-1]
+
+
+def test_every_file_of_an_adapter_that_is_a_package_is_seen(tmp_path, monkeypatch):
+    package = tmp_path / "packaged"
+    (package / "deep").mkdir(parents=True)
+    (package / "__init__.py").write_text(FILE.format(name="Mine", loops='("fused",)'))
+    far = package / "deep" / "far.py"
+    far.write_text("RATE = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    before = find("packaged:Mine").digest
+    far.write_text("RATE = 2\n")
+    assert find("packaged:Mine").digest != before
 
 
 @pytest.mark.parametrize(

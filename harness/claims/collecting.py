@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from harness.claims.planning import Part
 from harness.claims.samples import Sample, sample
+from harness.experiment.vocabulary import Purpose
 from harness.parity.verdicts import read as read_verdicts
-from harness.plan import MANY_SEEDS, Plan
+from harness.plan import Plan
 from harness.results import RunFolder
 
 
@@ -17,7 +18,7 @@ def collect(plan: Plan, parts: Sequence[Part], folder: RunFolder) -> Iterator[Sa
     by_name = {part.experiment.name: part for part in parts}
     verdicts = read_verdicts(folder, plan.proofs)
     for row in folder.rows(trial.id for trial in plan.trials):
-        if row.purpose == MANY_SEEDS and row.status == "unsupported":
+        if row.purpose == Purpose.MANY_STARTS and row.status == "unsupported":
             continue
         part = by_name[row.experiment]
         judgement = verdicts.get((row.experiment, row.framework, row.loop))

@@ -8,8 +8,8 @@ import numpy as np
 from harness.claims.model import Claim, Number, Verdict
 from harness.claims.rules import RULES, Ruling
 from harness.claims.samples import Sample
+from harness.experiment.vocabulary import Purpose
 from harness.parity.ladder import PROVEN
-from harness.plan import MANY_SEEDS
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _seeds(samples: Sequence[Sample], framework: str) -> set[int]:
         told.row.seed + offset
         for told in samples
         if told.row.framework == framework
-        for offset in range(told.row.repeat if told.row.purpose == MANY_SEEDS else 1)
+        for offset in range(told.row.repeat if told.row.purpose == Purpose.MANY_STARTS else 1)
     }
 
 

@@ -12,7 +12,9 @@ from harness.claims.model import Claim, Variant
 from harness.claims.samples import Sample
 from harness.experiment.loading import digest, digest_of
 from harness.experiment.model import Experiment
-from harness.plan import MANY_SEEDS, MEASURE, Plan, Request, Trial, identified, proofs_of
+from harness.experiment.vocabulary import Device, Purpose, Track
+from harness.plan import Plan, Request, Trial
+from harness.planning import framework_table, make_trial, proofs_of
 from harness.registry import Framework, find, installed
 from harness.results import PROTOCOL
 
@@ -72,7 +74,10 @@ def _part(claim: Claim, variant: Variant | None) -> Part:
 
 
 def make(
-    wanted: Sequence[Part], chosen: Sequence[Framework], threads: int = 1, device: str = "auto"
+    wanted: Sequence[Part],
+    chosen: Sequence[Framework],
+    threads: int = 1,
+    device: Device = Device.AUTO,
 ) -> Plan:
     """The plan of these protocols in these frameworks, fastest first.
 
@@ -101,6 +106,7 @@ def make(
         },
         trials=tuple(trials),
         proofs=tuple(proofs),
+        frameworks=framework_table(chosen),
     )
 
 
@@ -108,7 +114,7 @@ def _trials(part: Part, chosen: Sequence[Framework], request: Request) -> Iterat
     claim, experiment = part.claim, part.experiment
     if claim.track == "native":
         solver = experiment.native[0]
-        framework = find(solver.framework, "native")
+        framework = find(solver.framework, Track.NATIVE)
         for seed in range(claim.seeds):
             yield _trial(part, framework, solver.label, seed, request)
         return
@@ -117,24 +123,12 @@ def _trials(part: Part, chosen: Sequence[Framework], request: Request) -> Iterat
         for seed in range(1 if place or claim.many_seeds else claim.seeds):
             yield _trial(part, framework, loop, seed, request)
         if claim.many_seeds:
-            yield _trial(part, framework, loop, 0, request, many=claim.many_seeds)
+            yield _trial(part, framework, loop, 0, request, starts=claim.many_seeds)
 
 
 def _trial(
-    part: Part, framework: Framework, loop: str, seed: int, request: Request, many: int = 0
+    part: Part, framework: Framework, loop: str, seed: int, request: Request, starts: int = 0
 ) -> Trial:
+    purpose = Purpose.MANY_STARTS if starts else Purpose.MEASURE
     experiment = part.experiment
-    trial = Trial(
-        purpose=MANY_SEEDS if many else MEASURE,
-        experiment=experiment.name,
-        framework=framework.name,
-        loop=loop,
-        track=framework.track,
-        seed=seed,
-        repeat=many,
-        device=request.device,
-        dtype=experiment.dtype or request.dtype,
-        threads=request.threads,
-        id="",
-    )
-    return identified(trial, framework, digest(experiment), experiment)
+    return make_trial(purpose, experiment, framework, loop, request, seed=seed, starts=starts or 1)

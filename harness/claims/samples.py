@@ -20,8 +20,8 @@ from pydantic import TypeAdapter
 
 from harness.claims.model import Claim, Number
 from harness.experiment.model import Experiment
+from harness.experiment.vocabulary import Purpose
 from harness.parity.ladder import PROVEN
-from harness.plan import MANY_SEEDS
 from harness.results import Row, clean, write_atomically
 from harness.trainer import Array
 
@@ -110,7 +110,7 @@ def _values(
 ) -> list[float] | None:
     """The number's metric in this trial; None where the trial does not tell."""
     metric = number.metric
-    if row.purpose == MANY_SEEDS:  # they leave nothing else; a start that diverged counts as 0
+    if row.purpose == Purpose.MANY_STARTS:  # nothing else is left; a diverged start counts as 0
         told = {"test_accuracy": "seed_accuracy", "test_loss": "seed_loss"}
         found = arrays.get(told.get(metric, "")) if number.at == "last" else None
         if found is None:

@@ -17,6 +17,7 @@ from harness.cli.exits import (
     interrupt_on_sigterm,
     stop,
 )
+from harness.experiment.vocabulary import Device
 
 
 def check(
@@ -24,7 +25,7 @@ def check(
         list[str], typer.Argument(help="Names of frameworks, adapter files or module:Class.")
     ],
     full: Annotated[bool, typer.Option("--full", help="Every protocol, not just twelve.")] = False,
-    device: Annotated[options.Device, typer.Option(help="cpu or cuda.")] = options.Device.cpu,
+    device: Annotated[Device, typer.Option(help="cpu or cuda.")] = Device.CPU,
     json_output: options.JsonOption = False,
 ) -> None:
     """Does an adapter compute the right thing and keep the contract? If not, what does it do?"""
@@ -46,7 +47,7 @@ def check(
     try:
         for name in adapters:
             with tempfile.TemporaryDirectory(prefix="samestep-check-") as scratch:
-                for finding in run_check(name, full, device.value, Path(scratch)):
+                for finding in run_check(name, full, device, Path(scratch)):
                     findings.append(finding)
                     checks.print_finding(finding, screen)
     except KeyboardInterrupt:

@@ -10,6 +10,7 @@ import typer
 from harness.cli import options, running
 from harness.cli.console import console
 from harness.cli.exits import ENVIRONMENT, FAILED, INTERRUPTED, OK, USAGE, stop
+from harness.experiment.vocabulary import Device
 
 if TYPE_CHECKING:
     from harness.claims.judge import Judged
@@ -47,7 +48,7 @@ def reproduce(
     listing: Listing = False,
     frameworks: ClaimFrameworks = "",
     threads: options.ThreadsOption = "1",
-    device: options.DeviceOption = options.Device.auto,
+    device: options.DeviceOption = Device.AUTO,
     timeout: options.TimeoutOption = "2h",
     out: Out = None,
     fresh: options.FreshOption = False,
@@ -75,7 +76,7 @@ def reproduce(
     finished = True
     if parts:
         options.need_charts(outputs)
-        finished = _run(parts, frameworks, threads, device.value, timeout, folder, fresh)
+        finished = _run(parts, frameworks, threads, device, timeout, folder, fresh)
     samples = _samples(folder)
     judged = [_judge(claim, parts, samples) for claim in chosen]
     ledger = options.Output(folder / "ledger.md")
@@ -130,7 +131,7 @@ def explain(
     claim: Annotated[str, typer.Argument(help="Id of the ledger, or your own .toml file.")],
     frameworks: ClaimFrameworks = "",
     threads: options.ThreadsOption = "1",
-    device: options.DeviceOption = options.Device.auto,
+    device: options.DeviceOption = Device.AUTO,
     timeout: options.TimeoutOption = "2h",
     out: Out = None,
     fresh: options.FreshOption = False,
@@ -148,7 +149,7 @@ def explain(
     if len(parts) == 1:
         stop(USAGE, f"{chosen.id}: lists no [[variants]], so there is nothing to swap")
     folder = out or Path("results") / "runs" / "claims"
-    finished = _run(parts, frameworks, threads, device.value, timeout, folder, fresh, alone=True)
+    finished = _run(parts, frameworks, threads, device, timeout, folder, fresh, alone=True)
     judged = _judge(chosen, parts, _samples(folder))
     swapped = explaining.swaps(judged)
     if json_output:
@@ -188,7 +189,7 @@ def _chosen(
 
 
 def _run(
-    parts: Sequence["Part"], frameworks: str, threads: str, device: str, timeout: str,
+    parts: Sequence["Part"], frameworks: str, threads: str, device: Device, timeout: str,
     folder: Path, fresh: bool, alone: bool = False,
 ) -> bool:  # fmt: skip
     """Run what has no row yet, and keep what it says; whether it went to its end."""

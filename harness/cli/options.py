@@ -9,13 +9,13 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from harness.cli.exits import ENVIRONMENT, OK, USAGE, fail, stop
+from harness.experiment.vocabulary import Device, Dtype
 
 LONGEST_TIMEOUT_S = 30 * 24 * 3600
 IMAGES = (".svg", ".png")
@@ -40,29 +40,6 @@ class Output:
 
 WriteOne = Callable[[Path, str], None]
 """Writes a file, given the chart that it shows or ""."""
-
-
-class Preset(StrEnum):
-    """How much is run."""
-
-    quick = "quick"
-    standard = "standard"
-    full = "full"
-
-
-class Device(StrEnum):
-    """Where it is run."""
-
-    auto = "auto"
-    cpu = "cpu"
-    cuda = "cuda"
-
-
-class Dtype(StrEnum):
-    """How it is computed."""
-
-    float32 = "float32"
-    float64 = "float64"
 
 
 FrameworksOption = Annotated[

@@ -11,6 +11,7 @@ from harness.cli import options, running
 from harness.cli import tensorboard as events
 from harness.cli.console import console
 from harness.cli.exits import INTERRUPTED, USAGE, stop
+from harness.experiment.vocabulary import Device, Dtype, Preset
 
 if TYPE_CHECKING:
     from harness.plan import Plan
@@ -24,7 +25,7 @@ Experiments = Annotated[
     typer.Argument(help="Names of the catalogue or your own .toml files; default: the preset."),
 ]
 Loops = Annotated[str, typer.Option(help="best, all, or of idiomatic,stepwise,fused by comma.")]
-PresetOption = Annotated[options.Preset, typer.Option(help="How long and how often.")]
+PresetOption = Annotated[Preset, typer.Option(help="How long and how often.")]
 Seeds = Annotated[int | None, typer.Option(min=1, max=10_000, help="Default: 1, 3, 10 by preset.")]
 Repeats = Annotated[int | None, typer.Option(min=1, max=1_000, help="Default: 1, 1, 3 by preset.")]
 Out = Annotated[Path | None, options.out("results/runs/<plan>")]
@@ -56,12 +57,12 @@ def report(
     experiments: Experiments = None,
     frameworks: options.FrameworksOption = "",
     loops: Loops = "best",
-    preset: PresetOption = options.Preset.quick,
+    preset: PresetOption = Preset.QUICK,
     seeds: Seeds = None,
     repeats: Repeats = None,
     threads: options.ThreadsOption = "1",
-    device: options.DeviceOption = options.Device.auto,
-    dtype: options.DtypeOption = options.Dtype.float32,
+    device: options.DeviceOption = Device.AUTO,
+    dtype: options.DtypeOption = Dtype.FLOAT32,
     timeout: Timeout = AUTO,
     out: Out = None,
     fresh: options.FreshOption = False,
@@ -78,8 +79,8 @@ def report(
         _finish(plan, source, _outputs(output, plan), tensorboard)
     request = Request(
         experiments=tuple(experiments or ()), frameworks=options.split(frameworks),
-        loops=options.loops(loops), preset=preset.value, seeds=seeds, repeats=repeats,
-        threads=options.threads(threads), device=device.value, dtype=dtype.value,
+        loops=options.loops(loops), preset=preset, seeds=seeds, repeats=repeats,
+        threads=options.threads(threads), device=device, dtype=dtype,
     )  # fmt: skip
     timeout_s = None if timeout == AUTO else options.timeout_s(timeout)
     plan = running.make_plan(request)

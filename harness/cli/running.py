@@ -28,16 +28,15 @@ if TYPE_CHECKING:
 
 def make_plan(request: "Request") -> "Plan":
     """The plan of a request, if at least one of its frameworks is installed."""
+    from harness import planning
     from harness.experiment.loading import ProtocolError
-    from harness.plan import frameworks_by_track, make
     from harness.registry import UnknownFrameworkError
 
     try:
-        plan = make(request)
-        frameworks = frameworks_by_track(request)
+        plan = planning.make_plan(request)
     except (ProtocolError, UnknownFrameworkError, ValueError) as error:
         stop(USAGE, str(error))
-    asked = [frameworks[trial.framework, trial.track] for trial in plan.trials]
+    asked = [plan.frameworks[trial.framework_key] for trial in plan.trials]
     if all(framework.missing for framework in asked):
         lines = sorted({framework.install_line for framework in asked})
         missing = ", ".join(sorted({name for f in asked for name in f.missing}))
@@ -104,11 +103,11 @@ def read_report(plan: "Plan", path: Path) -> "Report":
 
 def exit_code(rows: Sequence["Row"], judgements: Iterable["Judgement"]) -> int:
     """What a run that went to its end exits with."""
-    from harness.results import FAILED as FAILURES
+    from harness.experiment.vocabulary import Status
 
-    if rows and all(row.status == "missing" for row in rows):
+    if rows and all(row.status == Status.MISSING for row in rows):
         return ENVIRONMENT
-    broken = any(j.verdict == "different" or j.status in FAILURES for j in judgements)
+    broken = any(j.verdict == "different" or Status(j.status).failed for j in judgements)
     return FAILED if broken or any(row.failed for row in rows) else OK
 
 

@@ -10,6 +10,7 @@ import typer
 from harness.cli import options, running
 from harness.cli.console import console
 from harness.cli.exits import FAILED, INTERRUPTED, OK, USAGE, interrupt_on_sigterm, stop
+from harness.experiment.vocabulary import Device, Dtype
 
 if TYPE_CHECKING:
     from harness.analysis.compare import Gate
@@ -47,8 +48,8 @@ def scale(
     ] = False,
     frameworks: options.FrameworksOption = "",
     threads: options.ThreadsOption = "1",
-    device: options.DeviceOption = options.Device.auto,
-    dtype: options.DtypeOption = options.Dtype.float32,
+    device: options.DeviceOption = Device.AUTO,
+    dtype: options.DtypeOption = Dtype.FLOAT32,
     timeout: options.TimeoutOption = "10m",
     out: Annotated[Path | None, options.out("results/runs/scale-<plan>")] = None,
     fresh: options.FreshOption = False,
@@ -63,8 +64,8 @@ def scale(
         frameworks=options.split(frameworks),
         loops=("best",) if quick else ("all",),
         threads=options.threads(threads),
-        device=device.value,
-        dtype=dtype.value,
+        device=device,
+        dtype=dtype,
     )
     outputs = options.outputs(output, (".json",), SWEEP)
     options.need_charts(outputs)

@@ -14,10 +14,12 @@ from harness.clock.environment import child_environment
 from harness.execute.proving import judge
 from harness.execute.worker_process import Death, WorkerProcess
 from harness.execute.workers import Workers
+from harness.experiment.vocabulary import Device
 from harness.parity.conformance import RULES, TIMED_RULES
 from harness.parity.ladder import Judgement
 from harness.parity.protocols import covering, every
-from harness.plan import Plan, Request, proof_trial
+from harness.plan import Plan, Request
+from harness.planning import framework_table, proof_trial
 from harness.registry import Framework, find
 from harness.results import RunFolder
 
@@ -59,7 +61,7 @@ class _Silent:
     fetching = fetched = _nothing
 
 
-def check(name: str, full: bool, device: str, scratch: Path) -> Iterator[Finding]:
+def check(name: str, full: bool, device: Device, scratch: Path) -> Iterator[Finding]:
     """Check one adapter, finding by finding.
 
     Args:
@@ -71,7 +73,7 @@ def check(name: str, full: bool, device: str, scratch: Path) -> Iterator[Finding
     framework = find(name)
     experiments = every() if full else covering()
     request = Request(frameworks=(name,), device=device)
-    plan = Plan("check", request, experiments, {}, ())
+    plan = Plan("check", request, experiments, {}, (), frameworks=framework_table([framework]))
     workers = Workers(plan, RunFolder(scratch), TIMEOUT_S, _Silent())
     try:
         for loop in framework.loops:
@@ -88,7 +90,7 @@ def check(name: str, full: bool, device: str, scratch: Path) -> Iterator[Finding
     yield from _rules(framework, device, scratch)
 
 
-def _rules(framework: Framework, device: str, scratch: Path) -> Iterator[Finding]:
+def _rules(framework: Framework, device: Device, scratch: Path) -> Iterator[Finding]:
     """Every rule on every loop; a worker that dies is replaced."""
     setup = {"framework": asdict(framework), "threads": 1}
     environment = child_environment(os.environ, 1, device)

@@ -33,11 +33,12 @@ from harness.doctor.facts import (
 from harness.doctor.machine import GIB, machine, watch
 from harness.execute.worker_process import Death, WorkerProcess
 from harness.experiment.datasets import DATASETS
+from harness.experiment.vocabulary import Track
 from harness.registry import BROKEN, Framework, UnknownFrameworkError, find, installed
 
 TIMEOUT_S = 60.0
 KERNEL_ROUNDS, KERNEL_ROUNDS_IF_STARVED = 2, 3
-JUST_NUMPY = Framework("numpy", "identical", "", "", ("numpy",), "", ())
+JUST_NUMPY = Framework("numpy", Track.IDENTICAL, "", "", ("numpy",), "", ())
 """For workers that import NumPy and no adapter."""
 
 

@@ -8,10 +8,11 @@ from harness.execute.lanes import in_lanes
 from harness.execute.workers import FIRST_LANE, Workers
 from harness.experiment.model import Experiment
 from harness.experiment.proof_length import proof_of
+from harness.experiment.vocabulary import Purpose
 from harness.parity import diagnosis, ladder, verdicts
 from harness.parity.ladder import Judgement
 from harness.parity.trace import Trace
-from harness.plan import CLOSELY, Trial
+from harness.plan import Trial
 from harness.results import Row
 
 _judging = threading.Lock()
@@ -71,7 +72,7 @@ def judge(proof: Trial, workers: Workers, lane: int = FIRST_LANE) -> tuple[Judge
         with _judging:
             judgement = ladder.judge(trace, experiment, proof.seed, proof.dtype)
         if judgement.verdict == "different":
-            closely = dataclasses.replace(proof, purpose=CLOSELY)
+            closely = dataclasses.replace(proof, purpose=Purpose.PROOF_IN_DETAIL)
             close, _, _ = _trace(closely, experiment, workers, lane)
             with _judging:
                 judgement = diagnosis.explained(judgement, close or trace, experiment, proof.seed)

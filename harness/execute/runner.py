@@ -22,8 +22,9 @@ from harness.execute import limit_rows, proving, workers
 from harness.execute.folder import locked, prepare
 from harness.execute.lanes import in_lanes
 from harness.execute.workers import FIRST_LANE, Workers
+from harness.experiment.vocabulary import Status
 from harness.plan import Plan, Trial
-from harness.results import DONE, Row, RunFolder, write_arrays, write_atomically
+from harness.results import Row, RunFolder, write_arrays, write_atomically
 
 RERUN_SHARE, RERUN_AT_LEAST_S = 0.5, 20.0
 """Reruns of disturbed trials may take so much of the run's own time, or so many seconds."""
@@ -111,7 +112,7 @@ class Runner:
         return {
             row.trial
             for row in rows
-            if row.status in DONE
+            if row.status.done
             and row.machine == here
             and (row.status != "ok" or self.folder.arrays(row.trial))
         }
@@ -165,7 +166,7 @@ class Runner:
         try:
             row, tail = self._measure(trial, lane)
         except KeyboardInterrupt:
-            self._store(trial, self._workers.blank(trial, "interrupted", "Ctrl-C"), [])
+            self._store(trial, self._workers.blank(trial, Status.INTERRUPTED, "Ctrl-C"), [])
             raise
         self._store(trial, row, tail)
 

@@ -22,6 +22,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from harness.clock.environment import END_OF_TRIAL, pin
+from harness.experiment.vocabulary import Purpose, Status
 
 if TYPE_CHECKING:
     from harness.experiment.model import Experiment
@@ -97,23 +98,23 @@ def _serve(
 
     from harness.clock.process import peak_rss_mb
     from harness.experiment.loading import parse
-    from harness.plan import Trial
+    from harness.plan import TRIAL
     from harness.results import clean, write_arrays
     from harness.trial.outcome import Outcome, blank_row
 
-    trial = Trial(**message["trial"])
+    trial = TRIAL.validate_python(message["trial"])
     experiment = parse(message["experiment"], trial.experiment)
     outcome = Outcome()
     began = time.perf_counter()
-    blank = blank_row(trial, message["run"], framework.version, experiment, "ok", None)
+    blank = blank_row(trial, message["run"], framework.version, experiment, Status.OK, None)
     status, detail = _attempt(trial, experiment, framework, first, import_s, outcome)
     if interrupts.came:
-        status, detail = "interrupted", "SIGINT"
+        status, detail = Status.INTERRUPTED, "SIGINT"
     total_s = time.perf_counter() - began + (import_s if first else 0)
     outcome.columns["total_s"] = total_s - outcome.untold_s
     if first:
         outcome.columns.setdefault("peak_rss_mb", peak_rss_mb())
-    if status == "ok" and outcome.arrays:
+    if status == Status.OK and outcome.arrays:
         write_arrays(Path(message["arrays"]), outcome.arrays)
     values = dataclasses.asdict(blank) | outcome.columns
     values["status"] = status
@@ -170,11 +171,10 @@ def _attempt(
     first: bool,
     import_s: float,
     outcome: "Outcome",
-) -> tuple[str, str | None]:
+) -> tuple[Status, str | None]:
     """(status, detail) of one trial; nothing that an adapter raises gets past here."""
     from harness.clock.process import peak_rss_mb
     from harness.data.fetching import DataMissingError
-    from harness.plan import LIMIT, MANY_SEEDS, MEASURE
     from harness.trainer import DeviceUnavailableError
     from harness.trial import many_starts
     from harness.trial.matrix_products import limit, own_limit
@@ -187,11 +187,11 @@ def _attempt(
         if first:
             outcome.columns["import_s"] = import_s + time.perf_counter() - began
             _freeze()
-        if trial.purpose == LIMIT:
+        if trial.purpose == Purpose.LIMIT:
             limit(trial, experiment, adapter, outcome)
-        elif trial.purpose == MANY_SEEDS:
-            many_starts.train(trial, experiment, adapter, outcome, seeds=trial.repeat)
-        elif trial.purpose == MEASURE:
+        elif trial.purpose == Purpose.MANY_STARTS:
+            many_starts.train(trial, experiment, adapter, outcome, seeds=trial.starts)
+        elif trial.purpose == Purpose.MEASURE:
             trainer = measure(trial, experiment, adapter, outcome)
             if first:  # before the limit, whose operands would count
                 outcome.columns["peak_rss_mb"] = peak_rss_mb()
@@ -207,24 +207,24 @@ def _attempt(
         else:
             prove(trial, experiment, adapter, outcome)
     except Unsupported as reason:
-        return "unsupported", str(reason)
+        return Status.UNSUPPORTED, str(reason)
     except DeviceUnavailableError as reason:
-        return "missing", str(reason)
+        return Status.MISSING, str(reason)
     except Diverged as reason:
-        return "diverged", str(reason)
+        return Status.DIVERGED, str(reason)
     except DataMissingError as reason:
-        return "missing", str(reason)
+        return Status.MISSING, str(reason)
     except ModuleNotFoundError as error:
         traceback.print_exc()
         known = framework.install_line if framework.distribution else ""
-        return "missing", f"{error}; {known or f'python -m pip install {error.name}'}"
+        return Status.MISSING, f"{error}; {known or f'python -m pip install {error.name}'}"
     except KeyboardInterrupt:
-        return "interrupted", "SIGINT"
+        return Status.INTERRUPTED, "SIGINT"
     except BaseException as error:
         traceback.print_exc()
-        status = "oom" if _is_out_of_memory(error) else "error"
+        status = Status.OOM if _is_out_of_memory(error) else Status.ERROR
         return status, f"{type(error).__name__}: {str(error).strip()[:500]}"
-    return "ok", None
+    return Status.OK, None
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

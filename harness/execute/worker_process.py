@@ -18,6 +18,7 @@ from typing import IO, Any
 import psutil
 
 from harness.clock.environment import END_OF_TRIAL
+from harness.experiment.vocabulary import Status
 
 LOG_BYTES_AT_MOST = 1_000_000
 TAIL_LINES = 15
@@ -31,7 +32,7 @@ LOG_GRACE_S = 0.5
 class Death:
     """Why no answer came: status and detail of the row to write instead."""
 
-    status: str
+    status: Status
     detail: str
 
 
@@ -79,7 +80,7 @@ class WorkerProcess:
             answer = None
         if not isinstance(answer, dict):
             self.kill()
-            return Death("error", "the worker's answer is not a row")
+            return Death(Status.ERROR, "the worker's answer is not a row")
         return answer
 
     @property
@@ -143,7 +144,7 @@ class WorkerProcess:
 
     def _timed_out(self, timeout_s: float | None) -> Death:
         self.kill()
-        return Death("timeout", f"killed after {timeout_s:g} s")
+        return Death(Status.TIMEOUT, f"killed after {timeout_s:g} s")
 
     def _cause_of_death(self, deadline: float | None, timeout_s: float | None) -> Death:
         """Its channel is closed; usually because it is dead or dying."""
@@ -154,11 +155,11 @@ class WorkerProcess:
             return self._timed_out(timeout_s)
         self.kill()
         if code >= 0:
-            return Death("error", f"ended without a result (exit code {code})")
+            return Death(Status.ERROR, f"ended without a result (exit code {code})")
         name = signal.Signals(-code).name
         if name == "SIGKILL" and oom_kills() > self._oom_kills:
-            return Death("oom", "killed by the system: out of memory")
-        return Death("crashed", name)
+            return Death(Status.OOM, "killed by the system: out of memory")
+        return Death(Status.CRASHED, name)
 
 
 def _lines(pipe: IO[bytes] | None, at_most: int) -> Iterator[bytes]:

@@ -11,11 +11,14 @@ from harness.clock.environment import child_environment
 from harness.data import fetching
 from harness.execute.worker_process import Death, WorkerProcess
 from harness.experiment.model import Experiment
-from harness.plan import Plan, Trial, frameworks_by_track
-from harness.results import FAILED, BadRowError, Row, RunFolder, from_json
+from harness.experiment.vocabulary import Status
+from harness.plan import Plan, Trial
+from harness.results import BadRowError, Row, RunFolder, from_json
 from harness.trial.outcome import blank_row
 
 FIRST_LANE = 0
+ENDED_WELL = (Status.OK, Status.UNSUPPORTED, Status.MISSING)
+"""Statuses after which a worker serves further trials."""
 
 
 class Listener(Protocol):
@@ -63,14 +66,14 @@ class Workers:
         self.plan, self.folder, self.timeout_s, self.listener = plan, folder, timeout_s, listener
         self.ended = threading.Event()
         self._alive: dict[Key, WorkerProcess] = {}
-        self._frameworks = frameworks_by_track(plan.request)
+        self._frameworks = plan.frameworks
         self._data_problems: dict[str, str | None] = {}
         self._lock = threading.Lock()
         """Held to start workers, and to end them for good."""
 
     def missing(self, trial: Trial) -> tuple[str, ...]:
         """Packages that the trial's framework lacks."""
-        return self._frameworks[trial.framework, trial.track].missing
+        return self._frameworks[trial.framework_key].missing
 
     def run(
         self, trial: Trial, experiment: Experiment, lane: int = FIRST_LANE, keep: bool = True
@@ -83,39 +86,39 @@ class Workers:
             lane: where.
             keep: whether the worker stays for more.
         """
-        framework = self._frameworks[trial.framework, trial.track]
+        framework = self._frameworks[trial.framework_key]
         if framework.missing:
             names = ", ".join(framework.missing)
             detail = f"{names} not installed; {framework.install_line}"
-            return self.blank(trial, "missing", detail), []
+            return self.blank(trial, Status.MISSING, detail), []
         problem = self.data_problem(experiment)
         if problem:
-            return self.blank(trial, "missing", problem), []
+            return self.blank(trial, Status.MISSING, problem), []
         with self._lock:
             if self.ended.is_set():
-                return self.blank(trial, "interrupted", "Ctrl-C"), []
+                return self.blank(trial, Status.INTERRUPTED, "Ctrl-C"), []
             worker = self._worker(trial, lane)
         answer = worker.ask(self._message(trial, experiment), self.timeout_s)
         tail = worker.log_tail
         if isinstance(answer, Death):
             self._alive.pop(Key.of(trial, lane), None)
             if self.ended.is_set():
-                return self.blank(trial, "interrupted", "Ctrl-C"), tail
+                return self.blank(trial, Status.INTERRUPTED, "Ctrl-C"), tail
             return self.blank(trial, answer.status, answer.detail), tail
-        if not keep or answer.get("status") in FAILED:
+        if not keep or answer.get("status") not in ENDED_WELL:
             self._alive.pop(Key.of(trial, lane), None)
             worker.close()
         try:
             row = from_json(json.dumps(answer))
         except BadRowError as error:
-            return self.blank(trial, "error", f"bad result: {error}"), tail
+            return self.blank(trial, Status.ERROR, f"bad result: {error}"), tail
         if row.trial != trial.id:
-            return self.blank(trial, "error", f"bad result: row of trial {row.trial!r}"), tail
+            return self.blank(trial, Status.ERROR, f"bad result: row of trial {row.trial!r}"), tail
         return row, tail
 
-    def blank(self, trial: Trial, status: str, detail: str) -> Row:
+    def blank(self, trial: Trial, status: Status, detail: str) -> Row:
         """The row of a trial that measured nothing."""
-        framework = self._frameworks[trial.framework, trial.track]
+        framework = self._frameworks[trial.framework_key]
         experiment = self.plan.experiments[trial.experiment]
         return blank_row(trial, self.plan.digest, framework.version, experiment, status, detail)
 
@@ -156,7 +159,7 @@ class Workers:
     def _worker(self, trial: Trial, lane: int) -> WorkerProcess:
         key = Key.of(trial, lane)
         if key not in self._alive:
-            framework = self._frameworks[trial.framework, trial.track]
+            framework = self._frameworks[trial.framework_key]
             setup = {"framework": asdict(framework), "threads": trial.threads, "lane": lane}
             environment = child_environment(os.environ, trial.threads, trial.device)
             name = f"{_slug(trial.framework)}-{trial.track}-{trial.dtype}"

@@ -3,7 +3,8 @@
 Measured once on two cores; a run corrects it by its own pace as it goes.
 """
 
-from harness.plan import PROOF, Plan, Trial, frameworks_by_track
+from harness.experiment.vocabulary import Purpose
+from harness.plan import Plan, Trial
 
 FIXED_S = 0.3
 """Building, compiling and predicting, per trial."""
@@ -35,15 +36,14 @@ def estimates_s(plan: Plan) -> dict[str, float]:
 
     Trials of a framework that is not installed take none.
     """
-    frameworks = frameworks_by_track(plan.request)
-    absent = {key for key, framework in frameworks.items() if framework.missing}
+    absent = {key for key, framework in plan.frameworks.items() if framework.missing}
     found: dict[str, float] = {}
     started = set()
     for trial in (*plan.trials, *plan.proofs):
-        if (trial.framework, trial.track) in absent:
+        if trial.framework_key in absent:
             found[trial.id] = 0.0
             continue
-        proof = trial.purpose == PROOF
+        proof = trial.purpose == Purpose.PROOF
         process = (trial.purpose, trial.framework, trial.track, trial.dtype)
         fresh = plan.request.preset != "quick" and not proof
         starts = IMPORT_S if fresh or process not in started else 0.0

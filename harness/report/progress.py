@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
+from harness.experiment.vocabulary import Purpose
 from harness.parity.ladder import Judgement
-from harness.plan import MANY_SEEDS, Plan, Trial
+from harness.plan import Plan, Trial
 from harness.report.estimate import estimates_s
 from harness.report.numbers import seconds
 from harness.report.terminal import plain
@@ -132,7 +133,9 @@ class Announcer:
 
 
 def _label(trial: Trial) -> str:
-    seeds = f"{trial.repeat} seeds" if trial.purpose == MANY_SEEDS else f"seed {trial.seed}"
+    seeds = (
+        f"{trial.starts} seeds" if trial.purpose == Purpose.MANY_STARTS else f"seed {trial.seed}"
+    )
     return f"{trial.experiment} {trial.framework} {trial.loop} {seeds}"
 
 

@@ -11,8 +11,9 @@ from harness.clock.conditions import allocator, watched
 from harness.clock.process import blas_in_use
 from harness.data.prepared import Prepared
 from harness.experiment.model import Experiment
+from harness.experiment.vocabulary import Purpose
 from harness.parity.trace import record
-from harness.plan import CLOSELY, Trial, native_of
+from harness.plan import Trial, native_of
 from harness.trainer import (
     NativeTask,
     NativeTrainer,
@@ -86,7 +87,9 @@ def prove(trial: Trial, experiment: Experiment, adapter: type[Trainer], outcome:
     def build(protocol: Experiment) -> StepTrainer:
         return adapter(task_of(trial, protocol, prepared))
 
-    trace = record(build, experiment, prepared, trial.seed, closely=trial.purpose == CLOSELY)
+    trace = record(
+        build, experiment, prepared, trial.seed, closely=trial.purpose == Purpose.PROOF_IN_DETAIL
+    )
     outcome.arrays = trace.to_arrays()
 
 

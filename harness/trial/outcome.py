@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from harness.clock.environment import machine
 from harness.experiment.loading import digest
 from harness.experiment.model import Experiment
+from harness.experiment.vocabulary import Purpose, Status
 from harness.plan import Trial
 from harness.results import PROTOCOL, SCHEMA, Row
 from harness.trainer import Array
@@ -60,7 +61,7 @@ def timed() -> Iterator[Stopwatch]:
 
 
 def blank_row(
-    trial: Trial, run: str, version: str, experiment: Experiment, status: str, detail: str | None
+    trial: Trial, run: str, version: str, experiment: Experiment, status: Status, detail: str | None
 ) -> Row:
     """The row of a trial that gave no numbers."""
     return Row(
@@ -76,7 +77,7 @@ def blank_row(
         loop=trial.loop,
         track=trial.track,
         seed=trial.seed,
-        repeat=trial.repeat,
+        repeat=trial.starts if trial.purpose == Purpose.MANY_STARTS else trial.repeat,
         device=trial.device,
         dtype=trial.dtype,
         precision=None,

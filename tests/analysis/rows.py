@@ -2,13 +2,14 @@
 
 import dataclasses
 
-from harness.plan import Request, make
+from harness.plan import Request
+from harness.planning import make_plan
 from harness.trial.outcome import blank_row
 
 
 def run_of(times, seeds=4, experiment="digits-mlp", **columns):
     """(plan, rows) with `times` seconds of training per framework, 1 % more with every seed."""
-    plan = make(Request((experiment,), tuple(times), seeds=seeds))
+    plan = make_plan(Request((experiment,), tuple(times), seeds=seeds))
     rows = []
     for trial in plan.trials:
         blank = blank_row(trial, plan.digest, "1", plan.experiments[experiment], "ok", None)

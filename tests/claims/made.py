@@ -9,9 +9,9 @@ from harness.claims.loading import from_values
 from harness.claims.model import Claim
 from harness.claims.samples import Sample, packed
 from harness.experiment.loading import digest
-from harness.plan import MEASURE, Trial
 from harness.trial.outcome import blank_row
 from tests.conftest import protocol
+from tests.trials import trial_of
 
 CLAIM: dict[str, Any] = {
     "id": "T1",
@@ -45,9 +45,9 @@ def told(
 ) -> Sample:  # fmt: skip
     """One sample; `row` changes columns."""
     (part,) = [p for p in planning.parts(of, every_variant=True) if p.variant == variant]
-    trial = Trial(
-        MEASURE, part.experiment.name, framework, "fused", "identical", seed, 0, "cpu", "float32",
-        1, f"{framework}-{variant}-{seed}",
+    trial = trial_of(
+        experiment=part.experiment.name, framework=framework, loop="fused", seed=seed,
+        id=f"{framework}-{variant}-{seed}",
     )  # fmt: skip
     blank = blank_row(trial, "run", "1.0", part.experiment, "ok", None)
     values_of_row = {**vars(blank), **row}

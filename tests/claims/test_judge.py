@@ -5,7 +5,7 @@ import pytest
 
 from harness.claims import rules
 from harness.claims.model import Verdict
-from harness.plan import MANY_SEEDS
+from harness.experiment.vocabulary import Purpose
 from tests.claims.made import accuracies, claim, judged, told
 
 
@@ -317,7 +317,7 @@ def test_a_claim_whose_seeds_all_diverge_is_found_wrong(statuses, why):
 
 def test_many_starts_that_all_diverge_are_all_counted():
     of = xor("rate")
-    many = told(of, {}, status="diverged", purpose=MANY_SEEDS, repeat=200)
+    many = told(of, {}, status="diverged", purpose=Purpose.MANY_STARTS, repeat=200)
     assert judged(of, [many, *lost(of, "diverged")]).why == "all 200 seeds diverged"
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from harness.claims import planning
-from harness.plan import MANY_SEEDS
+from harness.experiment.vocabulary import Purpose
 from harness.registry import find
 from tests.claims.made import claim
 from tests.conftest import skip_without
@@ -25,8 +25,8 @@ def test_the_first_framework_runs_all_seeds_the_others_the_first():
 def test_rates_take_many_starts_at_once():
     of = claim("xor-mlp", seeds=1, many_seeds=200, number={"rule": "rate"})
     made = planning.make(planning.parts(of), PAIR).trials
-    assert [(t.framework, t.purpose == MANY_SEEDS, t.repeat) for t in made] == [
-        ("jax", False, 0), ("jax", True, 200), ("numpy", False, 0), ("numpy", True, 200),
+    assert [(t.framework, t.purpose == Purpose.MANY_STARTS, t.starts) for t in made] == [
+        ("jax", False, 1), ("jax", True, 200), ("numpy", False, 1), ("numpy", True, 200),
     ]  # fmt: skip
 
 

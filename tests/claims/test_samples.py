@@ -5,7 +5,7 @@ import pytest
 
 from harness.claims import samples
 from harness.claims.samples import sample
-from harness.plan import MANY_SEEDS
+from harness.experiment.vocabulary import Purpose
 from tests.claims.made import accuracies, claim, told
 
 ARRAYS = {
@@ -57,7 +57,7 @@ def test_early_stopping_keeps_its_best():
 
 def test_many_seeds_have_a_value_each_and_a_diverged_one_is_none_of_the_successes():
     arrays = {"seed_accuracy": np.array([1.0, 0.5, np.nan])}
-    many = {"purpose": MANY_SEEDS}
+    many = {"purpose": Purpose.MANY_STARTS}
     assert value(arrays, metric="test_accuracy", published="1", row=many) == [1.0, 0.5, 0.0]
     assert value(arrays, metric="train_accuracy", published="1", row=many) is None
     assert value({}, metric="test_accuracy", published="1", row=many) is None

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from harness import plan as planning
+from harness import planning
 from harness.execute.folder import FolderInUseError, OtherPlanError, prepare
 from harness.execute.runner import Runner
 from harness.execute.worker_process import WorkerProcess
@@ -123,7 +123,7 @@ def begun(tmp_path: Path) -> int:
 
 
 def run(short, folder, *frameworks, timeout_s=60.0, prove=False, timed=True, **request):
-    plan = planning.make(Request(experiments=(short,), frameworks=frameworks, **request))
+    plan = planning.make_plan(Request(experiments=(short,), frameworks=frameworks, **request))
     if not prove:
         plan = dataclasses.replace(plan, proofs=())
     recorder = Recorder()
@@ -327,7 +327,7 @@ def test_a_disturbed_trial_is_run_again_up_to_a_limit(tmp_path, short, monkeypat
 def test_limits_of_frameworks_that_were_not_asked_for(tmp_path, short, monkeypatch):
     monkeypatch.setattr("harness.execute.limit_rows.noise", lambda rows: {})  # busy or not
     request = Request(experiments=("mnist-five",), frameworks=("numpy",))
-    plan = planning.make(request)
+    plan = planning.make_plan(request)
     assert plan.limits == ()  # a step of 0.8 MFLOP is all overhead
     wide = Path(short)
     text = PROTOCOL.replace("units = 1", "units = 300").replace('"short"', '"wide"')
@@ -336,7 +336,7 @@ def test_limits_of_frameworks_that_were_not_asked_for(tmp_path, short, monkeypat
     )
     text = text.replace("units = 300,", "units = 1,").replace("layers = [", layers)
     wide.write_text(text)
-    plan = planning.make(Request(experiments=(short,), frameworks=("sklearn",)))
+    plan = planning.make_plan(Request(experiments=(short,), frameworks=("sklearn",)))
     limits = [trial for trial in plan.limits if trial.framework == "numpy"]
     plan = dataclasses.replace(plan, proofs=(), limits=tuple(limits))
     folder = RunFolder(tmp_path / "run")
@@ -397,7 +397,7 @@ def test_a_changed_adapter_is_run_again(tmp_path, short):
 
 def test_a_folder_that_cannot_be_written_is_refused_before_any_trial(tmp_path, short):
     (tmp_path / "file").write_text("")
-    plan = planning.make(Request(experiments=(short,), frameworks=("numpy",)))
+    plan = planning.make_plan(Request(experiments=(short,), frameworks=("numpy",)))
     with pytest.raises(OSError):  # noqa: PT011 (NotADirectoryError or PermissionError)
         prepare(RunFolder(tmp_path / "file" / "run"), plan)
 

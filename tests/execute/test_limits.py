@@ -7,9 +7,11 @@ import pytest
 from harness.analysis import noise
 from harness.execute import limit_rows
 from harness.experiment.loading import CATALOGUE
+from harness.experiment.vocabulary import Purpose
 from harness.parity import verdicts
 from harness.parity.ladder import Judgement
-from harness.plan import LIMIT, Request, make
+from harness.plan import Request
+from harness.planning import make_plan
 from harness.results import RunFolder
 from harness.trial.outcome import blank_row
 from tests.execute.test_faults import run, short  # noqa: F401 (a fixture)
@@ -57,9 +59,9 @@ def test_a_precision_that_an_adapter_lacks_is_not_asked_of_it(tmp_path, broken):
 @pytest.fixture
 def limit():
     """A planned limit."""
-    plan = make(Request(("digits-mlp",), ("numpy",)))
+    plan = make_plan(Request(("digits-mlp",), ("numpy",)))
     (trial,) = plan.trials
-    trial = dataclasses.replace(trial, purpose=LIMIT, id="digits-mlp-numpy-limit-00000000")
+    trial = dataclasses.replace(trial, purpose=Purpose.LIMIT, id="digits-mlp-numpy-limit-00000000")
     return trial, blank_row(trial, plan.digest, "1", plan.experiments["digits-mlp"], "ok", None)
 
 

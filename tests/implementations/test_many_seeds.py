@@ -8,9 +8,9 @@ from harness.execute.worker import _attempt
 from harness.experiment.loading import load, parse
 from harness.experiment.stopping import Patience
 from harness.experiment.training import FullBatches
+from harness.experiment.vocabulary import Purpose
 from harness.parity.conformance import BrokenRuleError, Subject, difference, many_seeds_is_advance
 from harness.parity.protocols import every
-from harness.plan import MANY_SEEDS, Trial
 from harness.registry import installed
 from harness.scoring import score
 from harness.start import BatchPlan, initial_parameters
@@ -20,6 +20,7 @@ from harness.trial.outcome import Diverged, Outcome, Unsupported
 from implementations.numpy_scratch import NumpyTrainer, many_seeds
 from tests.conftest import protocol, skip_without
 from tests.implementations.tasks import task_of
+from tests.trials import trial_of
 
 TRAINED = [name for name, experiment in every().items() if experiment.training]
 
@@ -127,16 +128,16 @@ def xor(steps=60):
     return parse(protocol("xor-mlp", quick=None, **length), "test")
 
 
-def trial_of(experiment, count=4, seed=0, loop="stepwise"):
-    return Trial(
-        MANY_SEEDS, experiment.name, "numpy", loop, "identical", seed, count, "cpu", "float64", 1,
-        "id",
+def many_starts_of(experiment, count=4, seed=0, loop="stepwise"):
+    return trial_of(
+        purpose=Purpose.MANY_STARTS, experiment=experiment.name, loop=loop, seed=seed,
+        starts=count, dtype="float64",
     )  # fmt: skip
 
 
 def trained(experiment, adapter=NumpyTrainer, **changes):
-    outcome, trial = Outcome(), trial_of(experiment, **changes)
-    many_starts.train(trial, experiment, adapter, outcome, seeds=trial.repeat)
+    outcome, trial = Outcome(), many_starts_of(experiment, **changes)
+    many_starts.train(trial, experiment, adapter, outcome, seeds=trial.starts)
     return outcome
 
 
@@ -158,7 +159,9 @@ def test_every_seed_is_scored_as_if_alone():
 
 def test_a_worker_tells_by_the_purpose():
     outcome, experiment = Outcome(), xor(8)
-    said = _attempt(trial_of(experiment, 3), experiment, installed()["numpy"], False, 0.0, outcome)
+    said = _attempt(
+        many_starts_of(experiment, 3), experiment, installed()["numpy"], False, 0.0, outcome
+    )
     assert said == ("ok", None)
     assert outcome.arrays["seed_loss"].shape == (3,)
 

@@ -5,8 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from harness import data
-from harness import plan as planning
+from harness import data, planning
 from harness.claims.judge import judge
 from harness.claims.loading import from_values
 from harness.parity.ladder import Judgement, Rung
@@ -47,7 +46,7 @@ def request(experiments=EXPERIMENTS, **options):
 
 def made(path, asked=None, keep=lambda trial: True):
     """The report of a run in a folder; `keep` says which trials have a row."""
-    plan = planning.make(asked or request())
+    plan = planning.make_plan(asked or request())
     folder = RunFolder(path)
     for trial in filter(keep, plan.trials):
         _write(plan, folder, trial)

@@ -7,8 +7,7 @@ import pytest
 from pages import charts_or_skip, compared, ledger, made, request
 from typer.testing import CliRunner
 
-from harness import cli
-from harness import plan as planning
+from harness import cli, planning
 from harness.cli import options
 from harness.experiment.training import Length
 from harness.report import export
@@ -61,7 +60,7 @@ def test_names_that_are_known_before_anything_is_trained(folder):
     few = dataclasses.replace(plan, experiments={"xor-mlp": short})
     evaluated = len(short.evaluation_points) < ENOUGH_POINTS
     assert ("xor-mlp/batch-loss-by-step" in drawing.names(few)) == evaluated
-    alone = planning.make(request(("fixed-forward",)))
+    alone = planning.make_plan(request(("fixed-forward",)))
     assert drawing.names(alone) == ["fixed-forward/phases", "fixed-forward/limits"]
 
 

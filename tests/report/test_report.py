@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from harness import plan as planning
+from harness import planning
 from harness.parity.ladder import Judgement, Rung
 from harness.plan import Request
 from harness.report import export, summary, terminal
@@ -46,7 +46,7 @@ def run(tmp_path):
     request = Request(
         experiments=("mnist-softmax", "mnist-mlp", "fixed-forward", "diabetes-linear"), seeds=2
     )
-    plan = planning.make(request)
+    plan = planning.make_plan(request)
     folder = RunFolder(tmp_path)
     for trial in plan.trials:
         step_us = TIMES[trial.framework] * (3 if trial.loop == "idiomatic" else 1)

@@ -9,8 +9,7 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner
 
-from harness import cli
-from harness import plan as planning
+from harness import cli, planning
 from harness.analysis import scaling
 from harness.analysis.scaling import Timing
 from harness.execute import runner as local
@@ -68,7 +67,7 @@ def plan(tmp_path):
         file = tmp_path / f"{point.name}.toml"
         file.write_text(scaling.to_toml(point))
         files.append(str(file))
-    return planning.make(Request(experiments=tuple(files), frameworks=tuple(LAWS)))
+    return planning.make_plan(Request(experiments=tuple(files), frameworks=tuple(LAWS)))
 
 
 def rows_of(plan, **changes):

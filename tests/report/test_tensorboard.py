@@ -13,16 +13,16 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.compat.proto.graph_pb2 import GraphDef
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
-from harness import data
-from harness import plan as planning
+from harness import data, planning
 from harness.parity.reference import Reference
-from harness.plan import Request, Trial
+from harness.plan import Request
 from harness.report import tensorboard
 from harness.report.tensorboard.curves import layer_outputs
 from harness.report.tensorboard.writing import HISTOGRAM_POINTS, SCALAR_POINTS
 from harness.results import RunFolder, write_arrays
 from harness.start import initial_parameters
 from harness.trial.curves import Curves
+from tests import trials
 from tests.execute.test_faults import PROTOCOL
 from tests.report.test_report import row_of
 
@@ -45,7 +45,7 @@ def stored(experiment, seed, points, random):
 @pytest.fixture
 def run(tmp_path, cache):
     """Two frameworks, one with whole parameters and one failure; a native solver without curves."""
-    plan = planning.make(Request(experiments=(SMALL, LARGE), frameworks=("numpy", "sklearn")))
+    plan = planning.make_plan(Request(experiments=(SMALL, LARGE), frameworks=("numpy", "sklearn")))
     folder = RunFolder(tmp_path / "run")
     random = np.random.default_rng(0)
     for trial in plan.trials:
@@ -203,9 +203,7 @@ HOSTILE = ["/../../etc", "..", "</script>", "C:\\x", "a\x00b", "", ".hidden", "x
 
 def test_names_stay_inside_the_directory(tmp_path):
     def trial(name, number):
-        return Trial(
-            "measure", name, name, name, "identical", 0, 0, "cpu", "float32", 1, f"{number:08}"
-        )
+        return trials.trial_of(experiment=name, framework=name, loop=name, id=f"{number:08}")
 
     names = tensorboard.run_names([trial(name, n) for n, name in enumerate(HOSTILE)])
     assert len(set(names.values())) == len(HOSTILE)

@@ -5,12 +5,12 @@ import pytest
 
 from harness import data, scoring
 from harness.experiment.loading import parse
-from harness.plan import Trial
 from harness.trial.measure import measure, task_of
 from harness.trial.outcome import Outcome, Unsupported
 from implementations.numpy_scratch import NumpyTrainer
 from implementations.scikit_learn import SklearnNativeTrainer
 from tests.conftest import protocol
+from tests.trials import trial_of
 
 STOPPING = {
     "name": "patience", "patience_steps": 40, "growth": 2, "threshold": 0.995, "every_epochs": 1,
@@ -21,13 +21,9 @@ def experiment_of(base="digits-mlp", /, **changes):
     return parse(protocol(base, quick=None, **changes), "test")
 
 
-def trial_of(loop="stepwise", track="identical", dtype="float64", seed=0):
-    return Trial("measure", "test", "numpy", loop, track, seed, 0, "cpu", dtype, 1, "test")
-
-
 def measured(experiment, adapter=NumpyTrainer, **fields):
     outcome = Outcome()
-    trainer = measure(trial_of(**fields), experiment, adapter, outcome)
+    trainer = measure(trial_of(**{"dtype": "float64"} | fields), experiment, adapter, outcome)
     return outcome, trainer
 
 
@@ -123,7 +119,7 @@ def test_constants_reach_the_adapter_as_the_protocol_says(constants):
         training__l2={"strength": 0.1, "half": True, "per_row": True, "on": "weights"},
     )
     prepared = data.load(experiment.data, experiment.loss, "float64")
-    task = task_of(trial_of(), experiment, prepared)
+    task = task_of(trial_of(dtype="float64"), experiment, prepared)
     for told, written in (
         (task.optimizer.epsilon, experiment.training.optimizer.epsilon),
         (task.l2.strength, 0.1),

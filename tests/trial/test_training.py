@@ -1,18 +1,18 @@
 """What the identical track's loop times, by a clock that only the trainer moves."""
 
-import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.test_trial import experiment_of, stopping_experiment, trial_of
 
 from harness.experiment.training import Evaluation, Length
 from harness.trial.measure import Outcome, measure
 from harness.trial.training import IDIOMATIC_SEGMENTS_AT_MOST, _points
 from implementations.numpy_scratch import NumpyTrainer
+from tests.trial.test_measure import experiment_of, stopping_experiment
+from tests.trials import trial_of
 
 STAGE_S, PREDICT_S, PARAMETERS_S, COMPILE_S, STEP_S = 1000, 100, 10, 60, 1
 DIGITS, XOR = experiment_of(), experiment_of("xor-mlp")
@@ -89,7 +89,7 @@ def of_length(experiment, steps, every):
 
 def timed(experiment, adapter=Timed, loop="stepwise", threads=1, **attributes):
     outcome = Outcome()
-    trial = dataclasses.replace(trial_of(loop), threads=threads)
+    trial = trial_of(loop=loop, threads=threads, dtype="float64")
     measure(trial, experiment, type("Changed", (adapter,), attributes), outcome)
     return outcome
 

@@ -1,0 +1,281 @@
+"""From a request to a plan: which trials, in which order. Made without importing a framework."""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from harness.clock.environment import KERNEL_CHOICE
+from harness.experiment.loading import catalogue_names, digest, digest_of, load
+from harness.experiment.model import Experiment
+from harness.experiment.proof_length import proof_of
+from harness.experiment.vocabulary import Device, Dtype, Loop, Preset, Purpose, Track
+from harness.plan import FrameworkKey, Plan, Request, Trial, native_of
+from harness.registry import Framework, find, installed
+from harness.results import PROTOCOL
+
+
+def make_plan(request: Request) -> Plan:
+    """Plan a request.
+
+    Raises:
+        harness.experiment.loading.ProtocolError: an experiment cannot be read.
+        harness.registry.UnknownFrameworkError: a framework is not known.
+        ValueError: the combination cannot be planned.
+    """
+    experiments, full_lengths = _experiments(request)
+    frameworks = _frameworks(request)
+    trials = [
+        make_trial(Purpose.MEASURE, experiment, adapter, loop, request, seed=seed, repeat=repeat)
+        for experiment, seed, repeat, framework in _turns(experiments, frameworks, request)
+        for adapter, loop in _loops_of(experiment, framework, request)
+    ]
+    by_name = {framework.name: framework for framework in frameworks}
+    return Plan(
+        digest=digest_of(_identity(request, experiments, frameworks)),
+        request=request,
+        experiments=experiments,
+        full_lengths=full_lengths,
+        trials=tuple(trials),
+        proofs=tuple(proofs_of(trials, experiments, by_name)),
+        limits=tuple(_limits(experiments, frameworks, request)),
+        frameworks=framework_table(frameworks),
+    )
+
+
+def framework_table(requested: Iterable[Framework]) -> dict[FrameworkKey, Framework]:
+    """Return everything that trials may name: requested, installed, and native adapters."""
+    identical = {**installed(), **{framework.name: framework for framework in requested}}
+    return {
+        **{(name, Track.IDENTICAL): framework for name, framework in identical.items()},
+        **{(name, Track.NATIVE): framework for name, framework in installed(Track.NATIVE).items()},
+    }
+
+
+def _identity(
+    request: Request, experiments: Mapping[str, Experiment], frameworks: Sequence[Framework]
+) -> dict[str, Any]:
+    """Everything that the digest of a plan depends on."""
+    return {
+        "protocol": PROTOCOL,
+        "experiments": {
+            name: [digest(experiment), [native.model_dump() for native in experiment.native]]
+            for name, experiment in experiments.items()
+        },
+        "frameworks": sorted(f"{f.name} {f.module}:{f.class_name}" for f in frameworks),
+        "loops": sorted(request.loops),
+        "preset": request.preset,
+        "seeds": request.seed_count,
+        "repeats": request.repeat_count,
+        "threads": request.threads,
+        "device": request.device,
+        "dtype": request.dtype,
+        **_kernel_choice(),
+    }
+
+
+# ---------------------------------------------------------------- what is requested
+
+
+def _frameworks(request: Request) -> list[Framework]:
+    frameworks = [find(name) for name in request.frameworks] or list(installed().values())
+    names = [framework.name for framework in frameworks]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"framework: {name!r} is named twice")
+    return frameworks
+
+
+def _experiments(request: Request) -> tuple[dict[str, Experiment], dict[str, str]]:
+    """The protocols at the length they are run, and their full lengths in words."""
+    is_quick = request.preset == Preset.QUICK
+    if request.experiments:
+        chosen = [load(name) for name in request.experiments]
+    else:
+        catalogue = [load(name) for name in catalogue_names()]
+        chosen = [e for e in catalogue if not is_quick or not e.quick or e.quick.part]
+    experiments: dict[str, Experiment] = {}
+    full_lengths = {}
+    for experiment in chosen:
+        if experiment.name in experiments:
+            raise ValueError(f"experiment: {experiment.name!r} is named twice")
+        for native in experiment.native:
+            find(native.framework, Track.NATIVE)
+        quick = experiment.quick if is_quick else None
+        experiments[experiment.name] = experiment.of_length(quick.length if quick else None)
+        length = experiment.training.length if experiment.training else ""
+        full_lengths[experiment.name] = str(length)
+    return experiments, full_lengths
+
+
+# ---------------------------------------------------------------- in which order
+
+
+def _turns(
+    experiments: Mapping[str, Experiment], frameworks: Sequence[Framework], request: Request
+) -> Iterator[tuple[Experiment, int, int, Framework]]:
+    """(experiment, seed, repeat, framework): all frameworks take turns inside a block.
+
+    Blocks are taken as ABBA, so that a drift of the machine favours nobody, and each pair of
+    blocks starts with the next framework.
+    """
+    blocks = (
+        (experiment, seed, repeat)
+        for experiment in experiments.values()
+        for seed in range(request.seed_count)
+        for repeat in range(request.repeat_count)
+    )
+    for number, (experiment, seed, repeat) in enumerate(blocks):
+        first = number // 2 % len(frameworks)
+        order = [*frameworks[first:], *frameworks[:first]]
+        for framework in reversed(order) if number % 2 else order:
+            yield experiment, seed, repeat, framework
+
+
+def _loops_of(
+    experiment: Experiment, framework: Framework, request: Request
+) -> list[tuple[Framework, str]]:
+    """(adapter, loop) of one framework in one block, its native solvers last."""
+    loops = _loops(experiment, framework.loops, request)
+    natives = [native for native in experiment.native if native.framework == framework.name]
+    return [
+        *((framework, loop) for loop in loops),
+        *((find(framework.name, Track.NATIVE), native.label) for native in natives),
+    ]
+
+
+def _loops(experiment: Experiment, has: Sequence[str], request: Request) -> list[str]:
+    """Loops to run; one that was requested by name stays even where the framework lacks it."""
+    if "all" in request.loops:
+        return list(has)
+    wanted = {has[-1] if loop == "best" else loop for loop in request.loops}
+    is_default = request.preset == Preset.QUICK and request.loops == ("best",)
+    if is_default and experiment.quick:
+        wanted |= set(experiment.quick.loops) & set(has)
+    return [loop for loop in Loop if loop in wanted]
+
+
+# ---------------------------------------------------------------- trials beside the measured ones
+
+
+def _limits(
+    experiments: Mapping[str, Experiment], requested: Sequence[Framework], request: Request
+) -> Iterator[Trial]:
+    """The limit of the machine is the best of all installed libraries, requested or not."""
+    names = {framework.name for framework in requested}
+    for framework in installed().values():
+        if framework.name in names or framework.missing:
+            continue
+        for experiment in experiments.values():
+            if experiment.has_measurable_products:
+                loop = framework.loops[-1]
+                yield make_trial(Purpose.LIMIT, experiment, framework, loop, request)
+
+
+def proofs_of(
+    trials: Sequence[Trial],
+    experiments: Mapping[str, Experiment],
+    frameworks: Mapping[str, Framework],
+) -> list[Trial]:
+    """Return one proof for every measured cell whose framework is installed.
+
+    The order is experiment by experiment: all frameworks are compared with the same run of the
+    oracle.
+    """
+    loops = {
+        name: framework.loops for name, framework in frameworks.items() if not framework.missing
+    }
+    cells = dict.fromkeys(
+        (trial.framework, trial.experiment, trial.loop)
+        for trial in trials
+        if trial.track == Track.IDENTICAL and trial.loop in loops.get(trial.framework, ())
+    )
+    order = list(experiments)
+    return [
+        proof_trial(frameworks[name], experiments[experiment], loop, trials[0].device)
+        for name, experiment, loop in sorted(cells, key=lambda cell: order.index(cell[1]))
+    ]
+
+
+def proof_trial(framework: Framework, experiment: Experiment, loop: str, device: Device) -> Trial:
+    """Return the trial that leaves the trace of a loop: float64 where the framework has it."""
+    dtype = Dtype.FLOAT64 if Dtype.FLOAT64 in framework.dtypes else Dtype.FLOAT32
+    request = Request(device=device)
+    return make_trial(Purpose.PROOF, proof_of(experiment), framework, loop, request, dtype=dtype)
+
+
+# ---------------------------------------------------------------- one trial
+
+
+def make_trial(
+    purpose: Purpose,
+    experiment: Experiment,
+    framework: Framework,
+    loop: str,
+    request: Request,
+    *,
+    seed: int = 0,
+    repeat: int = 0,
+    starts: int = 1,
+    dtype: Dtype | None = None,
+) -> Trial:
+    """Return a trial, named after what it is and a digest of everything it depends on.
+
+    Args:
+        purpose: what it is for.
+        experiment: its protocol, at the length it is run.
+        framework: its adapter.
+        loop: of the adapter; in the native track the label of the estimator.
+        request: gives device, threads, and the precision that the protocol does not state.
+        seed: of start and batches.
+        repeat: which run of the seed.
+        starts: of how many seeds, from `seed` on, the starts are trained at once.
+        dtype: overrides the precision of protocol and request.
+    """
+    trial = Trial(
+        purpose=purpose,
+        experiment=experiment.name,
+        framework=framework.name,
+        loop=loop,
+        track=framework.track,
+        seed=seed,
+        repeat=repeat,
+        device=request.device,
+        dtype=dtype or Dtype(experiment.dtype or request.dtype),
+        threads=request.threads,
+        id="",
+        starts=starts,
+    )
+    return replace(trial, id=f"{_words(trial)}-{_state_digest(trial, framework, experiment)[:8]}")
+
+
+def _words(trial: Trial) -> str:
+    """The readable part of an id, such as `xor-mlp-numpy-stepwise-s0-r0`."""
+    parts = [trial.experiment, trial.framework, trial.loop]
+    match trial.purpose:
+        case Purpose.MEASURE:
+            parts += [f"s{trial.seed}", f"r{trial.repeat}"]
+        case Purpose.MANY_STARTS:
+            parts += ["many", f"s{trial.seed}", f"n{trial.starts}"]
+        case Purpose.LIMIT:
+            parts += ["limit"]
+        case _:
+            parts += ["proof"]
+    return "-".join(re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-") for part in parts)
+
+
+def _state_digest(trial: Trial, framework: Framework, experiment: Experiment) -> str:
+    is_native = trial.track == Track.NATIVE
+    native = native_of(experiment, trial.loop).model_dump() if is_native else None
+    state: list[Any] = [asdict(trial), digest(experiment), native, framework.digest]
+    state += [framework.version, PROTOCOL, *_kernel_choice().values()]
+    if trial.purpose == Purpose.MEASURE and experiment.target is not None:
+        state.append(experiment.target)  # `target_s` is taken while it trains
+    return digest_of(state)
+
+
+def _kernel_choice() -> dict[str, str]:
+    """The user's own choice of BLAS kernels, which changes every time; {} where there is none."""
+    chosen = os.environ.get(KERNEL_CHOICE)
+    return {"kernel_choice": chosen} if chosen else {}

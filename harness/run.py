@@ -1,0 +1,62 @@
+"""A run as its folder holds it: what every table, page and comparison is made of."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.parity.ladder import Judgement
+from harness.parity.verdicts import Cell, read
+from harness.plan import Plan
+from harness.results import Row, RunFolder
+from harness.trainer import Array
+
+Verdicts = Mapping[Cell, Judgement]
+"""(experiment, framework, loop) to what its proof says, as far as there is one."""
+
+
+def _no_arrays(trial: str) -> Mapping[str, Array]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A plan with everything that its trials left.
+
+    Args:
+        plan: which trials were planned.
+        rows: of the trials that have one, in the plan's order.
+        verdicts: of the proofs that have one.
+        limits: rows of installed frameworks that only timed their matrix products.
+        arrays: trial to its stored curves and outputs, read when called.
+        path: of the folder; the run's name where two are compared.
+    """
+
+    plan: Plan
+    rows: Sequence[Row]
+    verdicts: Verdicts
+    limits: Sequence[Row] = ()
+    arrays: Callable[[str], Mapping[str, Array]] = _no_arrays
+    path: Path = Path()
+
+
+def load_run(path: Path, plan: Plan | None = None) -> Run:
+    """Read a run's folder.
+
+    Args:
+        path: the folder that `samestep report` said it writes to.
+        plan: whose trials to read; by default the one that the folder holds.
+
+    Raises:
+        FileNotFoundError: the folder holds no plan.
+        ValueError: its plan cannot be read by this version.
+    """
+    folder = RunFolder(path)
+    plan = plan or Plan.from_json(folder.plan_file.read_text(encoding="utf-8"))
+    return Run(
+        plan=plan,
+        rows=folder.rows(trial.id for trial in plan.trials),
+        verdicts=read(folder, plan.proofs),
+        limits=folder.limit_rows(trial.id for trial in plan.limits),
+        arrays=folder.arrays,
+        path=path,
+    )
