@@ -99,19 +99,22 @@ class Framework:
 
 @cache
 def installed(track: Track = Track.IDENTICAL) -> dict[str, Framework]:
-    """All frameworks entered in the group of a track, by name; of two of one name, ours."""
+    """Return all frameworks entered in the group of a track, by name.
+
+    Where two have the same name, the one of this project counts.
+    """
     points = sorted(
         metadata.entry_points(group=GROUPS[track]),
         key=lambda point: (_owner(point) != "samestep", _place(point.name), point.name),
     )
-    found: dict[str, Framework] = {}
+    frameworks: dict[str, Framework] = {}
     for point in points:
         # anybody's package may be entered here, and looking at it may run its code
         try:
-            found.setdefault(point.name, _from_entry_point(point, track))
+            frameworks.setdefault(point.name, _from_entry_point(point, track))
         except Exception as error:
             BROKEN[point.name] = f"{_owner(point)} {point.value}: {error}"
-    return found
+    return frameworks
 
 
 def _place(name: str) -> int:
@@ -119,10 +122,10 @@ def _place(name: str) -> int:
 
 
 def find(name: str, track: Track = Track.IDENTICAL) -> Framework:
-    """The framework of that name, `module:Class`, or path of a file.
+    """Return the framework of that name, `module:Class`, or path of a file.
 
     Raises:
-        UnknownFrameworkError: with the known names and the nearest one.
+        UnknownFrameworkError: no such framework; the message has the known names and the nearest.
     """
     if name in installed(track):
         return installed(track)[name]
@@ -187,7 +190,7 @@ def _described(
 
 
 def _requirements(distribution: str, extra: str) -> tuple[str, ...]:
-    """Distribution names that the extra asks for, in the order it states them."""
+    """Distribution names that the extra requires, in the order of its statement."""
     names = []
     for line in (metadata.requires(distribution) if distribution else None) or ():
         requirement, _, marker = line.partition(";")
@@ -200,7 +203,7 @@ def _requirements(distribution: str, extra: str) -> tuple[str, ...]:
 
 @cache
 def _version(distribution: str) -> str | None:
-    """Its version; that of a variant (`tensorflow-cpu`) which brings the module of its name."""
+    """The version, or that of a variant (`tensorflow-cpu`) which brings the same module."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:

@@ -1,8 +1,8 @@
-"""Rows, curves and outputs, in and out: one JSON file per trial, written atomically.
+"""Rows, curves and outputs on disk: one JSON file per trial, written atomically.
 
-A run's folder holds `plan.json`, `trials/<trial>.json` (the row), `trials/<trial>.npz` (curves
-and end-of-trial outputs, never pickled), `proofs/` (verdicts) and `logs/`. A row is written
-last, after its arrays, by one process only, so a row that is there is whole.
+The folder of a run holds `plan.json`, `trials/<trial>.json` (the row), `trials/<trial>.npz`
+(curves and end-of-trial outputs, never pickled), `proofs/` (verdicts), `limits/` and `logs/`.
+One process writes a row last, after its arrays, so a row that exists is whole.
 """
 
 import dataclasses
@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from harness.clock.conditions import Conditions
 from harness.experiment.vocabulary import Dtype, Purpose, Status, Track
 from harness.trainer import Array
 
@@ -46,8 +47,8 @@ class Row:
 
     `target_s` is the training time (first step included) at the first evaluation point whose
     test accuracy reaches the protocol's target. `gemm_us`: the step's matrix products alone.
-    What went on meanwhile: see `harness.clock.conditions`. `attempt` counts reruns of a trial
-    that was disturbed.
+    What went on meanwhile: see `harness.clock.conditions.Conditions`. `attempt` counts reruns of
+    a trial that was disturbed. For the purpose `many seeds`, `repeat` is the number of starts.
     """
 
     schema: int
@@ -109,6 +110,67 @@ class Row:
         return Status(self.status).failed
 
 
+@dataclass(slots=True)
+class MeasuredColumns:
+    """The columns of a row that a trial fills as it goes on; None is what was not measured.
+
+    Slots: to set a name that is no column raises AttributeError, so none is lost by a misspelling.
+    What each column holds says `Row`.
+    """
+
+    device: str | None = None
+    precision: str | None = None
+    blas: str | None = None
+    allocator: str | None = None
+    data_digest: str | None = None
+    start_digest: str | None = None
+    status_detail: str | None = None
+    import_s: float | None = None
+    build_s: float | None = None
+    first_step_s: float | None = None
+    train_s: float | None = None
+    predict_s: float | None = None
+    total_s: float | None = None
+    steps: int | None = None
+    samples: int | None = None
+    step_us: float | None = None
+    step_us_low: float | None = None
+    step_us_high: float | None = None
+    target_s: float | None = None
+    gemm_us: float | None = None
+    peak_rss_mb: float | None = None
+    train_loss: float | None = None
+    train_accuracy: float | None = None
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+    test_loss: float | None = None
+    test_accuracy: float | None = None
+    wait_fraction: float | None = None
+    steal_fraction: float | None = None
+    other_cpus: float | None = None
+    frequency_mhz: float | None = None
+    probe_us: float | None = None
+
+    def set(self, **columns: Any) -> None:
+        """Set several columns.
+
+        Raises:
+            AttributeError: one of them is no measured column.
+        """
+        for name, value in columns.items():
+            setattr(self, name, value)
+
+    def set_conditions(self, conditions: Conditions) -> None:
+        """Set the columns that say what else went on."""
+        self.set(**dataclasses.asdict(conditions))
+
+    def measured(self) -> dict[str, Any]:
+        """Return the columns that were measured, by name."""
+        return {
+            name: value for name, value in dataclasses.asdict(self).items() if value is not None
+        }
+
+
 ROW = TypeAdapter(Row)
 COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
 
@@ -118,7 +180,7 @@ class BadRowError(ValueError):
 
 
 def to_json(row: Row) -> str:
-    """One row as JSON; a number that is not finite becomes null (JSON has no NaN)."""
+    """Return one row as JSON; a number that is not finite becomes null (JSON has no NaN)."""
     return json.dumps(clean(dataclasses.asdict(row)), indent=1, allow_nan=False) + "\n"
 
 
@@ -126,15 +188,15 @@ def from_json(text: str) -> Row:
     """Read one row back.
 
     Raises:
-        BadRowError: not JSON, not a row, or a row of another schema.
+        BadRowError: the text is not JSON, not a row, or a row of another schema.
     """
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadRowError(f"not JSON ({error})") from error
     if not isinstance(values, dict) or values.get("schema") != SCHEMA:
-        found = values.get("schema") if isinstance(values, dict) else None
-        raise BadRowError(f"schema {found!r}; this version reads {SCHEMA}")
+        schema = values.get("schema") if isinstance(values, dict) else None
+        raise BadRowError(f"schema {schema!r}; this version reads {SCHEMA}")
     try:
         return ROW.validate_python({name: values[name] for name in COLUMNS if name in values})
     except ValidationError as error:
@@ -143,7 +205,7 @@ def from_json(text: str) -> Row:
 
 
 def clean(value: Any) -> Any:
-    """The same value with numbers that are not finite as None."""
+    """Return the same value, with None for every number that is not finite."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
@@ -165,16 +227,16 @@ class RunFolder:
         self.logs = path / "logs"
 
     def rows(self, trials: Iterable[str] | None = None, set_bad_aside: bool = False) -> list[Row]:
-        """Whole rows of the given trials (default: all there are), in that order.
+        """Return the whole rows of the given trials (default: all), in that order.
 
-        A file that is not a row is passed over; with `set_bad_aside` it is renamed to
+        A file that is not a row is passed over. With `set_bad_aside` such a file is renamed to
         `<name>.bad`, so that its trial can be run again.
         """
         names = trials if trials is not None else sorted(p.stem for p in self.trials.glob("*.json"))
         return self._read(self.trials, names, set_bad_aside)
 
     def limit_rows(self, trials: Iterable[str]) -> list[Row]:
-        """Rows that hold nothing but `gemm_us`, of frameworks that were not asked for."""
+        """Return the rows of frameworks that only timed their matrix products (`gemm_us`)."""
         return self._read(self.limits, trials, set_bad_aside=False)
 
     def _read(self, folder: Path, names: Iterable[str], set_bad_aside: bool) -> list[Row]:
@@ -195,7 +257,7 @@ class RunFolder:
         return rows
 
     def arrays(self, trial: str) -> dict[str, Array]:
-        """Curves and outputs of a trial; empty where it left none, or none that can be read."""
+        """Return curves and outputs of a trial; {} where there are none that can be read."""
         try:
             with (
                 (self.trials / f"{trial}.npz").open("rb") as file,
@@ -206,7 +268,7 @@ class RunFolder:
             return {}
 
     def write_row(self, row: Row) -> None:
-        """Write one row; afterwards it is there as a whole, or not at all."""
+        """Write one row, as a whole or not at all."""
         write_atomically(self.trials / f"{row.trial}.json", to_json(row).encode())
 
     def remove(self, trials: Iterable[str]) -> None:

@@ -48,9 +48,9 @@ def execute(
     plan: "Plan", path: Path, timeout_s: float | None, fresh: bool, timed: bool = True
 ) -> bool:
     """Run what has no row yet; whether it went to its end."""
+    from harness.cli.progress import Announcer
     from harness.execute.folder import FolderInUseError, OtherPlanError
     from harness.execute.runner import Runner
-    from harness.report.progress import Announcer
     from harness.results import RunFolder
 
     errors = console(stderr=True)

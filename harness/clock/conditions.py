@@ -1,14 +1,14 @@
 """What else went on while something was timed: waiting, stealing, other processes, slowness.
 
-Everything is read from Linux's /proc; where that is absent the values are None, and nothing is
-called noisy for it.
+Everything is read from Linux's /proc. Where /proc is absent the values are None, and no row is
+called noisy for that.
 """
 
 import os
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
@@ -19,39 +19,42 @@ PROBE_SIZE = 128
 PROBE_PRODUCTS = 4
 
 
-@dataclass
+@dataclass(slots=True)
 class Conditions:
-    """Columns of the row; filled when the watched region ends.
+    """What went on while a region ran; filled when the region ends. None: the system is silent.
 
-    `wait_fraction` is the share of the time in which a thread of this process was ready to run
-    and did not; `steal_fraction` the share of the CPUs' time that the hypervisor gave to
-    others; `other_cpus` how many CPUs other processes kept busy; `frequency_mhz` the fastest
-    CPU's clock; `probe_us` the time of a fixed piece of NumPy work, before or after, whichever
-    was slower.
+    Args:
+        wait_fraction: share of the time in which a thread of this process was ready to run and
+            did not.
+        steal_fraction: share of the CPUs' time that the hypervisor gave to others.
+        other_cpus: how many CPUs other processes kept busy.
+        frequency_mhz: clock of the fastest CPU.
+        probe_us: time of a fixed piece of NumPy work, before or after, whichever was slower.
     """
 
-    columns: dict[str, float | None] = field(default_factory=dict)
+    wait_fraction: float | None = None
+    steal_fraction: float | None = None
+    other_cpus: float | None = None
+    frequency_mhz: float | None = None
+    probe_us: float | None = None
 
 
 @contextmanager
-def watched() -> Iterator[Conditions]:
-    """Watch a region from outside; costs about 5 ms before and after, nothing inside."""
+def record_conditions() -> Iterator[Conditions]:
+    """Record the conditions of a region; costs about 5 ms before and after, nothing inside."""
     conditions = Conditions()
     probe_us = _probe_us()
     before = _Reading.now()
     try:
         yield conditions
     finally:
-        after = _Reading.now()
-        conditions.columns = {
-            **_between(before, after),
-            "frequency_mhz": _frequency_mhz(),
-            "probe_us": max(probe_us, _probe_us()),
-        }
+        _fill(conditions, before, _Reading.now())
+        conditions.frequency_mhz = _frequency_mhz()
+        conditions.probe_us = max(probe_us, _probe_us())
 
 
 def allocator() -> str:
-    """The glibc thresholds this process runs under, as stated in its environment."""
+    """Return the glibc thresholds that the environment of this process states."""
     names = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_ARENA_MAX")
     return ", ".join(f"{name}={os.environ[name]}" for name in names if name in os.environ)
 
@@ -70,18 +73,17 @@ class _Reading:
         return cls(time.perf_counter(), _waited_s(), time.process_time(), busy_s, stolen_s)
 
 
-def _between(before: _Reading, after: _Reading) -> dict[str, float | None]:
+def _fill(conditions: Conditions, before: _Reading, after: _Reading) -> None:
+    """Put what happened between two readings into the conditions."""
     wall_s = max(after.wall_s - before.wall_s, 1e-9)
     cpus = os.cpu_count() or 1
     waited = _difference(before.waited_s, after.waited_s)
     stolen = _difference(before.stolen_s, after.stolen_s)
     busy = _difference(before.busy_s, after.busy_s)
-    own = after.own_cpu_s - before.own_cpu_s
-    return {
-        "wait_fraction": None if waited is None else waited / wall_s,
-        "steal_fraction": None if stolen is None else stolen / (wall_s * cpus),
-        "other_cpus": None if busy is None else max(0.0, (busy - own) / wall_s),
-    }
+    own_cpu_s = after.own_cpu_s - before.own_cpu_s
+    conditions.wait_fraction = None if waited is None else waited / wall_s
+    conditions.steal_fraction = None if stolen is None else stolen / (wall_s * cpus)
+    conditions.other_cpus = None if busy is None else max(0.0, (busy - own_cpu_s) / wall_s)
 
 
 def _difference(before: float | None, after: float | None) -> float | None:
@@ -89,7 +91,7 @@ def _difference(before: float | None, after: float | None) -> float | None:
 
 
 def _waited_s() -> float | None:
-    """Seconds that threads of this process were ready and did not run: field 2 of schedstat."""
+    """Seconds in which threads of this process were ready and did not run: field 2 of schedstat."""
     total = 0
     try:
         for thread in Path("/proc/self/task").iterdir():
@@ -100,9 +102,9 @@ def _waited_s() -> float | None:
 
 
 def cpu_times_s(cpus: Iterable[int] | None = None) -> tuple[float, float] | None:
-    """(busy, stolen) seconds of these CPUs (default: all) since the machine started.
+    """Return (busy, stolen) seconds of these CPUs (default: all) since the machine started.
 
-    The kernel counts in steps of 10 ms; None where it does not tell.
+    The kernel counts in steps of 10 ms. None where the kernel does not say.
     """
     names = {"cpu"} if cpus is None else {f"cpu{number}" for number in cpus}
     busy = stolen = 0
@@ -124,8 +126,8 @@ def _frequency_mhz() -> float | None:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return None
-    found = [float(line.split(":")[1]) for line in lines if line.startswith("cpu MHz")]
-    return max(found, default=None)
+    clocks = [float(line.split(":")[1]) for line in lines if line.startswith("cpu MHz")]
+    return max(clocks, default=None)
 
 
 def _probe_us() -> float:

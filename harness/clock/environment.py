@@ -1,4 +1,4 @@
-"""Threads, affinity and environment of a worker: stated by us, never inherited by accident.
+"""Threads, affinity and environment of a worker: stated here, never inherited by accident.
 
 Imports the standard library only: affinity must be set before NumPy's BLAS counts the CPUs.
 """
@@ -49,7 +49,7 @@ STATED = {
 
 
 def child_environment(parent: Mapping[str, str], threads: int, device: str) -> dict[str, str]:
-    """The whole environment of a worker."""
+    """Return the whole environment of a worker."""
     environment = {name: parent[name] for name in INHERITED if name in parent}
     environment |= STATED
     environment |= dict.fromkeys(THREAD_VARIABLES, str(threads))
@@ -64,16 +64,16 @@ def child_environment(parent: Mapping[str, str], threads: int, device: str) -> d
 
 
 def available_cpus() -> int:
-    """CPUs this process may use."""
+    """Return how many CPUs this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def lane_cpus(threads: int, lane: int) -> list[int]:
-    """The CPUs of a lane, out of this process's: the highest-numbered ones are lane 0.
+    """Return the CPUs of a lane: lane 0 has the highest-numbered ones.
 
-    (The first CPU serves interrupts.) Lanes come round again where CPUs are too few.
+    The first CPU serves interrupts. Lanes share CPUs where there are too few.
     """
     cpus = sorted(os.sched_getaffinity(0))
     lane %= max(1, len(cpus) // threads)
@@ -104,8 +104,8 @@ def has_gpu() -> bool:
     return Path("/proc/driver/nvidia/version").exists()
 
 
-def machine() -> str:
-    """`AMD EPYC, 2 CPUs, Linux x86_64`: enough to tell machines apart, nothing private."""
+def machine_label() -> str:
+    """Return `AMD EPYC, 2 CPUs, Linux x86_64`: it tells machines apart and is not private."""
     model = platform.processor() or "unknown CPU"
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -117,5 +117,5 @@ def machine() -> str:
 
 
 def on_this_machine(trial: str) -> str:
-    """The name of a cached file that holds for a trial on machines like this one only."""
-    return f"{trial}-{hashlib.sha256(machine().encode()).hexdigest()[:8]}.json"
+    """Return the name of a cached file that holds for a trial on machines like this one only."""
+    return f"{trial}-{hashlib.sha256(machine_label().encode()).hexdigest()[:8]}.json"

@@ -1,24 +1,24 @@
-"""What a process can say of itself: the BLAS it loaded, the memory it took."""
+"""What a process knows about itself: the BLAS it loaded, the memory it took."""
 
 import os
 
 
 def blas_in_use() -> str | None:
-    """BLAS libraries loaded in this process, with the kernel they chose."""
+    """Return the BLAS libraries loaded in this process, with the kernels they chose."""
     from threadpoolctl import threadpool_info
 
-    found = sorted(
+    libraries = sorted(
         {
             f"{pool['internal_api']} {pool['version']} {pool.get('architecture', '')}".strip()
             for pool in threadpool_info()
             if pool["user_api"] == "blas"
         }
     )
-    return "; ".join(found) or None
+    return "; ".join(libraries) or None
 
 
 def peak_rss_mb() -> float | None:
-    """Largest resident memory of this process so far, in MiB."""
+    """Return the largest resident memory of this process so far, in MiB."""
     try:
         import resource
     except ImportError:

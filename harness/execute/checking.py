@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.clock.environment import child_environment
+from harness.execute.listener import Listener
 from harness.execute.proving import judge
 from harness.execute.worker_process import Death, WorkerProcess
 from harness.execute.workers import Workers
@@ -52,13 +53,8 @@ class Finding:
         return asdict(self)
 
 
-class _Silent:
-    """A listener for datasets that nobody waits for."""
-
-    def _nothing(self, *_: object) -> None:
-        return
-
-    fetching = fetched = _nothing
+class _Silent(Listener):
+    """A check reports its findings, and nothing on the way."""
 
 
 def check(name: str, full: bool, device: Device, scratch: Path) -> Iterator[Finding]:
@@ -86,7 +82,7 @@ def check(name: str, full: bool, device: Device, scratch: Path) -> Iterator[Find
                     judgement.proven, judgement.reason, judgement,
                 )  # fmt: skip
     finally:
-        workers.let_go()
+        workers.close_idle()
     yield from _rules(framework, device, scratch)
 
 

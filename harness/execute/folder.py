@@ -1,4 +1,4 @@
-"""A run's folder, taken by one plan and written by one process at a time."""
+"""The folder of a run: it belongs to one plan, and one process at a time writes to it."""
 
 import contextlib
 from collections.abc import Iterator
@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from harness.plan import Plan
 from harness.results import RunFolder
 
-OWN_FILES = {"lock", "trials"}
-"""What a run makes before its plan."""
+WRITTEN_BEFORE_PLAN = {"lock", "trials"}
 
 
 class FolderInUseError(RuntimeError):
@@ -15,15 +14,15 @@ class FolderInUseError(RuntimeError):
 
 
 class OtherPlanError(ValueError):
-    """The folder holds something else; it is never overwritten."""
+    """The folder holds something else, which is never overwritten."""
 
 
 def prepare(folder: RunFolder, plan: Plan) -> None:
-    """Make the folder ready, or refuse it before anything is written.
+    """Make the folder ready, or refuse before anything is written.
 
     Raises:
-        OtherPlanError: it holds another plan, or files that are not ours.
-        OSError: it cannot be written.
+        OtherPlanError: the folder holds another plan, or files of no run.
+        OSError: the folder cannot be written.
     """
     if folder.plan_file.exists():
         try:
@@ -35,7 +34,9 @@ def prepare(folder: RunFolder, plan: Plan) -> None:
                 f"{folder.path} holds another plan ({other}, this one is {plan.digest}); it is "
                 f"left as it is. Name a new folder: --out {folder.path}-{plan.digest[:8]}"
             )
-    elif folder.path.is_dir() and {file.name for file in folder.path.iterdir()} - OWN_FILES:
+    elif (
+        folder.path.is_dir() and {file.name for file in folder.path.iterdir()} - WRITTEN_BEFORE_PLAN
+    ):
         raise OtherPlanError(
             f"{folder.path} is not empty and holds no run; it is left as it is. Name a new "
             f"folder: --out {folder.path / plan.digest[:8]}"
@@ -43,9 +44,13 @@ def prepare(folder: RunFolder, plan: Plan) -> None:
     folder.trials.mkdir(parents=True, exist_ok=True)
 
 
+def _names(folder: RunFolder) -> set[str]:
+    return {file.name for file in folder.path.iterdir()}
+
+
 @contextlib.contextmanager
 def locked(folder: RunFolder) -> Iterator[None]:
-    """Keep a second process out; the lock goes with the process that holds it."""
+    """Keep a second process out; the lock ends with the process that holds the lock."""
     try:
         import fcntl
     except ImportError:  # Windows

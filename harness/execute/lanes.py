@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 Item = TypeVar("Item")
-LOOK_EVERY_S = 0.2
-"""How often the main thread looks up, so that Ctrl-C is heard."""
+WAKE_EVERY_S = 0.2
+"""How often the main thread wakes up, so that Ctrl-C is noticed."""
 
 
 def in_lanes(
@@ -18,13 +18,12 @@ def in_lanes(
 ) -> None:
     """Call `work(item, lane)` for every item, first come first served, in `lanes` threads.
 
-    What a lane's `work` keeps for later calls is its own. On Linux that goes for child processes
-    too: one that asked to die with its parent dies with the thread that started it. `abandon` is
-    called from the main thread when it is interrupted, and has to make the work in progress
-    return.
+    A lane shares nothing with other lanes, child processes included: on Linux a child that
+    wants to die with its parent dies with the thread that started it. When the main thread is
+    interrupted, it calls `abandon`, which has to make the work in progress return.
 
     Raises:
-        BaseException: what interrupted the main thread, or the first that `work` raised; either
+        BaseException: what interrupted the main thread, or the first exception of `work`. Either
             ends all lanes after the items in progress.
     """
     waiting = deque(items)
@@ -34,8 +33,8 @@ def in_lanes(
 
     def serve(lane: int) -> None:
         try:
-            while not stopped.is_set() and (next_one := _taken(waiting)):
-                work(next_one[0], lane)
+            while not stopped.is_set() and (item := _pop(waiting)):
+                work(item[0], lane)
         except BaseException as error:
             errors.append(error)
             stopped.set()
@@ -56,7 +55,7 @@ def in_lanes(
         raise errors[0]
 
 
-def _taken(waiting: "deque[Item]") -> tuple[Item] | None:
+def _pop(waiting: "deque[Item]") -> tuple[Item] | None:
     """The first item, alone in a tuple; None when another lane took the last."""
     try:
         return (waiting.popleft(),)
@@ -65,10 +64,10 @@ def _taken(waiting: "deque[Item]") -> tuple[Item] | None:
 
 
 def _wait(events: Iterable[threading.Event]) -> None:
-    """Wait for all, in turns.
+    """Wait for all events, in turns.
 
-    Not by `Thread.join`: a thread whose join is interrupted passes for ended (Python 3.11).
+    `Thread.join` does not do: after an interrupted join Python 3.11 takes the thread for ended.
     """
     for event in events:
-        while not event.wait(LOOK_EVERY_S):
+        while not event.wait(WAKE_EVERY_S):
             pass

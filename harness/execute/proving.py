@@ -1,14 +1,14 @@
-"""Proves what was measured: runs a proof in its worker, and has the ladder judge its trace."""
+"""Prove what was measured: run a proof in its worker, and have the ladder judge its trace."""
 
 import dataclasses
 import threading
-from typing import Protocol
 
 from harness.execute.lanes import in_lanes
+from harness.execute.listener import Listener
 from harness.execute.workers import FIRST_LANE, Workers
 from harness.experiment.model import Experiment
 from harness.experiment.proof_length import proof_of
-from harness.experiment.vocabulary import Purpose
+from harness.experiment.vocabulary import Purpose, Status
 from harness.parity import diagnosis, ladder, verdicts
 from harness.parity.ladder import Judgement
 from harness.parity.trace import Trace
@@ -16,24 +16,22 @@ from harness.plan import Trial
 from harness.results import Row
 
 _judging = threading.Lock()
-"""Lanes share the oracle's traces: one computes them, another waits and finds them. (Judging
-takes a small part of a proof where it need not.)"""
-
-
-class Listener(Protocol):
-    """Told of verdicts."""
-
-    def proved(self, trial: Trial, judgement: Judgement, log_tail: list[str]) -> None:
-        """A proof has its verdict."""
+"""Lanes share the oracle's traces: one lane computes them, the others wait and reuse them."""
 
 
 def prove(workers: Workers, listener: Listener, lanes: int) -> None:
     """Judge every measured cell of a plan that no earlier proof has judged.
 
     Raises:
-        KeyboardInterrupt: proofs in progress are not kept.
+        KeyboardInterrupt: proofs in progress are not stored.
     """
-    telling, todo = threading.Lock(), []
+    storing, todo = threading.Lock(), []
+
+    def store(proof: Trial, judgement: Judgement, log_tail: list[str]) -> None:
+        with storing:
+            verdicts.store(workers.folder, proof, judgement)
+            listener.proved(proof, judgement, log_tail)
+
     for proof in workers.plan.proofs:
         if workers.missing(proof):
             continue
@@ -42,52 +40,49 @@ def prove(workers: Workers, listener: Listener, lanes: int) -> None:
             workers.data_problem(workers.plan.experiments[proof.experiment])
             todo.append(proof)
         else:
-            _tell(proof, judgement, [], workers, listener)
+            store(proof, judgement, [])
 
-    def one(proof: Trial, lane: int) -> None:
-        judgement, tail = judge(proof, workers, lane)
+    def prove_one(proof: Trial, lane: int) -> None:
+        judgement, log_tail = judge(proof, workers, lane)
         if not workers.ended.is_set():
-            with telling:
-                _tell(proof, judgement, tail, workers, listener)
+            store(proof, judgement, log_tail)
 
-    in_lanes(todo, one, lanes, workers.kill)
-
-
-def _tell(
-    proof: Trial, judgement: Judgement, tail: list[str], workers: Workers, listener: Listener
-) -> None:
-    verdicts.store(workers.folder, proof, judgement)
-    listener.proved(proof, judgement, tail)
+    in_lanes(todo, prove_one, lanes, workers.kill)
 
 
 def judge(proof: Trial, workers: Workers, lane: int = FIRST_LANE) -> tuple[Judgement, list[str]]:
-    """Run a proof in its worker and judge what it leaves; if it fails, say why."""
+    """Run a proof in its worker and judge its trace.
+
+    Returns:
+        The judgement, with a diagnosis where the trace differs, and the tail of the log.
+    """
     experiment = proof_of(workers.plan.experiments[proof.experiment])
-    trace, row, tail = _trace(proof, experiment, workers, lane)
+    trace, row, log_tail = _trace(proof, experiment, workers, lane)
     if trace is None:
         reason = f"the proof gave no trace: {row.status}"
         detail = f" ({row.status_detail})" if row.status_detail else ""
-        return Judgement("not comparable", reason + detail, (), row.status), tail
+        return Judgement("not comparable", reason + detail, (), row.status), log_tail
     try:
         with _judging:
             judgement = ladder.judge(trace, experiment, proof.seed, proof.dtype)
         if judgement.verdict == "different":
-            closely = dataclasses.replace(proof, purpose=Purpose.PROOF_IN_DETAIL)
-            close, _, _ = _trace(closely, experiment, workers, lane)
+            again = dataclasses.replace(proof, purpose=Purpose.PROOF_IN_DETAIL)
+            detailed, _, _ = _trace(again, experiment, workers, lane)
             with _judging:
-                judgement = diagnosis.explained(judgement, close or trace, experiment, proof.seed)
-    except Exception as error:  # whatever a strange trace does to the judge, rows are kept
+                judgement = diagnosis.explained(
+                    judgement, detailed or trace, experiment, proof.seed
+                )
+    except Exception as error:  # whatever a strange trace does to the judge, rows stay
         reason = f"the trace cannot be judged: {type(error).__name__}: {error}"
-        return Judgement("not comparable", reason, (), "error"), tail
-    return judgement, tail
+        return Judgement("not comparable", reason, (), "error"), log_tail
+    return judgement, log_tail
 
 
 def _trace(
     proof: Trial, experiment: Experiment, workers: Workers, lane: int
 ) -> tuple[Trace | None, Row, list[str]]:
-    """Run a proof; its trace is read and deleted."""
-    row, tail = workers.run(proof, experiment, lane)
-    file = workers.folder.trials / f"{proof.id}.npz"
+    """Run a proof; read its trace and delete the file."""
+    row, log_tail = workers.run(proof, experiment, lane)
     arrays = workers.folder.arrays(proof.id)
-    file.unlink(missing_ok=True)
-    return (Trace.from_arrays(arrays) if row.status == "ok" else None), row, tail
+    (workers.folder.trials / f"{proof.id}.npz").unlink(missing_ok=True)
+    return (Trace.from_arrays(arrays) if row.status == Status.OK else None), row, log_tail

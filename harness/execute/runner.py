@@ -1,8 +1,8 @@
-"""Runs a plan on this machine: one trial at a time, frameworks taking turns.
+"""Run a plan on this machine: one trial at a time, frameworks taking turns.
 
 Quick: one worker per framework stays alive and takes its trials in turn. Standard and full: a
-fresh worker for every trial. A trial that crashes, hangs or runs out of memory becomes a row,
-its worker is replaced, and the rest goes on.
+fresh worker for every trial. A trial that crashes, hangs or runs out of memory becomes a row.
+Its worker is replaced, and the rest goes on.
 """
 
 import dataclasses
@@ -10,17 +10,16 @@ import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import psutil
 
 from harness.analysis import noise
-from harness.clock.environment import available_cpus, has_gpu, machine
+from harness.clock.environment import available_cpus, has_gpu, machine_label
 from harness.execute import limit_rows, proving, workers
 from harness.execute.folder import locked, prepare
 from harness.execute.lanes import in_lanes
+from harness.execute.listener import Listener
 from harness.execute.workers import FIRST_LANE, Workers
 from harness.experiment.vocabulary import Status
 from harness.plan import Plan, Trial
@@ -32,22 +31,6 @@ LANE_BYTES = 3 << 30
 """Memory that a lane may need, with a worker of every framework alive."""
 
 
-class Listener(workers.Listener, proving.Listener, Protocol):
-    """Told what happens while a plan runs."""
-
-    def resumed(self, done: Sequence[Trial]) -> None:
-        """These trials were done already."""
-
-    def started(self, trial: Trial) -> None:
-        """A trial starts."""
-
-    def rerunning(self, trials: Sequence[Trial]) -> None:
-        """These were measured on a disturbed machine and are run again."""
-
-    def finished(self, trial: Trial, row: Row, log_tail: list[str]) -> None:
-        """A trial has its row; the tail of its log is for failures."""
-
-
 @dataclass
 class Runner:
     """Runs the trials of one plan into one folder.
@@ -56,9 +39,9 @@ class Runner:
         plan: what to run.
         folder: where rows go.
         timeout_s: limit for one trial, its framework's import included; None for no limit.
-        listener: told of progress.
-        timed: whether times matter: trials run one at a time, and those on a disturbed machine
-            again. Otherwise as many run at once as there are CPUs and memory for them.
+        listener: hears of progress.
+        timed: whether times matter. Then trials run one at a time, and those on a disturbed
+            machine run again. Otherwise as many run at once as there are CPUs and memory.
     """
 
     plan: Plan
@@ -70,13 +53,14 @@ class Runner:
     def __post_init__(self) -> None:
         self._workers = Workers(self.plan, self.folder, self.timeout_s, self.listener)
         self._left: Counter[workers.Key] = Counter()
-        self._telling = threading.Lock()
+        self._listening = threading.Lock()
 
     def run(self, fresh: bool = False) -> None:
-        """Run what has no good row yet; rows are on disk as each trial ends.
+        """Run every trial that has no good row yet; each row is on disk when its trial ends.
 
         Raises:
-            OtherPlanError, FolderInUseError: before anything is touched.
+            harness.execute.folder.OtherPlanError: before anything is touched.
+            harness.execute.folder.FolderInUseError: likewise.
             KeyboardInterrupt: after the running trial got its `interrupted` row.
         """
         prepare(self.folder, self.plan)
@@ -88,7 +72,7 @@ class Runner:
             done = self._done()
             self.listener.resumed([trial for trial in self.plan.trials if trial.id in done])
             todo = [trial for trial in self.plan.trials if trial.id not in done]
-            self._left = Counter(_kind(trial) for trial in todo)
+            self._left = Counter(_worker_key(trial) for trial in todo)
             try:
                 began = time.monotonic()
                 if self.timed:
@@ -99,30 +83,30 @@ class Runner:
                     for trial in todo:
                         self._workers.data_problem(self.plan.experiments[trial.experiment])
                     in_lanes(todo, self._run_one, lanes(self.plan), self._workers.kill)
-                self._workers.let_go()  # a limit or a proof needs memory
-                self._limit(fresh)
+                self._workers.close_idle()  # a limit or a proof needs memory
+                self._measure_limits(fresh)
                 proving.prove(self._workers, self.listener, lanes(self.plan))
             finally:
                 self._workers.kill()
 
     def _done(self) -> set[str]:
-        """Trials that have a good row of this machine, and arrays that can be read."""
+        """Ids of trials that have a good row of this machine, and arrays that can be read."""
         rows = self.folder.rows((trial.id for trial in self.plan.trials), set_bad_aside=True)
-        here = machine()
+        here = machine_label()
         return {
             row.trial
             for row in rows
             if row.status.done
             and row.machine == here
-            and (row.status != "ok" or self.folder.arrays(row.trial))
+            and (row.status != Status.OK or self.folder.arrays(row.trial))
         }
 
     def _rerun_noisy(self, budget_s: float) -> None:
-        """Run disturbed trials again, the worst first, and keep the calmer row of each."""
+        """Run disturbed trials again, the worst first, and store the calmer row of each."""
         deadline = time.monotonic() + max(budget_s, RERUN_AT_LEAST_S)
         trials = {trial.id: trial for trial in self.plan.trials}
         for attempt in range(2, noise.ATTEMPTS + 1):
-            rows = [row for row in self.folder.rows(trials) if row.status == "ok"]
+            rows = [row for row in self.folder.rows(trials) if row.status == Status.OK]
             disturbed = noise.severity(rows)
             again = [row for row in rows if disturbed[row.trial] > 1 and row.attempt < attempt]
             again.sort(key=lambda row: -disturbed[row.trial])
@@ -135,13 +119,13 @@ class Runner:
                 self._rerun(trials[row.trial], row, attempt)
 
     def _rerun(self, trial: Trial, before: Row, attempt: int) -> None:
-        """One more attempt; what it leaves is judged against the run's other rows."""
+        """Run a trial once more, and judge the result against the run's other rows."""
         arrays = self.folder.arrays(trial.id)
-        self._left[_kind(trial)] += 1
+        self._left[_worker_key(trial)] += 1
         self.listener.started(trial)
         row, tail = self._measure(trial)
         others = self.folder.rows(t.id for t in self.plan.trials if t.id != trial.id)
-        worse = row.status != "ok" or (
+        worse = row.status != Status.OK or (
             noise.severity([*others, before, row])[trial.id]  # of the later of the two
             > noise.severity([*others, row, before])[trial.id]
         )
@@ -150,18 +134,18 @@ class Runner:
             row, tail = before, []
         self._store(trial, dataclasses.replace(row, attempt=attempt), tail)
 
-    def _limit(self, fresh: bool) -> None:
-        """The matrix products of frameworks that were not asked for, cached per machine."""
+    def _measure_limits(self, fresh: bool) -> None:
+        """Time the matrix products of frameworks that are not requested, cached per machine."""
         for _, trials in itertools.groupby(self.plan.limits, lambda t: t.framework):
             for trial in trials:
                 row = None if fresh else limit_rows.cached(trial)
                 if row is None:
                     row, _ = self._workers.run(trial, self.plan.experiments[trial.experiment])
                 limit_rows.store(self.folder, row)
-            self._workers.let_go()
+            self._workers.close_idle()
 
     def _run_one(self, trial: Trial, lane: int = FIRST_LANE) -> None:
-        with self._telling:
+        with self._listening:
             self.listener.started(trial)
         try:
             row, tail = self._measure(trial, lane)
@@ -171,24 +155,24 @@ class Runner:
         self._store(trial, row, tail)
 
     def _measure(self, trial: Trial, lane: int = FIRST_LANE) -> tuple[Row, list[str]]:
-        """A trial's row; its worker stays if it has more to do, and presets do not forbid."""
-        with self._telling:
-            self._left[_kind(trial)] -= 1
-            keep = self.plan.request.preset == "quick" and self._left[_kind(trial)] > 0
+        """Return the row of a trial; its worker stays in the quick preset if more trials follow."""
+        with self._listening:
+            self._left[_worker_key(trial)] -= 1
+            keep = self.plan.request.preset == "quick" and self._left[_worker_key(trial)] > 0
         return self._workers.run(trial, self.plan.experiments[trial.experiment], lane, keep)
 
     def _store(self, trial: Trial, row: Row, tail: list[str]) -> None:
-        if row.status != "ok":  # arrays of a trial that then failed
+        if row.status != Status.OK:  # arrays of a trial that then failed
             (self.folder.trials / f"{trial.id}.npz").unlink(missing_ok=True)
-        with self._telling:
+        with self._listening:
             self.folder.write_row(row)
             self.listener.finished(trial, row, tail)
 
 
 def lanes(plan: Plan) -> int:
-    """How many trials may run at once where times do not matter: by CPUs and free memory.
+    """Return how many trials may run at once where times do not matter.
 
-    One, if they may share a GPU, whose memory is not asked for.
+    CPUs and free memory decide. Where trials may share a GPU, whose memory is not known, one.
     """
     if plan.request.device != "cpu" and has_gpu():
         return 1
@@ -196,6 +180,6 @@ def lanes(plan: Plan) -> int:
     return max(1, min(available_cpus() // plan.request.threads, by_memory))
 
 
-def _kind(trial: Trial) -> workers.Key:
-    """Which workers, of any lane, may run a trial."""
+def _worker_key(trial: Trial) -> workers.Key:
+    """What the workers that may run a trial have in common, whatever their lane."""
     return workers.Key.of(trial, FIRST_LANE)

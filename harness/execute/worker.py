@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from harness.experiment.model import Experiment
     from harness.plan import Trial
     from harness.registry import Framework
+    from harness.trainer import Trainer
     from harness.trial.outcome import Outcome
 
 OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError", "ResourceExhaustedError")
@@ -37,7 +38,7 @@ OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError", "ResourceExhaustedError")
 class Interrupts:
     """Remembers that SIGINT came, because a library may swallow KeyboardInterrupt.
 
-    scikit-learn's `MLPClassifier.fit` does, and returns a half-trained model as if done.
+    scikit-learn's `MLPClassifier.fit` does so, and returns a half-trained model.
     """
 
     def __init__(self) -> None:
@@ -89,7 +90,7 @@ def _serve(
     import_s: float,
     interrupts: Interrupts,
 ) -> tuple[dict[str, Any], bool]:
-    """Run one trial, rule or inspection; (its row as a dictionary, whether to go on)."""
+    """Run one trial, rule or inspection; return the answer, and whether to go on."""
     if "rule" in message:
         return _check(message, framework), not interrupts.came
     if "inspect" in message:
@@ -111,19 +112,19 @@ def _serve(
     if interrupts.came:
         status, detail = Status.INTERRUPTED, "SIGINT"
     total_s = time.perf_counter() - began + (import_s if first else 0)
-    outcome.columns["total_s"] = total_s - outcome.untold_s
-    if first:
-        outcome.columns.setdefault("peak_rss_mb", peak_rss_mb())
+    outcome.columns.total_s = total_s - outcome.not_counted_s
+    if first and outcome.columns.peak_rss_mb is None:
+        outcome.columns.peak_rss_mb = peak_rss_mb()
     if status == Status.OK and outcome.arrays:
         write_arrays(Path(message["arrays"]), outcome.arrays)
-    values = dataclasses.asdict(blank) | outcome.columns
-    values["status"] = status
-    values["status_detail"] = detail or values["status_detail"]
-    return clean(values), not interrupts.came
+    row = dataclasses.replace(blank, status=status, **outcome.columns.measured())
+    if detail:
+        row = dataclasses.replace(row, status_detail=detail)
+    return clean(dataclasses.asdict(row)), not interrupts.came
 
 
 def _check(message: dict[str, Any], framework: "Framework") -> dict[str, Any]:
-    """Try one rule of the contract; whether it holds, and a remark or how it is broken."""
+    """Try one rule of the contract; say whether the rule holds, and how not."""
     from harness.parity.conformance import BY_NAME, BrokenRuleError, Subject
     from harness.trainer import DeviceUnavailableError
 
@@ -139,29 +140,29 @@ def _check(message: dict[str, Any], framework: "Framework") -> dict[str, Any]:
 
 
 def _inspect(message: dict[str, Any], framework: "Framework", import_s: float) -> dict[str, Any]:
-    """What this process is like once it computes; a `problem` if it does not get so far."""
+    """Describe this process once it computes, or the `problem` that keeps it from that."""
     from harness.doctor import probe
 
-    found: dict[str, Any] = {}
+    facts: dict[str, Any] = {}
     try:
         if message["inspect"] == "numpy":
             return probe.numpy_product()
         began = time.perf_counter()
         adapter = framework.load()
-        found["import_s"] = import_s + time.perf_counter() - began
+        facts["import_s"] = import_s + time.perf_counter() - began
         from harness.clock.process import blas_in_use
         from harness.parity.conformance import Subject
 
         dtype = "float32" if "float32" in framework.dtypes else framework.dtypes[0]
         subject = Subject(adapter, framework.loops[-1], dtype, "auto")
         trainer = subject.build(subject.supported())
-        found |= {"device": str(trainer.device), "precision": str(trainer.precision or dtype)}
-        found |= probe.speed_of(trainer.matrix_products(probe.operands(dtype)))
-        found["blas"] = str(trainer.blas or blas_in_use() or "") or None
-        return found | probe.threads_and_pools()
+        facts |= {"device": str(trainer.device), "precision": str(trainer.precision or dtype)}
+        facts |= probe.speed_of(trainer.matrix_products(probe.operands(dtype)))
+        facts["blas"] = str(trainer.blas or blas_in_use() or "") or None
+        return facts | probe.threads_and_pools()
     except BaseException as error:
         traceback.print_exc()
-        return found | probe.why_not(error)
+        return facts | probe.why_not(error)
 
 
 def _attempt(
@@ -173,39 +174,17 @@ def _attempt(
     outcome: "Outcome",
 ) -> tuple[Status, str | None]:
     """(status, detail) of one trial; nothing that an adapter raises gets past here."""
-    from harness.clock.process import peak_rss_mb
     from harness.data.fetching import DataMissingError
     from harness.trainer import DeviceUnavailableError
-    from harness.trial import many_starts
-    from harness.trial.matrix_products import limit, own_limit
-    from harness.trial.measure import measure, prove
     from harness.trial.outcome import Diverged, Unsupported
 
     try:
         began = time.perf_counter()
         adapter = framework.load()
         if first:
-            outcome.columns["import_s"] = import_s + time.perf_counter() - began
+            outcome.columns.import_s = import_s + time.perf_counter() - began
             _freeze()
-        if trial.purpose == Purpose.LIMIT:
-            limit(trial, experiment, adapter, outcome)
-        elif trial.purpose == Purpose.MANY_STARTS:
-            many_starts.train(trial, experiment, adapter, outcome, seeds=trial.starts)
-        elif trial.purpose == Purpose.MEASURE:
-            trainer = measure(trial, experiment, adapter, outcome)
-            if first:  # before the limit, whose operands would count
-                outcome.columns["peak_rss_mb"] = peak_rss_mb()
-            began = time.perf_counter()
-            try:
-                own_limit(trainer, trial, experiment, outcome)
-            except Exception as error:  # the trial itself is whole
-                traceback.print_exc()
-                why = f"its matrix products could not be timed: {type(error).__name__}: {error}"
-                told = outcome.columns.get("status_detail")
-                outcome.columns["status_detail"] = f"{told}; {why}" if told else why
-            outcome.untold_s = time.perf_counter() - began
-        else:
-            prove(trial, experiment, adapter, outcome)
+        _run(trial, experiment, adapter, first, outcome)
     except Unsupported as reason:
         return Status.UNSUPPORTED, str(reason)
     except DeviceUnavailableError as reason:
@@ -227,19 +206,63 @@ def _attempt(
     return Status.OK, None
 
 
+def _run(
+    trial: "Trial",
+    experiment: "Experiment",
+    adapter: type["Trainer"],
+    first: bool,
+    outcome: "Outcome",
+) -> None:
+    """Do what the trial is for."""
+    from harness.trial.many_starts import train_many_starts
+    from harness.trial.matrix_products import measure_limit
+    from harness.trial.measure import measure, prove
+
+    match trial.purpose:
+        case Purpose.MEASURE:
+            trainer = measure(trial, experiment, adapter, outcome)
+            _time_products(trainer, trial, experiment, first, outcome)
+        case Purpose.LIMIT:
+            measure_limit(trial, experiment, adapter, outcome)
+        case Purpose.MANY_STARTS:
+            train_many_starts(trial, experiment, adapter, outcome)
+        case Purpose.PROOF | Purpose.PROOF_IN_DETAIL:
+            prove(trial, experiment, adapter, outcome)
+
+
+def _time_products(
+    trainer: "Trainer", trial: "Trial", experiment: "Experiment", first: bool, outcome: "Outcome"
+) -> None:
+    """Time the step's matrix products; the trial stays whole if that fails."""
+    from harness.clock.process import peak_rss_mb
+    from harness.trial.matrix_products import time_matrix_products
+
+    if first:  # before the products, whose operands would count
+        outcome.columns.peak_rss_mb = peak_rss_mb()
+    began = time.perf_counter()
+    try:
+        time_matrix_products(trainer, trial, experiment, outcome)
+    except Exception as error:
+        traceback.print_exc()
+        why = f"its matrix products could not be timed: {type(error).__name__}: {error}"
+        details = filter(None, [outcome.columns.status_detail, why])
+        outcome.columns.status_detail = "; ".join(details)
+    outcome.not_counted_s = time.perf_counter() - began
+
+
 def _is_out_of_memory(error: BaseException) -> bool:
     names = {cls.__name__ for cls in type(error).__mro__}
     return bool(names & set(OUT_OF_MEMORY)) or "RESOURCE_EXHAUSTED" in str(error)
 
 
 def _freeze() -> None:
-    """Put what a framework's import left behind out of the garbage collector's sight."""
+    """Hide what a framework's import left behind from the garbage collector."""
     gc.collect()
     gc.freeze()
 
 
 def _own_channel() -> TextIO:
-    """Keep standard output for rows; send what anybody prints there to the log instead."""
+    """Reserve standard output for rows; send what libraries print there to the log."""
     sys.stdout.flush()
     channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -250,7 +273,7 @@ def _own_channel() -> TextIO:
 
 
 def _die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies, whatever it is doing then."""
+    """Ask Linux to kill this process when its parent dies."""
     if not sys.platform.startswith("linux"):
         return
     import ctypes
@@ -260,7 +283,7 @@ def _die_with_parent() -> None:
 
 
 def _messages() -> "queue.SimpleQueue[dict[str, Any]]":
-    """Lines of standard input; when it ends the parent is gone, or done with us."""
+    """Return a queue of the messages on standard input; exit when the input ends."""
     messages: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
     def read() -> None:

@@ -85,11 +85,11 @@ class WorkerProcess:
 
     @property
     def log_tail(self) -> list[str]:
-        """The last lines it printed during the latest trial."""
+        """The last lines that the process printed during the latest trial."""
         return list(self._tail)
 
     def close(self) -> None:
-        """End of work: the worker exits by itself, or is killed after a moment."""
+        """Let the worker exit by itself, or kill the process after a moment."""
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             if self._process.stdin:
                 self._process.stdin.close()
@@ -111,8 +111,9 @@ class WorkerProcess:
         with contextlib.suppress(OSError):
             if self._process.stdin:
                 self._process.stdin.close()
-        for thread in self._threads:  # each closes its own pipe when that ends, which a
-            thread.join(GRACE_S)  # stranger that inherited it may delay: do not wait for him
+        # Each thread ends when its pipe does. A process that inherited the pipe may delay that.
+        for thread in self._threads:
+            thread.join(GRACE_S)
 
     def _send(self, message: Mapping[str, Any]) -> None:
         pipe = self._process.stdin
@@ -127,7 +128,7 @@ class WorkerProcess:
         self._answers.put(None)
 
     def _drain(self, log: Path) -> None:
-        """Keep the child from blocking on a full pipe; keep little of what it says."""
+        """Read the log so that the child never blocks on a full pipe; store its beginning."""
         left = LOG_BYTES_AT_MOST
         for line in _lines(self._process.stderr, LINE_BYTES_AT_MOST):
             if line == END_OF_TRIAL.strip():
@@ -147,7 +148,7 @@ class WorkerProcess:
         return Death(Status.TIMEOUT, f"killed after {timeout_s:g} s")
 
     def _cause_of_death(self, deadline: float | None, timeout_s: float | None) -> Death:
-        """Its channel is closed; usually because it is dead or dying."""
+        """Say why the channel closed: usually the process is dead or dying."""
         left = None if deadline is None else max(0.0, deadline - time.monotonic())
         try:
             code = self._process.wait(left)
@@ -163,7 +164,7 @@ class WorkerProcess:
 
 
 def _lines(pipe: IO[bytes] | None, at_most: int) -> Iterator[bytes]:
-    """Lines without their ends, until the pipe ends; of a line too long, its beginning."""
+    """Lines without their ends, until the pipe ends; a line that is too long is cut."""
     if pipe is None:
         return
     line = b""
@@ -179,7 +180,7 @@ def _lines(pipe: IO[bytes] | None, at_most: int) -> Iterator[bytes]:
 
 
 def oom_kills() -> int:
-    """How often the kernel has killed a process of this machine or container for memory."""
+    """Return how often the kernel has killed a process here for lack of memory."""
     for path, sign in (
         ("/sys/fs/cgroup/memory.events", "oom_kill "),
         ("/proc/vmstat", "oom_kill "),

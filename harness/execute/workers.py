@@ -1,14 +1,15 @@
-"""Turns a trial into its row: in a worker process of its framework, on the CPUs of its lane."""
+"""Turn a trial into its row: in a worker process of its framework, on the CPUs of its lane."""
 
 import json
 import os
 import threading
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from harness.clock.environment import child_environment
 from harness.data import fetching
+from harness.execute.listener import Listener
 from harness.execute.worker_process import Death, WorkerProcess
 from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Status
@@ -21,16 +22,6 @@ ENDED_WELL = (Status.OK, Status.UNSUPPORTED, Status.MISSING)
 """Statuses after which a worker serves further trials."""
 
 
-class Listener(Protocol):
-    """Told of what trials wait for."""
-
-    def fetching(self, dataset: str) -> None:
-        """A dataset is about to be fetched."""
-
-    def fetched(self, dataset: str, outcome: str) -> None:
-        """It was, or was not, and why."""
-
-
 class Key(NamedTuple):
     """What the trials of one worker share; device and threads are the whole run's."""
 
@@ -41,7 +32,7 @@ class Key(NamedTuple):
 
     @classmethod
     def of(cls, trial: Trial, lane: int) -> "Key":
-        """The worker of a trial in a lane."""
+        """Return the key of the worker of a trial in a lane."""
         return cls(lane, trial.framework, trial.track, trial.dtype)
 
 
@@ -54,7 +45,7 @@ class Workers:
         plan: whose trials they run.
         folder: where they leave arrays and logs.
         timeout_s: limit for one trial, its framework's import included; None for no limit.
-        listener: told of datasets.
+        listener: hears of datasets.
 
     Attributes:
         ended: set when `kill` was called.
@@ -72,19 +63,19 @@ class Workers:
         """Held to start workers, and to end them for good."""
 
     def missing(self, trial: Trial) -> tuple[str, ...]:
-        """Packages that the trial's framework lacks."""
+        """Return the packages that the trial's framework lacks."""
         return self._frameworks[trial.framework_key].missing
 
     def run(
         self, trial: Trial, experiment: Experiment, lane: int = FIRST_LANE, keep: bool = True
     ) -> tuple[Row, list[str]]:
-        """The row of a trial, and the tail of its worker's log.
+        """Return the row of a trial, and the tail of its worker's log.
 
         Args:
             trial: what to run.
             experiment: its protocol.
             lane: where.
-            keep: whether the worker stays for more.
+            keep: whether the worker stays alive for further trials.
         """
         framework = self._frameworks[trial.framework_key]
         if framework.missing:
@@ -117,18 +108,18 @@ class Workers:
         return row, tail
 
     def blank(self, trial: Trial, status: Status, detail: str) -> Row:
-        """The row of a trial that measured nothing."""
+        """Return the row of a trial that measured nothing."""
         framework = self._frameworks[trial.framework_key]
         experiment = self.plan.experiments[trial.experiment]
         return blank_row(trial, self.plan.digest, framework.version, experiment, status, detail)
 
-    def let_go(self) -> None:
+    def close_idle(self) -> None:
         """End idle workers politely."""
         while self._alive:
             self._alive.popitem()[1].close()
 
     def kill(self) -> None:
-        """End every worker at once, for good; what runs in one comes back as interrupted."""
+        """End every worker at once, for good; a trial in progress becomes `interrupted`."""
         with self._lock:
             self.ended.set()
             for worker in list(self._alive.values()):
@@ -136,9 +127,10 @@ class Workers:
             self._alive.clear()
 
     def data_problem(self, experiment: Experiment) -> str | None:
-        """Why a protocol's dataset is not to be had; fetched on the way, once, off every clock.
+        """Return why a protocol's dataset is missing, or None; fetch the dataset once if needed.
 
-        Before lanes start this is asked in the main thread, which Ctrl-C interrupts.
+        Fetching happens off every clock. Before lanes start, the main thread calls this, so that
+        Ctrl-C interrupts a fetch.
         """
         dataset = experiment.data.dataset
         if not experiment.data.facts.fetched:

@@ -1,8 +1,8 @@
-"""Early stopping by patience: the rule as a state machine, and the validation rows it looks at.
+"""Early stopping by patience: the rule as a state machine, and the validation rows it scores.
 
 The rule is that of `harness.experiment.stopping.Patience`. Iteration i is the one that made
 step i + 1, so training ends after the first step s with s - 1 >= patience. Validation rows are
-scored off the clock; the test rows are scored whenever the validation error is the best so far.
+scored off the clock. Test rows are scored whenever the validation error is the best so far.
 """
 
 import math
@@ -20,9 +20,11 @@ from harness.trial.evaluation import right_rows
 class PatienceTracker:
     """How long training still waits for a better validation error.
 
+    The tracker sees steps and numbers of wrong rows only.
+
     Args:
-        rule: the protocol's.
-        every: steps between two looks at the validation rows.
+        rule: of the protocol.
+        every: steps between two validations.
     """
 
     def __init__(self, rule: Patience, every: int) -> None:
@@ -34,19 +36,19 @@ class PatienceTracker:
 
     @property
     def last_step(self) -> int:
-        """The step that training ends after, unless validation gets better before."""
+        """The step that training ends after, unless the validation error improves before."""
         return math.ceil(self.patience) + 1
 
     def next_stop(self, done: int) -> int:
-        """The next step to look after, or to end after, once `done` steps are made."""
+        """Return the next step to validate after, or to end after, once `done` steps are made."""
         return min((done // self.every + 1) * self.every, self.last_step)
 
-    def looks_after(self, step: int) -> bool:
-        """Whether the validation error is taken after this step."""
+    def validates_after(self, step: int) -> bool:
+        """Whether the validation error is computed after this step."""
         return step % self.every == 0
 
-    def take(self, step: int, wrong: int) -> bool:
-        """Take note of so many wrong validation rows after a step; whether that is the best."""
+    def update(self, step: int, wrong: int) -> bool:
+        """Take the number of wrong validation rows after a step; whether it is the smallest."""
         if wrong >= self.best_wrong:
             return False
         if wrong < self.best_wrong * self.rule.threshold:
@@ -60,7 +62,7 @@ class PatienceTracker:
 
 
 class EarlyStopping:
-    """Looks at the validation rows as often as the rule says.
+    """Scores the validation rows as often as the rule says, and remembers the best step.
 
     Args:
         experiment: of the trial.
@@ -71,36 +73,36 @@ class EarlyStopping:
     def __init__(self, experiment: Experiment, rule: Patience, prepared: Prepared) -> None:
         self.experiment = experiment
         self.prepared = prepared
-        self.waiting = PatienceTracker(rule, rule.in_steps(experiment.steps_per_epoch))
+        self.tracker = PatienceTracker(rule, rule.in_steps(experiment.steps_per_epoch))
         self.steps: list[int] = []
         self.accuracies: list[float] = []
         self.best: dict[str, Array] = {}
 
     @classmethod
     def of(cls, experiment: Experiment, prepared: Prepared) -> "EarlyStopping | None":
-        """The watch of a trial, or None where nothing ends it early."""
+        """Return the early stopping of a trial, or None where its protocol states none."""
         training = experiment.training
         if training is None or training.stopping is None:
             return None
         return cls(experiment, training.stopping, prepared)
 
     def next_stop(self, done: int, point: int) -> int:
-        """Where the next segment ends: at the next look, the end, or at `point` before."""
-        return min(point, self.waiting.next_stop(done))
+        """Return where the next segment ends: at a validation, the end, or `point` before."""
+        return min(point, self.tracker.next_stop(done))
 
     def is_over(self, step: int) -> bool:
         """Whether training ends after this step."""
-        return self.waiting.is_over(step)
+        return self.tracker.is_over(step)
 
-    def look(self, trainer: StepTrainer, step: int) -> None:
-        """Score the validation rows, if it is time; the test rows, if they are the best."""
-        if not self.waiting.looks_after(step):
+    def validate(self, trainer: StepTrainer, step: int) -> None:
+        """Score the validation rows if they are due; the test rows too if these are the best."""
+        if not self.tracker.validates_after(step):
             return
-        right = self._right(trainer, self.prepared.validation)
+        right = self._right_rows(trainer, self.prepared.validation)
         self.steps.append(step)
         self.accuracies.append(float(right.mean()))
-        if self.waiting.take(step, int(right.size - right.sum())):
-            test = self._right(trainer, self.prepared.test)
+        if self.tracker.update(step, int(right.size - right.sum())):
+            test = self._right_rows(trainer, self.prepared.test)
             self.best = {
                 "best_step": np.array(step),
                 "best_validation_accuracy": np.array(right.mean()),
@@ -108,16 +110,16 @@ class EarlyStopping:
                 "best_test_right": test,
             }
 
-    def _right(self, trainer: StepTrainer, part: Part) -> NDArray[np.bool_]:
+    def _right_rows(self, trainer: StepTrainer, part: Part) -> NDArray[np.bool_]:
         right = right_rows(trainer, part, self.experiment)
         if right is None:
             raise TypeError("training.stopping needs classes")
         return right
 
     def arrays(self) -> dict[str, Array]:
-        """The looks, `watch_*` (looks,), and what was found at the best of them, `best_*`."""
-        looks: dict[str, Array] = {
+        """Return every validation as `watch_*` (validations,), and the best step as `best_*`."""
+        validations: dict[str, Array] = {
             "watch_step": np.array(self.steps, dtype=np.int64),
             "watch_validation_accuracy": np.array(self.accuracies),
         }
-        return looks | self.best
+        return validations | self.best

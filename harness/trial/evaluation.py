@@ -1,4 +1,6 @@
-"""Scores of a trainer on the parts of the data, off the clock."""
+"""Scores of a trainer on the subsets of the data, off the clock."""
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,23 +14,44 @@ BLOCK_ROWS = 10_000
 """Rows of one `predict`: large enough to be fast, and one shape for compilers on MNIST."""
 
 
-def evaluate(
-    trainer: Trainer, experiment: Experiment, prepared: Prepared
-) -> dict[str, float | None]:
-    """Loss and accuracy of every part that has rows, as columns of the row."""
-    parts = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
-    scores: dict[str, float | None] = {}
+class Score(NamedTuple):
+    """Loss and accuracy of one subset; None where there is no such thing."""
+
+    loss: float | None
+    accuracy: float | None
+
+
+Scores = dict[str, Score]
+"""Subset ("train", "validation", "test") to its score; a subset without rows is absent."""
+
+
+def evaluate(trainer: Trainer, experiment: Experiment, prepared: Prepared) -> Scores:
+    """Return loss and accuracy of every subset that has rows."""
+    subsets = {"train": prepared.train, "validation": prepared.validation, "test": prepared.test}
     meaning = trainer.outputs if isinstance(trainer, NativeTrainer) else None
-    for name, part in parts.items():
-        if len(part):
-            outputs = predict(trainer, part, experiment)
-            loss, accuracy = scoring.score(outputs, part, experiment.loss, meaning)
-            scores |= {f"{name}_loss": loss, f"{name}_accuracy": accuracy}
+    scores: Scores = {}
+    for name, subset in subsets.items():
+        if len(subset):
+            outputs = predict(trainer, subset, experiment)
+            scores[name] = Score(*scoring.score(outputs, subset, experiment.loss, meaning))
     return scores
 
 
+def score_columns(scores: Scores) -> dict[str, float | None]:
+    """Return scores by the names of their columns, such as `test_accuracy`."""
+    return {
+        f"{subset}_{name}": value
+        for subset, score in scores.items()
+        for name, value in score._asdict().items()
+    }
+
+
 def predict(trainer: Trainer, part: Part, experiment: Experiment) -> Array:
-    """Raw outputs (rows, outputs) of one part, in blocks of at most 10,000 rows."""
+    """Return raw outputs (rows, outputs) of one subset, in blocks of at most 10,000 rows.
+
+    Raises:
+        ValueError: `predict` of the trainer returned another shape.
+    """
     blocks = [
         np.asarray(trainer.predict(part.inputs[first : first + BLOCK_ROWS]))
         for first in range(0, len(part), BLOCK_ROWS)
@@ -43,10 +66,10 @@ def predict(trainer: Trainer, part: Part, experiment: Experiment) -> Array:
 def right_rows(
     trainer: Trainer, part: Part, experiment: Experiment, outputs: Array | None = None
 ) -> NDArray[np.bool_] | None:
-    """(rows,) whether each row's class is right; None where there are no classes.
+    """Return (rows,) whether the class of each row is right; None where there are no classes.
 
     Args:
-        trainer: whose outputs they are, or that gives them.
+        trainer: gives the outputs, or says what they mean.
         part: the rows.
         experiment: of the trial.
         outputs: of these rows, if they are predicted already.

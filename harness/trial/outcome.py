@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Protocol
 
-from harness.clock.environment import machine
+from harness.clock.environment import machine_label
 from harness.experiment.loading import digest
 from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Purpose, Status
 from harness.plan import Trial
-from harness.results import PROTOCOL, SCHEMA, Row
+from harness.results import PROTOCOL, SCHEMA, MeasuredColumns, Row
 from harness.trainer import Array
 
 
@@ -28,12 +28,17 @@ class Diverged(Exception):  # noqa: N818
 
 @dataclass
 class Outcome:
-    """What a trial has found so far: columns of the row, and arrays kept beside it."""
+    """What a trial has left so far.
 
-    columns: dict[str, Any] = field(default_factory=dict)
+    Args:
+        columns: of its row.
+        arrays: stored beside the row.
+        not_counted_s: seconds spent on the limit, which is no phase of the trial.
+    """
+
+    columns: MeasuredColumns = field(default_factory=MeasuredColumns)
     arrays: dict[str, Array] = field(default_factory=dict)
-    untold_s: float = 0.0
-    """Spent on the limit, which is no phase of the trial."""
+    not_counted_s: float = 0.0
 
 
 class Stopwatch(Protocol):
@@ -61,9 +66,23 @@ def timed() -> Iterator[Stopwatch]:
 
 
 def blank_row(
-    trial: Trial, run: str, version: str, experiment: Experiment, status: Status, detail: str | None
+    trial: Trial,
+    run: str,
+    version: str,
+    experiment: Experiment,
+    status: Status,
+    detail: str | None,
 ) -> Row:
-    """The row of a trial that gave no numbers."""
+    """Return the row of a trial that measured nothing.
+
+    Args:
+        trial: what was planned.
+        run: the plan's digest.
+        version: of the framework.
+        experiment: the trial's protocol.
+        status: how the trial ended.
+        detail: why, in words.
+    """
     return Row(
         schema=SCHEMA,
         protocol=PROTOCOL,
@@ -84,6 +103,6 @@ def blank_row(
         threads=trial.threads,
         status=status,
         status_detail=detail,
-        machine=machine(),
+        machine=machine_label(),
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
     )

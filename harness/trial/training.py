@@ -1,4 +1,4 @@
-"""The identical track's loop: segments of steps on the clock, everything else off it."""
+"""The loop of the identical track: segments of steps on the clock, everything else off it."""
 
 import time
 from dataclasses import dataclass, field
@@ -8,10 +8,12 @@ import numpy as np
 from harness import start
 from harness.data.prepared import Prepared
 from harness.experiment.model import Experiment
+from harness.experiment.vocabulary import Loop
+from harness.results import MeasuredColumns
 from harness.trainer import Array, Batches, StepTrainer, Task
 from harness.trial.curves import Curves
 from harness.trial.early_stopping import EarlyStopping
-from harness.trial.evaluation import evaluate
+from harness.trial.evaluation import evaluate, score_columns
 from harness.trial.outcome import Diverged, Outcome, Unsupported, timed
 
 IDIOMATIC_SEGMENTS_AT_MOST = 10
@@ -22,16 +24,16 @@ SHORTEST_CPU_CHECK_S = 0.2
 
 @dataclass
 class Clock:
-    """Time on the clock so far; the first segment, which compiles, is kept apart."""
+    """Seconds on the clock so far. The first segment, which compiles, is kept apart."""
 
     first_step_s: float | None = None
     trained_s: float = 0.0
     cpu_s: float = 0.0
     step_us: list[float] = field(default_factory=list)
-    """Of each later segment, per step."""
+    """Microseconds of a step, in every later segment."""
 
     def advance(self, trainer: StepTrainer, batches: Batches) -> Array | None:
-        """Train on one segment, timed; its losses."""
+        """Train on one segment, timed; return its losses."""
         trainer.stage(batches)
         cpu_began = time.process_time()
         with timed() as region:
@@ -44,8 +46,13 @@ class Clock:
         self.step_us.append(region.seconds / len(batches) * 1e6)
         return losses
 
+    @property
+    def since_start_s(self) -> float:
+        """Seconds of training, the first step included."""
+        return (self.first_step_s or 0.0) + self.trained_s
 
-def advance(
+
+def train(
     trainer: StepTrainer,
     experiment: Experiment,
     plan: start.BatchPlan,
@@ -57,7 +64,9 @@ def advance(
 
     Raises:
         Diverged: a loss is not finite.
+        ValueError: the losses are not one per step.
     """
+    columns = outcome.columns
     curves, clock = Curves(experiment.network), Clock()
     stopping = EarlyStopping.of(experiment, prepared)
     points = _points(experiment, task.loop)
@@ -67,64 +76,50 @@ def advance(
         stop = stopping.next_stop(done, stop) if stopping else stop
         batches = plan.segment(done, stop)
         losses = clock.advance(trainer, batches)
-        outcome.columns["first_step_s"] = clock.first_step_s
-        if losses is None and task.loop != "idiomatic":
+        columns.first_step_s = clock.first_step_s
+        if losses is None and task.loop != Loop.IDIOMATIC:
             raise ValueError(f"advance of a {task.loop} loop must return its losses. Got None")
         samples += int(batches.sizes.sum())
         _check_losses(losses, batches, done)
-        curves.take_losses(losses)
+        curves.add_losses(losses)
         done = stop
         over = done == points[-1]
         if stopping:
-            stopping.look(trainer, done)
+            stopping.validate(trainer, done)
             over = over or stopping.is_over(done)
         if over or done in points:
             scores = evaluate(trainer, experiment, prepared)
-            curves.take(done, clock.trained_s, scores, trainer.parameters())
-            _note(experiment, clock, scores, {"steps": done, "samples": samples}, outcome)
+            curves.add_point(done, clock.trained_s, scores, trainer.parameters())
+            columns.set(train_s=clock.trained_s, steps=done, samples=samples)
+            columns.set(**score_columns(scores))
+            if columns.target_s is None and _reaches_target(experiment, columns):
+                columns.target_s = clock.since_start_s
+            if not np.isfinite(columns.train_loss or 0.0):
+                raise Diverged(f"training loss is not finite after step {done}")
     outcome.arrays = curves.arrays() | (stopping.arrays() if stopping else {})
-    _conclude(clock, task, outcome)
+    _summarise(clock, task, columns)
 
 
-def _note(
-    experiment: Experiment,
-    clock: Clock,
-    scores: dict[str, float | None],
-    counts: dict[str, int],
-    outcome: Outcome,
-) -> None:
-    """Put an evaluation point into the row."""
-    outcome.columns |= {"train_s": clock.trained_s, **counts, **scores}
-    if _reached(experiment, scores) and "target_s" not in outcome.columns:
-        outcome.columns["target_s"] = outcome.columns["first_step_s"] + clock.trained_s
-    if not np.isfinite(scores["train_loss"] or 0.0):
-        raise Diverged(f"training loss is not finite after step {counts['steps']}")
-
-
-def _conclude(clock: Clock, task: Task, outcome: Outcome) -> None:
-    """Put the time of a step, and a word on CPUs that were not asked, into the row."""
+def _summarise(clock: Clock, task: Task, columns: MeasuredColumns) -> None:
+    """Put the time of a step into the row, and say if more CPUs were used than granted."""
     if clock.trained_s > SHORTEST_CPU_CHECK_S and (
         clock.cpu_s > 1.1 * task.threads * clock.trained_s
     ):
-        outcome.columns["status_detail"] = (
+        columns.status_detail = (
             f"used {clock.cpu_s / clock.trained_s:.1f} CPUs in training, {task.threads} asked"
         )
     if clock.step_us:
         low, middle, high = np.percentile(clock.step_us, [25, 50, 75])
-        outcome.columns |= {
-            "step_us": float(middle),
-            "step_us_low": float(low),
-            "step_us_high": float(high),
-        }
+        columns.set(step_us=float(middle), step_us_low=float(low), step_us_high=float(high))
 
 
 def check_loop(experiment: Experiment, loop: str) -> None:
-    """An idiomatic loop, which pays for every segment, cannot stop wherever a rule says.
+    """Refuse an idiomatic loop, which pays for every segment, where a rule may end training.
 
     Raises:
-        Unsupported: it would have to.
+        Unsupported: the protocol states `training.stopping`, and the loop is idiomatic.
     """
-    if loop == "idiomatic" and experiment.training and experiment.training.stopping:
+    if loop == Loop.IDIOMATIC and experiment.training and experiment.training.stopping:
         raise Unsupported(
             f"an idiomatic loop has at most {IDIOMATIC_SEGMENTS_AT_MOST} segments and cannot "
             "follow training.stopping; take the stepwise or the fused loop"
@@ -134,22 +129,22 @@ def check_loop(experiment: Experiment, loop: str) -> None:
 def _points(experiment: Experiment, loop: str) -> list[int]:
     """Steps to evaluate after; an idiomatic loop has at most ten segments, one per epoch."""
     points = list(experiment.evaluation_points)
-    if loop != "idiomatic" or len(points) <= 2:
+    if loop != Loop.IDIOMATIC or len(points) <= 2:
         return points
-    kept = [points[-1]]
+    chosen = [points[-1]]
     for point in reversed(points[1:-1]):  # at most one segment per epoch, counted from the end
-        if kept[-1] - point >= experiment.steps_per_epoch:
-            kept.append(point)
-    later = kept[::-1]
+        if chosen[-1] - point >= experiment.steps_per_epoch:
+            chosen.append(point)
+    later = chosen[::-1]
     if len(later) > IDIOMATIC_SEGMENTS_AT_MOST:
-        chosen = np.linspace(0, len(later) - 1, IDIOMATIC_SEGMENTS_AT_MOST).round().astype(int)
-        later = [later[index] for index in chosen]
+        spread = np.linspace(0, len(later) - 1, IDIOMATIC_SEGMENTS_AT_MOST)
+        later = [later[index] for index in spread.round().astype(int)]
     return [points[0], *later]
 
 
-def _reached(experiment: Experiment, scores: dict[str, float | None]) -> bool:
-    accuracy = scores.get("test_accuracy")
-    return experiment.target is not None and (accuracy or 0.0) >= experiment.target
+def _reaches_target(experiment: Experiment, columns: MeasuredColumns) -> bool:
+    accuracy = columns.test_accuracy or 0.0
+    return experiment.target is not None and accuracy >= experiment.target
 
 
 def _check_losses(losses: Array | None, batches: Batches, done: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from harness.analysis.limits import fractions, machine_limits_us
 from harness.analysis.noise import noise, severity
-from harness.clock.conditions import watched
+from harness.clock.conditions import record_conditions
 from tests.analysis.rows import run_of
 
 QUIET = {"wait_fraction": 0.001, "other_cpus": 0.01, "steal_fraction": 0.0, "probe_us": 100.0}
@@ -46,12 +46,13 @@ def test_rows_without_readings_are_not_noisy():
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 def test_a_process_on_the_same_cpu_is_seen():
     code = (
-        "from harness.clock.environment import pin; from harness.clock.conditions import watched\n"
+        "from harness.clock.environment import pin\n"
+        "from harness.clock.conditions import record_conditions\n"
         "import time; pin(1)\n"
-        "with watched() as conditions:\n"
+        "with record_conditions() as conditions:\n"
         "    end = time.perf_counter() + 1\n"
         "    while time.perf_counter() < end: pass\n"
-        "print(conditions.columns['wait_fraction'], conditions.columns['other_cpus'])"
+        "print(conditions.wait_fraction, conditions.other_cpus)"
     )
     burn = "from harness.clock.environment import pin; pin(1)\nwhile True: pass"
     burners = [subprocess.Popen([sys.executable, "-c", burn]) for _ in range(2)]
@@ -84,10 +85,10 @@ def test_the_machines_limit_is_the_best_of_all_libraries():
 
 def test_watching_needs_no_linux(monkeypatch):
     monkeypatch.setattr("pathlib.Path.read_text", _absent)
-    with watched() as conditions:
+    with record_conditions() as conditions:
         pass
-    assert conditions.columns["steal_fraction"] is None
-    assert conditions.columns["probe_us"] > 0
+    assert conditions.steal_fraction is None
+    assert conditions.probe_us > 0
 
 
 def _absent(*_args, **_kwargs):

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from scipy.stats import binom
 
-from harness.clock.environment import child_environment, machine
+from harness.clock.environment import child_environment, machine_label
 from harness.registry import find
 
 EXPERIMENTS = ["mnist-mlp", "mnist-deep", "xor-mlp"]
@@ -87,7 +87,8 @@ def _measured(experiment: str, framework: str, rounds: int) -> Turns | None:
 def _document(measured: dict[tuple[str, str], Turns], arguments: argparse.Namespace) -> str:
     frameworks = dict.fromkeys(framework for _, framework in measured)
     versions = ", ".join(f"{name} {find(name).version}" for name in frameworks)
-    about = f"{machine()}; {versions}; float32, 1 thread; {arguments.rounds} rounds; {date.today()}"
+    machine = machine_label()
+    about = f"{machine}; {versions}; float32, 1 thread; {arguments.rounds} rounds; {date.today()}"
     rows = [
         row
         for (experiment, framework), turns in measured.items()

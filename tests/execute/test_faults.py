@@ -17,6 +17,7 @@ import pytest
 
 from harness import planning
 from harness.execute.folder import FolderInUseError, OtherPlanError, prepare
+from harness.execute.listener import Listener
 from harness.execute.runner import Runner
 from harness.execute.worker_process import WorkerProcess
 from harness.plan import Request
@@ -61,8 +62,8 @@ evaluation = { every_steps = 6 }
 """
 
 
-class Recorder:
-    """A listener that keeps what it is told."""
+class Recorder(Listener):
+    """Remembers everything that a run reports."""
 
     def __init__(self):
         self.rows, self.tails, self.started_trials, self.done = [], [], [], []

@@ -83,5 +83,5 @@ def test_what_is_cached_is_of_such_a_machine(tmp_path, cache, limit, monkeypatch
     limit_rows.store(RunFolder(tmp_path), calm)
     verdicts.store(RunFolder(tmp_path), trial, same)
     assert (limit_rows.cached(trial), verdicts.cached(trial)) == (calm, same)
-    monkeypatch.setattr("harness.clock.environment.machine", lambda: "another")
+    monkeypatch.setattr("harness.clock.environment.machine_label", lambda: "another")
     assert (limit_rows.cached(trial), verdicts.cached(trial)) == (None, None)

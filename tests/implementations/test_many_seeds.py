@@ -137,7 +137,7 @@ def many_starts_of(experiment, count=4, seed=0, loop="stepwise"):
 
 def trained(experiment, adapter=NumpyTrainer, **changes):
     outcome, trial = Outcome(), many_starts_of(experiment, **changes)
-    many_starts.train(trial, experiment, adapter, outcome, seeds=trial.starts)
+    many_starts.train_many_starts(trial, experiment, adapter, outcome)
     return outcome
 
 
@@ -152,9 +152,9 @@ def test_every_seed_is_scored_as_if_alone():
         expected = score(alone.predict(test.inputs), test, experiment.loss)
         assert (loss, accuracy) == pytest.approx(expected, rel=1e-12)
     columns = outcome.columns
-    assert columns["test_accuracy"] == outcome.arrays["seed_accuracy"].mean()
-    assert (columns["steps"], columns["samples"]) == (60, 240)
-    assert (columns["device"], columns["precision"]) == ("cpu", "float64")
+    assert columns.test_accuracy == outcome.arrays["seed_accuracy"].mean()
+    assert (columns.steps, columns.samples) == (60, 240)
+    assert (columns.device, columns.precision) == ("cpu", "float64")
 
 
 def test_a_worker_tells_by_the_purpose():
@@ -169,8 +169,8 @@ def test_a_worker_tells_by_the_purpose():
 def test_regression_has_no_accuracy():
     outcome = trained(full_batch(every()["regression"]), count=2)
     assert np.isnan(outcome.arrays["seed_accuracy"]).all()
-    assert outcome.columns["test_accuracy"] is None
-    assert outcome.columns["test_loss"] > 0
+    assert outcome.columns.test_accuracy is None
+    assert outcome.columns.test_loss > 0
 
 
 def test_what_cannot_be_done_says_why():
@@ -208,5 +208,5 @@ def test_starts_that_diverge_are_counted_apart(broken):
         return
     outcome = trained(xor(), Diverging)
     assert np.isnan(outcome.arrays["seed_accuracy"]).tolist() == [True, False, False, False]
-    assert outcome.columns["test_accuracy"] == outcome.arrays["seed_accuracy"][1:].mean()
-    assert outcome.columns["status_detail"] == "1 of 4 starts diverged"
+    assert outcome.columns.test_accuracy == outcome.arrays["seed_accuracy"][1:].mean()
+    assert outcome.columns.status_detail == "1 of 4 starts diverged"

@@ -10,12 +10,12 @@ import pytest
 from rich.console import Console
 
 from harness import planning
+from harness.cli.progress import Announcer
 from harness.parity.ladder import Judgement, Rung
 from harness.plan import Request
 from harness.report import export, summary, terminal
 from harness.report.export import Report
 from harness.report.numbers import seconds
-from harness.report.progress import Announcer
 from harness.results import COLUMNS, RunFolder, from_json, to_json, write_arrays
 from harness.trial.outcome import blank_row
 

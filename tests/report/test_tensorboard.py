@@ -22,6 +22,7 @@ from harness.report.tensorboard.writing import HISTOGRAM_POINTS, SCALAR_POINTS
 from harness.results import RunFolder, write_arrays
 from harness.start import initial_parameters
 from harness.trial.curves import Curves
+from harness.trial.evaluation import Score
 from tests import trials
 from tests.execute.test_faults import PROTOCOL
 from tests.report.test_report import row_of
@@ -36,9 +37,9 @@ def stored(experiment, seed, points, random):
     start = initial_parameters(experiment, seed, "float32")
     for index, step in enumerate(points):
         moved = [(W + index, None if b is None else b + index) for W, b in start]
-        scores = {"train_loss": 1 / (1 + index), "test_loss": random.random(), "test_accuracy": 0.5}
-        curves.take(step, 0.25 * index, scores, moved)
-    curves.take_losses(np.linspace(2, 1, points[-1]))
+        scores = {"train": Score(1 / (1 + index), None), "test": Score(random.random(), 0.5)}
+        curves.add_point(step, 0.25 * index, scores, moved)
+    curves.add_losses(np.linspace(2, 1, points[-1]))
     return curves.arrays()
 
 

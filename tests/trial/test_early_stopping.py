@@ -31,17 +31,17 @@ def the_tutorials_loop(patience, increase, threshold, every, steps, wrong_after)
     return steps, best_step, best_validation, looks
 
 
-def segments(waiting, steps, wrong_after):
+def segments(tracker, steps, wrong_after):
     """The same by the state machine, in segments as a trial makes them."""
     done, looks = 0, []
     while done < steps:
-        done = min(waiting.next_stop(done), steps)
-        if waiting.looks_after(done):
+        done = min(tracker.next_stop(done), steps)
+        if tracker.validates_after(done):
             looks.append(done)
-            waiting.take(done, wrong_after(done))
-        if waiting.is_over(done):
+            tracker.update(done, wrong_after(done))
+        if tracker.is_over(done):
             break
-    return done, waiting.best_step, waiting.best_wrong, looks
+    return done, tracker.best_step, tracker.best_wrong, looks
 
 
 @given(
@@ -50,31 +50,31 @@ def segments(waiting, steps, wrong_after):
     st.lists(st.integers(0, 500), min_size=150, max_size=150),
 )  # fmt: skip
 def test_it_ends_where_the_tutorials_loop_does(patience, growth, threshold, every, steps, wrong):
-    waiting = PatienceTracker(rule(patience, growth, threshold, every), every)
+    tracker = PatienceTracker(rule(patience, growth, threshold, every), every)
     expected = the_tutorials_loop(
         patience, growth, threshold, every, steps, lambda step: wrong[step - 1]
     )
-    assert segments(waiting, steps, lambda step: wrong[step - 1]) == expected
+    assert segments(tracker, steps, lambda step: wrong[step - 1]) == expected
 
 
 def test_patience_grows_by_hand():
     """Looks after 10, 20, ...; patience 25 becomes 2 * 19 = 38 and then nothing gets better."""
     wrong = {10: 100, 20: 80, 30: 80, 40: 79}
-    waiting = PatienceTracker(rule(25, 2, 0.995, 10), 10)
-    done, best_step, best, looks = segments(waiting, 1000, wrong.__getitem__)
+    tracker = PatienceTracker(rule(25, 2, 0.995, 10), 10)
+    done, best_step, best, looks = segments(tracker, 1000, wrong.__getitem__)
     assert (done, best_step, best, looks) == (39, 20, 80, [10, 20, 30])
 
 
 @pytest.mark.parametrize(("wrong", "patience"), [(199, 25), (198, 38)])
 def test_a_small_improvement_is_the_best_but_buys_no_time(wrong, patience):
-    waiting = PatienceTracker(rule(25, 2, 0.995, 10), 10)
-    waiting.take(10, 200)  # 2 * 9 is less than 25
-    assert waiting.take(20, wrong)
-    assert (waiting.best_wrong, waiting.patience) == (wrong, patience)
+    tracker = PatienceTracker(rule(25, 2, 0.995, 10), 10)
+    tracker.update(10, 200)  # 2 * 9 is less than 25
+    assert tracker.update(20, wrong)
+    assert (tracker.best_wrong, tracker.patience) == (wrong, patience)
 
 
 def test_as_good_is_not_better():
-    waiting = PatienceTracker(rule(25, 2, 1.0, 10), 10)
-    assert waiting.take(10, 5)
-    assert not waiting.take(20, 5)
-    assert waiting.best_step == 10
+    tracker = PatienceTracker(rule(25, 2, 1.0, 10), 10)
+    assert tracker.update(10, 5)
+    assert not tracker.update(20, 5)
+    assert tracker.best_step == 10

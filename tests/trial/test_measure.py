@@ -43,7 +43,7 @@ def stopping_experiment(**changes):
 def test_a_stopping_rule_ends_training_and_keeps_the_best():
     experiment = stopping_experiment()
     outcome, _ = measured(experiment)
-    arrays, steps = outcome.arrays, outcome.columns["steps"]
+    arrays, steps = outcome.arrays, outcome.columns.steps
     assert 40 < steps < experiment.steps
     assert arrays["watch_step"].tolist() == list(range(10, steps + 1, 10))
     assert arrays["step"].tolist() == [*(p for p in experiment.evaluation_points if p < steps),
@@ -72,7 +72,7 @@ def test_looking_does_not_change_the_training():
     outcome, _ = measured(experiment)
     without = experiment.training.model_copy(update={"stopping": None})
     plain = experiment.model_copy(update={"training": without})
-    steps = outcome.columns["steps"]
+    steps = outcome.columns.steps
     ended, _ = measured(plain.of_length(type(without.length)(steps=steps)))
     np.testing.assert_array_equal(ended.arrays["loss"], outcome.arrays["loss"])
     np.testing.assert_array_equal(ended.arrays["test_right"], outcome.arrays["test_right"])
@@ -97,7 +97,7 @@ def test_every_test_rows_being_right_is_left(base):
     test = data.load(experiment.data, experiment.loss, "float64").test
     assert right.dtype == bool
     assert right.shape == (len(test),)
-    assert right.mean() == outcome.columns["test_accuracy"]
+    assert right.mean() == outcome.columns.test_accuracy
     expected = scoring.accuracy_of(outcome.arrays["test_outputs"], test.labels)
     assert right.mean() == expected
 
@@ -136,4 +136,4 @@ def test_a_stated_random_state_is_kept(stated, used):
     )
     assert trainer.estimator.random_state == used
     right = outcome.arrays["test_right"]
-    assert right.mean() == outcome.columns["test_accuracy"]
+    assert right.mean() == outcome.columns.test_accuracy

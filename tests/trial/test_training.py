@@ -97,13 +97,13 @@ def timed(experiment, adapter=Timed, loop="stepwise", threads=1, **attributes):
 def test_only_advance_is_on_the_clock(clock):
     outcome = timed(of_length(XOR, steps=12, every=5))
     columns, arrays = outcome.columns, outcome.arrays
-    assert columns["first_step_s"] == pytest.approx(COMPILE_S + 1)  # one step, and what it compiles
-    assert columns["train_s"] == pytest.approx(11)
-    assert (columns["steps"], columns["samples"]) == (12, 48)
-    assert [columns[name] for name in ("step_us_low", "step_us", "step_us_high")] == (
+    assert columns.first_step_s == pytest.approx(COMPILE_S + 1)  # one step, and what it compiles
+    assert columns.train_s == pytest.approx(11)
+    assert (columns.steps, columns.samples) == (12, 48)
+    assert [getattr(columns, name) for name in ("step_us_low", "step_us", "step_us_high")] == (
         pytest.approx([1e6, 1e6, 1e6])
     )
-    assert columns["predict_s"] == pytest.approx(PREDICT_S)
+    assert columns.predict_s == pytest.approx(PREDICT_S)
     assert arrays["step"].tolist() == [1, 5, 10, 12]
     assert arrays["train_s"] == pytest.approx([0, 4, 9, 11])
     assert len(arrays["loss"]) == 12
@@ -121,23 +121,23 @@ def test_a_step_is_timed_by_segment(clock):
 
     outcome = timed(of_length(XOR, steps=12, every=5), Slower)
     assert outcome.arrays["train_s"] == pytest.approx([0, 4, 14, 22])
-    assert outcome.columns["step_us_low"] == pytest.approx(1.5e6)
-    assert outcome.columns["step_us"] == pytest.approx(2e6)
-    assert outcome.columns["step_us_high"] == pytest.approx(3e6)
+    assert outcome.columns.step_us_low == pytest.approx(1.5e6)
+    assert outcome.columns.step_us == pytest.approx(2e6)
+    assert outcome.columns.step_us_high == pytest.approx(3e6)
 
 
 def test_a_single_step_has_no_training_time(clock):
     columns = timed(of_length(XOR, steps=1, every=1)).columns
-    assert columns["first_step_s"] == pytest.approx(COMPILE_S + 1)
-    assert columns["train_s"] == 0
-    assert "step_us" not in columns
+    assert columns.first_step_s == pytest.approx(COMPILE_S + 1)
+    assert columns.train_s == 0
+    assert columns.step_us is None
 
 
 def test_looks_of_a_stopping_rule_are_off_the_clock(clock):
     outcome = timed(stopping_experiment(), TimedDigits)
-    steps = outcome.columns["steps"]
+    steps = outcome.columns.steps
     assert len(outcome.arrays["watch_step"]) > len(outcome.arrays["step"])
-    assert outcome.columns["train_s"] == pytest.approx(steps - 1)
+    assert outcome.columns.train_s == pytest.approx(steps - 1)
     assert outcome.arrays["train_s"] == pytest.approx(outcome.arrays["step"] - 1)
 
 
@@ -156,10 +156,10 @@ def test_looks_of_a_stopping_rule_are_off_the_clock(clock):
 )
 def test_the_time_to_the_target(clock, right_after, target_s):
     experiment = of_length(XOR, steps=12, every=5)
-    found = timed(experiment, right_after=right_after).columns.get("target_s")
+    found = timed(experiment, right_after=right_after).columns.target_s
     assert found == (target_s and pytest.approx(target_s))
     easier = experiment.model_copy(update={"target": None})
-    assert "target_s" not in timed(easier, right_after=right_after).columns
+    assert timed(easier, right_after=right_after).columns.target_s is None
 
 
 def test_the_test_rows_decide_on_the_target(clock):
@@ -175,7 +175,7 @@ def test_the_test_rows_decide_on_the_target(clock):
     outcome = timed(experiment, KnowsItsRows, right_after=range(6, 13))
     assert outcome.arrays["train_accuracy"].tolist() == [1, 1, 1, 1]
     assert outcome.arrays["test_accuracy"].tolist() == [0, 0, 1, 1]
-    assert outcome.columns["target_s"] == pytest.approx(COMPILE_S + 10)
+    assert outcome.columns.target_s == pytest.approx(COMPILE_S + 10)
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_the_test_rows_decide_on_the_target(clock):
 def test_cpus_that_were_not_asked_for_are_remarked(clock, cpus, threads, step_s, remark):
     experiment = of_length(XOR, steps=12, every=5)
     columns = timed(experiment, threads=threads, cpus=cpus, step_s=step_s).columns
-    assert columns.get("status_detail") == remark
+    assert columns.status_detail == remark
 
 
 # ---------------------------------------------------------------- points of an idiomatic loop
@@ -208,7 +208,7 @@ def test_an_idiomatic_loop_stops_at_few_points(clock):
     outcome = timed(experiment, Silent, "idiomatic")
     assert outcome.arrays["step"].tolist() == [1, 45, 90]
     assert outcome.arrays["train_s"] == pytest.approx([0, 44, 89])
-    assert outcome.columns["train_s"] == pytest.approx(89)
+    assert outcome.columns.train_s == pytest.approx(89)
     assert "loss" not in outcome.arrays
 
 

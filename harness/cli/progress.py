@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
+from harness.execute.listener import Listener
 from harness.experiment.vocabulary import Purpose
 from harness.parity.ladder import Judgement
 from harness.plan import Plan, Trial
@@ -19,8 +20,8 @@ from harness.report.terminal import plain
 from harness.results import Row
 
 
-class Announcer:
-    """A listener of `harness.execute.runner.Runner` that writes to standard error."""
+class Announcer(Listener):
+    """Writes to standard error what happens while a plan runs."""
 
     def __init__(self, plan: Plan, console: Console) -> None:
         self.plan = plan
