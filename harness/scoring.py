@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.prepared import Array, Part
+from harness.data.prepared import Array, Subset
 from harness.experiment.training import Loss
 
 Floats = NDArray[np.float64]
@@ -12,13 +12,13 @@ TIE = 1e-6
 
 
 def score(
-    outputs: Array, part: Part, loss: Loss | None, meaning: str | None = None
+    outputs: Array, subset: Subset, loss: Loss | None, meaning: str | None = None
 ) -> tuple[float | None, float | None]:
     """(loss, accuracy); None where there is no such thing.
 
     Args:
         outputs: (rows, outputs), raw.
-        part: what the outputs belong to.
+        subset: what the outputs belong to.
         loss: whose reductions are used over these rows, as if they were one batch.
         meaning: "logits", "values" or "scores" (only their order means something); by default
             what the loss takes. A cross-entropy is computed of logits only, a squared error of
@@ -26,13 +26,13 @@ def score(
     """
     taken = meaning_of(loss) if loss is not None else None
     meaning = meaning or taken
-    if part.targets is None or meaning is None or len(part) == 0:
+    if subset.targets is None or meaning is None or len(subset) == 0:
         return None, None
     exact = np.asarray(outputs, dtype=np.float64)
-    value = loss_of(exact, part.targets, loss) if loss is not None and meaning == taken else None
-    if part.labels is None:
+    value = loss_of(exact, subset.targets, loss) if loss is not None and meaning == taken else None
+    if subset.labels is None:
         return value, None
-    return value, accuracy_of(exact, part.labels, meaning)
+    return value, accuracy_of(exact, subset.labels, meaning)
 
 
 def accuracy_of(outputs: Floats, labels: Array, meaning: str = "logits") -> float:

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.data.prepared import Part
+from harness.data.prepared import Subset
 from harness.experiment.training import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
 from harness.scoring import accuracy_of, loss_of, score, sigmoid
 
@@ -24,13 +24,13 @@ def test_argmax_for_several_outputs():
 def test_what_outputs_mean_decides_threshold_and_loss():
     half = MeanSquaredError(name="mean_squared_error", half=True, batch="mean", outputs="mean")
     bits = np.array([[0.0], [1.0]])
-    part = Part(np.zeros((2, 1)), bits, np.array([0, 1]))
+    subset = Subset(np.zeros((2, 1)), bits, np.array([0, 1]))
     outputs = np.array([[0.4], [0.6]])
-    assert score(outputs, part, half) == (pytest.approx(0.08), 1.0)  # values
-    assert score(outputs, part, BCE)[1] == 0.5  # logits: both are above 0
-    assert score(outputs, part, BCE, "values") == (None, 1.0)
-    assert score(outputs, part, half, "logits") == (None, 0.5)
-    assert score(outputs, part, BCE, "scores") == (None, 0.5)
+    assert score(outputs, subset, half) == (pytest.approx(0.08), 1.0)  # values
+    assert score(outputs, subset, BCE)[1] == 0.5  # logits: both are above 0
+    assert score(outputs, subset, BCE, "values") == (None, 1.0)
+    assert score(outputs, subset, half, "logits") == (None, 0.5)
+    assert score(outputs, subset, BCE, "scores") == (None, 0.5)
 
 
 def test_losses_by_hand():

@@ -15,7 +15,7 @@ Array = NDArray[np.generic]
 
 
 @dataclass(frozen=True)
-class Part:
+class Subset:
     """Rows of one part; arrays are read-only.
 
     Args:
@@ -37,9 +37,9 @@ class Part:
 class Prepared:
     """All parts of a protocol's data and a digest over their bytes."""
 
-    train: Part
-    validation: Part
-    test: Part
+    train: Subset
+    validation: Subset
+    test: Subset
     digest: str
 
 
@@ -56,12 +56,12 @@ def load(data: Data, loss: Loss | None, dtype: str) -> Prepared:
     scale = transforms.fit_scale(data, inputs[_picked(rows.train)], dtype)
     hasher = hashlib.sha256()
 
-    def part(numbers: NDArray[np.int64]) -> Part:
+    def part(numbers: NDArray[np.int64]) -> Subset:
         picked = _picked(numbers)
         labels = targets = None
         if source.targets is not None:
             labels, targets = _targets(data, loss, source.targets[picked], dtype)
-        made = Part(np.ascontiguousarray(scale(inputs[picked])), targets, labels)
+        made = Subset(np.ascontiguousarray(scale(inputs[picked])), targets, labels)
         for array in (made.inputs, made.targets):
             if array is not None:
                 array.flags.writeable = False

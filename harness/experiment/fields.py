@@ -36,7 +36,7 @@ PositiveNumber = Annotated[
 Fraction = Annotated[float, Field(strict=True, ge=0, lt=1), AfterValidator(_in_float32)]
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
 Seed = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
-LegacySeed = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)]
+RandomStateSeed = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)]
 """What NumPy's `RandomState` takes."""
 
 

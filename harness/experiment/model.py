@@ -24,7 +24,7 @@ from harness.experiment.data import Data
 from harness.experiment.fields import Frozen, Name
 from harness.experiment.initializers import Initializers
 from harness.experiment.network import Network
-from harness.experiment.random_generator import LegacyGenerator
+from harness.experiment.random_generator import RandomStateGenerator
 from harness.experiment.training import (
     BinaryCrossEntropy,
     DrawnBatches,
@@ -113,7 +113,7 @@ class Experiment(Frozen):
     data: Data
     network: Network
     initializers: Initializers
-    generator: LegacyGenerator | None = None
+    generator: RandomStateGenerator | None = None
     constants: Literal["float32", "exact"] = "float32"
     training: Training | None = None
     native: tuple[Native, ...] = ()

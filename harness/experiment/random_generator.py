@@ -2,10 +2,10 @@
 
 from typing import Literal
 
-from harness.experiment.fields import Frozen, LegacySeed
+from harness.experiment.fields import Frozen, RandomStateSeed
 
 
-class LegacyGenerator(Frozen):
+class RandomStateGenerator(Frozen):
     """One `numpy.random.RandomState(seed)` for the start and then for the batches.
 
     The parameters are drawn first, layer by layer, the weights and then the biases (if they are
@@ -23,6 +23,6 @@ class LegacyGenerator(Frozen):
     """
 
     name: Literal["numpy_legacy"]
-    seed: LegacySeed
+    seed: RandomStateSeed
     weights: Literal["inputs_first", "outputs_first"]
     order: Literal["afresh", "onwards"] | None = None

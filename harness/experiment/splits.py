@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from harness.experiment.datasets import DatasetFacts
-from harness.experiment.fields import Count, Frozen, LegacySeed, Seed
+from harness.experiment.fields import Count, Frozen, RandomStateSeed, Seed
 
 RowNumber = Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)]
 Share = Annotated[float, Field(strict=True, gt=0, lt=1)]
@@ -106,7 +106,7 @@ class SklearnSplit(Frozen):
     name: Literal["sklearn"]
     test: Share | Count
     validation: Share | Count | None = None
-    seed: LegacySeed
+    seed: RandomStateSeed
     stratified: Annotated[bool, Field(strict=True)]
 
 

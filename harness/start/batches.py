@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.experiment.model import Experiment
-from harness.start.random_state import LegacyStream, epochs_of
+from harness.start.random_state import RandomStateStream, epoch_draws
 from harness.trainer import Batches
 
 
@@ -31,7 +31,7 @@ class BatchPlan:
     learning_rate: float
     decay: tuple[int, float] | None
     seed: int
-    stream: LegacyStream | None = None
+    stream: RandomStateStream | None = None
     exact: bool = False
 
     @classmethod
@@ -49,7 +49,7 @@ class BatchPlan:
             learning_rate=training.optimizer.learning_rate,
             decay=experiment.decay,
             seed=seed,
-            stream=LegacyStream.of(experiment, seed),
+            stream=RandomStateStream.of(experiment, seed),
             exact=experiment.constants == "exact",
         )
 
@@ -95,7 +95,7 @@ def _epoch(plan: BatchPlan, epoch: int) -> tuple[NDArray[np.int32], NDArray[np.i
 def _drawn(plan: BatchPlan, epoch: int, shape: tuple[int, int]) -> NDArray[np.int32]:
     """What an epoch draws: rows in shape (steps, batch) with replacement, or their order."""
     if plan.stream is not None:
-        return epochs_of(plan.stream, plan.order, plan.rows, shape).take(epoch)
+        return epoch_draws(plan.stream, plan.order, plan.rows, shape).take(epoch)
     random = np.random.default_rng(np.random.SeedSequence([plan.seed, epoch]))
     if plan.order == "with_replacement":
         return random.integers(plan.rows, size=shape, dtype=np.int32)

@@ -36,13 +36,13 @@ def initial_parameters(experiment: Experiment, seed: int, dtype: str) -> Paramet
         random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(PARAMETER_STREAM,)))
         outputs_first = False
     else:
-        random = legacy_random(experiment.generator.seed, seed)
+        random = random_state_of(experiment.generator.seed, seed)
         outputs_first = experiment.generator.weights == "outputs_first"
     drawn = draw(experiment.network, experiment.initializers, random, outputs_first)
     return [(_cast(W, dtype), None if b is None else _cast(b, dtype)) for W, b in drawn]
 
 
-def legacy_random(seed: int, trial_seed: int) -> np.random.RandomState:
+def random_state_of(seed: int, trial_seed: int) -> np.random.RandomState:
     """The stream of a source's seed; trial seed 0 is the source's run.
 
     Raises:

@@ -13,21 +13,21 @@ from numpy.typing import NDArray
 from harness.experiment.initializers import Initializers
 from harness.experiment.model import Experiment
 from harness.experiment.network import Network
-from harness.experiment.random_generator import LegacyGenerator
-from harness.start.parameters import draw, legacy_random
+from harness.experiment.random_generator import RandomStateGenerator
+from harness.start.parameters import draw, random_state_of
 
 
 @dataclass(frozen=True)
-class LegacyStream:
+class RandomStateStream:
     """All that decides what the stream of a run gives."""
 
-    generator: LegacyGenerator
+    generator: RandomStateGenerator
     network: Network
     initializers: Initializers
     seed: int
 
     @classmethod
-    def of(cls, experiment: Experiment, seed: int) -> "LegacyStream | None":
+    def of(cls, experiment: Experiment, seed: int) -> "RandomStateStream | None":
         """The stream of a trial, or None where the protocol has no legacy generator."""
         if experiment.generator is None:
             return None
@@ -35,13 +35,13 @@ class LegacyStream:
 
     def after_parameters(self) -> np.random.RandomState:
         """A stream that has drawn the parameters."""
-        random = legacy_random(self.generator.seed, self.seed)
+        random = random_state_of(self.generator.seed, self.seed)
         outputs_first = self.generator.weights == "outputs_first"
         draw(self.network, self.initializers, random, outputs_first)
         return random
 
 
-class Epochs:
+class EpochDraws:
     """What the stream draws, epoch by epoch.
 
     Args:
@@ -51,7 +51,9 @@ class Epochs:
         shape: (steps, rows) of an epoch's batches.
     """
 
-    def __init__(self, stream: LegacyStream, order: str, rows: int, shape: tuple[int, int]) -> None:
+    def __init__(
+        self, stream: RandomStateStream, order: str, rows: int, shape: tuple[int, int]
+    ) -> None:
         self.stream = stream
         self.with_replacement = order == "with_replacement"
         self.afresh = stream.generator.order == "afresh"
@@ -85,6 +87,8 @@ class Epochs:
 
 
 @lru_cache(maxsize=2)
-def epochs_of(stream: LegacyStream, order: str, rows: int, shape: tuple[int, int]) -> Epochs:
+def epoch_draws(
+    stream: RandomStateStream, order: str, rows: int, shape: tuple[int, int]
+) -> EpochDraws:
     """The same epochs for the same run, so that reading in order draws each once."""
-    return Epochs(stream, order, rows, shape)
+    return EpochDraws(stream, order, rows, shape)

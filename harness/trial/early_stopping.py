@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.prepared import Part, Prepared
+from harness.data.prepared import Prepared, Subset
 from harness.experiment.model import Experiment
 from harness.experiment.stopping import Patience
 from harness.trainer import Array, StepTrainer
@@ -110,7 +110,7 @@ class EarlyStopping:
                 "best_test_right": test,
             }
 
-    def _right_rows(self, trainer: StepTrainer, part: Part) -> NDArray[np.bool_]:
+    def _right_rows(self, trainer: StepTrainer, part: Subset) -> NDArray[np.bool_]:
         right = right_rows(trainer, part, self.experiment)
         if right is None:
             raise TypeError("training.stopping needs classes")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import scoring
-from harness.data.prepared import Part, Prepared
+from harness.data.prepared import Prepared, Subset
 from harness.experiment.model import Experiment
 from harness.trainer import Array, NativeTrainer, Trainer
 
@@ -46,7 +46,7 @@ def score_columns(scores: Scores) -> dict[str, float | None]:
     }
 
 
-def predict(trainer: Trainer, part: Part, experiment: Experiment) -> Array:
+def predict(trainer: Trainer, part: Subset, experiment: Experiment) -> Array:
     """Return raw outputs (rows, outputs) of one subset, in blocks of at most 10,000 rows.
 
     Raises:
@@ -64,7 +64,7 @@ def predict(trainer: Trainer, part: Part, experiment: Experiment) -> Array:
 
 
 def right_rows(
-    trainer: Trainer, part: Part, experiment: Experiment, outputs: Array | None = None
+    trainer: Trainer, part: Subset, experiment: Experiment, outputs: Array | None = None
 ) -> NDArray[np.bool_] | None:
     """Return (rows,) whether the class of each row is right; None where there are no classes.
 

@@ -118,9 +118,9 @@ def test_reading_in_order_draws_every_epoch_once(monkeypatch):
     from harness.start import random_state as legacy
 
     made = []
-    original = legacy.Epochs._draw
-    monkeypatch.setattr(legacy.Epochs, "_draw", lambda self: made.append(0) or original(self))
-    legacy.epochs_of.cache_clear()
+    original = legacy.EpochDraws._draw
+    monkeypatch.setattr(legacy.EpochDraws, "_draw", lambda self: made.append(0) or original(self))
+    legacy.epoch_draws.cache_clear()
     batches._epoch.cache_clear()
     plan = BatchPlan.of(experiment_of(across="onwards"), 5)
     for step in range(plan.steps):
