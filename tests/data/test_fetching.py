@@ -82,9 +82,12 @@ def test_keras_archive(small, cache, tmp_path):
     file = tmp_path / "home" / ".keras" / "datasets" / "mnist.npz"
     file.parent.mkdir(parents=True)
     np.savez(
-        file, x_train=arrays["train images"], y_train=arrays["train labels"],
-        x_test=arrays["test images"], y_test=arrays["test labels"],
-    )  # fmt: skip
+        file,
+        x_train=arrays["train images"],
+        y_train=arrays["train labels"],
+        x_test=arrays["test images"],
+        y_test=arrays["test labels"],
+    )
     assert fetching.fetch("mnist") == "Keras's cache"
     check_cache(cache)
 
@@ -250,8 +253,10 @@ def test_two_processes_at_once_make_one_good_copy(small, cache, tmp_path):
         process.join(60)
         assert process.exitcode == 0
     assert {answers.get(), answers.get()} <= {
-        f"folder {folder}", "already there", "already there (another process fetched it)",
-    }  # fmt: skip
+        f"folder {folder}",
+        "already there",
+        "already there (another process fetched it)",
+    }
     check_cache(cache)
 
 

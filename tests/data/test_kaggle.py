@@ -71,10 +71,13 @@ def changed(row, column, value):
         (changed(3, 5, -1), kaggle.HEADER, "pixels must be 0 to 255. Got -1"),
         (changed(3, 5, "x"), kaggle.HEADER, "not a table of whole numbers"),
         (changed(3, 5, 0.5), kaggle.HEADER, "not a table of whole numbers"),
-        (np.column_stack([np.zeros(20, int), table()[:, 1:]]), kaggle.HEADER,
-         "every class must have 1 to 4 rows. Got"),
+        (
+            np.column_stack([np.zeros(20, int), table()[:, 1:]]),
+            kaggle.HEADER,
+            "every class must have 1 to 4 rows. Got",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_file_of_another_form_is_refused(small, cache, tmp_path, rows, header, reason):
     write(tmp_path / "mine", rows, header)
     with pytest.raises(DataMissingError, match=reason):
@@ -103,17 +106,21 @@ def test_the_stand_in_is_made_from_mnist(cache, monkeypatch):
     numbers = np.arange(70_000)
     images = np.zeros((70_000, 28, 28), np.uint8)
     images[:, 0, 0], images[:, 0, 1], images[:, 0, 2] = (
-        numbers % 256, numbers // 256 % 256, numbers // 65_536,
-    )  # fmt: skip
+        numbers % 256,
+        numbers // 256 % 256,
+        numbers // 65_536,
+    )
     labels = (numbers % 10).astype(np.uint8)
     labels[:5_000] = 1
     folder = cache / "mnist"
     folder.mkdir(parents=True)
     hashes = {}
     for part, array in {
-        "train images": images[:60_000], "train labels": labels[:60_000],
-        "test images": images[60_000:], "test labels": labels[60_000:],
-    }.items():  # fmt: skip
+        "train images": images[:60_000],
+        "train labels": labels[:60_000],
+        "test images": images[60_000:],
+        "test labels": labels[60_000:],
+    }.items():
         (folder / MEMBERS[part]).write_bytes(idx.encode(array))
         hashes[part] = fetching._sha256(folder / MEMBERS[part])
     monkeypatch.setitem(fetching.SHA256, "mnist", hashes)

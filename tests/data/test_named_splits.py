@@ -34,9 +34,12 @@ def test_ranges_are_taken_in_the_order_they_are_given():
 
 def test_rows_count_on_into_the_datasets_own_test_part():
     (train, validation, test), _ = rows_of(
-        "mnist", name="rows",
-        train=[[0, 50_000]], validation=[[50_000, 60_000]], test=[[60_000, 69_600]],
-    )  # fmt: skip
+        "mnist",
+        name="rows",
+        train=[[0, 50_000]],
+        validation=[[50_000, 60_000]],
+        test=[[60_000, 69_600]],
+    )
     assert (train[-1], validation[0], test[0], test[-1]) == (49_999, 50_000, 60_000, 69_599)
 
 
@@ -92,9 +95,11 @@ def test_a_protocol_draws_as_two_calls_do(stratified, seed):
         everything, test_size=300, random_state=seed, stratify=labels if stratified else None
     )
     their_train, their_validation = sklearn.model_selection.train_test_split(
-        their_left, test_size=0.25, random_state=seed,
+        their_left,
+        test_size=0.25,
+        random_state=seed,
         stratify=labels[their_left] if stratified else None,
-    )  # fmt: skip
+    )
     np.testing.assert_array_equal(test, their_test)
     np.testing.assert_array_equal(train, their_train)
     np.testing.assert_array_equal(validation, their_validation)
