@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from pydantic import StringConstraints, TypeAdapter
 
 from harness.experiment.loading import parse
-from harness.experiment.model import Experiment, Native
+from harness.experiment.model import Experiment
+from harness.experiment.native import Native
 from harness.experiment.vocabulary import Device, Dtype, Preset, Purpose, Track
 from harness.registry import Framework
 from harness.results import SCHEMA

@@ -7,7 +7,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from harness.clock.environment import KERNEL_CHOICE
-from harness.experiment.loading import catalogue_names, digest, digest_of, load
+from harness.experiment.digests import digest_of
+from harness.experiment.loading import catalogue_names, load
 from harness.experiment.model import Experiment
 from harness.experiment.proof_length import proof_of
 from harness.experiment.vocabulary import Device, Dtype, Loop, Preset, Purpose, Track
@@ -60,7 +61,7 @@ def _identity(
     return {
         "protocol": PROTOCOL,
         "experiments": {
-            name: [digest(experiment), [native.model_dump() for native in experiment.native]]
+            name: [experiment.digest, [native.model_dump() for native in experiment.native]]
             for name, experiment in experiments.items()
         },
         "frameworks": sorted(f"{f.name} {f.module}:{f.class_name}" for f in frameworks),
@@ -242,7 +243,7 @@ def make_trial(
         seed=seed,
         repeat=repeat,
         device=request.device,
-        dtype=dtype or Dtype(experiment.dtype or request.dtype),
+        dtype=dtype or experiment.dtype or request.dtype,
         threads=request.threads,
         id="",
         starts=starts,
@@ -268,7 +269,7 @@ def _words(trial: Trial) -> str:
 def _state_digest(trial: Trial, framework: Framework, experiment: Experiment) -> str:
     is_native = trial.track == Track.NATIVE
     native = native_of(experiment, trial.loop).model_dump() if is_native else None
-    state: list[Any] = [asdict(trial), digest(experiment), native, framework.digest]
+    state: list[Any] = [asdict(trial), experiment.digest, native, framework.digest]
     state += [framework.version, PROTOCOL, *_kernel_choice().values()]
     if trial.purpose == Purpose.MEASURE and experiment.target is not None:
         state.append(experiment.target)  # `target_s` is taken while it trains

@@ -16,7 +16,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.experiment.model import Experiment, Native
+from harness.experiment.model import Experiment
+from harness.experiment.native import Native
 from harness.experiment.network import Layer, Network
 from harness.experiment.training import (
     L2,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from harness.claims.loading import changed, on_own_data
 from harness.claims.model import Claim, Variant
 from harness.claims.samples import Sample
-from harness.experiment.loading import digest, digest_of
+from harness.experiment.digests import digest_of
 from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Device, Purpose, Track
 from harness.plan import Plan, Request, Trial
@@ -59,7 +59,7 @@ def as_sampled(claim: Claim, samples: Iterable[Sample]) -> Claim:
     own = on_own_data(claim)
     if own.protocol is None or own is claim:
         return claim
-    on_own = digest(_part(own, None).experiment)
+    on_own = _part(own, None).experiment.digest
     ran = any(t.claim == claim.id and t.row.experiment_digest == on_own for t in samples)
     return own if ran else claim
 

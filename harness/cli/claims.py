@@ -226,9 +226,8 @@ def _samples(folder: Path) -> list["Sample"]:
 
 def _judge(claim: "Claim", parts: Sequence["Part"], samples: Sequence["Sample"]) -> "Judged":
     from harness.claims.judge import judge
-    from harness.experiment.loading import digest
 
-    digests = {part.variant: digest(part.experiment) for part in parts if part.claim.id == claim.id}
+    digests = {part.variant: part.experiment.digest for part in parts if part.claim.id == claim.id}
     return judge(claim, samples, digests)
 
 

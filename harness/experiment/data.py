@@ -1,4 +1,4 @@
-"""Which rows, in which shape, the network sees: dataset, features, scaling and split."""
+"""The table `[data]`: dataset, features, scaling and split."""
 
 import math
 from typing import Annotated, Literal, Self
@@ -20,50 +20,59 @@ def _known_dataset(name: str) -> str:
 
 
 class Data(Frozen):
-    """Which rows, in which shape, the network sees.
+    """Which rows the network sees, and in which form.
 
     Args:
-        dataset: a name from `harness.experiment.datasets`.
-        features: `polynomial` maps (x1, x2) to (x1, x2, x1^2, x1 x2, x2^2); `interaction` to
-            (1, x1, x2, x1 x2), as scikit-learn's `PolynomialFeatures(interaction_only=True)`;
-            `flipped_and` maps two bits to (AND(not x1, x2), AND(x1, not x2)).
-        scale: division by a constant; `minus_one_to_one`, (byte / 255 - 0.5) * 2; or a map
-            fitted on the training rows: `min_max` to [0, 1], `standardize` to mean 0 and standard
+        dataset: a name that `samestep list datasets` shows.
+        features: `none` (the default) leaves the columns as they are. The others take two
+            columns. `polynomial` maps (x1, x2) to (x1, x2, x1^2, x1 x2, x2^2). `interaction` maps
+            them to (1, x1, x2, x1 x2), as scikit-learn's
+            `PolynomialFeatures(interaction_only=True)` does. `flipped_and` maps two bits to
+            (AND(not x1, x2), AND(x1, not x2)).
+        scale: `none` (the default). `divide_by_16`, `divide_by_255` and `divide_by_256` divide
+            by that constant. `minus_one_to_one` is (byte / 255 - 0.5) * 2. Two maps are fitted
+            on the training rows: `min_max` to [0, 1], and `standardize` to mean 0 and standard
             deviation 1 (of the population; a constant column is only shifted).
-        split: where training and test rows come from.
-        validation: this last share of the training rows is held out, as Keras's
-            `validation_split` does: the first `floor(rows * (1 - validation))` rows train. The
-            splits `rows` and `sklearn` may state their own instead.
+        split: where training and test rows come from; see `harness.experiment.splits`.
+        validation: the share of the training rows that is held out, at least 0 (the default)
+            and below 1. The last rows are taken, as by Keras's `validation_split`: the first
+            `floor(rows * (1 - validation))` rows train. The splits `rows` and `sklearn` may
+            state their own validation rows instead.
     """
 
     dataset: Annotated[str, AfterValidator(_known_dataset)]
     features: Literal["none", "polynomial", "interaction", "flipped_and"] = "none"
     scale: Literal[
-        "none", "divide_by_255", "divide_by_256", "divide_by_16", "minus_one_to_one", "min_max",
+        "none",
+        "divide_by_255",
+        "divide_by_256",
+        "divide_by_16",
+        "minus_one_to_one",
+        "min_max",
         "standardize",
-    ] = "none"  # fmt: skip
+    ] = "none"
     split: Split
     validation: Fraction = 0.0
 
     @property
     def facts(self) -> DatasetFacts:
-        """What is known of the dataset before it is read."""
+        """The facts that are known about the dataset before it is read."""
         return DATASETS[self.dataset]
 
     @property
     def columns(self) -> int:
-        """Columns of the inputs, after `features`."""
+        """Number of columns of the inputs, after `features`."""
         return FEATURE_COLUMNS.get(self.features, self.facts.features)
 
     @property
     def rows(self) -> tuple[int, int, int]:
         """Number of training, validation and test rows."""
         train, validation, test = split_rows(self.split, self.facts)
-        kept = math.floor(train * (1 - self.validation))
-        return kept, validation + train - kept, test
+        trained = math.floor(train * (1 - self.validation))
+        return trained, validation + train - trained, test
 
     @model_validator(mode="after")
-    def _fits(self) -> Self:
+    def _fits_dataset(self) -> Self:
         if self.features != "none" and self.facts.features != 2:
             raise ValueError(
                 f"features: {self.features!r} needs a dataset of two columns; "
@@ -77,5 +86,5 @@ class Data(Frozen):
             raise ValueError("validation: state it here or in the split, not in both")
         check_split(self.split, self.facts, self.dataset)
         if self.rows[0] < 1 or self.rows[2] < 1:
-            raise ValueError("split: it and validation must leave rows to train and to test on")
+            raise ValueError("split: split and validation must leave rows to train and to test on")
         return self

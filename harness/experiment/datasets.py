@@ -1,10 +1,11 @@
 """Facts about the datasets a protocol may name: sizes and kinds, no arrays.
 
-Kept apart from `harness.data`, which makes the arrays, so that a protocol is validated and a
-plan is made without reading anything.
+`harness.data` makes the arrays. The facts are apart from it, so that a protocol is validated and
+a plan is made without reading any data.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 Kind = Literal["classes", "binary", "values", "none"]
@@ -12,20 +13,20 @@ Kind = Literal["classes", "binary", "values", "none"]
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """What is known of a dataset before it is read.
+    """The facts that are known about a dataset before it is read.
 
     Args:
-        features: columns of the inputs.
+        features: number of columns of the inputs.
         kind: `classes` (labels 0..outputs-1), `binary` (0 or 1), `values` (regression) or
             `none` (inputs only).
-        outputs: classes, or target columns; 0 where there are no targets.
-        train_rows: rows of the dataset, or of its own training part.
-        test_rows: rows of its own test part; 0 where it has none.
+        outputs: number of classes, or of target columns; 0 where there are no targets.
+        train_rows: number of rows of the dataset, or of its published training part.
+        test_rows: number of rows of the published test part; 0 where there is none.
         description: one line for `samestep list datasets`.
-        fetched: whether it has to be downloaded (the others come with samestep).
-        made_from: the fetched dataset that it is made from, where it is not stored itself.
-        own_file: it is the user's own file and cannot be downloaded; its form is checked, but
-            no SHA-256 of it is known.
+        fetched: whether the dataset has to be downloaded (the others come with samestep).
+        made_from: the fetched dataset whose rows these are; "" where the dataset has files.
+        own_file: whether the dataset is a file of the user's, which cannot be downloaded. The
+            form of the file is checked, but no SHA-256 of it is known.
     """
 
     features: int
@@ -39,9 +40,8 @@ class DatasetFacts:
     own_file: bool = False
 
 
-def _gate(description: str) -> DatasetFacts:
-    return DatasetFacts(2, "binary", 1, 4, 0, description)
-
+_gate = partial(DatasetFacts, 2, "binary", 1, 4, 0)
+_pictures = partial(DatasetFacts, 784, "classes", 10)
 
 DATASETS: dict[str, DatasetFacts] = {
     "and": _gate("logical AND of two bits, all four rows"),
@@ -51,18 +51,20 @@ DATASETS: dict[str, DatasetFacts] = {
     "iris": DatasetFacts(4, "classes", 3, 150, 0, "Fisher's iris flowers, three species"),
     "diabetes": DatasetFacts(10, "values", 1, 442, 0, "disease progression after one year"),
     "digits": DatasetFacts(64, "classes", 10, 1797, 0, "8x8 digits, values 0 to 16 (UCI)"),
-    "mnist": DatasetFacts(784, "classes", 10, 60_000, 10_000, "28x28 handwritten digits", True),
-    "fashion-mnist": DatasetFacts(
-        784, "classes", 10, 60_000, 10_000, "28x28 pictures of clothes", True
-    ),
-    "mnist-42000": DatasetFacts(
-        784, "classes", 10, 42_000, 0,
+    "mnist": _pictures(60_000, 10_000, "28x28 handwritten digits", fetched=True),
+    "fashion-mnist": _pictures(60_000, 10_000, "28x28 pictures of clothes", fetched=True),
+    "mnist-42000": _pictures(
+        42_000,
+        0,
         "stand-in for kaggle-digits: 42,000 rows drawn from mnist's 70,000, stratified, seed 0",
-        fetched=True, made_from="mnist",
+        fetched=True,
+        made_from="mnist",
     ),
-    "kaggle-digits": DatasetFacts(
-        784, "classes", 10, 42_000, 0,
+    "kaggle-digits": _pictures(
+        42_000,
+        0,
         "your own train.csv of Kaggle's digit-recognizer; its form is checked, no SHA-256 known",
-        fetched=True, own_file=True,
+        fetched=True,
+        own_file=True,
     ),
-}  # fmt: skip
+}

@@ -1,4 +1,4 @@
-"""What every part of a protocol is made of: frozen, closed classes and checked numbers."""
+"""The base class of every part of a protocol, and the types of its names and numbers."""
 
 import math
 import struct
@@ -19,13 +19,15 @@ Name = Annotated[
 
 
 def _in_float32(number: float) -> float:
-    """Accept a number only if rounding to float32, as adapters get it, keeps its kind."""
+    """Accept a number only if float32 keeps it finite, not 0, and below 1 where it is below 1."""
     try:
         rounded = float(struct.unpack("f", struct.pack("f", number))[0])
     except OverflowError:
         rounded = math.inf
     if math.isinf(rounded) or (number != 0 and rounded == 0) or (number < 1 <= rounded):
-        raise ValueError(f"is {rounded:g} in float32, which every framework gets. Got {number}")
+        raise ValueError(
+            f"rounds to {rounded:g} in float32, and all frameworks receive float32. Got {number}"
+        )
     return number
 
 
@@ -37,17 +39,22 @@ Fraction = Annotated[float, Field(strict=True, ge=0, lt=1), AfterValidator(_in_f
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
 Seed = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
 RandomStateSeed = Annotated[int, Field(strict=True, ge=0, le=2**32 - 1)]
-"""What NumPy's `RandomState` takes."""
+"""A seed that NumPy's `RandomState` accepts."""
 
 
 class Frozen(BaseModel):
-    """Immutable, and closed against misspelt fields."""
+    """An immutable part of a protocol that refuses unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Interval(Frozen):
-    """Every so many steps, or every so many epochs."""
+    """An interval in steps or in epochs.
+
+    Args:
+        every_steps: 1 to 1e9 steps. Give either this or `every_epochs`.
+        every_epochs: 1 to 1e9 epochs.
+    """
 
     every_steps: Count | None = None
     every_epochs: Count | None = None
@@ -59,5 +66,5 @@ class Interval(Frozen):
         return self
 
     def in_steps(self, steps_per_epoch: int) -> int:
-        """The interval in steps."""
+        """Return the interval in steps."""
         return self.every_steps or (self.every_epochs or 0) * steps_per_epoch

@@ -1,4 +1,4 @@
-"""How the harness draws the start of a network."""
+"""The table `[initializers]`: how the harness draws the start of a network."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -8,13 +8,13 @@ from harness.experiment.fields import Frozen, Number, PositiveNumber
 
 
 class Zeros(Frozen):
-    """All zero."""
+    """All parameters are 0."""
 
     name: Literal["zeros"]
 
 
 class Constant(Frozen):
-    """The same number everywhere."""
+    """All parameters are `value`."""
 
     name: Literal["constant"]
     value: Number
@@ -28,7 +28,7 @@ class Constants(Frozen):
 
 
 class Normal(Frozen):
-    """Gaussian; `std` is a number, or "1/sqrt(inputs)" with the layer's inputs."""
+    """Gaussian; `std` is a number above 0, or "1/sqrt(inputs)" with the layer's inputs."""
 
     name: Literal["normal"]
     mean: Number = 0.0
@@ -98,25 +98,30 @@ Initializer = Annotated[
 ]
 
 
-def _form(value: Any) -> str:
+def _per_layer_or_not(value: Any) -> str:
     return "one (per layer)" if isinstance(value, list | tuple) else "one (for all)"
 
 
 PerLayer = Annotated[
     Annotated[Initializer, Tag("one (for all)")]
     | Annotated[tuple[Initializer, ...], Field(min_length=1), Tag("one (per layer)")],
-    Discriminator(_form),
+    Discriminator(_per_layer_or_not),
 ]
 """One initializer for all layers, or a list of one per layer."""
 
 
 class Initializers(Frozen):
-    """How the harness draws the start; no framework ever initialises anything."""
+    """How the harness draws the start; no framework ever initialises anything.
+
+    Args:
+        weights: one initializer for all layers, or a list with one for each layer.
+        biases: likewise.
+    """
 
     weights: PerLayer
     biases: PerLayer
 
     def of(self, part: Literal["weights", "biases"], layer: int) -> Initializer:
-        """The initializer of one layer, counted from 0."""
+        """Return the initializer of one layer, counted from 0."""
         stated: Initializer | tuple[Initializer, ...] = getattr(self, part)
         return stated[layer] if isinstance(stated, tuple) else stated

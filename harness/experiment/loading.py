@@ -1,7 +1,5 @@
-"""TOML to protocol. Errors name the field, the value and the nearest valid one."""
+"""Reading a protocol from TOML. Errors name the field, the value and the nearest valid one."""
 
-import hashlib
-import json
 import re
 import tomllib
 from functools import cache
@@ -27,18 +25,21 @@ PLAIN_WORDS = (
 
 
 class ProtocolError(ValueError):
-    """A protocol, or a name of one, that cannot be used. The message says what to do."""
+    """A protocol or its name cannot be used; the message says why."""
 
 
 @cache
 def catalogue_names() -> tuple[str, ...]:
-    """Names of the experiments that come with samestep, in the order they are shown."""
-    order = (CATALOGUE / "order.txt").read_text(encoding="utf-8").split()
-    return tuple(order)
+    """Return the names of the experiments that come with samestep, in the order of lists."""
+    return tuple((CATALOGUE / "order.txt").read_text(encoding="utf-8").split())
 
 
 def load(name_or_file: str) -> Experiment:
-    """An experiment of the catalogue, or of a user's own file (anything ending in .toml)."""
+    """Return an experiment of the catalogue, or of a user's file (a name ending in .toml).
+
+    Raises:
+        ProtocolError: there is no such experiment, or its protocol is not valid.
+    """
     if name_or_file.endswith(".toml"):
         return read(Path(name_or_file))
     if name_or_file not in catalogue_names():
@@ -47,15 +48,19 @@ def load(name_or_file: str) -> Experiment:
 
 
 def read(path: Path) -> Experiment:
-    """Read and validate one file."""
+    """Read and validate one file.
+
+    Raises:
+        ProtocolError: the file cannot be read, or its protocol is not valid.
+    """
     return parse(toml_of(path), str(path))
 
 
 def toml_of(path: Path) -> dict[str, Any]:
-    """The values of a TOML file.
+    """Return the values of a TOML file.
 
     Raises:
-        ProtocolError: it cannot be read, is too large, or is no TOML.
+        ProtocolError: the file cannot be read, is too large, or is not TOML.
     """
     try:
         if path.stat().st_size > LARGEST_FILE_BYTES:
@@ -68,32 +73,29 @@ def toml_of(path: Path) -> dict[str, Any]:
 
 
 def parse(values: dict[str, Any], origin: str) -> Experiment:
-    """Validate a protocol that was read from `origin` (named in errors)."""
+    """Validate the values of a protocol.
+
+    Args:
+        values: as read from TOML, or dumped as JSON.
+        origin: where the values come from; errors begin with it.
+
+    Raises:
+        ProtocolError: the protocol is not valid.
+    """
     try:
         return Experiment.model_validate(values)
     except ValidationError as error:
         details = error.errors(include_url=False)
-        nested = [d for d in details if not _is_echo(d, details)]
-        lines = dict.fromkeys(f"  {_sentence(detail)}" for detail in nested)
+        causes = [detail for detail in details if not _is_consequence(detail, details)]
+        lines = dict.fromkeys(f"  {_sentence(detail)}" for detail in causes)
         raise ProtocolError("\n".join([f"{origin}: not a valid experiment", *lines])) from error
-
-
-def digest(experiment: Experiment) -> str:
-    """16 hexadecimal digits of SHA-256 over everything that changes what is computed."""
-    return digest_of(experiment.protocol())
-
-
-def digest_of(value: Any) -> str:
-    """16 hexadecimal digits of SHA-256 over a JSON value, whatever its key order."""
-    canonical = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:16]
 
 
 # ---------------------------------------------------------------- pydantic's errors, in our words
 
 
-def _is_echo(error: ErrorDetails, errors: list[ErrorDetails]) -> bool:
-    """Whether an error only says that a list has too few items left after errors inside it."""
+def _is_consequence(error: ErrorDetails, errors: list[ErrorDetails]) -> bool:
+    """Whether an error only says that a list is too short because of errors in its items."""
     place = error["loc"]
     return error["type"] == "too_short" and any(
         other["loc"][: len(place)] == place and len(other["loc"]) > len(place) for other in errors
@@ -109,7 +111,7 @@ def _sentence(error: ErrorDetails) -> str:
         return f"{location}: unknown field.{nearest(field, fields)} Known: {', '.join(fields)}"
     if kind == "missing":
         return f"{location}: missing"
-    if kind in ("literal_error", "union_tag_invalid"):
+    if kind in ("literal_error", "enum", "union_tag_invalid"):
         expected = error["ctx"].get("expected") or error["ctx"].get("expected_tags", "")
         names = re.findall(r"'([^']*)'", str(expected))
         if kind == "union_tag_invalid":
@@ -124,36 +126,37 @@ def _sentence(error: ErrorDetails) -> str:
     if kind == "value_error":
         message = str(error["ctx"]["error"])
         return f"{location}: {message}" if location else message
-    shown = repr(value) if not isinstance(value, dict | list) else "a table"
+    value_in_words = repr(value)
+    if isinstance(value, dict | list):
+        value_in_words = "a table" if isinstance(value, dict) else "a list"
     rule = error["msg"][:1].lower() + error["msg"][1:]
-    for pydantics, ours in PLAIN_WORDS:
-        rule = re.sub(pydantics, ours, rule)
-    return f"{location}: {rule}. Got {shown}"
+    for pattern, plain in PLAIN_WORDS:
+        rule = re.sub(pattern, plain, rule)
+    return f"{location}: {rule}. Got {value_in_words}"
 
 
 def _walk(loc: tuple[int | str, ...]) -> tuple[str, list[type[BaseModel]]]:
-    """The place as the user wrote it (union tags left out), and the models it lies in."""
+    """Return the location without pydantic's union tags, and the models of its last field."""
     models: list[type[BaseModel]] = [Experiment]
-    shown = ""
+    location = ""
     for part in loc:
         holders = [m for m in models if isinstance(part, str) and part in m.model_fields]
         tagged = [m for m in models if part in _tags(m)]
         if holders:
             annotation = holders[0].model_fields[str(part)].annotation
-            inner = _models_in(annotation)
-            shown += f".{part}"
-            models = inner or holders
+            location += f".{part}"
+            models = _models_in(annotation) or holders
         elif tagged:
             models = tagged
         elif isinstance(part, int):
-            shown += f"[{part}]"
+            location += f"[{part}]"
         elif part == loc[-1] and not _is_type_name(part):
-            shown += f".{part}"
-    return shown.lstrip("."), models
+            location += f".{part}"
+    return location.lstrip("."), models
 
 
 def _is_type_name(part: str) -> bool:
-    """Whether pydantic put the name of a union member's type into the location."""
+    """Whether a part of a location is the name that pydantic gives to a type in a union."""
     return bool(re.search(r"[\[(]|^(str|int|float|bool|constrained-.*)$", part))
 
 

@@ -1,24 +1,24 @@
-"""Sentences about names a user typed: what is known, and what is nearest."""
+"""Sentences about a name that a user typed: which names are known, and which is nearest."""
 
 import difflib
 from collections.abc import Iterable, Sequence
 
-LIKE_ENOUGH = 0.5
-"""Share of two names' letters that are alike, in order."""
+SMALLEST_SIMILARITY = 0.5
+"""The smallest similarity (`difflib` ratio, 0 to 1) of a name that is suggested."""
 
 
 def unknown(value: str, known: Iterable[str]) -> str:
-    """`'value' is not known. Did you mean …? Known: …`."""
+    """Return `'value' is not known. Did you mean …? Known: …`."""
     names = list(known)
     return f"{value!r} is not known.{nearest(value, names)} Known: {', '.join(names)}"
 
 
 def nearest(value: object, names: Sequence[str]) -> str:
-    """` Did you mean 'adam'?`, or nothing where nothing is near."""
+    """Return ` Did you mean 'adam'?`, or "" where no name is similar enough."""
     typed = str(value).lower()
 
-    def likeness(name: str) -> float:
+    def similarity(name: str) -> float:
         return difflib.SequenceMatcher(None, name.lower(), typed).ratio()
 
-    best = max(names, key=likeness, default="")  # of several alike the first
-    return f" Did you mean {best!r}?" if best and likeness(best) >= LIKE_ENOUGH else ""
+    best = max(names, key=similarity, default="")
+    return f" Did you mean {best!r}?" if best and similarity(best) >= SMALLEST_SIMILARITY else ""

@@ -1,28 +1,44 @@
-"""Whose random numbers a protocol draws with, where it repeats a seeded run of a source."""
+"""The random numbers of a source's seeded run, where a protocol repeats that run."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
 
 from harness.experiment.fields import Frozen, RandomStateSeed
 
+EARLIER_ORDERS = {"afresh": "reshuffle_each_epoch", "onwards": "continue_shuffling"}
+"""Earlier words for `order`, which are still read, and the words of today."""
+
+
+def _word_of_today(value: Any) -> Any:
+    return EARLIER_ORDERS.get(value, value) if isinstance(value, str) else value
+
 
 class RandomStateGenerator(Frozen):
-    """One `numpy.random.RandomState(seed)` for the start and then for the batches.
+    """One `numpy.random.RandomState(seed)` draws the start and then the batches.
 
-    The parameters are drawn first, layer by layer, the weights and then the biases (if they are
-    drawn at all); the same stream goes on to order the rows, epoch by epoch. A trial of seed s
-    takes `RandomState(seed + s)`, so seed 0 is the source's run. Without this table the harness
-    draws everything with PCG64.
+    The parameters are drawn first, layer by layer, weights before biases, as far as the
+    initializers draw at all. The same stream then orders the rows, epoch by epoch. A trial of
+    seed s takes `RandomState(seed + s)`, so trial 0 is the source's run. A protocol without this
+    table is drawn with PCG64.
 
     Args:
-        seed: the source's own.
-        weights: the shape in which weights are drawn: `inputs_first` is (inputs, units), as the
-            harness keeps them; `outputs_first` is (units, inputs), transposed afterwards.
-        order: for `shuffled` batches, and only for these: `afresh` shuffles 0..rows-1 in every
-            epoch, `onwards` goes on shuffling what the epoch before left. `with_replacement`
-            draws every batch by `choice(rows, size)`.
+        name: `numpy_legacy`, the only one; NumPy calls `RandomState` its legacy generator.
+        seed: the source's seed, 0 to 2^32 - 1.
+        weights: the shape in which weights are drawn. `inputs_first` is (inputs, units), the
+            harness's own layout; `outputs_first` is (units, inputs), transposed afterwards.
+        order: required for `shuffled` batches, not allowed for others. `reshuffle_each_epoch`
+            shuffles 0..rows-1 in every epoch; `continue_shuffling` shuffles what the epoch before
+            left. The earlier words `afresh` and `onwards` mean the same. Batches
+            `with_replacement` need no order: each is drawn by `choice(rows, size)`.
     """
 
     name: Literal["numpy_legacy"]
     seed: RandomStateSeed
     weights: Literal["inputs_first", "outputs_first"]
-    order: Literal["afresh", "onwards"] | None = None
+    order: (
+        Annotated[
+            Literal["reshuffle_each_epoch", "continue_shuffling"], BeforeValidator(_word_of_today)
+        ]
+        | None
+    ) = None

@@ -1,6 +1,6 @@
-"""Which rows train, validate and test: the splits a protocol may name, and how many rows each has.
+"""The table `[data.split]`: which rows train, validate and test, and how many.
 
-`harness.data.splits` turns them into row numbers.
+`harness.data.splits` turns a split into row numbers.
 """
 
 import itertools
@@ -20,21 +20,25 @@ Ranges = tuple[Range, ...]
 
 
 class GivenSplit(Frozen):
-    """The dataset's own training and test rows."""
+    """The published training and test rows of the dataset."""
 
     name: Literal["given"]
 
 
 class AllSplit(Frozen):
-    """Every row is a training row, and the test rows are the same rows (the gates)."""
+    """All rows train, and the same rows test, as for the logic gates."""
 
     name: Literal["all"]
 
 
 class EdgeSplit(Frozen):
-    """The first (or last) `train` rows train; the rest tests.
+    """The first (or last) rows train, and the other rows test.
 
-    Where the dataset has a test part of its own, that tests instead.
+    Where the dataset has a published test part, that part tests instead.
+
+    Args:
+        name: `first` or `last`.
+        train: number of training rows.
     """
 
     name: Literal["first", "last"]
@@ -42,10 +46,14 @@ class EdgeSplit(Frozen):
 
 
 class DrawnSplit(Frozen):
-    """A random share of all rows tests; `stratified` keeps the classes' shares.
+    """A random share of all rows tests, and the other rows train.
 
-    The dataset's own parts, where it has them, are put together first. The number of test
-    rows is `ceil(test * rows)`.
+    Where the dataset has published parts, they are joined first.
+
+    Args:
+        name: `random`, or `stratified` to give every class the same share in both parts.
+        test: the share, above 0 and below 1; `ceil(test * rows)` rows test.
+        seed: of the draw, 0 to 2^63 - 1.
     """
 
     name: Literal["random", "stratified"]
@@ -54,11 +62,17 @@ class DrawnSplit(Frozen):
 
 
 class RowsSplit(Frozen):
-    """Rows by number: half-open ranges [first, end), each part's in the order they are given.
+    """Rows by number: half-open ranges [first, end), in the order in which they are given.
 
-    Rows count from 0, in the dataset as published: its training part, then its own test part.
-    No row stands twice in a part, and no training row validates or tests; validation and test
-    may share rows, as where a source stopped by its test rows.
+    Rows count from 0, in the dataset as published: first the training part, then the test part.
+    No row may stand twice in a part, and no training row may validate or test. Validation and
+    test may share rows, as where a source stopped training by its test rows.
+
+    Args:
+        name: `rows`.
+        train: at least one range.
+        validation: any number of ranges; none by default.
+        test: at least one range.
     """
 
     name: Literal["rows"]
@@ -67,7 +81,7 @@ class RowsSplit(Frozen):
     test: Annotated[Ranges, Field(min_length=1)]
 
     @model_validator(mode="after")
-    def _apart(self) -> Self:
+    def _without_overlap(self) -> Self:
         for part in ("train", "validation", "test"):
             for first, end in getattr(self, part):
                 if first >= end:
@@ -82,25 +96,32 @@ class RowsSplit(Frozen):
 
     @property
     def end(self) -> int:
-        """One more than the largest row number."""
+        """The largest row number plus one."""
         return max(end for _, end in (*self.train, *self.validation, *self.test))
 
 
-def _refuse_overlap(one: str, other: str, pairs: Iterable[tuple[Range, Range]]) -> None:
+def _refuse_overlap(part: str, other_part: str, pairs: Iterable[tuple[Range, Range]]) -> None:
     for (first, end), (other_first, other_end) in pairs:
         if max(first, other_first) < min(end, other_end):
             raise ValueError(
-                f"{one} and {other}: no row may stand in both, or twice. Got "
+                f"{part} and {other_part}: no row may stand in both, or twice. Got "
                 f"[{first}, {end}] and [{other_first}, {other_end}]"
             )
 
 
 class SklearnSplit(Frozen):
-    """The rows and the order of scikit-learn's `train_test_split`, on all rows.
+    """The rows and the order that scikit-learn's `train_test_split` gives, on all rows.
 
-    The dataset's own parts, where it has them, are put together first. `test` is a share, of
-    which `ceil(test * rows)` rows are drawn, or a number of rows. `validation`, likewise, is a
-    second call with the same seed on the rows that the first one left to train.
+    Where the dataset has published parts, they are joined first.
+
+    Args:
+        name: `sklearn`.
+        test: a share above 0 and below 1, of which `ceil(test * rows)` rows are drawn, or a
+            number of rows.
+        validation: likewise, drawn from the remaining rows by a second call with the same seed;
+            no validation rows by default.
+        seed: the function's `random_state`, 0 to 2^32 - 1.
+        stratified: whether every class has the same share in all parts.
     """
 
     name: Literal["sklearn"]
@@ -116,20 +137,20 @@ Split = Annotated[
 ]
 
 
-def drawn_rows(part: float | int, rows: int) -> int:
-    """How many of `rows` rows a share, or a number of rows, is."""
-    return part if isinstance(part, int) else math.ceil(part * rows)
+def drawn_rows(size: float | int, rows: int) -> int:
+    """Return how many of `rows` rows are drawn: `size` is a share, or the number itself."""
+    return size if isinstance(size, int) else math.ceil(size * rows)
 
 
 def split_rows(split: Split, facts: DatasetFacts) -> tuple[int, int, int]:
-    """Number of training, validation and test rows; zero or less where too many are asked."""
+    """Return the number of training, validation and test rows; 0 or less if rows are too few."""
     train, validation, test = facts.train_rows, 0, facts.test_rows
     match split:
         case AllSplit():
             test = train
-        case EdgeSplit(train=kept):
-            test = test or train - kept
-            train = kept
+        case EdgeSplit(train=count):
+            test = test or train - count
+            train = count
         case DrawnSplit(test=share):
             pool = train + test
             test = math.ceil(share * pool)
@@ -151,15 +172,15 @@ def split_rows(split: Split, facts: DatasetFacts) -> tuple[int, int, int]:
 
 
 def check_split(split: Split, facts: DatasetFacts, dataset: str) -> None:
-    """The split fits the dataset.
+    """Check that the split fits the dataset.
 
     Raises:
-        ValueError: it does not; the message names the rule and the value.
+        ValueError: the split does not fit; the message names the rule and the value.
     """
-    drawn = split.name == "stratified" or (isinstance(split, SklearnSplit) and split.stratified)
+    needs_classes = split.name == "stratified" or getattr(split, "stratified", False)
     if split.name == "given" and not facts.test_rows:
         raise ValueError(f"split: {dataset!r} has no test rows of its own; use 'all'")
-    if drawn and facts.kind not in ("classes", "binary"):
+    if needs_classes and facts.kind not in ("classes", "binary"):
         raise ValueError(f"split: 'stratified' needs classes; {dataset!r} has none")
     if isinstance(split, EdgeSplit):
         most = facts.train_rows - (0 if facts.test_rows else 1)
@@ -178,7 +199,7 @@ def check_split(split: Split, facts: DatasetFacts, dataset: str) -> None:
 
 
 def _check_classes(split: SklearnSplit, facts: DatasetFacts) -> None:
-    """scikit-learn draws every part of a stratified split with a row of every class at least."""
+    """Check that each part of a stratified split has as many rows as there are classes."""
     classes = max(facts.outputs, 2)
     train, validation, test = split_rows(split, facts)
     parts = {"train": train, "test": test}

@@ -1,4 +1,4 @@
-"""When training ends before its length, because validation no longer gets better."""
+"""The table `[training.stopping]`: training ends early when validation gets no better."""
 
 from typing import Annotated, Literal
 
@@ -8,20 +8,21 @@ from harness.experiment.fields import Count, Interval
 
 
 class Patience(Interval):
-    """Early stopping by patience, as the deeplearning.net tutorials have it.
+    """Early stopping by patience, as in the deeplearning.net tutorials.
 
     Iterations count from 0. After every `every_steps` (or `every_epochs`) the validation error
-    is taken. If it is below the best so far it is the best, and the test score of these
-    parameters is kept; if it is even below `threshold` times the best before, patience becomes
-    max(patience, iteration * growth). Training ends after the first iteration that is at least
-    patience, or at the length. Source: `logistic_sgd.py` of the tutorials (LISA lab), where
-    patience is 5000, growth 2 (`patience_increase`) and threshold 0.995.
+    is taken. An error below the best so far becomes the best, and the test score of these
+    parameters is stored. If the error is also below `threshold` times the previous best,
+    patience becomes max(patience, iteration * growth). Training ends after the first iteration
+    that is at least patience, or at the length. Source: `logistic_sgd.py` of the tutorials (LISA
+    lab), where patience is 5000, growth 2 (`patience_increase`) and threshold 0.995.
 
     Args:
-        patience_steps: the patience to begin with.
-        growth: how many times as long as until now an improvement is worth waiting.
-        threshold: an error that is not below this share of the best is no improvement that
-            patience grows by.
+        name: `patience`, the only rule.
+        patience_steps: the patience at the start, in steps.
+        growth: the factor on the iteration of an improvement, 1 to 1000.
+        threshold: above 0 and at most 1; patience grows only where an error is below this share
+            of the previous best.
     """
 
     name: Literal["patience"]

@@ -1,4 +1,4 @@
-"""Everything about learning: loss, optimizer, schedule, batches, length, evaluation."""
+"""The table `[training]`: loss, optimizer, schedule, batches, length, evaluation."""
 
 from typing import Annotated, Literal, Self
 
@@ -139,12 +139,17 @@ class L2(Frozen):
     on: Literal["weights", "all"]
 
     def coefficient(self, rows: int) -> float:
-        """c for a batch of so many rows."""
+        """Return c for a batch of `rows` rows."""
         return self.strength * (0.5 if self.half else 1.0) / (rows if self.per_row else 1)
 
 
 class StepDecay(Interval):
-    """The learning rate is multiplied by `factor` after every so many steps or epochs."""
+    """The learning rate is multiplied by `factor` after every interval of steps or epochs.
+
+    Args:
+        name: `step_decay`, the only schedule.
+        factor: above 0 and below 1.
+    """
 
     name: Literal["step_decay"]
     factor: Annotated[float, Field(strict=True, gt=0, lt=1)]
@@ -160,7 +165,12 @@ class DrawnBatches(Frozen):
     """Batches of `size` rows; an epoch is ceil(rows / size) steps, floor if `last` is `drop`.
 
     `sequential`: the rows in order, every epoch. `shuffled`: a new permutation every epoch.
-    `with_replacement`: every row of every batch is drawn afresh, so none is short.
+    `with_replacement`: every row of every batch is drawn from all rows, so no batch is short.
+
+    Args:
+        order: `sequential`, `shuffled` or `with_replacement`.
+        size: rows of a batch, 1 to the number of training rows.
+        last: `keep` or `drop` a last batch of fewer rows.
     """
 
     order: Literal["sequential", "shuffled", "with_replacement"]
@@ -172,7 +182,12 @@ Batching = Annotated[FullBatches | DrawnBatches, Field(discriminator="order")]
 
 
 class Length(Frozen):
-    """How long training lasts: steps or epochs."""
+    """How long training lasts.
+
+    Args:
+        steps: number of updates, 1 to 1e9. Give either this or `epochs`.
+        epochs: number of passes over the training rows, 1 to 1e9.
+    """
 
     steps: Count | None = None
     epochs: Count | None = None
@@ -184,20 +199,32 @@ class Length(Frozen):
         return self
 
     def __str__(self) -> str:
-        """In words, for captions."""
+        """Return the length in words, such as `50 epochs`."""
         count, unit = (self.steps, "step") if self.steps else (self.epochs, "epoch")
         return f"{count:,} {unit}{'s' * (count != 1)}"
 
 
 class Evaluation(Interval):
-    """When loss and accuracy are taken, outside the clock.
+    """The interval at which loss and accuracy are taken, outside the timed regions.
 
-    The first and the last step always are; at most 60 points besides the first step.
+    They are also taken after the first and the last step. At most 60 points are allowed besides
+    the first step.
     """
 
 
 class Training(Frozen):
-    """Everything about learning; absent for a network that only predicts."""
+    """Everything about learning; absent for a network that only predicts.
+
+    Args:
+        loss: `mean_squared_error`, `binary_cross_entropy` or `softmax_cross_entropy`.
+        l2: an L2 penalty; none by default.
+        optimizer: `sgd`, `momentum`, `nesterov`, `rmsprop`, `adagrad` or `adam`.
+        schedule: how the learning rate decays; constant by default.
+        batches: the rows of each step.
+        length: how long training lasts.
+        evaluation: when loss and accuracy are taken.
+        stopping: early stopping; none by default.
+    """
 
     loss: Loss
     l2: L2 | None = None

@@ -1,13 +1,14 @@
 """The words that protocols, plans, columns and options share. Each value is what a row says.
 
-Imports the standard library only: the command and the worker use these before NumPy is loaded.
+This module imports the standard library only, because the command and the worker use the words
+before NumPy is loaded.
 """
 
 from enum import StrEnum
 
 
 class Track(StrEnum):
-    """Whether an adapter follows the given start and batches, or a library's own solver runs."""
+    """Whether an adapter follows the given start and batches, or a library's own solver trains."""
 
     IDENTICAL = "identical"
     NATIVE = "native"

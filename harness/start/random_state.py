@@ -56,7 +56,7 @@ class EpochDraws:
     ) -> None:
         self.stream = stream
         self.with_replacement = order == "with_replacement"
-        self.afresh = stream.generator.order == "afresh"
+        self.afresh = stream.generator.order == "reshuffle_each_epoch"
         self.rows = rows
         self.shape = shape
         self._start()

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from harness.clock.environment import machine_label
-from harness.experiment.loading import digest
 from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Purpose, Status
 from harness.plan import Trial
@@ -90,7 +89,7 @@ def blank_row(
         trial=trial.id,
         purpose=trial.purpose,
         experiment=trial.experiment,
-        experiment_digest=digest(experiment),
+        experiment_digest=experiment.digest,
         framework=trial.framework,
         framework_version=version,
         loop=trial.loop,

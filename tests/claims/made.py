@@ -8,7 +8,6 @@ from harness.claims.judge import Judged, judge
 from harness.claims.loading import from_values
 from harness.claims.model import Claim
 from harness.claims.samples import Sample, packed
-from harness.experiment.loading import digest
 from harness.trial.outcome import blank_row
 from tests.conftest import protocol
 from tests.trials import trial_of
@@ -36,7 +35,7 @@ def claim(base: str = "mnist-softmax", /, **changes: Any) -> Claim:
 
 
 def digests(of: Claim) -> dict[str, str]:
-    return {p.variant: digest(p.experiment) for p in planning.parts(of, every_variant=True)}
+    return {p.variant: p.experiment.digest for p in planning.parts(of, every_variant=True)}
 
 
 def told(

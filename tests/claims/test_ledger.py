@@ -8,7 +8,6 @@ from harness import cli
 from harness.claims import planning, samples
 from harness.claims.judge import judge
 from harness.claims.loading import ledger
-from harness.experiment.loading import digest
 from harness.report.claims import ENOUGH_ROWS
 
 LEDGER = Path(__file__).parents[2] / "results" / "ledger"
@@ -47,7 +46,7 @@ def posts():
     told = samples.read(LEDGER)
     for claim in ledger().values():
         if claim.group == "posts" and not claim.not_run:
-            digests = {part.variant: digest(part.experiment) for part in planning.parts(claim)}
+            digests = {part.variant: part.experiment.digest for part in planning.parts(claim)}
             yield judge(claim, told, digests)
 
 

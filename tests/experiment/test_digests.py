@@ -1,8 +1,12 @@
-"""Digests are pinned: rows of earlier runs are told apart from other protocols by them."""
+"""Digests are pinned, because rows of earlier runs are recognised by them."""
+
+import copy
+import pickle
 
 import pytest
 
-from harness.experiment.loading import digest, load, parse
+from harness.experiment.loading import load, parse
+from harness.experiment.training import Length
 from tests.conftest import protocol
 
 DIGESTS = {
@@ -24,13 +28,39 @@ DIGESTS = {
     "mnist-mlp": "3d3d6174d7ea982a",
     "mnist-wide": "bfd01973a34f696c",
     "mnist-deep": "c582a9d95e720b10",
+    "fashion-mlp": "abf36fbe8eaf5988",
 }
-"""As they were before protocols had a generator, exact constants or early stopping."""
+"""All but the last are from before protocols had a generator, exact constants or stopping."""
+ORDER_DIGESTS = {
+    "afresh": "e9d5c3c968052cb4",
+    "reshuffle_each_epoch": "e9d5c3c968052cb4",
+    "onwards": "2f5666b6fca0089b",
+    "continue_shuffling": "2f5666b6fca0089b",
+}
+"""Of digits-mlp with a generator of this order; computed when only the earlier words existed."""
+
+
+def generator(order):
+    return {"name": "numpy_legacy", "seed": 0, "weights": "inputs_first", "order": order}
 
 
 @pytest.mark.parametrize("name", DIGESTS)
-def test_a_digest_stays_what_it_was(name):
-    assert digest(load(name)) == DIGESTS[name]
+def test_a_digest_stays_the_same(name):
+    assert load(name).digest == DIGESTS[name]
+
+
+@pytest.mark.parametrize("order", ORDER_DIGESTS)
+def test_an_order_has_the_same_digest_by_either_word(order):
+    experiment = parse(protocol(generator=generator(order)), "test")
+    assert experiment.digest == ORDER_DIGESTS[order]
+    assert experiment.generator.order in ("reshuffle_each_epoch", "continue_shuffling")
+
+
+def test_the_earlier_words_mean_the_words_of_today():
+    for earlier, today in (("afresh", "reshuffle_each_epoch"), ("onwards", "continue_shuffling")):
+        one, other = (parse(protocol(generator=generator(word)), "t") for word in (earlier, today))
+        assert one == other
+        assert one.model_dump(mode="json")["generator"]["order"] == today
 
 
 @pytest.mark.parametrize(
@@ -39,15 +69,14 @@ def test_a_digest_stays_what_it_was(name):
         {"constants": "exact"},
         {"data__split": {"name": "rows", "train": [[0, 1437]], "test": [[1437, 1797]]}},
         {"data__split": {"name": "sklearn", "test": 0.2, "seed": 0, "stratified": True}},
-        {
-            "generator": {
-                "name": "numpy_legacy", "seed": 0, "weights": "inputs_first", "order": "afresh",
-            }
-        },
+        {"generator": generator("reshuffle_each_epoch")},
         {
             "data__validation": 0.1,
             "training__stopping": {
-                "name": "patience", "patience_steps": 90, "growth": 2, "threshold": 0.995,
+                "name": "patience",
+                "patience_steps": 90,
+                "growth": 2,
+                "threshold": 0.995,
                 "every_epochs": 1,
             },
         },
@@ -55,14 +84,45 @@ def test_a_digest_stays_what_it_was(name):
         {"initializers__biases": {"name": "constant", "value": 0.0}},
     ],
     ids=lambda changes: next(iter(changes)),
-)  # fmt: skip
-def test_what_is_added_changes_the_digest_and_reads_back(changes):
+)
+def test_an_added_field_changes_the_digest_and_reads_back(changes):
     changed = parse(protocol(**changes), "test")
-    assert digest(changed) != DIGESTS["digits-mlp"]
+    assert changed.digest != DIGESTS["digits-mlp"]
     again = parse(changed.model_dump(mode="json"), "test")
     assert again == changed
-    assert digest(again) == digest(changed)
+    assert again.digest == changed.digest
 
 
 def test_stating_the_default_changes_nothing():
-    assert digest(parse(protocol(constants="float32"), "test")) == DIGESTS["digits-mlp"]
+    assert parse(protocol(constants="float32"), "test").digest == DIGESTS["digits-mlp"]
+
+
+NATIVE = {
+    "framework": "sklearn",
+    "estimator": "MLPClassifier",
+    "parameters": {"hidden_layer_sizes": [64]},
+}
+
+
+def test_a_copy_with_changed_fields_has_its_own_digest():
+    """The digest is cached, and pydantic copies cached values with all others."""
+    full = parse(protocol(native=[NATIVE]), "test")
+    assert full.digest == DIGESTS["digits-mlp"]
+    shorter = full.of_length(Length(epochs=3))
+    length_3 = protocol(native=[NATIVE], training__length={"epochs": 3})
+    assert shorter.digest == parse(length_3, "test").digest != full.digest
+    exact = full.model_copy(update={"constants": "exact"}, deep=True)
+    assert exact.digest == parse(protocol(constants="exact"), "test").digest != full.digest
+    assert exact.model_copy(update={"constants": "float32"}).digest == full.digest
+
+
+def test_the_cached_digest_is_invisible():
+    used, fresh = (parse(protocol(native=[NATIVE]), "test") for _ in range(2))
+    dumped = used.model_dump(mode="json")
+    assert used.digest == DIGESTS["digits-mlp"]
+    assert used == fresh
+    assert used.model_dump(mode="json") == dumped == fresh.model_dump(mode="json")
+    assert used.model_dump_json() == fresh.model_dump_json()
+    for copied in (copy.copy(used), copy.deepcopy(used), pickle.loads(pickle.dumps(used))):
+        assert copied == fresh
+        assert copied.digest == used.digest

@@ -3,17 +3,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.experiment import loading
-from harness.experiment.consistency import EVALUATION_POINTS_AT_MOST
+from harness.experiment.consistency import MAX_EVALUATION_POINTS
 from harness.experiment.datasets import DATASETS
-from harness.experiment.loading import ProtocolError, catalogue_names, digest, load, parse
+from harness.experiment.loading import ProtocolError, catalogue_names, load, parse
 from harness.experiment.training import Length
 from tests.conftest import protocol
 
 CATALOGUE = [
-    "and", "or", "xor-single", "xor-flip", "xor-poly", "xor-mlp", "xor-wide", "xor-deep",
-    "fixed-forward", "diabetes-linear", "iris-softmax", "digits-softmax", "digits-mlp",
-    "mnist-five", "mnist-softmax", "mnist-mlp", "mnist-wide", "mnist-deep", "fashion-mlp",
-]  # fmt: skip
+    "and",
+    "or",
+    "xor-single",
+    "xor-flip",
+    "xor-poly",
+    "xor-mlp",
+    "xor-wide",
+    "xor-deep",
+    "fixed-forward",
+    "diabetes-linear",
+    "iris-softmax",
+    "digits-softmax",
+    "digits-mlp",
+    "mnist-five",
+    "mnist-softmax",
+    "mnist-mlp",
+    "mnist-wide",
+    "mnist-deep",
+    "fashion-mlp",
+]
 
 
 def test_the_catalogue_is_the_public_one():
@@ -26,7 +42,7 @@ def test_the_catalogue_is_the_public_one():
 def test_every_experiment_of_the_catalogue_is_valid(name):
     experiment = load(name)
     assert experiment.name == name
-    assert len(experiment.evaluation_points) <= EVALUATION_POINTS_AT_MOST + 1
+    assert len(experiment.evaluation_points) <= MAX_EVALUATION_POINTS + 1
 
 
 @pytest.mark.parametrize(
@@ -53,8 +69,11 @@ def test_lengths_are_those_of_the_design(name, network, full, quick):
 
 ERRORS = [
     ({"training__optimizer__name": "adamm"}, "training.optimizer.name: 'adamm'", "'adam'"),
-    ({"training__optimizer__learnin_rate": 1.0}, "training.optimizer.learnin_rate",
-     "'learning_rate'"),
+    (
+        {"training__optimizer__learnin_rate": 1.0},
+        "training.optimizer.learnin_rate",
+        "'learning_rate'",
+    ),
     ({"training__optimizer__form": None}, "training.optimizer.form: missing", ""),
     ({"training__optimizer__epsilon": -1.0}, "training.optimizer.epsilon", "Got -1.0"),
     ({"training__optimizer__epsilon": float("nan")}, "training.optimizer.epsilon", "nan"),
@@ -62,47 +81,81 @@ ERRORS = [
     ({"training__batches__size": 2000}, "training.batches.size", "1437"),
     ({"training__batches__size": True}, "training.batches.size", "Got True"),
     ({"training__length": {"steps": 5, "epochs": 1}}, "training.length", "either"),
-    ({"training__evaluation": {"every_steps": 1}},
-     "at most 60 points besides the first step. Got 2250", "every_steps = 38 fits"),
+    (
+        {"training__evaluation": {"every_steps": 1}},
+        "at most 60 points besides the first step. Got 2250",
+        "every_steps = 38 fits",
+    ),
     ({"training__loss__name": "mean_square_error"}, "training.loss.name", "'mean_squared_error'"),
     ({"training__loss__outputs": "mean"}, "training.loss.outputs: unknown field", ""),
     ({"network__inputs": 3}, "network.inputs: must be the 64 columns of 'digits'", "Got 3"),
     ({"network__layers": []}, "network.layers", "at least 1"),
-    ({"network__layers": [{"units": 10, "activation": "relu6"}]},
-     "network.layers[0].activation: 'relu6'", "'relu'"),
+    (
+        {"network__layers": [{"units": 10, "activation": "relu6"}]},
+        "network.layers[0].activation: 'relu6'",
+        "'relu'",
+    ),
     ({"network__layers": [{"units": 10, "activation": "leaky_relu"}]}, "slope", "leaky_relu"),
     ({"network__layers": [{"units": 10, "activation": "step"}]}, "'step' has no gradient", ""),
     ({"network__layers": [{"units": 10, "activation": "relu"}]}, "must be 'identity'", "logits"),
     ({"network__layers": [{"units": 9, "activation": "identity"}]}, "must have 10 units", "Got 9"),
     ({"data__dataset": "mnits"}, "data.dataset: 'mnits' is not known", "'mnist'"),
     ({"data__split": {"name": "given"}}, "'digits' has no test rows", "'all'"),
-    ({"data__split": {"name": "stratify", "test": 0.2, "seed": 0}}, "data.split.name",
-     "'stratified'"),
+    (
+        {"data__split": {"name": "stratify", "test": 0.2, "seed": 0}},
+        "data.split.name",
+        "'stratified'",
+    ),
     ({"data__scale": "divide_by_257"}, "data.scale: 'divide_by_257'", "'divide_by_25"),
     ({"data__features": "polynomial"}, "needs a dataset of two columns", "64"),
     ({"data__validation": 1.0}, "data.validation", "less than 1"),
-    ({"initializers__weights": {"name": "constants", "values": [[[1.0]]]}},
-     "initializers.weights.values: one entry per layer, 2", "Got 1"),
-    ({"initializers__weights": {"name": "normal", "std": "1/sqrt(input)"}},
-     "initializers.weights.std", "1/sqrt(inputs)"),
-    ({"quick": {"length": {"epochs": 200}}, "training__evaluation": {"every_steps": 45},
-      "training__length": {"epochs": 50}}, "quick.length: with it", "at most 60 points"),
+    (
+        {"initializers__weights": {"name": "constants", "values": [[[1.0]]]}},
+        "initializers.weights.values: one entry per layer, 2",
+        "Got 1",
+    ),
+    (
+        {"initializers__weights": {"name": "normal", "std": "1/sqrt(input)"}},
+        "initializers.weights.std",
+        "1/sqrt(inputs)",
+    ),
+    (
+        {
+            "quick": {"length": {"epochs": 200}},
+            "training__evaluation": {"every_steps": 45},
+            "training__length": {"epochs": 50},
+        },
+        "quick.length: with it",
+        "at most 60 points",
+    ),
     ({"training__optimizer__beta2": 0.999999999}, "training.optimizer.beta2", "in float32"),
     ({"training__optimizer__epsilon": 1e-50}, "training.optimizer.epsilon", "in float32"),
-    ({"training__schedule": {"name": "step_decay", "factor": 0.5, "every_steps": 2}},
-     "training.schedule: the last learning rate must be at least 1.2e-38", "decay later"),
+    (
+        {"training__schedule": {"name": "step_decay", "factor": 0.5, "every_steps": 2}},
+        "training.schedule: the last learning rate must be at least 1.2e-38",
+        "decay later",
+    ),
     ({"data__split": {"name": "first", "train": 1797}}, "split.train: must be at most 1796", ""),
-    ({"native": [{"framework": "sklearn", "estimator": "LogisticRegression"}] * 2},
-     "native: two are called", ""),
-    ({"native": [{"framework": "sklearn", "estimator": "RandomForest"}]},
-     "native[0].estimator: 'RandomForest'", "LogisticRegression"),
-    ({"native": [{"framework": "sklearn", "estimator": "LinearRegression"}]},
-     "LinearRegression does not fit", "classes"),
+    (
+        {"native": [{"framework": "sklearn", "estimator": "LogisticRegression"}] * 2},
+        "native: two are called",
+        "",
+    ),
+    (
+        {"native": [{"framework": "sklearn", "estimator": "RandomForest"}]},
+        "native[0].estimator: 'RandomForest'",
+        "LogisticRegression",
+    ),
+    (
+        {"native": [{"framework": "sklearn", "estimator": "LinearRegression"}]},
+        "LinearRegression does not fit",
+        "classes",
+    ),
     ({"name": "../../x"}, "name: lower-case", "'../../x'"),
     ({"name": "x" * 65}, "name:", "64"),
     ({"titel": "x"}, "titel: unknown field", "'title'"),
     ({"training": 3}, "training", "Got 3"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("changes", "where", "help_"), ERRORS, ids=[e[1][:40] for e in ERRORS])
@@ -146,9 +199,11 @@ def test_sixty_epochs_may_be_taken_one_by_one():
 
 def test_the_digest_is_of_what_is_computed():
     experiment = parse(protocol(), "test")
-    assert digest(experiment) == digest(parse(protocol(title="another", name="renamed"), "test"))
-    assert digest(experiment) != digest(experiment.of_length(Length(epochs=3)))
-    assert digest(experiment) != digest(parse(protocol(training__optimizer__epsilon=1e-7), "t"))
+    renamed = parse(protocol(title="another", name="renamed"), "test")
+    assert experiment.digest == renamed.digest
+    assert experiment.digest != experiment.of_length(Length(epochs=3)).digest
+    changed = parse(protocol(training__optimizer__epsilon=1e-7), "test")
+    assert experiment.digest != changed.digest
 
 
 @pytest.mark.parametrize("name", CATALOGUE)

@@ -17,14 +17,22 @@ def sklearn(**parts):
 
 def stopping(**parts):
     rule = {
-        "name": "patience", "patience_steps": 90, "growth": 2, "threshold": 0.995,
+        "name": "patience",
+        "patience_steps": 90,
+        "growth": 2,
+        "threshold": 0.995,
         "every_epochs": 1,
-    }  # fmt: skip
+    }
     return {"data__validation": 0.2, "training__stopping": rule | parts}
 
 
 def legacy(**parts):
-    table = {"name": "numpy_legacy", "seed": 1, "weights": "inputs_first", "order": "afresh"}
+    table = {
+        "name": "numpy_legacy",
+        "seed": 1,
+        "weights": "inputs_first",
+        "order": "reshuffle_each_epoch",
+    }
     return {"generator": {k: v for k, v in (table | parts).items() if v is not None}}
 
 
@@ -52,18 +60,28 @@ ERRORS = [
     (sklearn(seed=2**32), "data.split.seed", "4294967295"),
     (sklearn() | REGRESSION, "'stratified' needs classes; 'diabetes'", ""),
     ({"data__features": "interaction"}, "'interaction' needs a dataset of two columns", "64"),
-    ({"initializers__biases": [ZEROS]}, "initializers.biases: one for all layers, or a list",
-     "2. Got 1"),
-    ({"initializers__biases": [ZEROS, {"name": "zeroes"}]},
-     "initializers.biases[1].name: 'zeroes'", "'zeros'"),
+    (
+        {"initializers__biases": [ZEROS]},
+        "initializers.biases: one for all layers, or a list",
+        "2. Got 1",
+    ),
+    (
+        {"initializers__biases": [ZEROS, {"name": "zeroes"}]},
+        "initializers.biases[1].name: 'zeroes'",
+        "'zeros'",
+    ),
     ({"initializers__biases": {"nam": "zeros"}}, "initializers.biases: 'name' is missing", ""),
     ({"initializers__biases": []}, "initializers.biases", "at least 1"),
     ({"initializers__biases": [ZEROS, CONSTANTS]}, "initializers.biases[1]: 'constants'", "alone"),
     ({"initializers__biases": {"name": "constant"}}, "initializers.biases.value: missing", ""),
     (legacy(seed=-1), "generator.seed", "-1"),
     (legacy(weights="rows_first"), "generator.weights: 'rows_first'", "inputs_first"),
-    (legacy(order=None), "generator.order: missing", "'onwards'"),
-    (legacy() | SEQUENTIAL, "generator.order: only for 'shuffled' batches", "'afresh'"),
+    (legacy(order=None), "generator.order: missing", "'continue_shuffling'"),
+    (
+        legacy() | SEQUENTIAL,
+        "generator.order: only for 'shuffled' batches",
+        "'reshuffle_each_epoch'",
+    ),
     ({"constants": "float64"}, "constants: 'float64' is not valid", "exact"),
     (stopping(growth=0.5), "training.stopping.growth", "0.5"),
     (stopping(threshold=1.1), "training.stopping.threshold", "1.1"),
@@ -72,9 +90,12 @@ ERRORS = [
     (stopping(patience_steps=34), "at most patience_steps + 1", "Got 36 and 34"),
     (stopping() | {"data__validation": 0.0}, "training.stopping: needs validation rows", "split"),
     (stopping() | REGRESSION, "training.stopping: needs classes", "'diabetes'"),
-    (stopping(every_epochs=11, patience_steps=500),
-     "quick.length: with it, training.stopping", "Got 396"),
-]  # fmt: skip
+    (
+        stopping(every_epochs=11, patience_steps=500),
+        "quick.length: with it, training.stopping",
+        "Got 396",
+    ),
+]
 
 
 @pytest.mark.parametrize(("changes", "where", "help_"), ERRORS, ids=[e[1][:40] for e in ERRORS])

@@ -12,7 +12,9 @@ from tests.conftest import protocol
 ROWS, SIZE, EPOCHS = 105, 20, 4
 
 
-def experiment_of(order="shuffled", weights="inputs_first", across="afresh", **changes):
+def experiment_of(
+    order="shuffled", weights="inputs_first", across="reshuffle_each_epoch", **changes
+):
     generator = {"name": "numpy_legacy", "seed": 7, "weights": weights}
     if order == "shuffled":
         generator["order"] = across
@@ -61,13 +63,13 @@ def test_parameters_are_the_sources(weights, trial_seed):
 
 
 @pytest.mark.parametrize("weights", ["inputs_first", "outputs_first"])
-@pytest.mark.parametrize("across", ["afresh", "onwards"])
+@pytest.mark.parametrize("across", ["reshuffle_each_epoch", "continue_shuffling"])
 def test_orders_go_on_from_the_parameters(weights, across):
     random, _ = drawn_by_hand(7, weights)
     order = np.arange(ROWS)
     expected = []
     for _ in range(EPOCHS):
-        if across == "afresh":
+        if across == "reshuffle_each_epoch":
             order = np.arange(ROWS)
         random.shuffle(order)
         expected += [order[first : first + SIZE].tolist() for first in range(0, ROWS, SIZE)]
@@ -100,7 +102,7 @@ def _parsed(initializers):
 @given(
     st.lists(st.tuples(st.integers(0, EPOCHS * 6 - 1), st.integers(1, 12)), max_size=6),
     st.sampled_from(["shuffled", "with_replacement"]),
-    st.sampled_from(["afresh", "onwards"]),
+    st.sampled_from(["reshuffle_each_epoch", "continue_shuffling"]),
 )
 @settings(max_examples=50)
 def test_segments_are_right_in_any_order(cuts, order, across):
@@ -122,7 +124,7 @@ def test_reading_in_order_draws_every_epoch_once(monkeypatch):
     monkeypatch.setattr(legacy.EpochDraws, "_draw", lambda self: made.append(0) or original(self))
     legacy.epoch_draws.cache_clear()
     batches._epoch.cache_clear()
-    plan = BatchPlan.of(experiment_of(across="onwards"), 5)
+    plan = BatchPlan.of(experiment_of(across="continue_shuffling"), 5)
     for step in range(plan.steps):
         plan.segment(step, step + 1)
     assert len(made) == EPOCHS
