@@ -1,6 +1,6 @@
-"""Name to arrays: datasets read or fetched, features, splits and scaling.
+"""From the name of a dataset to arrays: reading, features, splits and scaling.
 
-`load` gives what a trial trains on; `fetching` brings MNIST and Fashion-MNIST to this machine.
+`load` returns the arrays that a trial trains on. `fetching` downloads MNIST and Fashion-MNIST.
 """
 
 from harness.data.prepared import Prepared, load

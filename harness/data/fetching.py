@@ -1,9 +1,9 @@
-"""Bringing MNIST and Fashion-MNIST to this machine: once, verified, atomically.
+"""Fetching MNIST and Fashion-MNIST into the user's cache: once, verified, atomically.
 
-The user cache holds the four decoded IDX files of each dataset. They are verified by SHA-256
-whenever they are read, so a flipped bit is found and never trained on. A dataset that is made
-from another one is fetched by fetching that; one that is the user's own file is never
-downloaded (`harness.data.kaggle`).
+The cache holds the four decoded IDX files of each dataset. Their SHA-256 is verified whenever
+they are read, so a flipped bit is never trained on. A dataset whose rows come from another
+dataset is fetched by fetching that one. A file of the user's is never downloaded; `kaggle` has
+the only one.
 """
 
 import contextlib
@@ -21,24 +21,28 @@ from harness.experiment.datasets import DATASETS
 
 
 class DataMissingError(RuntimeError):
-    """A dataset is not on this machine and could not be brought here."""
+    """A dataset is not on this machine, or could not be fetched; the message says why."""
 
 
 def folder(dataset: str) -> Path:
-    """The folder of one dataset inside the cache, or of the one that it is made from."""
+    """Return the folder of the dataset's files inside the cache; it may not exist yet."""
     return cache_folder() / stored(dataset)
 
 
 def stored(dataset: str) -> str:
-    """The dataset whose files are kept: the one itself, or the one that it is made from."""
+    """Return the dataset that has the files: the dataset itself, or the one it is made from."""
     return DATASETS[dataset].made_from or dataset
 
 
 def files(dataset: str, where: Path) -> dict[str, Path]:
-    """Part name to verified file.
+    """Return the verified files by the name of their part, such as `train images`.
+
+    Args:
+        dataset: a name of a dataset that is fetched.
+        where: the folder of the files.
 
     Raises:
-        DataMissingError: a file is not there, or not the published one.
+        DataMissingError: a file is missing, or is not the published file.
     """
     dataset = stored(dataset)
     if DATASETS[dataset].own_file:
@@ -52,60 +56,59 @@ def files(dataset: str, where: Path) -> dict[str, Path]:
             raise DataMissingError(
                 f"{dataset}: {path} is missing; fetch it with 'samestep data fetch {dataset}'"
             )
-        found = _sha256(path)
-        if found != SHA256[dataset][part]:
+        sha256 = _sha256(path)
+        if sha256 != SHA256[dataset][part]:
             raise DataMissingError(
-                f"{dataset}: {path} is not the published file: SHA-256 {found}, expected "
+                f"{dataset}: {path} is not the published file: SHA-256 {sha256}, expected "
                 f"{SHA256[dataset][part]}; 'samestep data fetch {dataset}' replaces it"
             )
     return paths
 
 
 def fetch(dataset: str, directory: Path | None = None) -> str:
-    """Make sure the verified files are in the cache.
+    """Put the verified files into the cache, unless they are there.
 
     Args:
-        dataset: one that is fetched, such as `mnist`.
-        directory: take them from this folder and nowhere else (`kaggle-digits`: the folder of
-            train.csv, or the file). Without it, the folder that `SAMESTEP_DATA` names is looked
-            into first.
+        dataset: the name of a dataset that is fetched, such as `mnist`.
+        directory: the only folder to take the files from (`kaggle-digits`: the folder of
+            train.csv, or the file). Without it, the folder that the environment variable
+            `SAMESTEP_DATA` names comes first, and all routes follow.
 
     Returns:
-        Where they came from, in words; `already there` if nothing had to be done.
+        The source of the files in words; `already there` if nothing was fetched.
 
     Raises:
         DataMissingError: no route worked; the message has each route and its reason.
     """
     dataset = stored(dataset)
     where = folder(dataset)
-    if _are_there(dataset, where):
+    if _is_complete(dataset, where):
         return "already there"
     try:
         where.mkdir(parents=True, exist_ok=True)
-        with _one_at_a_time(where.with_suffix(".lock")):
-            if _are_there(dataset, where):
+        with _locked(where.with_suffix(".lock")):
+            if _is_complete(dataset, where):
                 return "already there (another process fetched it)"
-            for left in where.glob("fetching-*"):  # by a process that was killed
-                shutil.rmtree(left, ignore_errors=True)
+            for leftover in where.glob("fetching-*"):  # of a process that was killed
+                shutil.rmtree(leftover, ignore_errors=True)
             if DATASETS[dataset].own_file:
-                return _own_file(dataset, where, directory)
-            return _by_the_first_route(dataset, where, directory)
+                return _fetch_own_file(dataset, where, directory)
+            return _fetch_by_first_route(dataset, where, directory)
     except OSError as error:
         raise DataMissingError(
             f"{dataset}: the cache {where} cannot be written ({error.strerror or error}); "
-            "set SAMESTEP_CACHE to a folder that can"
+            "set SAMESTEP_CACHE to a folder that can be written"
         ) from error
 
 
-def _by_the_first_route(dataset: str, where: Path, directory: Path | None) -> str:
-    named = os.environ.get("SAMESTEP_DATA")
-    if directory is not None:
-        tried = [folder_route(directory)]
-    else:
-        tried = [folder_route(Path(named))] if named else []
-        tried += routes(dataset)
+def _fetch_by_first_route(dataset: str, where: Path, directory: Path | None) -> str:
+    """Fetch by the first route that works, and return its name."""
+    user_folder = directory or _folder_of_environment()
+    candidates = [folder_route(user_folder)] if user_folder else []
+    if directory is None:
+        candidates += routes(dataset)
     failures = []
-    for name, route in tried:
+    for name, route in candidates:
         try:
             with tempfile.TemporaryDirectory(dir=where, prefix="fetching-") as scratch:
                 _install(dataset, route(Path(scratch)), where, Path(scratch))
@@ -124,10 +127,14 @@ def _by_the_first_route(dataset: str, where: Path, directory: Path | None) -> st
     )
 
 
-def _own_file(dataset: str, where: Path, directory: Path | None) -> str:
-    """Check the user's file and keep it; no SHA-256 of it is known, and the answer says so."""
-    named = os.environ.get("SAMESTEP_DATA")
-    source = directory or (Path(named) if named else None)
+def _folder_of_environment() -> Path | None:
+    folder_name = os.environ.get("SAMESTEP_DATA")
+    return Path(folder_name) if folder_name else None
+
+
+def _fetch_own_file(dataset: str, where: Path, directory: Path | None) -> str:
+    """Check the form of the user's file and store its arrays; return where the file is."""
+    source = directory or _folder_of_environment()
     if source is None:
         raise DataMissingError(f"{dataset}: cannot be downloaded; {kaggle.WHAT_TO_DO}")
     try:
@@ -139,17 +146,17 @@ def _own_file(dataset: str, where: Path, directory: Path | None) -> str:
 
 
 def _install(dataset: str, contents: Mapping[str, bytes], where: Path, scratch: Path) -> None:
-    """Verify all four, then move them in; nothing unverified ever has a final name."""
+    """Verify all four files, then move them in; no unverified file ever has its final name."""
     for part in MEMBERS:
-        found = hashlib.sha256(contents[part]).hexdigest()
-        if found != SHA256[dataset][part]:
-            raise DataRouteError(f"{part}: SHA-256 {found}, expected {SHA256[dataset][part]}")
+        sha256 = hashlib.sha256(contents[part]).hexdigest()
+        if sha256 != SHA256[dataset][part]:
+            raise DataRouteError(f"{part}: SHA-256 {sha256}, expected {SHA256[dataset][part]}")
     for part, name in MEMBERS.items():
         (scratch / name).write_bytes(contents[part])
         (scratch / name).replace(where / name)
 
 
-def _are_there(dataset: str, where: Path) -> bool:
+def _is_complete(dataset: str, where: Path) -> bool:
     try:
         files(dataset, where)
     except (DataMissingError, OSError):
@@ -163,11 +170,11 @@ def _sha256(path: Path) -> str:
 
 
 @contextlib.contextmanager
-def _one_at_a_time(lock: Path) -> Iterator[None]:
-    """Let one process fetch while others wait; the lock goes with its process."""
+def _locked(lock: Path) -> Iterator[None]:
+    """Let one process fetch while others wait; the lock is released when its process ends."""
     try:
         import fcntl
-    except ImportError:  # Windows: both may fetch; os.replace keeps the result whole
+    except ImportError:  # Windows: both may fetch; each file is still replaced at once
         yield
         return
     with lock.open("w") as file:

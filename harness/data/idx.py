@@ -11,7 +11,7 @@ UNSIGNED_BYTE = 0x08
 
 
 def read(path: Path) -> NDArray[np.uint8]:
-    """Read one decoded (not gzipped) file.
+    """Return the array of one decoded (not gzipped) file.
 
     Raises:
         ValueError: the header does not describe the bytes that follow it.
@@ -28,6 +28,6 @@ def read(path: Path) -> NDArray[np.uint8]:
 
 
 def encode(array: NDArray[np.uint8]) -> bytes:
-    """The bytes of the file that holds `array` (1 to 3 dimensions)."""
+    """Return the bytes of an IDX file with `array` (1 to 3 dimensions)."""
     header = struct.pack(f">HBB{array.ndim}I", 0, UNSIGNED_BYTE, array.ndim, *array.shape)
     return header + np.ascontiguousarray(array).tobytes()

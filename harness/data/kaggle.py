@@ -1,24 +1,22 @@
-"""Kaggle's digit-recognizer train.csv: the user's own file, checked for its form and kept.
+"""Kaggle's digit-recognizer train.csv, which each user has to download.
 
-Kaggle's rules do not let anyone pass the file on and no SHA-256 of it is published, so what is
-checked is its form: the header, 42,000 rows, labels 0 to 9 in plausible numbers, pixels 0 to
-255. It is kept as arrays, because a CSV of 77 MB takes seconds to read.
+Kaggle's rules do not let anyone pass the file on, and no SHA-256 of the file is published. So
+only its form is checked: the header, 42,000 rows, labels 0 to 9 in plausible numbers, pixels 0
+to 255. The cache has its arrays, because reading a CSV of 77 MB takes seconds.
 """
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.sources import DataRouteError
+from harness.data.sources import UNREADABLE_ARCHIVE, DataRouteError
 
 ROWS, PIXELS, CLASSES = 42_000, 784, 10
 HEADER = ",".join(["label", *(f"pixel{index}" for index in range(PIXELS))])
 CLASS_ROWS = (3_500, 5_000)
-"""Fewest and most rows of a class: MNIST's shares are 9.0 to 11.2 %, so 3,780 to 4,704 rows."""
+"""Fewest and most rows of a class. MNIST's shares, 9.0 to 11.2 %, give 3,780 to 4,704 rows."""
 LARGEST_FILE_BYTES = 256 * 2**20
 MEMBER = "train.npz"
 WHAT_TO_DO = (
@@ -31,10 +29,10 @@ Bytes = NDArray[np.uint8]
 
 
 def files(where: Path) -> dict[str, Path]:
-    """Part name to the kept file, if its form is right.
+    """Return the file of the cache by the name of its part, `train`.
 
     Raises:
-        DataRouteError: it is not there, or its form is not right.
+        DataRouteError: the file is missing, or does not have the right form.
     """
     path = where / MEMBER
     if not path.exists():
@@ -44,18 +42,15 @@ def files(where: Path) -> dict[str, Path]:
 
 
 def read(path: Path) -> tuple[Bytes, Bytes]:
-    """(inputs (42000, 784), labels (42000,)) of the kept file.
+    """Return (inputs (42000, 784), labels (42000,)) of the file in the cache.
 
     Raises:
-        DataRouteError: its form is not right.
+        DataRouteError: the file does not have the right form.
     """
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             inputs, labels = file["inputs"], file["labels"]
-    except (
-        OSError, ValueError, KeyError, EOFError, TypeError, AttributeError,
-        zlib.error, zipfile.BadZipFile,
-    ) as error:  # fmt: skip
+    except UNREADABLE_ARCHIVE as error:
         raise DataRouteError(f"{path} cannot be read ({error}); {WHAT_TO_DO}") from error
     if inputs.dtype != np.uint8 or labels.dtype != np.uint8 or len(labels) != len(inputs):
         raise DataRouteError(f"{path}: must have inputs and labels, both bytes; {WHAT_TO_DO}")
@@ -64,20 +59,25 @@ def read(path: Path) -> tuple[Bytes, Bytes]:
 
 
 def install(source: Path, where: Path, scratch: Path) -> None:
-    """Check the CSV `source`, or the train.csv in that folder, and keep it in `where`.
+    """Check the user's CSV and store its arrays in the cache.
+
+    Args:
+        source: the file, or the folder of train.csv.
+        where: the dataset's folder in the cache.
+        scratch: an empty folder on the same disk.
 
     Raises:
-        DataRouteError: there is none, or its form is not right.
+        DataRouteError: there is no such file, or it does not have the right form.
     """
     path = source / "train.csv" if source.is_dir() else source
-    table = _parsed(path)
+    table = _read_csv(path)
     _check(table, path)
     table = table.astype(np.uint8)
     np.savez_compressed(scratch / MEMBER, inputs=table[:, 1:], labels=table[:, 0])
     (scratch / MEMBER).replace(where / MEMBER)
 
 
-def _parsed(path: Path) -> NDArray[Any]:
+def _read_csv(path: Path) -> NDArray[Any]:
     try:
         if path.stat().st_size > LARGEST_FILE_BYTES:
             raise DataRouteError(f"{path}: larger than {LARGEST_FILE_BYTES:,} bytes")
@@ -90,21 +90,21 @@ def _parsed(path: Path) -> NDArray[Any]:
             return np.loadtxt(file, dtype=np.int16, delimiter=",", ndmin=2)
     except OSError as error:
         raise DataRouteError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except ValueError as error:  # a byte that is no ASCII, a number that is none
+    except ValueError as error:  # a byte beyond ASCII, or a field that is not a number
         raise DataRouteError(f"{path}: not a table of whole numbers ({error})") from error
 
 
 def _check(table: NDArray[Any], path: Path) -> None:
-    """Labels in the first column, pixels in the others."""
+    """Check shape, values and class sizes; labels are in the first column."""
     if table.shape != (ROWS, PIXELS + 1):
         raise DataRouteError(
             f"{path}: must have shape {(ROWS, PIXELS + 1)}, label and pixels. Got {table.shape}"
         )
     labels, pixels = table[:, 0], table[:, 1:]
-    for what, values, most in (("labels", labels, CLASSES - 1), ("pixels", pixels, 255)):
-        if values.min() < 0 or values.max() > most:
+    for name, values, largest in (("labels", labels, CLASSES - 1), ("pixels", pixels, 255)):
+        if values.min() < 0 or values.max() > largest:
             raise DataRouteError(
-                f"{path}: {what} must be 0 to {most}. Got {values.min()} to {values.max()}"
+                f"{path}: {name} must be 0 to {largest}. Got {values.min()} to {values.max()}"
             )
     counts = np.bincount(labels, minlength=CLASSES)
     if counts.min() < CLASS_ROWS[0] or counts.max() > CLASS_ROWS[1]:

@@ -1,4 +1,4 @@
-"""The arrays of a protocol's data, ready for a network."""
+"""The arrays of a protocol's data: read, split, scaled and ready for a network."""
 
 import hashlib
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ Array = NDArray[np.generic]
 
 @dataclass(frozen=True)
 class Subset:
-    """Rows of one part; arrays are read-only.
+    """The training, validation or test rows; arrays are read-only.
 
     Args:
         inputs: (rows, columns) in the trial's dtype.
         targets: what the loss takes: (rows,) int32 labels for softmax cross-entropy, else
-            (rows, outputs) in the trial's dtype; None where the dataset has none.
-        labels: (rows,) int32 classes that accuracy is counted on; None for regression.
+            (rows, outputs) in the trial's dtype; None where the dataset has no targets.
+        labels: (rows,) int32 classes, for accuracy; None where the dataset has no classes.
     """
 
     inputs: Array
@@ -35,7 +35,14 @@ class Subset:
 
 @dataclass(frozen=True)
 class Prepared:
-    """All parts of a protocol's data and a digest over their bytes."""
+    """The data of a protocol.
+
+    Args:
+        train: the training rows.
+        validation: the validation rows; there may be none.
+        test: the test rows.
+        digest: 16 hexadecimal digits of SHA-256 over the arrays.
+    """
 
     train: Subset
     validation: Subset
@@ -45,46 +52,53 @@ class Prepared:
 
 @lru_cache(maxsize=1)
 def load(data: Data, loss: Loss | None, dtype: str) -> Prepared:
-    """Read, split and scale. The last result is kept: trials come in groups on the same data.
+    """Read, split and scale the data of a protocol.
+
+    The last result is cached, because consecutive trials train on the same data.
+
+    Args:
+        data: the protocol's `[data]`.
+        loss: the protocol's loss, which decides the form of the targets.
+        dtype: of inputs and targets, `float32` or `float64`.
 
     Raises:
         harness.data.fetching.DataMissingError: the dataset has to be fetched first.
     """
     source = raw.read(data.dataset)
-    rows = splits.split(data, source.targets, len(source.inputs), source.train_rows)
+    parts = splits.split(data, source.targets, len(source.inputs), source.train_rows)
     inputs = transforms.features(data.features, source.inputs)
-    scale = transforms.fit_scale(data, inputs[_picked(rows.train)], dtype)
+    scale = transforms.fit_scale(data, inputs[_index(parts.train)], dtype)
     hasher = hashlib.sha256()
 
-    def part(numbers: NDArray[np.int64]) -> Subset:
-        picked = _picked(numbers)
+    def subset(numbers: NDArray[np.int64]) -> Subset:
+        index = _index(numbers)
         labels = targets = None
         if source.targets is not None:
-            labels, targets = _targets(data, loss, source.targets[picked], dtype)
-        made = Subset(np.ascontiguousarray(scale(inputs[picked])), targets, labels)
-        for array in (made.inputs, made.targets):
+            labels, targets = _labels_and_targets(data, loss, source.targets[index], dtype)
+        rows = Subset(np.ascontiguousarray(scale(inputs[index])), targets, labels)
+        for array in (rows.inputs, rows.targets):
             if array is not None:
                 array.flags.writeable = False
                 hasher.update(f"{array.dtype}{array.shape}".encode())
                 hasher.update(array.data)
-        return made
+        return rows
 
-    train, validation, test = part(rows.train), part(rows.validation), part(rows.test)
+    train, validation, test = map(subset, (parts.train, parts.validation, parts.test))
     return Prepared(train, validation, test, hasher.hexdigest()[:16])
 
 
-def _picked(numbers: NDArray[np.int64]) -> slice | NDArray[np.int64]:
-    """Row numbers as an index: a slice, which copies nothing, where they follow each other."""
-    in_order = len(numbers) > 0 and np.array_equal(
+def _index(numbers: NDArray[np.int64]) -> slice | NDArray[np.int64]:
+    """Return an index of rows: a slice, which copies nothing, for consecutive numbers."""
+    is_consecutive = len(numbers) > 0 and np.array_equal(
         numbers, np.arange(numbers[0], numbers[0] + len(numbers))
     )
-    return slice(numbers[0], numbers[0] + len(numbers)) if in_order else numbers
+    return slice(numbers[0], numbers[0] + len(numbers)) if is_consecutive else numbers
 
 
-def _targets(
+def _labels_and_targets(
     data: Data, loss: Loss | None, values: Array, dtype: str
 ) -> tuple[Array | None, Array]:
-    """Labels, and targets as the loss takes them."""
+    """Return (labels, targets) of rows, whose published targets are `values`."""
     facts = data.facts
     if facts.kind == "values":
         return None, values.astype(dtype)[:, np.newaxis]

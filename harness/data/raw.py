@@ -1,4 +1,4 @@
-"""Name to raw arrays: the rows of a dataset as published, before any split or scaling."""
+"""The rows of a dataset as published, before features, split and scaling."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,9 +24,10 @@ class Raw:
     """A dataset as published.
 
     Args:
-        inputs: (rows, features), any real type.
-        targets: (rows,) labels, bits or values; None where the dataset has none.
-        train_rows: the first so many rows are its own training part; the rest tests.
+        inputs: (rows, features), of any real type.
+        targets: (rows,) labels, bits or values; None where the dataset has no targets.
+        train_rows: number of rows of the published training part, which comes first. The other
+            rows are the published test part.
     """
 
     inputs: NDArray[np.generic]
@@ -35,10 +36,10 @@ class Raw:
 
 
 def read(dataset: str) -> Raw:
-    """Read a dataset of this machine.
+    """Read a dataset from this machine.
 
     Raises:
-        fetching.DataMissingError: it has not been fetched, or its file is not what it should be.
+        fetching.DataMissingError: the dataset has not been fetched, or its files are damaged.
     """
     facts = DATASETS[dataset]
     if facts.fetched:
@@ -57,7 +58,7 @@ def read(dataset: str) -> Raw:
 
 
 def _published(paths: Mapping[str, Path]) -> Raw:
-    """The four IDX files, training part first."""
+    """Read the four IDX files, the training part first."""
     arrays = {part: idx.read(path) for part, path in paths.items()}
     inputs = np.concatenate([arrays["train images"], arrays["test images"]])
     targets = np.concatenate([arrays["train labels"], arrays["test labels"]])
@@ -65,9 +66,9 @@ def _published(paths: Mapping[str, Path]) -> Raw:
 
 
 def _stand_in(published: Raw, rows: int) -> Raw:
-    """`rows` of all rows, drawn once and for all by seed 0 with the classes' shares kept."""
+    """Draw `rows` of the published rows by seed 0, the same share of every class."""
     labels = published.targets
     if labels is None:
-        raise TypeError("a stand-in is drawn by labels")
+        raise TypeError("a stand-in needs labels, by which it is drawn")
     _, drawn = splits.stratified(labels, rows, np.random.default_rng(0))
     return Raw(published.inputs[drawn], labels[drawn], rows)

