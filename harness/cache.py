@@ -7,5 +7,5 @@ from platformdirs import user_cache_dir
 
 
 def cache_folder() -> Path:
-    """Return `SAMESTEP_CACHE`, or the user's own cache folder; it may not exist yet."""
+    """Return the folder that `SAMESTEP_CACHE` names, else the user's own; it may not exist yet."""
     return Path(os.environ.get("SAMESTEP_CACHE") or user_cache_dir("samestep"))

@@ -1,4 +1,4 @@
-"""Loss and accuracy from raw outputs, in float64: no adapter scores itself."""
+"""Loss and accuracy of raw outputs, in float64. The harness scores every adapter."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,42 +8,49 @@ from harness.experiment.training import Loss
 
 Floats = NDArray[np.float64]
 TIE = 1e-6
-"""A probability within this of 1/2 is class 0, so that rounding never decides a tie."""
+"""A probability of at most 1/2 + 1e-6 is class 0, so that rounding never decides a tie."""
 
 
 def score(
     outputs: Array, subset: Subset, loss: Loss | None, meaning: str | None = None
 ) -> tuple[float | None, float | None]:
-    """(loss, accuracy); None where there is no such thing.
+    """Return (loss, accuracy); either is None where it cannot be computed.
 
     Args:
         outputs: (rows, outputs), raw.
-        subset: what the outputs belong to.
-        loss: whose reductions are used over these rows, as if they were one batch.
-        meaning: "logits", "values" or "scores" (only their order means something); by default
-            what the loss takes. A cross-entropy is computed of logits only, a squared error of
-            values only.
+        subset: the rows of the outputs.
+        loss: the protocol's loss, whose reductions treat these rows as one batch.
+        meaning: `logits`, `values` or `scores` (only their order means something); by default
+            what the loss takes. A cross-entropy needs logits, and a squared error values.
     """
-    taken = meaning_of(loss) if loss is not None else None
-    meaning = meaning or taken
+    meaning_for_loss = meaning_of(loss) if loss is not None else None
+    meaning = meaning or meaning_for_loss
     if subset.targets is None or meaning is None or len(subset) == 0:
         return None, None
     exact = np.asarray(outputs, dtype=np.float64)
-    value = loss_of(exact, subset.targets, loss) if loss is not None and meaning == taken else None
+    value = None
+    if loss is not None and meaning == meaning_for_loss:
+        value = loss_of(exact, subset.targets, loss)
     if subset.labels is None:
         return value, None
     return value, accuracy_of(exact, subset.labels, meaning)
 
 
 def accuracy_of(outputs: Floats, labels: Array, meaning: str = "logits") -> float:
-    """Share of rows whose class is right."""
+    """Return the share of rows whose predicted class is right; arguments as in `right_rows`."""
     return float(np.mean(right_rows(outputs, labels, meaning)))
 
 
 def right_rows(outputs: Array, labels: Array, meaning: str = "logits") -> NDArray[np.bool_]:
-    """(rows,) whether the class is right: argmax, or p > 1/2 + 1e-6 for a single output.
+    """Return (rows,) whether the predicted class is right.
 
-    p is the output itself where outputs are values, else its sigmoid.
+    The prediction is the argmax, or p > 1/2 + 1e-6 for a single output. p is the output itself
+    where outputs are `values`, else its sigmoid.
+
+    Args:
+        outputs: (rows, outputs), raw.
+        labels: (rows,) classes.
+        meaning: of the outputs, `logits`, `values` or `scores`.
     """
     exact = np.asarray(outputs, dtype=np.float64)
     if exact.shape[1] == 1:
@@ -57,30 +64,31 @@ def right_rows(outputs: Array, labels: Array, meaning: str = "logits") -> NDArra
 
 
 def meaning_of(loss: Loss | None) -> str:
-    """What the outputs of a network with this loss are: "values" or "logits"."""
+    """Return the meaning of the outputs of a network with this loss: `values` or `logits`."""
     return "values" if loss is not None and loss.name == "mean_squared_error" else "logits"
 
 
 def loss_of(outputs: Floats, targets: Array, loss: Loss) -> float:
-    """The protocol's loss over all rows, reduced as the protocol says."""
+    """Return the loss over all rows, reduced over rows and outputs as the protocol states."""
     if loss.name == "softmax_cross_entropy":
         rows = _log_sum_exp(outputs) - outputs[np.arange(len(outputs)), targets]
     else:
-        wanted = np.asarray(targets, dtype=np.float64)
+        y = np.asarray(targets, dtype=np.float64)
         if loss.name == "mean_squared_error":
-            each = (outputs - wanted) ** 2 * (0.5 if loss.half else 1.0)
+            each = (outputs - y) ** 2 * (0.5 if loss.half else 1.0)
         else:
             # -y log p - (1-y) log(1-p) = log(1 + exp(z)) - y z, without overflow
-            each = np.logaddexp(0, outputs) - wanted * outputs
+            each = np.logaddexp(0, outputs) - y * outputs
         rows = each.mean(axis=1) if loss.outputs == "mean" else each.sum(axis=1)
     return float(rows.mean() if loss.batch == "mean" else rows.sum())
 
 
 def sigmoid(logits: Floats) -> Floats:
-    """1 / (1 + exp(-z)), without overflow."""
+    """Return 1 / (1 + exp(-z)), without overflow."""
     return 0.5 * (1 + np.tanh(0.5 * logits))
 
 
 def _log_sum_exp(outputs: Floats) -> Floats:
     shift = outputs.max(axis=1)
-    return shift + np.log(np.exp(outputs - shift[:, np.newaxis]).sum(axis=1))  # type: ignore[no-any-return]
+    log_sum: Floats = shift + np.log(np.exp(outputs - shift[:, np.newaxis]).sum(axis=1))
+    return log_sum

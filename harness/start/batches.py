@@ -1,4 +1,4 @@
-"""The batches of every step of a trial, made lazily, epoch by epoch."""
+"""The batches of every step of a trial, drawn when they are needed, epoch by epoch."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,14 +13,21 @@ from harness.trainer import Batches
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """The batches of every step of a trial.
+    """Everything that decides the batches of a trial.
 
     Args:
-        rows, batch_size, steps, steps_per_epoch, order, learning_rate, decay: the protocol's.
-        seed: the trial's. The batches of epoch e come from `SeedSequence([seed, e])`, so they
-            can be made alone, in any process, at any time.
-        stream: where the protocol has a legacy generator, that one draws instead.
-        exact: leave the learning rates as they are written; else they are rounded to float32.
+        rows: number of training rows.
+        batch_size: rows of a full batch.
+        steps: number of updates in the whole training.
+        steps_per_epoch: number of updates in one pass over the rows.
+        order: `full`, `sequential`, `shuffled` or `with_replacement`.
+        learning_rate: of the first step.
+        decay: (steps, factor) of the schedule; None for a constant rate.
+        seed: of the trial. The batches of epoch e come from `SeedSequence([seed, e])`, so each
+            epoch can be drawn alone, in any process, in any order.
+        stream: draws instead of PCG64, where the protocol has a generator of its own.
+        exact: whether learning rates stay as they are written; by default they are rounded to
+            float32.
     """
 
     rows: int
@@ -36,7 +43,11 @@ class BatchPlan:
 
     @classmethod
     def of(cls, experiment: Experiment, seed: int) -> "BatchPlan":
-        """The plan of a protocol that trains."""
+        """Return the plan of a trial.
+
+        Raises:
+            ValueError: the protocol does not train.
+        """
         training = experiment.training
         if training is None:
             raise ValueError(f"{experiment.name}: has no [training], so no batches")
@@ -54,7 +65,7 @@ class BatchPlan:
         )
 
     def segment(self, start: int, stop: int) -> Batches:
-        """The batches of steps `start` to `stop` - 1, counted from 0."""
+        """Return the batches of steps `start` to `stop` - 1, counted from 0."""
         rates = self._rates(start, stop)
         if self.order == "full":
             return Batches(None, np.full(stop - start, self.rows, np.int32), rates)
@@ -66,7 +77,7 @@ class BatchPlan:
         return Batches(np.ascontiguousarray(rows), np.ascontiguousarray(sizes), rates)
 
     def _rates(self, start: int, stop: int) -> NDArray[np.float64]:
-        """Learning rate of each step."""
+        """Return the learning rate of each step, (steps,)."""
         rates = np.full(stop - start, self.learning_rate)
         if self.decay is not None:
             every, factor = self.decay
@@ -76,24 +87,23 @@ class BatchPlan:
 
 @lru_cache(maxsize=2)
 def _epoch(plan: BatchPlan, epoch: int) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """Rows (steps, batch) and sizes (steps,) of one epoch; a short batch is padded by row 0."""
+    """Return rows (steps, batch) and sizes (steps,) of an epoch; row 0 fills a short batch."""
     shape = (plan.steps_per_epoch, plan.batch_size)
     sizes = np.full(plan.steps_per_epoch, plan.batch_size, np.int32)
     if plan.order == "with_replacement":
-        return _drawn(plan, epoch, shape).reshape(shape), sizes
+        return _draw(plan, epoch, shape).reshape(shape), sizes
     order = np.arange(plan.rows, dtype=np.int32)
     if plan.order == "shuffled":
-        order = _drawn(plan, epoch, shape)
+        order = _draw(plan, epoch, shape)
     rows = np.zeros(shape, np.int32)
-    used = min(plan.rows, rows.size)
-    rows.ravel()[:used] = order[:used]
-    if plan.order != "with_replacement":
-        sizes[-1] = min(plan.batch_size, plan.rows - plan.batch_size * (plan.steps_per_epoch - 1))
+    count = min(plan.rows, rows.size)
+    rows.ravel()[:count] = order[:count]
+    sizes[-1] = min(plan.batch_size, plan.rows - plan.batch_size * (plan.steps_per_epoch - 1))
     return rows, sizes
 
 
-def _drawn(plan: BatchPlan, epoch: int, shape: tuple[int, int]) -> NDArray[np.int32]:
-    """What an epoch draws: rows in shape (steps, batch) with replacement, or their order."""
+def _draw(plan: BatchPlan, epoch: int, shape: tuple[int, int]) -> NDArray[np.int32]:
+    """Draw the rows of an epoch: (steps, batch) with replacement, else an order of all rows."""
     if plan.stream is not None:
         return epoch_draws(plan.stream, plan.order, plan.rows, shape).take(epoch)
     random = np.random.default_rng(np.random.SeedSequence([plan.seed, epoch]))

@@ -1,27 +1,31 @@
-"""The protocol's numbers, as adapters get them: rounded to float32 unless it says `exact`."""
+"""The numbers of a protocol as adapters receive them: rounded to float32, unless `exact`."""
 
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
+from harness.experiment.fields import Frozen
 from harness.experiment.network import Network
+
+Part = TypeVar("Part", bound=Frozen | None)
 
 
 def float32(number: float) -> float:
-    """The nearest number that float32 can hold: some frameworks round every constant to it."""
+    """Return the float32 nearest to `number`. Some frameworks round every constant to float32."""
     return float(np.float32(number))
 
 
-def rounded(part: Any) -> Any:
-    """A part of a protocol with every number rounded to float32, as adapters get it."""
+def rounded(part: Part) -> Part:
+    """Return a part of a protocol with its own floats rounded to float32.
+
+    Whole numbers, and the numbers of tables inside the part, stay as they are. None stays None.
+    """
     if part is None:
-        return None
-    numbers = {
-        name: float32(value) for name, value in part.model_dump().items() if type(value) is float
-    }
+        return part
+    numbers = {name: float32(value) for name, value in part if type(value) is float}
     return part.model_copy(update=numbers)
 
 
 def rounded_network(network: Network) -> Network:
-    """The network with its slopes rounded to float32, as adapters get it."""
+    """Return the network with the slopes of its layers rounded to float32."""
     return network.model_copy(update={"layers": tuple(rounded(layer) for layer in network.layers)})

@@ -1,4 +1,4 @@
-"""What two trials must share to have started alike."""
+"""The digest of a start: two trials that share it started from the same numbers."""
 
 import hashlib
 
@@ -9,7 +9,10 @@ from harness.trainer import Parameters
 
 
 def start_digest(parameters: Parameters, plan: BatchPlan | None) -> str:
-    """16 hexadecimal digits over the parameters (as float64) and the first epoch's batches."""
+    """Return 16 hexadecimal digits over the parameters and the first epoch's batches.
+
+    Parameters are hashed as float64. A network that only predicts has no plan.
+    """
     hasher = hashlib.sha256()
     for pair in parameters:
         for array in pair:

@@ -1,4 +1,4 @@
-"""From (experiment, seed) to initial parameters."""
+"""The initial parameters of a trial, drawn from (experiment, seed)."""
 
 import math
 from typing import Any
@@ -21,16 +21,20 @@ from harness.experiment.network import Network
 from harness.trainer import Parameters
 
 TRUNCATED_STD = 0.87962566103423978
-"""Standard deviation of a standard normal that is cut at -2 and 2."""
+"""Standard deviation of a standard normal distribution truncated at -2 and 2."""
 PARAMETER_STREAM = 0x57A27
-"""Spawn key that keeps the parameters' stream apart from every epoch's."""
+"""Spawn key that separates the stream of the parameters from the streams of the epochs."""
 
 Random = np.random.Generator | np.random.RandomState
-Drawn = list[tuple[NDArray[np.float64], NDArray[np.float64] | None]]
+Float64Parameters = list[tuple[NDArray[np.float64], NDArray[np.float64] | None]]
 
 
 def initial_parameters(experiment: Experiment, seed: int, dtype: str) -> Parameters:
-    """Draw the start in float64, layer by layer, weights before biases; round to `dtype`."""
+    """Draw the start in float64, layer by layer, weights before biases, and round it to `dtype`.
+
+    Returns:
+        Per layer (W of shape (inputs, outputs), b of shape (outputs,) or None), read-only.
+    """
     random: Random
     if experiment.generator is None:
         random = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(PARAMETER_STREAM,)))
@@ -38,15 +42,15 @@ def initial_parameters(experiment: Experiment, seed: int, dtype: str) -> Paramet
     else:
         random = random_state_of(experiment.generator.seed, seed)
         outputs_first = experiment.generator.weights == "outputs_first"
-    drawn = draw(experiment.network, experiment.initializers, random, outputs_first)
-    return [(_cast(W, dtype), None if b is None else _cast(b, dtype)) for W, b in drawn]
+    parameters = draw(experiment.network, experiment.initializers, random, outputs_first)
+    return [(_cast(W, dtype), None if b is None else _cast(b, dtype)) for W, b in parameters]
 
 
 def random_state_of(seed: int, trial_seed: int) -> np.random.RandomState:
-    """The stream of a source's seed; trial seed 0 is the source's run.
+    """Return a `RandomState` of the sum of both seeds; trial seed 0 is the source's run.
 
     Raises:
-        ValueError: the sum is more than `RandomState` takes.
+        ValueError: the sum is larger than `RandomState` accepts.
     """
     if seed + trial_seed >= 2**32:
         raise ValueError(
@@ -58,9 +62,17 @@ def random_state_of(seed: int, trial_seed: int) -> np.random.RandomState:
 
 def draw(
     network: Network, initializers: Initializers, random: Random, outputs_first: bool
-) -> Drawn:
-    """All parameters in float64, drawn in this order; weights (inputs, units) whatever is drawn."""
-    parameters: Drawn = []
+) -> Float64Parameters:
+    """Draw all parameters in float64, layer by layer, weights before biases.
+
+    Args:
+        network: has the shapes.
+        initializers: have the distributions.
+        random: the stream to draw from.
+        outputs_first: whether weights are drawn in shape (units, inputs) and then transposed;
+            the weights returned are (inputs, units) in any case.
+    """
+    parameters: Float64Parameters = []
     for index, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=True)):
         of_weights = initializers.of("weights", index)
         if outputs_first and not isinstance(of_weights, Constants):
@@ -87,7 +99,7 @@ def _draw(
     shape: tuple[int, ...],
     random: Random,
 ) -> NDArray[np.float64]:
-    """Draw one array of a layer; `harness.experiment.initializers` has the formulas' sources."""
+    """Draw one array of a layer; the formulas are in `harness.experiment.initializers`."""
     inputs, outputs = layer_shape
     match initializer:
         case Constants(values=values):
@@ -121,7 +133,7 @@ def _draw(
 def _truncated(
     mean: float, std: float, shape: tuple[int, ...], random: Random
 ) -> NDArray[np.float64]:
-    """A normal, every number redrawn until it lies within two standard deviations."""
+    """Draw normal numbers; redraw each until it is within two standard deviations of the mean."""
     drawn = random.normal(size=shape)
     while (outside := np.abs(drawn) > 2).any():
         drawn[outside] = random.normal(size=int(outside.sum()))

@@ -1,7 +1,8 @@
-"""One `RandomState` for a whole run, as a source has it: parameters first, then every epoch.
+"""One `RandomState` for a whole run, as in a source: first the parameters, then every epoch.
 
-What an epoch draws depends on all that was drawn before it. Read in order, each epoch is drawn
-once; going back starts the stream anew, so what is read never depends on what was read before.
+The rows of an epoch depend on everything that was drawn before. Epochs that are read in order
+are drawn once each. Reading an earlier epoch restarts the stream, so an epoch always has the
+same rows.
 """
 
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from harness.start.parameters import draw, random_state_of
 
 @dataclass(frozen=True)
 class RandomStateStream:
-    """All that decides what the stream of a run gives."""
+    """Everything that decides the numbers of a run's stream."""
 
     generator: RandomStateGenerator
     network: Network
@@ -28,13 +29,13 @@ class RandomStateStream:
 
     @classmethod
     def of(cls, experiment: Experiment, seed: int) -> "RandomStateStream | None":
-        """The stream of a trial, or None where the protocol has no legacy generator."""
+        """Return the stream of a trial, or None where the protocol has no generator."""
         if experiment.generator is None:
             return None
         return cls(experiment.generator, experiment.network, experiment.initializers, seed)
 
     def after_parameters(self) -> np.random.RandomState:
-        """A stream that has drawn the parameters."""
+        """Return the `RandomState` in its state after the parameters are drawn."""
         random = random_state_of(self.generator.seed, self.seed)
         outputs_first = self.generator.weights == "outputs_first"
         draw(self.network, self.initializers, random, outputs_first)
@@ -42,13 +43,13 @@ class RandomStateStream:
 
 
 class EpochDraws:
-    """What the stream draws, epoch by epoch.
+    """The rows that a stream draws, epoch by epoch.
 
     Args:
         stream: of the run.
         order: of the batches, `shuffled` or `with_replacement`.
-        rows: of the training part.
-        shape: (steps, rows) of an epoch's batches.
+        rows: number of training rows.
+        shape: (steps, batch size) of an epoch's batches.
     """
 
     def __init__(
@@ -56,31 +57,31 @@ class EpochDraws:
     ) -> None:
         self.stream = stream
         self.with_replacement = order == "with_replacement"
-        self.afresh = stream.generator.order == "reshuffle_each_epoch"
+        self.reshuffles = stream.generator.order == "reshuffle_each_epoch"
         self.rows = rows
         self.shape = shape
-        self._start()
+        self._restart()
 
-    def _start(self) -> None:
+    def _restart(self) -> None:
         self.random = self.stream.after_parameters()
         self.order = np.arange(self.rows, dtype=np.int32)
-        self.next = 0
+        self.next_epoch = 0
 
     def take(self, epoch: int) -> NDArray[np.int32]:
-        """Rows (steps * batch,) of one epoch with replacement, or the order (rows,) of them."""
-        if epoch < self.next:
-            self._start()
-        while self.next < epoch:
+        """Return the rows (steps * batch,) of an epoch with replacement, or its order (rows,)."""
+        if epoch < self.next_epoch:
+            self._restart()
+        while self.next_epoch < epoch:
             self._draw()
         return self._draw()
 
     def _draw(self) -> NDArray[np.int32]:
-        self.next += 1
+        self.next_epoch += 1
         if self.with_replacement:
             steps, size = self.shape
             batches = [self.random.choice(self.rows, size) for _ in range(steps)]
             return np.concatenate(batches).astype(np.int32)
-        if self.afresh:
+        if self.reshuffles:
             self.order = np.arange(self.rows, dtype=np.int32)
         self.random.shuffle(self.order)
         return self.order.copy()
@@ -90,5 +91,5 @@ class EpochDraws:
 def epoch_draws(
     stream: RandomStateStream, order: str, rows: int, shape: tuple[int, int]
 ) -> EpochDraws:
-    """The same epochs for the same run, so that reading in order draws each once."""
+    """Return the draws of a run, the same object for the same run: each epoch is drawn once."""
     return EpochDraws(stream, order, rows, shape)

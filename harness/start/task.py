@@ -1,6 +1,4 @@
-"""What an adapter is given to train: the protocol's numbers, the start and the data."""
-
-from typing import Any
+"""The task that an adapter is given: the protocol's numbers, the start and the data."""
 
 from harness.data.prepared import Prepared
 from harness.experiment.model import Experiment
@@ -25,24 +23,22 @@ def task_of(
 
     Args:
         experiment: the protocol.
-        prepared: its data, in `dtype`.
+        prepared: the protocol's data, in `dtype`.
         seed: of the initial parameters.
-        loop: as in `harness.trainer.Task`.
-        dtype: likewise.
-        device: likewise.
-        threads: likewise.
+        loop: `idiomatic`, `stepwise` or `fused`.
+        dtype: `float32` or `float64`.
+        device: `cpu`, `cuda` (requires a GPU) or `auto` (a GPU where the framework sees one).
+        threads: how many threads the process may use.
     """
-    training = experiment.training
-    exact = experiment.constants == "exact"
-
-    def rounded_unless_exact(part: Any) -> Any:
-        return part if exact else rounded(part)
-
+    network, training = experiment.network, experiment.training
+    l2, optimizer = (training.l2, training.optimizer) if training else (None, None)
+    if experiment.constants != "exact":
+        network, l2, optimizer = rounded_network(network), rounded(l2), rounded(optimizer)
     return Task(
-        network=experiment.network if exact else rounded_network(experiment.network),
+        network=network,
         loss=experiment.loss,
-        l2=rounded_unless_exact(training.l2) if training else None,
-        optimizer=rounded_unless_exact(training.optimizer) if training else None,
+        l2=l2,
+        optimizer=optimizer,
         parameters=initial_parameters(experiment, seed, dtype),
         inputs=prepared.train.inputs,
         targets=prepared.train.targets,

@@ -7,14 +7,8 @@ from hypothesis import strategies as st
 
 from harness.experiment.loading import catalogue_names, load, parse
 from harness.experiment.model import Experiment
-from harness.start import (
-    TRUNCATED_STD,
-    BatchPlan,
-    float32,
-    initial_parameters,
-    rounded,
-    start_digest,
-)
+from harness.start import BatchPlan, float32, initial_parameters, rounded, start_digest
+from harness.start.parameters import TRUNCATED_STD
 from tests.conftest import protocol
 
 
