@@ -11,7 +11,7 @@ BCE = BinaryCrossEntropy(name="binary_cross_entropy", batch="mean", outputs="mea
 SOFTMAX = SoftmaxCrossEntropy(name="softmax_cross_entropy", batch="mean")
 
 
-def test_a_tie_is_class_0_whatever_rounding_says():
+def test_a_tie_is_class_0_for_any_rounding():
     outputs = np.array([[-1e-9], [0.0], [1e-9], [3.9e-6], [4.1e-6]])
     assert accuracy_of(outputs, np.array([0, 0, 0, 0, 1])) == 1.0
 
@@ -21,7 +21,7 @@ def test_argmax_for_several_outputs():
     assert accuracy_of(outputs, np.array([1, 2])) == 0.5
 
 
-def test_what_outputs_mean_decides_threshold_and_loss():
+def test_the_meaning_of_outputs_decides_threshold_and_loss():
     half = MeanSquaredError(name="mean_squared_error", half=True, batch="mean", outputs="mean")
     bits = np.array([[0.0], [1.0]])
     subset = Subset(np.zeros((2, 1)), bits, np.array([0, 1]))

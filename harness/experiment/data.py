@@ -86,5 +86,7 @@ class Data(Frozen):
             raise ValueError("validation: state it here or in the split, not in both")
         check_split(self.split, self.facts, self.dataset)
         if self.rows[0] < 1 or self.rows[2] < 1:
-            raise ValueError("split: split and validation must leave rows to train and to test on")
+            raise ValueError(
+                "split: the split and its validation must leave rows to train and to test on"
+            )
         return self

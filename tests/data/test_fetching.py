@@ -1,4 +1,4 @@
-"""Every route, against a small dataset of our own with its own hashes."""
+"""Every route, with a small dataset and its hashes in place of MNIST."""
 
 import functools
 import gzip
@@ -31,7 +31,7 @@ def small_arrays():
 
 @pytest.fixture
 def small(cache, monkeypatch):
-    """Contents of the four files; MNIST's hashes are theirs for the test."""
+    """Contents of four small files, whose hashes stand for MNIST's."""
     contents = {part: idx.encode(array) for part, array in small_arrays().items()}
     hashes = {part: hashlib.sha256(content).hexdigest() for part, content in contents.items()}
     monkeypatch.setitem(sources.SHA256, "mnist", hashes)
@@ -64,14 +64,14 @@ def check_cache(cache):
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_a_folder_the_user_names(small, cache, tmp_path, packed):
+def test_a_folder_that_the_user_names(small, cache, tmp_path, packed):
     folder = write_folder(tmp_path / "mine", small, packed)
     assert fetching.fetch("mnist", folder) == f"folder {folder}"
     check_cache(cache)
     assert fetching.fetch("mnist") == "already there"
 
 
-def test_a_folder_the_environment_names(small, cache, tmp_path, monkeypatch):
+def test_a_folder_that_the_environment_names(small, cache, tmp_path, monkeypatch):
     monkeypatch.setenv("SAMESTEP_DATA", str(write_folder(tmp_path / "mine", small, True)))
     fetching.fetch("mnist")
     check_cache(cache)
@@ -100,7 +100,7 @@ def test_torchvisions_folder(small, cache, tmp_path, place):
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
-    """Quiet, and a login page where the folder has no such file."""
+    """Logs nothing, and answers with a login page below `login/`."""
 
     def log_message(self, *args):
         pass
@@ -155,7 +155,7 @@ def test_mirrors_are_tried_in_turn(small, cache, server, monkeypatch):
     check_cache(cache)
 
 
-def test_a_mirror_that_is_not_there(small, monkeypatch):
+def test_a_mirror_that_cannot_be_reached(small, monkeypatch):
     monkeypatch.setitem(sources.MIRRORS, "mnist", ["http://127.0.0.1:9/"])
     with pytest.raises(DataMissingError, match="connection refused"):
         fetching.fetch("mnist")
@@ -168,7 +168,7 @@ def wheel_of(tmp_path, content):
     return file
 
 
-def test_the_wheel_is_read_without_being_trusted(tmp_path, monkeypatch):
+def test_the_wheel_is_verified_and_read(tmp_path, monkeypatch):
     arrays = small_arrays()
 
     def floats(part):
@@ -196,7 +196,7 @@ class Malicious:
         return os.system, ("echo pwned > /tmp/pwned",)
 
 
-def test_a_pickle_that_wants_to_run_something_is_refused(tmp_path, monkeypatch):
+def test_a_pickle_that_calls_a_function_is_refused(tmp_path, monkeypatch):
     file = wheel_of(tmp_path, pickle.dumps(Malicious(), protocol=2))
     monkeypatch.setattr(wheel, "WHEEL_SHA256", hashlib.sha256(file.read_bytes()).hexdigest())
     with pytest.raises(ValueError, match=r"asks for posix\.system; refused"):
@@ -205,7 +205,7 @@ def test_a_pickle_that_wants_to_run_something_is_refused(tmp_path, monkeypatch):
         wheel.ArraysOnly(io.BytesIO(pickle.dumps(print))).load()
 
 
-def test_a_flipped_bit_in_the_cache_is_found_and_mended(small, cache, tmp_path):
+def test_a_flipped_bit_in_the_cache_is_detected_and_replaced(small, cache, tmp_path):
     folder = write_folder(tmp_path / "mine", small, packed=False)
     fetching.fetch("mnist", folder)
     file = cache / "mnist" / MEMBERS["train images"]
@@ -218,10 +218,10 @@ def test_a_flipped_bit_in_the_cache_is_found_and_mended(small, cache, tmp_path):
     check_cache(cache)
 
 
-def test_what_a_killed_fetch_left_is_swept(small, cache, tmp_path):
-    left = cache / "mnist" / "fetching-killed"
-    left.mkdir(parents=True)
-    (left / "half").write_bytes(b"half")
+def test_leftovers_of_a_killed_fetch_are_removed(small, cache, tmp_path):
+    leftover = cache / "mnist" / "fetching-killed"
+    leftover.mkdir(parents=True)
+    (leftover / "half").write_bytes(b"half")
     fetching.fetch("mnist", write_folder(tmp_path / "mine", small, packed=True))
     check_cache(cache)
 
@@ -239,7 +239,7 @@ def _fetch_in_a_process(hashes, folder, answers):
     answers.put(fetching.fetch("mnist", folder))
 
 
-def test_two_processes_at_once_make_one_good_copy(small, cache, tmp_path):
+def test_two_processes_at_once_leave_one_correct_copy(small, cache, tmp_path):
     folder = write_folder(tmp_path / "mine", small, packed=True)
     context = multiprocessing.get_context("spawn")
     answers = context.SimpleQueue()
@@ -268,14 +268,14 @@ def test_two_processes_at_once_make_one_good_copy(small, cache, tmp_path):
         (b"\x00\x00\x08\x03" + struct.pack(">III", 2**31, 2**31, 28) + b"\x00", "header says"),
     ],
 )
-def test_an_idx_header_that_lies(tmp_path, content, reason):
+def test_a_wrong_idx_header_is_refused(tmp_path, content, reason):
     file = tmp_path / "file"
     file.write_bytes(content)
     with pytest.raises(ValueError, match=reason):
         idx.read(file)
 
 
-def test_a_bomb_is_not_unpacked(small, tmp_path, monkeypatch):
+def test_a_gzip_bomb_is_not_unpacked(small, tmp_path, monkeypatch):
     monkeypatch.setattr(sources, "LARGEST_FILE_BYTES", 1000)
     folder = write_folder(tmp_path / "mine", dict.fromkeys(small, bytes(100_000)), packed=True)
     with pytest.raises(DataMissingError, match="unpacks to more than 1,000 bytes"):

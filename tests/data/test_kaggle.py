@@ -11,7 +11,7 @@ from harness.data.sources import MEMBERS
 
 @pytest.fixture
 def small(monkeypatch):
-    """Files of 20 rows, two of each class, are as good as Kaggle's 42,000."""
+    """Files of 20 rows, two of each class, are accepted in place of Kaggle's 42,000."""
     monkeypatch.setattr(kaggle, "ROWS", 20)
     monkeypatch.setattr(kaggle, "CLASS_ROWS", (1, 4))
 
@@ -29,7 +29,9 @@ def write(folder, rows, header=kaggle.HEADER):
 
 
 @pytest.mark.parametrize("given", ["folder", "file", "environment"])
-def test_it_is_taken_from_where_the_user_says(small, cache, tmp_path, monkeypatch, given):
+def test_the_file_is_read_from_the_place_that_the_user_names(
+    small, cache, tmp_path, monkeypatch, given
+):
     file = write(tmp_path / "mine", table())
     if given == "environment":
         monkeypatch.setenv("SAMESTEP_DATA", str(file.parent))
@@ -43,7 +45,7 @@ def test_it_is_taken_from_where_the_user_says(small, cache, tmp_path, monkeypatc
     assert not list((cache / "kaggle-digits").glob("fetching-*"))
 
 
-def test_it_is_never_downloaded(cache):
+def test_the_file_is_never_downloaded(cache):
     for attempt in (
         lambda: fetching.fetch("kaggle-digits"),
         lambda: raw.read("kaggle-digits"),
@@ -85,16 +87,15 @@ def test_a_file_of_another_form_is_refused(small, cache, tmp_path, rows, header,
     assert not list((cache / "kaggle-digits").iterdir())
 
 
-def test_no_file_where_the_user_says(small, cache, tmp_path):
+def test_no_file_in_the_place_that_the_user_names(small, cache, tmp_path):
     with pytest.raises(DataMissingError, match=r"train\.csv: cannot be read \(No such file"):
         fetching.fetch("kaggle-digits", tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"PK\x03\x04 no archive", b"\x93NUMPY"])
-def test_a_damaged_copy_is_found(small, cache, tmp_path, content):
+def test_a_damaged_copy_is_detected(small, cache, tmp_path, content):
     fetching.fetch("kaggle-digits", write(tmp_path / "mine", table()))
-    kept = cache / "kaggle-digits" / kaggle.MEMBER
-    kept.write_bytes(content)
+    (cache / "kaggle-digits" / kaggle.MEMBER).write_bytes(content)
     with pytest.raises(DataMissingError, match="cannot be read"):
         raw.read("kaggle-digits")
     fetching.fetch("kaggle-digits", tmp_path / "mine")
@@ -102,7 +103,7 @@ def test_a_damaged_copy_is_found(small, cache, tmp_path, content):
 
 
 def test_the_stand_in_is_made_from_mnist(cache, monkeypatch):
-    """On 70,000 rows of our own, whose first three pixels number them."""
+    """On 70,000 made-up rows, each with its number in its first three pixels."""
     numbers = np.arange(70_000)
     images = np.zeros((70_000, 28, 28), np.uint8)
     images[:, 0, 0], images[:, 0, 1], images[:, 0, 2] = (
@@ -127,17 +128,17 @@ def test_the_stand_in_is_made_from_mnist(cache, monkeypatch):
     assert fetching.folder("mnist-42000") == folder
     assert fetching.fetch("mnist-42000") == "already there"
     drawn = raw.read("mnist-42000")
-    found = drawn.inputs[:, :3].astype(int) @ [1, 256, 65_536]
+    row_numbers = drawn.inputs[:, :3].astype(int) @ [1, 256, 65_536]
     assert (drawn.inputs.shape, drawn.train_rows) == ((42_000, 784), 42_000)
-    assert len(np.unique(found)) == 42_000
-    np.testing.assert_array_equal(drawn.targets, labels[found])
+    assert len(np.unique(row_numbers)) == 42_000
+    np.testing.assert_array_equal(drawn.targets, labels[row_numbers])
     np.testing.assert_array_equal(
         np.bincount(drawn.targets), np.round(np.bincount(labels) * 0.6).astype(int)
     )
     np.testing.assert_array_equal(raw.read("mnist-42000").inputs, drawn.inputs)
 
 
-def test_a_stand_in_that_is_missing_asks_for_mnist(cache):
+def test_the_message_of_a_missing_stand_in_names_mnist(cache):
     with pytest.raises(DataMissingError, match="fetch it with 'samestep data fetch mnist'"):
         raw.read("mnist-42000")
 

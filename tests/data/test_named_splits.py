@@ -16,14 +16,14 @@ def rows_of(dataset="digits", **split):
     facts = described.facts
     rows = facts.train_rows + facts.test_rows
     labels = np.arange(rows) % 10 if facts.fetched else raw.read(dataset).targets
-    found = splits.split(described, labels, rows, facts.train_rows)
-    parts = (found.train, found.validation, found.test)
+    row_numbers = splits.split(described, labels, rows, facts.train_rows)
+    parts = (row_numbers.train, row_numbers.validation, row_numbers.test)
     assert tuple(len(part) for part in parts) == described.rows
     assert all(part.dtype == np.int64 for part in parts)
     return parts, labels
 
 
-def test_ranges_are_taken_in_the_order_they_are_given():
+def test_ranges_keep_the_order_in_which_they_are_given():
     (train, validation, test), _ = rows_of(
         name="rows", train=[[10, 12], [3, 5]], validation=[[20, 21]], test=[[0, 2]]
     )
@@ -32,7 +32,7 @@ def test_ranges_are_taken_in_the_order_they_are_given():
     assert test.tolist() == [0, 1]
 
 
-def test_rows_count_on_into_the_datasets_own_test_part():
+def test_row_numbers_continue_in_the_published_test_part():
     (train, validation, test), _ = rows_of(
         "mnist",
         name="rows",
@@ -61,7 +61,7 @@ SIZES = st.one_of(st.floats(0.1, 0.9), st.integers(20, 100))
     st.booleans(),
 )
 @settings(max_examples=150)
-def test_a_draw_is_scikit_learns(counts, test, seed, stratified):
+def test_a_draw_equals_scikit_learns(counts, test, seed, stratified):
     labels = np.repeat(np.arange(len(counts)) * 3, counts)
     labels = np.random.RandomState(len(counts)).permutation(labels)
     everything = np.arange(len(labels))
@@ -86,7 +86,7 @@ def test_a_draw_is_scikit_learns(counts, test, seed, stratified):
 
 @pytest.mark.parametrize("stratified", [False, True])
 @pytest.mark.parametrize("seed", [0, 123])
-def test_a_protocol_draws_as_two_calls_do(stratified, seed):
+def test_a_protocol_with_validation_equals_two_calls(stratified, seed):
     (train, validation, test), labels = rows_of(
         name="sklearn", test=300, validation=0.25, seed=seed, stratified=stratified
     )
@@ -105,7 +105,7 @@ def test_a_protocol_draws_as_two_calls_do(stratified, seed):
     np.testing.assert_array_equal(validation, their_validation)
 
 
-def test_a_share_of_all_rows_puts_own_parts_together():
+def test_a_share_of_all_rows_joins_the_published_parts():
     (train, validation, test), _ = rows_of(
         "mnist", name="sklearn", test=10_000, validation=5_000, seed=123, stratified=True
     )
@@ -120,7 +120,7 @@ def test_a_class_of_one_row_is_refused():
 
 
 @pytest.mark.parametrize("dataset", ["xor", "and"])
-def test_interaction_is_scikit_learns(dataset):
+def test_interaction_equals_scikit_learns(dataset):
     inputs = raw.read(dataset).inputs
     theirs = PolynomialFeatures(interaction_only=True).fit_transform(inputs)
     np.testing.assert_array_equal(transforms.features("interaction", inputs), theirs)

@@ -14,7 +14,7 @@ OFFLINE = [name for name in catalogue_names() if not load_experiment(name).data.
 
 @pytest.mark.parametrize("name", OFFLINE)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_parts_have_the_rows_that_the_protocol_foretells(name, dtype):
+def test_parts_have_as_many_rows_as_the_protocol_says(name, dtype):
     experiment = load_experiment(name)
     prepared = load(experiment.data, experiment.loss, dtype)
     parts = (prepared.train, prepared.validation, prepared.test)
@@ -30,13 +30,13 @@ def test_parts_have_the_rows_that_the_protocol_foretells(name, dtype):
     ("ours", "theirs"),
     [("iris", sklearn.datasets.load_iris), ("digits", sklearn.datasets.load_digits)],
 )
-def test_embedded_data_is_scikit_learns(ours, theirs):
+def test_embedded_data_equals_scikit_learns(ours, theirs):
     read, published = raw.read(ours), theirs()
     np.testing.assert_array_equal(read.inputs, published.data)
     np.testing.assert_array_equal(read.targets, published.target)
 
 
-def test_embedded_diabetes_is_scikit_learns():
+def test_embedded_diabetes_equals_scikit_learns():
     read, published = raw.read("diabetes"), sklearn.datasets.load_diabetes(scaled=False)
     np.testing.assert_array_equal(read.inputs, published.data)
     np.testing.assert_array_equal(read.targets, published.target)
@@ -89,7 +89,7 @@ def test_edge_splits(name, train, test):
     assert (rows.train.tolist(), rows.test.tolist()) == (train, test)
 
 
-def test_an_edge_split_tests_on_the_datasets_own_test_rows():
+def test_an_edge_split_tests_on_the_published_test_rows():
     rows = splits.split(data(split={"name": "first", "train": 3}), None, 10, 7)
     assert (rows.train.tolist(), rows.test.tolist()) == ([0, 1, 2], [7, 8, 9])
 
@@ -106,7 +106,7 @@ def test_division_rounds_once(divisor):
 
 
 @pytest.mark.parametrize("name", ["min_max", "standardize"])
-def test_a_fit_sees_the_training_rows_only(name):
+def test_a_scale_is_fitted_on_the_training_rows_only(name):
     values = np.random.default_rng(0).normal(size=(50, 3))
     values[:, 2] = 7.0  # a constant column is shifted, never divided by 0
     train, test = values[:30], values[30:]

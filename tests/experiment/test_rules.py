@@ -1,4 +1,4 @@
-"""What splits, initializers, generators and stopping rules refuse, and in which words."""
+"""Errors of splits, initializers, generators and stopping rules, with their sentences."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def stopping(**parts):
     return {"data__validation": 0.2, "training__stopping": rule | parts}
 
 
-def legacy(**parts):
+def generator(**parts):
     table = {
         "name": "numpy_legacy",
         "seed": 1,
@@ -74,14 +74,18 @@ ERRORS = [
     ({"initializers__biases": []}, "initializers.biases", "at least 1"),
     ({"initializers__biases": [ZEROS, CONSTANTS]}, "initializers.biases[1]: 'constants'", "alone"),
     ({"initializers__biases": {"name": "constant"}}, "initializers.biases.value: missing", ""),
-    (legacy(seed=-1), "generator.seed", "-1"),
-    (legacy(weights="rows_first"), "generator.weights: 'rows_first'", "inputs_first"),
-    (legacy(order=None), "generator.order: missing", "'continue_shuffling'"),
+    (generator(seed=-1), "generator.seed", "-1"),
+    (generator(weights="rows_first"), "generator.weights: 'rows_first'", "inputs_first"),
+    (generator(order="fresh"), "generator.order: 'fresh' is not valid", "reshuffle_each_epoch"),
+    (generator(order=["afresh"]), "generator.order: ", "reshuffle_each_epoch"),
+    (generator(order=None), "generator.order: missing", "'continue_shuffling'"),
     (
-        legacy() | SEQUENTIAL,
+        generator() | SEQUENTIAL,
         "generator.order: only for 'shuffled' batches",
         "'reshuffle_each_epoch'",
     ),
+    ({"dtype": "float16"}, "dtype: 'float16' is not valid", "Valid: float32, float64"),
+    ({"quick": {"loops": ["fuse"]}}, "quick.loops[0]: 'fuse' is not valid", "'fused'"),
     ({"constants": "float64"}, "constants: 'float64' is not valid", "exact"),
     (stopping(growth=0.5), "training.stopping.growth", "0.5"),
     (stopping(threshold=1.1), "training.stopping.threshold", "1.1"),
@@ -117,7 +121,7 @@ def test_validation_may_be_the_rows_that_a_source_tested_on():
 
 
 def test_a_proof_neither_stops_early_nor_takes_exact_constants():
-    experiment = parse(protocol(**stopping(), **legacy(), constants="exact"), "test")
+    experiment = parse(protocol(**stopping(), **generator(), constants="exact"), "test")
     short = proof_of(experiment)
     assert short.training.stopping is None
     assert short.constants == "float32"

@@ -1,4 +1,4 @@
-"""A source's seeded run: against plain loops of `RandomState` calls, written by hand."""
+"""A source's seeded run, compared with plain loops of `RandomState` calls."""
 
 import numpy as np
 import pytest
@@ -13,11 +13,11 @@ ROWS, SIZE, EPOCHS = 105, 20, 4
 
 
 def experiment_of(
-    order="shuffled", weights="inputs_first", across="reshuffle_each_epoch", **changes
+    order="shuffled", weights="inputs_first", between_epochs="reshuffle_each_epoch", **changes
 ):
     generator = {"name": "numpy_legacy", "seed": 7, "weights": weights}
     if order == "shuffled":
-        generator["order"] = across
+        generator["order"] = between_epochs
     return parse(
         protocol(
             "iris-softmax",
@@ -53,30 +53,30 @@ def drawn_by_hand(seed, weights):
 
 @pytest.mark.parametrize("weights", ["inputs_first", "outputs_first"])
 @pytest.mark.parametrize("trial_seed", [0, 3])
-def test_parameters_are_the_sources(weights, trial_seed):
-    found = initial_parameters(experiment_of(weights=weights), trial_seed, "float64")
+def test_parameters_equal_the_sources(weights, trial_seed):
+    parameters = initial_parameters(experiment_of(weights=weights), trial_seed, "float64")
     _, expected = drawn_by_hand(7 + trial_seed, weights)
-    for (W, b), (their_W, their_b) in zip(found, expected, strict=True):
+    for (W, b), (their_W, their_b) in zip(parameters, expected, strict=True):
         np.testing.assert_array_equal(W, their_W)
         np.testing.assert_array_equal(b, their_b)
         assert W.flags.c_contiguous
 
 
 @pytest.mark.parametrize("weights", ["inputs_first", "outputs_first"])
-@pytest.mark.parametrize("across", ["reshuffle_each_epoch", "continue_shuffling"])
-def test_orders_go_on_from_the_parameters(weights, across):
+@pytest.mark.parametrize("between_epochs", ["reshuffle_each_epoch", "continue_shuffling"])
+def test_orders_are_drawn_after_the_parameters(weights, between_epochs):
     random, _ = drawn_by_hand(7, weights)
     order = np.arange(ROWS)
     expected = []
     for _ in range(EPOCHS):
-        if across == "reshuffle_each_epoch":
+        if between_epochs == "reshuffle_each_epoch":
             order = np.arange(ROWS)
         random.shuffle(order)
         expected += [order[first : first + SIZE].tolist() for first in range(0, ROWS, SIZE)]
-    plan = BatchPlan.of(experiment_of(weights=weights, across=across), 0)
+    plan = BatchPlan.of(experiment_of(weights=weights, between_epochs=between_epochs), 0)
     batches = plan.segment(0, plan.steps)
-    found = [rows[:n].tolist() for rows, n in zip(batches.rows, batches.sizes, strict=True)]
-    assert found == expected
+    rows = [rows[:n].tolist() for rows, n in zip(batches.rows, batches.sizes, strict=True)]
+    assert rows == expected
     assert batches.rows.dtype == np.int32
 
 
@@ -105,8 +105,8 @@ def _parsed(initializers):
     st.sampled_from(["reshuffle_each_epoch", "continue_shuffling"]),
 )
 @settings(max_examples=50)
-def test_segments_are_right_in_any_order(cuts, order, across):
-    plan = BatchPlan.of(experiment_of(order, across=across), 1)
+def test_segments_are_right_in_any_order(cuts, order, between_epochs):
+    plan = BatchPlan.of(experiment_of(order, between_epochs=between_epochs), 1)
     whole = plan.segment(0, plan.steps)
     for first, length in cuts:
         last = min(first + length, plan.steps)
@@ -116,21 +116,22 @@ def test_segments_are_right_in_any_order(cuts, order, across):
 
 
 def test_reading_in_order_draws_every_epoch_once(monkeypatch):
-    from harness.start import batches
-    from harness.start import random_state as legacy
+    from harness.start import batches, random_state
 
-    made = []
-    original = legacy.EpochDraws._draw
-    monkeypatch.setattr(legacy.EpochDraws, "_draw", lambda self: made.append(0) or original(self))
-    legacy.epoch_draws.cache_clear()
+    draws = []
+    draw = random_state.EpochDraws._draw
+    monkeypatch.setattr(
+        random_state.EpochDraws, "_draw", lambda self: draws.append(0) or draw(self)
+    )
+    random_state.epoch_draws.cache_clear()
     batches._epoch.cache_clear()
-    plan = BatchPlan.of(experiment_of(across="continue_shuffling"), 5)
+    plan = BatchPlan.of(experiment_of(between_epochs="continue_shuffling"), 5)
     for step in range(plan.steps):
         plan.segment(step, step + 1)
-    assert len(made) == EPOCHS
+    assert len(draws) == EPOCHS
 
 
-def test_a_seed_beyond_what_numpy_takes():
+def test_a_seed_that_is_too_large_for_numpy():
     with pytest.raises(ValueError, match=r"below 2\*\*32"):
         initial_parameters(experiment_of(), 2**32, "float64")
 

@@ -38,7 +38,7 @@ PLANS = (
 
 
 @given(*PLANS, st.data())
-def test_segments_join_to_the_whole(order, size, last, seed, draw):
+def test_segments_join_to_the_whole_plan(order, size, last, seed, draw):
     plan = plan_of(order, size, last, seed)
     whole = plan.segment(0, plan.steps)
     cut = draw.draw(st.integers(1, plan.steps))
@@ -51,7 +51,7 @@ def test_segments_join_to_the_whole(order, size, last, seed, draw):
 
 
 @given(*PLANS)
-def test_an_epoch_takes_the_rows_it_should(order, size, last, seed):
+def test_an_epoch_has_the_rows_of_its_order(order, size, last, seed):
     plan = plan_of(order, size, last, seed)
     for epoch in range(2):
         first = epoch * plan.steps_per_epoch
@@ -78,7 +78,7 @@ def test_an_epoch_takes_the_rows_it_should(order, size, last, seed):
         assert has_short_batch == bool((batches.sizes < size).any())
 
 
-def test_every_seed_and_epoch_has_its_own_order():
+def test_every_seed_and_epoch_has_another_order():
     orders = {
         tuple(plan_of("shuffled", 105, "keep", seed).segment(epoch, epoch + 1).rows.ravel())
         for seed in range(3)
@@ -87,7 +87,7 @@ def test_every_seed_and_epoch_has_its_own_order():
     assert len(orders) == 9
 
 
-def test_the_start_is_a_function_of_experiment_and_seed():
+def test_the_start_depends_on_experiment_and_seed_only():
     experiment = load("mnist-mlp")
     one, same, other = (initial_parameters(experiment, seed, "float32") for seed in (0, 0, 1))
     plan = BatchPlan.of(experiment, 0)
@@ -98,7 +98,7 @@ def test_the_start_is_a_function_of_experiment_and_seed():
 
 
 def test_a_known_start():
-    """Pinned: a change of the stream would silently change every result."""
+    """Pinned, because a change of the stream would silently change every result."""
     weights, biases = initial_parameters(load("xor-mlp"), 0, "float64")[0]
     generator = np.random.default_rng(np.random.SeedSequence(0, spawn_key=(0x57A27,)))
     np.testing.assert_array_equal(weights, generator.normal(size=(2, 2)))
@@ -138,7 +138,7 @@ def test_initializers_have_their_moments(initializer, mean, std):
         assert np.abs(weights - mean).max() <= 2 * std / TRUNCATED_STD
 
 
-def test_constants_are_the_numbers_themselves():
+def test_constants_are_the_stated_numbers():
     parameters = initial_parameters(load("fixed-forward"), 0, "float64")
     assert parameters[0][0].tolist() == [[0.1, 0.3, 0.5], [0.2, 0.4, 0.6]]
     assert parameters[2][1].tolist() == [0.1, 0.2]
@@ -155,7 +155,7 @@ def test_the_rate_decays_in_steps():
 
 
 @pytest.mark.parametrize("name", [n for n in catalogue_names() if load(n).training])
-def test_constants_reach_adapters_as_float32_holds_them(name):
+def test_adapters_receive_constants_rounded_to_float32(name):
     experiment = load(name)
     optimizer = rounded(experiment.training.optimizer)
     for value in optimizer.model_dump().values():
