@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.parity.ladder import Judgement
+from harness.parity.judgement import Judgement
 from harness.parity.verdicts import Cell, read
 from harness.plan import Plan
 from harness.results import Row, RunFolder

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from harness.cache import cache_folder
 from harness.clock.environment import on_this_machine
-from harness.parity.ladder import PROVEN, Judgement
+from harness.parity.judgement import PROVEN, Judgement
 from harness.plan import Trial
 from harness.results import RunFolder, write_atomically
 

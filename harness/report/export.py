@@ -11,7 +11,7 @@ import pandas as pd
 
 from harness.analysis.limits import fractions, machine_limits_us
 from harness.analysis.noise import noise
-from harness.parity.ladder import Rung
+from harness.parity.judgement import Rung
 from harness.parity.verdicts import Cell
 from harness.plan import Plan
 from harness.report.numbers import seconds

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from harness.analysis import noise, scaling
 from harness.analysis.scaling import Comparison, Fit, Timing
-from harness.parity.ladder import PROVEN, Judgement
+from harness.parity.judgement import PROVEN, Judgement
 from harness.plan import Plan
 from harness.results import Row
 

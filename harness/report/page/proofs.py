@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.parity.ladder import Judgement, Rung
+from harness.parity.judgement import Judgement, Rung
 from harness.report.lines import Verdicts
 from harness.report.summary import Section
 
