@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from harness.analysis.intervals import Estimate, estimate, paired_ratio
 from harness.analysis.limits import Fractions, fractions
 from harness.parity.judgement import Judgement, Verdict
-from harness.parity.verdicts import Cell
+from harness.parity.verdicts import CellKey
 from harness.results import Row
 
 LOOPS = ("idiomatic", "stepwise", "fused")
@@ -17,7 +17,7 @@ PHASES = ("import_s", "build_s", "first_step_s", "train_s", "predict_s", "total_
 NATIVE = Judgement(Verdict.NOT_COMPARABLE, "a library's own solver", ())
 UNPROVEN = Judgement(Verdict.NOT_COMPARABLE, "no proof was made", ())
 
-Verdicts = Mapping[Cell, Judgement]
+Verdicts = Mapping[CellKey, Judgement]
 Samples = Mapping[tuple[int, int], float]
 
 
@@ -77,7 +77,7 @@ def parity(row: Row, verdicts: Verdicts) -> Judgement:
         return NATIVE
     if row.status in ("missing", "unsupported"):
         return Judgement(Verdict.NOT_COMPARABLE, row.status, ())
-    return verdicts.get((row.experiment, row.framework, row.loop), UNPROVEN)
+    return verdicts.get(CellKey(row.experiment, row.framework, row.loop), UNPROVEN)
 
 
 @dataclass(frozen=True)
