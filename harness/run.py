@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.parity.ladder import Judgement
-from harness.parity.verdicts import Cell, read
+from harness.parity.judgement import Judgement
+from harness.parity.verdicts import CellKey, read
 from harness.plan import Plan
 from harness.results import Row, RunFolder
 from harness.trainer import Array
 
-Verdicts = Mapping[Cell, Judgement]
+Verdicts = Mapping[CellKey, Judgement]
 """(experiment, framework, loop) to what its proof says, as far as there is one."""
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import harness
 from harness import planning
-from harness.parity.ladder import Judgement, Rung
+from harness.parity.judgement import Judgement, Rung, Verdict
 from harness.parity.verdicts import read as read_verdicts
 from harness.parity.verdicts import store
 from harness.plan import Request
@@ -36,7 +36,7 @@ def run(tmp_path, cache):
             columns = {"status": "error", "status_detail": FORMULA if index else "None"}
         folder.write_row(row_of(plan, trial, **columns))
     for proof in plan.proofs[:2]:
-        store(folder, proof, Judgement("same", "", (Rung("start", 0.0, 0.0),)))
+        store(folder, proof, Judgement(Verdict.SAME, "", (Rung("start", 0.0, 0.0),)))
     rows = folder.rows(trial.id for trial in plan.trials)
     made = Report(plan, rows, (), read_verdicts(folder, plan.proofs))
     (tmp_path / "r.csv").write_text(export.csv(made))

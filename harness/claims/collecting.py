@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from harness.claims.planning import Part
 from harness.claims.samples import Sample, sample
 from harness.experiment.vocabulary import Purpose
+from harness.parity.verdicts import CellKey
 from harness.parity.verdicts import read as read_verdicts
 from harness.plan import Plan
 from harness.results import RunFolder
@@ -21,7 +22,7 @@ def collect(plan: Plan, parts: Sequence[Part], folder: RunFolder) -> Iterator[Sa
         if row.purpose == Purpose.MANY_STARTS and row.status == "unsupported":
             continue
         part = by_name[row.experiment]
-        judgement = verdicts.get((row.experiment, row.framework, row.loop))
+        judgement = verdicts.get(CellKey(row.experiment, row.framework, row.loop))
         yield sample(
             part.claim,
             part.variant,

@@ -9,7 +9,7 @@ from harness.claims.model import Claim, Number, Verdict
 from harness.claims.rules import RULES, Ruling
 from harness.claims.samples import Sample
 from harness.experiment.vocabulary import Purpose
-from harness.parity.ladder import PROVEN
+from harness.parity.judgement import PROVEN
 
 
 @dataclass(frozen=True)

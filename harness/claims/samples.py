@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 from harness.claims.model import Claim, Number
 from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Purpose
-from harness.parity.ladder import PROVEN
+from harness.parity.judgement import PROVEN
 from harness.results import Row, clean, write_atomically
 from harness.trainer import Array
 

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from harness.execute.listener import Listener
 from harness.experiment.vocabulary import Purpose
-from harness.parity.ladder import Judgement
+from harness.parity.judgement import Judgement
 from harness.plan import Plan, Trial
 from harness.report.estimate import estimates_s
 from harness.report.numbers import seconds

@@ -20,7 +20,7 @@ from harness.cli.exits import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.parity.ladder import Judgement
+    from harness.parity.judgement import Judgement
     from harness.plan import Plan, Request
     from harness.report.export import Report
     from harness.results import Row

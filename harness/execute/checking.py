@@ -6,9 +6,8 @@ nothing else.
 
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from harness.clock.environment import child_environment
 from harness.execute.listener import Listener
@@ -16,41 +15,15 @@ from harness.execute.proving import judge
 from harness.execute.worker_process import Death, WorkerProcess
 from harness.execute.workers import Workers
 from harness.experiment.vocabulary import Device
-from harness.parity.conformance import RULES, TIMED_RULES
-from harness.parity.ladder import Judgement
+from harness.parity.findings import Finding
 from harness.parity.protocols import covering, every
+from harness.parity.rules import RULES, TIMED_RULES
 from harness.plan import Plan, Request
 from harness.planning import framework_table, proof_trial
 from harness.registry import Framework, find
 from harness.results import RunFolder
 
 TIMEOUT_S = 120.0
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of a check.
-
-    Args:
-        framework, loop: what was checked.
-        kind: "ladder" or "rule".
-        name: of the protocol or the rule.
-        holds: whether it does.
-        remark: how not, or what to know of it.
-        judgement: the rungs, for the ladder.
-    """
-
-    framework: str
-    loop: str
-    kind: str
-    name: str
-    holds: bool
-    remark: str
-    judgement: Judgement | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
 
 
 class _Silent(Listener):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from harness.parity.ladder import Judgement
+from harness.parity.judgement import Judgement
 from harness.plan import Trial
 from harness.results import Row
 

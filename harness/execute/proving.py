@@ -10,7 +10,7 @@ from harness.experiment.model import Experiment
 from harness.experiment.proof_length import proof_of
 from harness.experiment.vocabulary import Purpose, Status
 from harness.parity import diagnosis, ladder, verdicts
-from harness.parity.ladder import Judgement
+from harness.parity.judgement import Judgement, Verdict
 from harness.parity.trace import Trace
 from harness.plan import Trial
 from harness.results import Row
@@ -61,20 +61,20 @@ def judge(proof: Trial, workers: Workers, lane: int = FIRST_LANE) -> tuple[Judge
     if trace is None:
         reason = f"the proof gave no trace: {row.status}"
         detail = f" ({row.status_detail})" if row.status_detail else ""
-        return Judgement("not comparable", reason + detail, (), row.status), log_tail
+        return Judgement(Verdict.NOT_COMPARABLE, reason + detail, (), row.status), log_tail
     try:
         with _judging:
             judgement = ladder.judge(trace, experiment, proof.seed, proof.dtype)
-        if judgement.verdict == "different":
+        if judgement.verdict == Verdict.DIFFERENT:
             again = dataclasses.replace(proof, purpose=Purpose.PROOF_IN_DETAIL)
             detailed, _, _ = _trace(again, experiment, workers, lane)
             with _judging:
-                judgement = diagnosis.explained(
+                judgement = diagnosis.with_cause(
                     judgement, detailed or trace, experiment, proof.seed
                 )
     except Exception as error:  # whatever a strange trace does to the judge, rows stay
         reason = f"the trace cannot be judged: {type(error).__name__}: {error}"
-        return Judgement("not comparable", reason, (), "error"), log_tail
+        return Judgement(Verdict.NOT_COMPARABLE, reason, (), Status.ERROR), log_tail
     return judgement, log_tail
 
 

@@ -125,7 +125,8 @@ def _serve(
 
 def _check(message: dict[str, Any], framework: "Framework") -> dict[str, Any]:
     """Try one rule of the contract; say whether the rule holds, and how not."""
-    from harness.parity.conformance import BY_NAME, BrokenRuleError, Subject
+    from harness.parity.rules import BY_NAME
+    from harness.parity.subject import BrokenRuleError, Subject
     from harness.trainer import DeviceUnavailableError
 
     try:
@@ -151,7 +152,7 @@ def _inspect(message: dict[str, Any], framework: "Framework", import_s: float) -
         adapter = framework.load()
         facts["import_s"] = import_s + time.perf_counter() - began
         from harness.clock.process import blas_in_use
-        from harness.parity.conformance import Subject
+        from harness.parity.subject import Subject
 
         dtype = "float32" if "float32" in framework.dtypes else framework.dtypes[0]
         subject = Subject(adapter, framework.loops[-1], dtype, "auto")

@@ -1,8 +1,8 @@
-"""Why a trace differs: the oracle is rerun under its switches to find those that reproduce it.
+"""Why a trace differs: the oracle is rerun with known mistakes to find those that reproduce it.
 
 A hypothesis is accepted only if it reproduces everything the trace holds: outputs, gradients,
-parameters at every kept step and losses. Several that do so cannot be told apart on this
-protocol and are named together. Where none does, the first differing tensor is all that is said.
+parameters at every kept step and losses. Hypotheses that this protocol cannot tell apart are
+named together. Where none does, only the first differing tensor is named.
 """
 
 import dataclasses
@@ -13,8 +13,11 @@ import numpy as np
 from harness.experiment.model import Experiment
 from harness.experiment.training import Length
 from harness.parity.hypotheses import NETWORK, Hypothesis, hypotheses
-from harness.parity.ladder import Judgement, compared, expected_trace, prepared_of
-from harness.parity.trace import KEPT, Trace, reference_trace
+from harness.parity.judgement import Judgement, first_failure
+from harness.parity.mistakes import Mistaken, Switches
+from harness.parity.rungs import compare, equal_tolerances
+from harness.parity.trace import Trace, expected_trace, prepared_of, record
+from harness.start import initial_parameters
 from harness.trainer import Parameters
 
 REPRODUCED = 1e-9
@@ -23,62 +26,59 @@ SCREENED_STEPS, BEGINNING = 2, 8
 NAMED_AT_MOST = 4
 
 
-def explained(judgement: Judgement, trace: Trace, experiment: Experiment, seed: int) -> Judgement:
-    """The judgement with the cause in words, and where it is seen first.
+def with_cause(judgement: Judgement, trace: Trace, experiment: Experiment, seed: int) -> Judgement:
+    """Return the judgement with the cause in words, and where it is seen first.
 
     Args:
         judgement: that the trace differs.
-        trace: of the adapter, its first 20 steps whole where they could be kept.
+        trace: of the adapter, with its first 20 steps where they could be kept.
         experiment: of a proof's length.
         seed: of the trace's start.
     """
     seen = first_difference(trace, experiment, seed) or judgement.reason
-    special = _by_sight(trace, experiment, seed)
-    if special:
-        return dataclasses.replace(judgement, reason=f"{special}; {seen}")
+    obvious = _obvious_cause(trace, experiment, seed)
+    if obvious:
+        return dataclasses.replace(judgement, reason=f"{obvious}; {seen}")
     causes = diagnose(trace, experiment, seed)
     if not causes:
-        return dataclasses.replace(judgement, reason=f"{seen}; {_narrowed(judgement)}")
-    # a start of its own is said only where nothing says which
+        return dataclasses.replace(judgement, reason=f"{seen}; {_where_to_look(judgement)}")
+    # that the start is the adapter's own is said only where no mistake explains the start
     causes = [cause for cause in causes if not cause.own_start] or causes
-    named = list(dict.fromkeys(cause.words for cause in causes))[:NAMED_AT_MOST]
-    words = ", or ".join(named)
-    line = causes[0].line
-    return dataclasses.replace(judgement, reason=f"{words} (contract: {line}); {seen}")
+    words = list(dict.fromkeys(cause.words for cause in causes))[:NAMED_AT_MOST]
+    reason = f"{', or '.join(words)} (contract: {causes[0].line}); {seen}"
+    return dataclasses.replace(judgement, reason=reason)
 
 
 def diagnose(trace: Trace, experiment: Experiment, seed: int) -> list[Hypothesis]:
-    """The hypotheses that reproduce the trace, the plainest first.
+    """Return the hypotheses that reproduce the trace, the plainest first.
 
     A mistake may make a run chaotic, so that rounding alone parts it from its own repetition
-    before the end: if nothing reproduces the whole, what reproduces its beginning will do,
+    before the end. If nothing reproduces the whole, what reproduces its beginning is returned,
     provided that the beginning is wrong already.
     """
-    closely = len(trace.parameters) > len(KEPT)
-    expected = expected_trace(experiment, seed, closely)
-    few = _cut(trace, SCREENED_STEPS)
+    expected = expected_trace(experiment, seed, trace.has_first_20_steps)
+    first_steps = _cut(trace, SCREENED_STEPS)
     screened = [
         hypothesis
         for hypothesis in hypotheses(experiment, trace, expected)
-        if _reproduces(hypothesis, few, _shortened(experiment, SCREENED_STEPS), seed)
+        if _reproduces(hypothesis, first_steps, _shortened(experiment, SCREENED_STEPS), seed)
     ]
-    whole = [h for h in screened if _reproduces(h, trace, experiment, seed)]
-    if whole or all(rung.passed for rung in compared(_cut(trace, BEGINNING), expected, None)):
-        return whole
-    beginning, short = _cut(trace, BEGINNING), _shortened(experiment, BEGINNING)
-    return [h for h in screened if _reproduces(h, beginning, short, seed)]
+    complete = [h for h in screened if _reproduces(h, trace, experiment, seed)]
+    beginning, shortened = _cut(trace, BEGINNING), _shortened(experiment, BEGINNING)
+    if complete or first_failure(compare(beginning, expected)) is None:
+        return complete
+    return [h for h in screened if _reproduces(h, beginning, shortened, seed)]
 
 
 def first_difference(trace: Trace, experiment: Experiment, seed: int) -> str:
-    """`seen first in step 3: weights of layer 1 differ by 1e-3`, as closely as the trace tells."""
-    closely = len(trace.parameters) > len(KEPT)
-    rungs = compared(trace, expected_trace(experiment, seed, closely), None)
-    failed = next((rung for rung in rungs if not rung.passed), None)
+    """Return `seen first in 3 steps: weights of layer 1 differ by 1e-3`, or "" without any."""
+    expected = expected_trace(experiment, seed, trace.has_first_20_steps)
+    failed = first_failure(compare(trace, expected))
     return "" if failed is None else f"seen first in {failed.where} by {failed.difference:.1e}"
 
 
-def _narrowed(judgement: Judgement) -> str:
-    """Where to look when nothing known reproduces the trace."""
+def _where_to_look(judgement: Judgement) -> str:
+    """The advice where nothing known reproduces the trace."""
     failed = judgement.first_failure
     places = {
         "start": "look at how the start is taken over",
@@ -90,12 +90,12 @@ def _narrowed(judgement: Judgement) -> str:
     return f"no known mistake reproduces it; {where}"
 
 
-def _by_sight(trace: Trace, experiment: Experiment, seed: int) -> str:
-    """What needs no rerun: other shapes, numbers that are not finite, float32 inside."""
+def _obvious_cause(trace: Trace, experiment: Experiment, seed: int) -> str:
+    """What needs no rerun: other shapes, numbers that are not finite, float32. "" without."""
     expected = expected_trace(experiment, seed)
-    if compared(trace, expected, None)[0].difference == float("inf"):
-        found, right = trace.parameters[0], expected.parameters[0]
-        kernels = [W.shape for W, _ in found] == [W.shape for W, _ in right]
+    if compare(trace, expected)[0].difference == float("inf"):
+        start, expected_start = trace.parameters[0], expected.parameters[0]
+        kernels = [W.shape for W, _ in start] == [W.shape for W, _ in expected_start]
         return f"{'there are no biases' if kernels else 'a width is wrong'} (contract: {NETWORK})"
     arrays = [
         np.asarray(values, np.float64)
@@ -113,19 +113,34 @@ def _by_sight(trace: Trace, experiment: Experiment, seed: int) -> str:
 
 
 def _reproduces(hypothesis: Hypothesis, trace: Trace, experiment: Experiment, seed: int) -> bool:
-    start: Parameters | None = trace.parameters[0] if hypothesis.own_start else None
-    simulated = reference_trace(
-        experiment,
-        prepared_of(experiment),
-        seed,
-        hypothesis.switches,
-        closely=sorted(trace.parameters)[-1] > 2 and 3 in trace.parameters,
-        parameters=start,
-    )
+    """Whether the oracle with this mistake leaves the same trace, but for rounding."""
+    start = trace.parameters[0] if hypothesis.own_start else None
+    detailed = trace.has_first_20_steps
+    simulated = mistaken_trace(experiment, seed, hypothesis.switches, start, detailed)
     return any(
-        all(rung.passed for rung in compared(trace, variant, REPRODUCED))
+        first_failure(compare(trace, variant, equal_tolerances(REPRODUCED))) is None
         for variant in _as_shown(simulated, hypothesis, trace)
     )
+
+
+def mistaken_trace(
+    experiment: Experiment,
+    seed: int,
+    switches: Switches,
+    start: Parameters | None = None,
+    keep_first_20_steps: bool = False,
+) -> Trace:
+    """Return the oracle's trace with mistakes, from the protocol's start or another."""
+    prepared = prepared_of(experiment)
+    if start is None:
+        start = initial_parameters(experiment, seed, "float64")
+
+    def build(protocol: Experiment) -> Mistaken:
+        train = prepared.train
+        return Mistaken(protocol, start, train.inputs, train.targets, switches)
+
+    with np.errstate(all="ignore"):  # a mistake may well diverge
+        return record(build, experiment, prepared, seed, keep_first_20_steps)
 
 
 def _as_shown(simulated: Trace, hypothesis: Hypothesis, trace: Trace) -> list[Trace]:
@@ -161,8 +176,8 @@ def _turned_back(pairs: Parameters, layer: int | str) -> Parameters:
     ]
 
 
-def _with_biases_of(pairs: Parameters, shown: Parameters) -> Parameters:
-    return [(W, b) for (W, _), (_, b) in zip(pairs, shown, strict=True)]
+def _with_biases_of(pairs: Parameters, others: Parameters) -> Parameters:
+    return [(W, b) for (W, _), (_, b) in zip(pairs, others, strict=True)]
 
 
 def _shortened(experiment: Experiment, steps: int) -> Experiment:
@@ -174,6 +189,6 @@ def _shortened(experiment: Experiment, steps: int) -> Experiment:
 
 def _cut(trace: Trace, steps: int) -> Trace:
     """The same cut of a trace."""
-    kept = {step: p for step, p in trace.parameters.items() if step <= steps}
+    kept = {step: pairs for step, pairs in trace.parameters.items() if step <= steps}
     losses = None if trace.losses is None else trace.losses[: max(kept)]
     return Trace(trace.outputs, trace.gradients, kept, losses)

@@ -11,7 +11,7 @@ Floats = NDArray[np.floating]
 
 
 def activate(layer: Layer, z: Floats) -> Floats:
-    """f(z), as `harness.experiment.model` defines it."""
+    """f(z), as `harness.experiment.network` defines it."""
     match layer.activation:
         case "identity":
             return z

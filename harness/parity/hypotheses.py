@@ -1,21 +1,19 @@
 """What may be wrong with an adapter: in words, as switches of the oracle, and against which line.
 
-Some numbers are not guessed but taken from the trace: a wrong rate from the size of the first
-update, a weight decay from what the gradient has beside the right one.
+Some numbers are not guessed but estimated from the trace (`estimates`).
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-
-import numpy as np
+from typing import Literal, get_args
 
 from harness.experiment.model import Experiment
-from harness.experiment.network import Layer
-from harness.experiment.training import L2, Adagrad, Adam, Momentum, RMSprop
-from harness.parity.reference import Switches
+from harness.experiment.network import ActivationName, Layer
+from harness.experiment.training import L2, Adagrad, Adam, Momentum, Nesterov, RMSprop
+from harness.parity.estimates import rate_ratio, weight_decay
+from harness.parity.mistakes import Scale, Switches
 from harness.parity.trace import Trace
 from harness.start import float32
-from harness.trainer import Parameters
 
 START = "Task.parameters: the start, W of shape (inputs, outputs), b of shape (outputs,)"
 LOSS = "Task.loss: with its reductions over batch and outputs"
@@ -31,6 +29,9 @@ ALL_PARAMETERS = "advance: every parameter is trained"
 LOSSES = "advance: returns the loss of every step, before its update"
 
 OTHER_EPSILONS = (1e-7, 1e-8, 1e-6, 1e-10, 1e-16, 1e-5, 1e-3)
+OTHER_ACTIVATIONS = [
+    name for name in get_args(ActivationName) if name not in ("leaky_relu", "step")
+]
 OTHER_SLOPES = (0.01, 0.2, 0.3)
 INPUT_SCALES = {
     1 / 255: "divided by 255 again",
@@ -52,7 +53,7 @@ class Hypothesis:
         words: what the adapter does.
         line: the line of the contract that it breaks.
         switches: the same mistake in the oracle.
-        own_start: the trace's own parameters at step 0 are the start.
+        own_start: whether the start is the trace's parameters at step 0.
     """
 
     words: str
@@ -62,7 +63,7 @@ class Hypothesis:
 
 
 def hypotheses(experiment: Experiment, trace: Trace, expected: Trace) -> Iterator[Hypothesis]:
-    """All that could be meant, the plainest first."""
+    """Yield every mistake that could explain the trace, the plainest first."""
     yield from _start(experiment)
     yield from _network(experiment)
     yield Hypothesis("predict gives probabilities", PREDICT, Switches(predicts="probabilities"))
@@ -100,13 +101,10 @@ def _network(experiment: Experiment) -> Iterator[Hypothesis]:
     hidden = experiment.network.layers[:-1]
     if not hidden:
         return
-    names = (
-        "identity", "sigmoid", "tanh", "relu", "elu", "swish", "softplus", "gelu", "gelu_tanh",
-    )  # fmt: skip
     given = hidden[0]
-    for name in names:
+    for name in OTHER_ACTIVATIONS:
         if name != given.activation:
-            layer = Layer(units=given.units, activation=name)  # type: ignore[arg-type]
+            layer = Layer(units=given.units, activation=name)
             words = f"hidden layers have {name}, not {given.activation}"
             if {name, given.activation} == {"gelu", "gelu_tanh"}:
                 words = f"GELU is {'approximated by tanh' if 'tanh' in name else 'the exact one'}"
@@ -123,7 +121,7 @@ def _loss(experiment: Experiment) -> Iterator[Hypothesis]:
     loss = experiment.loss
     if loss is None:
         return
-    scales: list[tuple[object, str]] = [(2.0, "doubled"), (0.5, "halved")]
+    scales: list[tuple[Scale, str]] = [(2.0, "doubled"), (0.5, "halved")]
     if loss.batch == "mean":
         scales.append(("rows", "summed over the batch, not averaged"))
     else:
@@ -136,24 +134,17 @@ def _loss(experiment: Experiment) -> Iterator[Hypothesis]:
     if experiment.network.outputs > 1 and loss.name == "softmax_cross_entropy":
         scales.append(("1/outputs", "averaged over the outputs"))
     for scale, words in scales:
-        factor = {"gradient_scale": scale, "loss_scale": scale}
-        yield Hypothesis(f"the loss is {words}", LOSS, Switches(**factor))  # type: ignore[arg-type]
-        yield Hypothesis(
-            f"the gradient is that of a loss that is {words}",
-            LOSS,
-            Switches(gradient_scale=scale),  # type: ignore[arg-type]
-        )
-        yield Hypothesis(
-            f"the returned loss is {words}",
-            LOSSES,
-            Switches(loss_scale=scale),  # type: ignore[arg-type]
-        )
+        both = Switches(gradient_scale=scale, loss_scale=scale)
+        yield Hypothesis(f"the loss is {words}", LOSS, both)
+        gradient = f"the gradient is that of a loss that is {words}"
+        yield Hypothesis(gradient, LOSS, Switches(gradient_scale=scale))
+        yield Hypothesis(f"the returned loss is {words}", LOSSES, Switches(loss_scale=scale))
     if loss.name == "softmax_cross_entropy":
         yield Hypothesis("softmax is applied twice", LOSS, Switches(softmax_twice=True))
     if loss.name != "mean_squared_error":
         words = "the loss is taken of clipped probabilities, not of logits"
         yield Hypothesis(words, LOSS, Switches(clipped=True))
-    yield Hypothesis("the sign of the update is flipped", RULE, Switches(sign=-1.0))
+    yield Hypothesis("the sign of the update is flipped", RULE, Switches(climbs=True))
 
 
 def _rows(experiment: Experiment) -> Iterator[Hypothesis]:
@@ -170,55 +161,65 @@ def _rows(experiment: Experiment) -> Iterator[Hypothesis]:
 
 def _rule(experiment: Experiment, trace: Trace) -> Iterator[Hypothesis]:
     rule = experiment.training.optimizer if experiment.training else None
-    calls = frozenset(trace.parameters)
-    if not isinstance(rule, type(None)) and rule.name != "sgd":
+    if rule is not None and rule.name != "sgd":
         words = "the optimizer's memory is emptied between calls of advance"
-        yield Hypothesis(words, RULE, Switches(reset_at=calls))
+        yield Hypothesis(words, RULE, Switches(reset_at=frozenset(trace.parameters)))
     if isinstance(rule, Adam):
-        hat = "epsilon_hat" if rule.form == "algorithm_1" else "algorithm_1"
-        place = {
-            "epsilon_hat": "Adam has the epsilon-hat form (epsilon outside the bias correction)",
-            "algorithm_1": "Adam has the form of algorithm 1 (epsilon after the bias correction)",
-        }
-        yield Hypothesis(place[hat], RULE, Switches(form=hat))
-        yield Hypothesis("Adam has no bias correction", RULE, Switches(bias_correction=False))
-        for epsilon in OTHER_EPSILONS:
-            if float32(epsilon) != float32(rule.epsilon):
-                words = f"Adam's epsilon is {epsilon:g}, not {rule.epsilon:g}"
-                yield Hypothesis(words, RULE, Switches(epsilon=float32(epsilon)))
-                words += f", and {place[hat].removeprefix('Adam ')}"
-                yield Hypothesis(words, RULE, Switches(epsilon=float32(epsilon), form=hat))
+        yield from _adam(rule)
     if isinstance(rule, RMSprop | Adagrad):
-        inside = rule.form == "epsilon_outside_root"
-        form = "epsilon_inside_root" if inside else "epsilon_outside_root"
-        words = f"epsilon is {'inside' if inside else 'outside'} the root"
-        yield Hypothesis(words, RULE, Switches(form=form))
-        for epsilon in OTHER_EPSILONS:
-            if float32(epsilon) != float32(rule.epsilon):
-                words = f"epsilon is {epsilon:g}, not {rule.epsilon:g}"
-                yield Hypothesis(words, RULE, Switches(epsilon=float32(epsilon)))
-    if rule is not None and rule.name in ("momentum", "nesterov"):
-        plain = isinstance(rule, Momentum)
-        words = "momentum is Nesterov's" if plain else "momentum is plain, not Nesterov's"
-        yield Hypothesis(words, RULE, Switches(nesterov=plain))
-        yield Hypothesis("momentum is dampened", RULE, Switches(dampening=True))
-        if experiment.decay:
-            inside = not getattr(rule, "rate_inside_velocity", False)
-            words = f"the learning rate is {'inside' if inside else 'outside'} the velocity"
-            yield Hypothesis(words, RULE, Switches(rate_inside_velocity=inside))
+        yield from _divided_by_root(rule)
+    if isinstance(rule, Momentum | Nesterov):
+        yield from _momentum(rule, decays=experiment.decay is not None)
+
+
+def _adam(rule: Adam) -> Iterator[Hypothesis]:
+    other, words = "epsilon_hat", "the epsilon-hat form (epsilon outside the bias correction)"
+    if rule.form == "epsilon_hat":
+        other, words = "algorithm_1", "the form of algorithm 1 (epsilon after the bias correction)"
+    yield Hypothesis(f"Adam has {words}", RULE, Switches(form=other))
+    yield Hypothesis("Adam has no bias correction", RULE, Switches(bias_correction=False))
+    for epsilon in _other_epsilons(rule):
+        exact = float32(epsilon)
+        differs = f"Adam's epsilon is {epsilon:g}, not {rule.epsilon:g}"
+        yield Hypothesis(differs, RULE, Switches(epsilon=exact))
+        yield Hypothesis(f"{differs}, and has {words}", RULE, Switches(epsilon=exact, form=other))
+
+
+def _divided_by_root(rule: RMSprop | Adagrad) -> Iterator[Hypothesis]:
+    place = "inside" if rule.form == "epsilon_outside_root" else "outside"
+    form = f"epsilon_{place}_root"
+    yield Hypothesis(f"epsilon is {place} the root", RULE, Switches(form=form))
+    for epsilon in _other_epsilons(rule):
+        words = f"epsilon is {epsilon:g}, not {rule.epsilon:g}"
+        yield Hypothesis(words, RULE, Switches(epsilon=float32(epsilon)))
+
+
+def _other_epsilons(rule: Adam | RMSprop | Adagrad) -> list[float]:
+    return [e for e in OTHER_EPSILONS if float32(e) != float32(rule.epsilon)]
+
+
+def _momentum(rule: Momentum | Nesterov, decays: bool) -> Iterator[Hypothesis]:
+    plain = isinstance(rule, Momentum)
+    words = "momentum is Nesterov's" if plain else "momentum is plain, not Nesterov's"
+    yield Hypothesis(words, RULE, Switches(nesterov=plain))
+    yield Hypothesis("momentum is dampened", RULE, Switches(dampening=True))
+    if decays:
+        inside = not rule.rate_inside_velocity
+        words = f"the learning rate is {'inside' if inside else 'outside'} the velocity"
+        yield Hypothesis(words, RULE, Switches(rate_inside_velocity=inside))
 
 
 def _rates(experiment: Experiment, trace: Trace, expected: Trace) -> Iterator[Hypothesis]:
     """The rate that the first updates show, if it is another."""
     given = float32(experiment.training.optimizer.learning_rate) if experiment.training else 0.0
-    first = _ratio(trace, expected, 0, 1)
+    first = rate_ratio(trace, expected, 0, 1)
     if first is not None and abs(first - 1) > 1e-6:
         words = f"the learning rate is {first:.6g} times the given one"
         yield Hypothesis(words, RATES, Switches(rate_scale=first))
-        own = first * given
-        words = f"the learning rate is {own:.6g} whatever is given"
-        yield Hypothesis(words, RATES, Switches(own_rate=own))
-    second = _ratio(trace, expected, 1, 2)
+        own_rate = first * given
+        words = f"the learning rate is {own_rate:.6g} whatever is given"
+        yield Hypothesis(words, RATES, Switches(own_rate=own_rate))
+    second = rate_ratio(trace, expected, 1, 2)
     for decay in dict.fromkeys((second, 0.9, 0.95, 0.96, 0.99, 0.999)):
         if decay is not None and 0 < decay < 1 - 1e-9:
             words = f"the learning rate decays by itself, by {decay:.6g} a step"
@@ -232,46 +233,16 @@ def _decay(trace: Trace, expected: Trace) -> Iterator[Hypothesis]:
     """A weight decay, if the gradient has a part along the parameters."""
     if not trace.gradients or not expected.gradients:
         return
-    for on, words in (("weights", "on the weights"), ("all", "on weights and biases")):
-        extra, along = [], []
-        for found, right, values in zip(
-            trace.gradients, expected.gradients, expected.parameters[0], strict=True
-        ):
-            for part, (f, r, v) in enumerate(zip(found, right, values, strict=True)):
-                if f is None or r is None or v is None or (part == 1 and on == "weights"):
-                    continue
-                extra.append(np.subtract(f, r).ravel())
-                along.append(np.asarray(v, np.float64).ravel())
-        residual, direction = np.concatenate(extra), np.concatenate(along)
-        squared = float(direction @ direction)
-        strength = float(residual @ direction) / squared if squared else 0.0
+    places: dict[Literal["weights", "all"], str] = {
+        "weights": "on the weights",
+        "all": "on weights and biases",
+    }
+    for on, place in places.items():
+        strength = weight_decay(trace, expected, on)
         if strength < 1e-9:
             continue
-        named = f"a weight decay of {strength:.6g} is added {words}"
+        words = f"a weight decay of {strength:.6g} is added {place}"
         penalty = L2.model_construct(strength=strength / 2, half=False, per_row=False, on=on)
-        yield Hypothesis(f"{named} (in the gradient)", PENALTY, Switches(penalty=penalty))
+        yield Hypothesis(f"{words} (in the gradient)", PENALTY, Switches(penalty=penalty))
         decoupled = Switches(weight_decay=strength, decay_biases=on == "all")
-        yield Hypothesis(f"{named} (decoupled)", PENALTY, decoupled)
-
-
-def _ratio(trace: Trace, expected: Trace, start: int, end: int) -> float | None:
-    """Size of an update against the right one, along the right one."""
-    if not {start, end} <= set(trace.parameters) & set(expected.parameters):
-        return None
-
-    def moved(parameters: dict[int, Parameters]) -> np.ndarray:
-        pairs = zip(parameters[end], parameters[start], strict=True)
-        parts = [
-            np.subtract(a, b).ravel()
-            for after, before in pairs
-            for a, b in zip(after, before, strict=True)
-            if a is not None and b is not None
-        ]
-        return np.concatenate(parts)
-
-    right = moved(expected.parameters)
-    found = moved(trace.parameters)
-    squared = float(right @ right)
-    if not squared or found.shape != right.shape or not np.isfinite(found).all():
-        return None
-    return float(found @ right) / squared
+        yield Hypothesis(f"{words} (decoupled)", PENALTY, decoupled)

@@ -1,6 +1,6 @@
-"""Small protocols that between them have every activation, loss, optimizer and order there is.
+"""Small protocols that together have every activation, loss, optimizer and order of batches.
 
-`samestep check` climbs the ladder on a covering set of twelve; `--full`, and the tests, on all.
+`samestep check` climbs the ladder on a covering set of twelve; `--full` and the tests, on all.
 """
 
 import tomllib
@@ -13,23 +13,31 @@ from harness.experiment.model import Experiment
 STEPS = 24
 """Nearly five epochs of the short-batch protocols; enough for every rung but the highest."""
 COVERING = (
-    "xor-sigmoid-full", "regression", "relu-adam", "adam-hat", "short-batch-momentum-decay",
-    "with-replacement-nesterov", "saturated-bce", "leaky-rmsprop", "gelu-adagrad", "swish-l2",
-    "mse-no-bias", "step-forward",
-)  # fmt: skip
+    "xor-sigmoid-full",
+    "regression",
+    "relu-adam",
+    "adam-hat",
+    "short-batch-momentum-decay",
+    "with-replacement-nesterov",
+    "saturated-bce",
+    "leaky-rmsprop",
+    "gelu-adagrad",
+    "swish-l2",
+    "mse-no-bias",
+    "step-forward",
+)
 
 
 @cache
 def every() -> dict[str, Experiment]:
-    """All protocols of the ladder, by name."""
-    made: dict[str, Experiment] = {"step-forward": _step_forward()}
-    for name, changes in (*_covering(), *_activations(), *_losses(), *_optimizers(), *_batches()):
-        made[name] = _variant(name, changes)
-    return made
+    """Return all protocols of the ladder, by name."""
+    groups = _covering(), _activations(), _losses(), _optimizers(), _penalties(), _batches()
+    variants = {name: _variant(name, changes) for group in groups for name, changes in group}
+    return {"step-forward": _step_forward(), **variants}
 
 
 def covering() -> dict[str, Experiment]:
-    """At most twelve that have each kind of thing at least once."""
+    """Return at most twelve that have each kind of part at least once."""
     return {name: every()[name] for name in COVERING}
 
 
@@ -53,11 +61,9 @@ def _variant(name: str, changes: dict[str, Any]) -> Experiment:
 def _step_forward() -> Experiment:
     """The fixed forward pass, through the step function."""
     experiment = load("fixed-forward")
-    layers = [layer.model_copy(update={"activation": "step"}) for layer in
-              experiment.network.layers[:-1]]  # fmt: skip
-    network = experiment.network.model_copy(
-        update={"layers": (*layers, experiment.network.layers[-1])}
-    )
+    *hidden, output = experiment.network.layers
+    steps = [layer.model_copy(update={"activation": "step"}) for layer in hidden]
+    network = experiment.network.model_copy(update={"layers": (*steps, output)})
     return experiment.model_copy(update={"name": "step-forward", "network": network})
 
 
@@ -65,8 +71,14 @@ BCE = {"name": "binary_cross_entropy", "batch": "mean", "outputs": "mean"}
 MSE = {"name": "mean_squared_error", "half": False, "batch": "mean", "outputs": "mean"}
 SGD = {"name": "sgd", "learning_rate": 0.1}
 SLOW = {"name": "sgd", "learning_rate": 1e-3}
-ADAM = {"name": "adam", "learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8,
-        "form": "algorithm_1"}  # fmt: skip
+ADAM = {
+    "name": "adam",
+    "learning_rate": 1e-3,
+    "beta1": 0.9,
+    "beta2": 0.999,
+    "epsilon": 1e-8,
+    "form": "algorithm_1",
+}
 MOMENTUM = {"name": "momentum", "learning_rate": 0.1, "momentum": 0.9}
 NESTEROV = MOMENTUM | {"name": "nesterov"}
 DECAY = {"name": "step_decay", "factor": 0.1, "every_steps": 10}
@@ -85,45 +97,72 @@ def _covering() -> Changes:
         ("xor-sigmoid-full", {"base": "xor-mlp"}),
         ("regression", {"base": "diabetes-linear"}),
         ("relu-adam", {}),
-        ("adam-hat", {
-            "layer": {"activation": "tanh"},
-            "training": {"optimizer": ADAM | {"form": "epsilon_hat", "epsilon": 1e-3}},
-        }),
-        ("short-batch-momentum-decay", {
-            "layer": {"activation": "tanh"},
-            "training": {"optimizer": MOMENTUM | inside, "batches": SHORT, "schedule": DECAY},
-        }),
-        ("with-replacement-nesterov", {
-            "layer": {"activation": "softplus"},
-            "training": {"optimizer": NESTEROV, "batches": SHORT | {"order": "with_replacement"}},
-        }),
-        ("saturated-bce", {
-            "layer": {"activation": "sigmoid"},
-            "initializers": {"weights": {"name": "normal", "std": 4.0}},
-            "training": {"loss": BCE | {"outputs": "sum"}, "optimizer": SGD},
-        }),
-        ("leaky-rmsprop", {
-            "layer": {"activation": "leaky_relu", "slope": 0.07},
-            "training": {"optimizer": RMSPROP | {"form": FORMS[1]}},
-        }),
-        ("gelu-adagrad", {
-            "layer": {"activation": "gelu"},
-            "training": {"optimizer": ADAGRAD | {"form": FORMS[0]}},
-        }),
-        ("swish-l2", {
-            "layer": {"activation": "swish"},
-            "training": {
-                "l2": {"strength": 0.1, "half": True, "per_row": True, "on": "weights"},
-                "batches": SHORT,
-                "optimizer": SGD,
+        (
+            "adam-hat",
+            {
+                "layer": {"activation": "tanh"},
+                "training": {"optimizer": ADAM | {"form": "epsilon_hat", "epsilon": 1e-3}},
             },
-        }),
-        ("mse-no-bias", {
-            "layer": {"activation": "elu", "bias": False},
-            "output": "sigmoid",
-            "training": {"loss": MSE, "optimizer": SGD},
-        }),
-    ]  # fmt: skip
+        ),
+        (
+            "short-batch-momentum-decay",
+            {
+                "layer": {"activation": "tanh"},
+                "training": {"optimizer": MOMENTUM | inside, "batches": SHORT, "schedule": DECAY},
+            },
+        ),
+        (
+            "with-replacement-nesterov",
+            {
+                "layer": {"activation": "softplus"},
+                "training": {
+                    "optimizer": NESTEROV,
+                    "batches": SHORT | {"order": "with_replacement"},
+                },
+            },
+        ),
+        (
+            "saturated-bce",
+            {
+                "layer": {"activation": "sigmoid"},
+                "initializers": {"weights": {"name": "normal", "std": 4.0}},
+                "training": {"loss": BCE | {"outputs": "sum"}, "optimizer": SGD},
+            },
+        ),
+        (
+            "leaky-rmsprop",
+            {
+                "layer": {"activation": "leaky_relu", "slope": 0.07},
+                "training": {"optimizer": RMSPROP | {"form": FORMS[1]}},
+            },
+        ),
+        (
+            "gelu-adagrad",
+            {
+                "layer": {"activation": "gelu"},
+                "training": {"optimizer": ADAGRAD | {"form": FORMS[0]}},
+            },
+        ),
+        (
+            "swish-l2",
+            {
+                "layer": {"activation": "swish"},
+                "training": {
+                    "l2": {"strength": 0.1, "half": True, "per_row": True, "on": "weights"},
+                    "batches": SHORT,
+                    "optimizer": SGD,
+                },
+            },
+        ),
+        (
+            "mse-no-bias",
+            {
+                "layer": {"activation": "elu", "bias": False},
+                "output": "sigmoid",
+                "training": {"loss": MSE, "optimizer": SGD},
+            },
+        ),
+    ]
 
 
 def _activations() -> Changes:
@@ -147,7 +186,7 @@ def _losses() -> Changes:
 
 
 def _optimizers() -> Changes:
-    found: Changes = [
+    changes: Changes = [
         ("momentum", {"training": {"optimizer": MOMENTUM}}),
         ("adam-epsilon", {"training": {"optimizer": ADAM | {"epsilon": 1e-3}}}),
         ("rmsprop-inside", {"training": {"optimizer": RMSPROP | {"form": FORMS[0]}}}),
@@ -157,23 +196,35 @@ def _optimizers() -> Changes:
         for inside in (True, False):
             stated = rule | {"rate_inside_velocity": inside}
             name = f"{rule['name']}-rate-{'inside' if inside else 'outside'}-decay"
-            found.append((name, {"training": {"optimizer": stated, "schedule": DECAY}}))
+            changes.append((name, {"training": {"optimizer": stated, "schedule": DECAY}}))
+    return changes
+
+
+def _penalties() -> Changes:
+    changes: Changes = []
     for on in ("weights", "all"):
         for per_row in (False, True):
             l2 = {"strength": 0.1, "half": not per_row, "per_row": per_row, "on": on}
             name = f"l2-{on}{'-per-row' if per_row else ''}"
             training = {"l2": l2, "optimizer": SGD, "batches": SHORT}
-            found.append((name, {"training": training}))
+            changes.append((name, {"training": training}))
     l2 = {"strength": 0.1, "half": True, "per_row": False, "on": "weights"}
     drawn, summed = SHORT | {"order": "with_replacement"}, BCE | {"batch": "sum", "outputs": "sum"}
     return [
-        *found,
+        *changes,
         ("l2-mse", {"training": {"l2": l2, "loss": MSE, "optimizer": SGD, "batches": SHORT}}),
-        ("l2-bce-sum-adam", {
-            "training": {"l2": l2 | {"per_row": True}, "loss": summed, "optimizer": ADAM,
-                         "batches": drawn},
-        }),
-    ]  # fmt: skip
+        (
+            "l2-bce-sum-adam",
+            {
+                "training": {
+                    "l2": l2 | {"per_row": True},
+                    "loss": summed,
+                    "optimizer": ADAM,
+                    "batches": drawn,
+                },
+            },
+        ),
+    ]
 
 
 def _batches() -> Changes:

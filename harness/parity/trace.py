@@ -1,28 +1,30 @@
 """A trace: what a short run of a trainer leaves to be judged by.
 
-Outputs before training, every gradient, whole parameters at steps 0, 1, 2 and the last, and
-the losses where they are given. Taken of an adapter in a worker, and of the oracle, by the same
-lines. Gradients need no method of the contract: one SGD step with rate 1 shows them.
+It holds outputs before training, every gradient, whole parameters at steps 0, 1, 2 and the last,
+and the losses where the loop gives them. The same lines take it of an adapter in a worker and of
+the oracle. Gradients need no method of the contract: one SGD step with rate 1 shows them.
 """
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
 
+from harness import data
 from harness.data.prepared import Prepared
 from harness.experiment.model import Experiment
 from harness.experiment.proof_length import STEPS
 from harness.experiment.training import SGD, Evaluation, Length
-from harness.parity.reference import PROTOCOL, Reference, Switches
+from harness.parity.reference import Reference
 from harness.start import BatchPlan, initial_parameters
 from harness.trainer import Array, Batches, Parameters
 
-KEPT = (0, 1, 2, STEPS)
-KEPT_CLOSELY = (*range(21), STEPS)
-"""When a proof has failed, its first 20 steps are kept whole."""
+KEPT_STEPS = (0, 1, 2, STEPS)
+FIRST_20_STEPS = (*range(21), STEPS)
+"""The steps whose parameters are kept, and those that are kept once a proof has failed."""
 PREDICTED_ROWS = 256
 
 
@@ -30,13 +32,13 @@ class Trainable(Protocol):
     """What a trace is taken of: an adapter, or the oracle."""
 
     def advance(self, batches: Batches) -> Array | None:
-        """Train on these batches."""
+        """Train on these batches and return the losses, where there are any."""
 
     def parameters(self) -> Parameters:
-        """The parameters."""
+        """Return the parameters."""
 
     def predict(self, inputs: Array) -> Array:
-        """Raw outputs."""
+        """Return the raw outputs."""
 
 
 Build = Callable[[Experiment], Trainable]
@@ -57,6 +59,11 @@ class Trace:
     gradients: Parameters
     parameters: dict[int, Parameters]
     losses: Array | None
+
+    @property
+    def has_first_20_steps(self) -> bool:
+        """Whether the parameters of more steps than `KEPT_STEPS` were kept."""
+        return 3 in self.parameters
 
     def to_arrays(self) -> dict[str, Array]:
         """Flat names for a `.npz`."""
@@ -87,7 +94,51 @@ class Trace:
         return cls(arrays["outputs"], gradients, steps, arrays.get("losses"))
 
 
-def gradient_step(experiment: Experiment) -> Experiment:
+def record(
+    build: Build,
+    experiment: Experiment,
+    prepared: Prepared,
+    seed: int,
+    keep_first_20_steps: bool = False,
+) -> Trace:
+    """Run a trainer for the steps of a proof and keep what is judged.
+
+    Args:
+        build: makes the trainer of a protocol (called twice: for the run, for the gradients).
+        experiment: of a proof's length.
+        prepared: its data.
+        seed: of its start.
+        keep_first_20_steps: whether to keep the parameters of each of them.
+    """
+    trainer = build(experiment)
+    outputs = np.array(trainer.predict(prepared.test.inputs[:PREDICTED_ROWS]))
+    parameters = {0: trainer.parameters()}
+    if experiment.training is None:
+        return Trace(outputs, [], parameters, None)
+    plan = BatchPlan.of(experiment, seed)
+    steps = FIRST_20_STEPS if keep_first_20_steps else KEPT_STEPS
+    losses = []
+    for first, last in itertools.pairwise(sorted({*steps, plan.steps})):
+        if last > plan.steps:
+            break
+        losses.append(_advance(trainer, plan.segment(first, last)))
+        parameters[last] = trainer.parameters()
+    all_losses = None
+    if all(loss is not None for loss in losses):
+        all_losses = np.concatenate([np.asarray(loss, np.float64) for loss in losses])
+    one_step = _gradient_step(experiment)
+    gradients = _gradients(build(one_step), one_step, seed)
+    return Trace(outputs, gradients, parameters, all_losses)
+
+
+def _advance(trainer: Trainable, batches: Batches) -> Array | None:
+    stage = getattr(trainer, "stage", None)
+    if stage is not None:
+        stage(batches)
+    return trainer.advance(batches)
+
+
+def _gradient_step(experiment: Experiment) -> Experiment:
     """The protocol with one plain step of rate 1, which shows the gradient."""
     if experiment.training is None:
         return experiment
@@ -101,45 +152,6 @@ def gradient_step(experiment: Experiment) -> Experiment:
     return experiment.model_copy(update={"training": training})
 
 
-def record(
-    build: Build, experiment: Experiment, prepared: Prepared, seed: int, closely: bool = False
-) -> Trace:
-    """Run a trainer for the steps of a proof and keep what is judged.
-
-    Args:
-        build: makes the trainer of a protocol (called twice: for the run, for the gradients).
-        experiment: of a proof's length.
-        prepared: its data.
-        seed: of its start.
-        closely: keep the first 20 steps whole.
-    """
-    trainer = build(experiment)
-    outputs = np.array(trainer.predict(prepared.test.inputs[:PREDICTED_ROWS]))
-    parameters = {0: trainer.parameters()}
-    if experiment.training is None:
-        return Trace(outputs, [], parameters, None)
-    plan = BatchPlan.of(experiment, seed)
-    kept = sorted({*(KEPT_CLOSELY if closely else KEPT), plan.steps})
-    losses = []
-    for first, last in itertools.pairwise(kept):
-        if last > plan.steps:
-            break
-        losses.append(_advance(trainer, plan.segment(first, last)))
-        parameters[last] = trainer.parameters()
-    whole = None
-    if all(loss is not None for loss in losses):
-        whole = np.concatenate([np.asarray(loss, np.float64) for loss in losses])
-    gradients = _gradients(build(gradient_step(experiment)), gradient_step(experiment), seed)
-    return Trace(outputs, gradients, parameters, whole)
-
-
-def _advance(trainer: Trainable, batches: Batches) -> Array | None:
-    stage = getattr(trainer, "stage", None)
-    if stage is not None:
-        stage(batches)
-    return trainer.advance(batches)
-
-
 def _gradients(trainer: Trainable, experiment: Experiment, seed: int) -> Parameters:
     """Start minus end of one step with rate 1."""
     before = trainer.parameters()
@@ -150,19 +162,32 @@ def _gradients(trainer: Trainable, experiment: Experiment, seed: int) -> Paramet
     ]
 
 
-def reference_trace(
-    experiment: Experiment,
-    prepared: Prepared,
-    seed: int,
-    switches: Switches = PROTOCOL,
-    closely: bool = False,
-    parameters: Parameters | None = None,
-) -> Trace:
-    """The oracle's trace of a proof, under its switches, from the protocol's start or another."""
-    start = parameters or initial_parameters(experiment, seed, "float64")
+# ---------------------------------------------------------------- the oracle's own
+
+
+def prepared_of(experiment: Experiment) -> Prepared:
+    """Return the protocol's data in float64."""
+    return data.load(experiment.data, experiment.loss, "float64")
+
+
+@lru_cache(maxsize=4)
+def expected_trace(experiment: Experiment, seed: int, keep_first_20_steps: bool = False) -> Trace:
+    """Return the oracle's trace, as far as its numbers are finite; losses are NaN from there on."""
+    prepared = prepared_of(experiment)
+    start = initial_parameters(experiment, seed, "float64")
 
     def build(protocol: Experiment) -> Reference:
-        return Reference(protocol, start, prepared.train.inputs, prepared.train.targets, switches)
+        return Reference(protocol, start, prepared.train.inputs, prepared.train.targets)
 
-    with np.errstate(all="ignore"):  # a mistake may well diverge
-        return record(build, experiment, prepared, seed, closely)
+    with np.errstate(all="ignore"):  # the protocol itself may diverge
+        trace = record(build, experiment, prepared, seed, keep_first_20_steps)
+    finite = {step: pairs for step, pairs in trace.parameters.items() if _is_finite(pairs)}
+    losses = trace.losses
+    if losses is not None and not np.isfinite(losses).all():
+        diverged = np.logical_or.accumulate(~np.isfinite(losses))
+        losses = np.where(diverged, np.nan, losses)
+    return replace(trace, parameters=finite, losses=losses)
+
+
+def _is_finite(parameters: Parameters) -> bool:
+    return all(np.isfinite(v).all() for pair in parameters for v in pair if v is not None)

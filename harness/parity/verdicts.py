@@ -1,60 +1,79 @@
 """Verdicts on disk: in a run's folder, and in a cache that spares proofs already made.
 
-A proof's trial id changes with the adapter's source, the framework's version, the protocol, the
-loop and the oracle, and the cached file's name with the machine, so a cached verdict is always of
-the same computation.
+A proof's trial id changes with the adapter's source, the framework's version, the protocol and
+the loop. The name of a cached file also changes with the oracle's source and with the machine,
+so a cached verdict is always of the same computation.
 """
 
 import contextlib
+import hashlib
 import json
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from harness.cache import cache_folder
 from harness.clock.environment import on_this_machine
-from harness.parity.ladder import PROVEN, Judgement
+from harness.parity.judgement import Judgement, Verdict
 from harness.plan import Trial
 from harness.results import RunFolder, write_atomically
 
 SCHEMA = 1
-JUDGED = (*PROVEN, "different")
-"""Verdicts of the ladder; `not comparable` is tried again."""
-
-Cell = tuple[str, str, str]
 
 
-def cell_of(trial: Trial) -> Cell:
-    """(experiment, framework, loop): what a verdict is about."""
-    return trial.experiment, trial.framework, trial.loop
+class CellKey(NamedTuple):
+    """What a verdict is about."""
+
+    experiment: str
+    framework: str
+    loop: str
 
 
-def read(folder: RunFolder, proofs: Iterable[Trial]) -> dict[Cell, Judgement]:
-    """The verdicts of a run, as far as there are any."""
-    found = {}
+def read(folder: RunFolder, proofs: Iterable[Trial]) -> dict[CellKey, Judgement]:
+    """Return the verdicts of a run, as far as there are any."""
+    judgements = {}
     for trial in proofs:
-        judgement = _read(folder.proofs / f"{trial.id}.json")
+        judgement = _read_file(folder.proofs / f"{trial.id}.json")
         if judgement is not None:
-            found[cell_of(trial)] = judgement
-    return found
+            key = CellKey(trial.experiment, trial.framework, trial.loop)
+            judgements[key] = judgement
+    return judgements
 
 
 def cached(trial: Trial) -> Judgement | None:
-    """The verdict of an earlier run, of the very same computation on such a machine."""
-    return _read(cache_folder() / "proofs" / on_this_machine(trial.id))
+    """Return the verdict of an earlier run of the same computation on such a machine."""
+    return _read_file(_cached_file(trial))
 
 
 def store(folder: RunFolder, trial: Trial, judgement: Judgement) -> None:
-    """Keep a verdict with the run, and in the cache if the ladder gave it."""
+    """Store a verdict with the run, and in the cache if the ladder gave it.
+
+    What was not comparable is not cached: the next run tries it again.
+    """
     content = json.dumps({"schema": SCHEMA, **judgement.to_dict()}, indent=1).encode()
     write_atomically(folder.proofs / f"{trial.id}.json", content)
-    if judgement.verdict in JUDGED:
+    if judgement.verdict != Verdict.NOT_COMPARABLE:
         with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
-            write_atomically(cache_folder() / "proofs" / on_this_machine(trial.id), content)
+            write_atomically(_cached_file(trial), content)
 
 
-def _read(file: Path) -> Judgement | None:
+def _cached_file(trial: Trial) -> Path:
+    return cache_folder() / "proofs" / on_this_machine(f"{trial.id}-{oracle_digest()}")
+
+
+@cache
+def oracle_digest(folder: Path = Path(__file__).parent) -> str:
+    """Return a digest of this package's source: it changes whenever the oracle may."""
+    hasher = hashlib.sha256()
+    for source in sorted(folder.glob("*.py")):
+        hasher.update(source.read_bytes())
+    return hasher.hexdigest()[:8]
+
+
+def _read_file(file: Path) -> Judgement | None:
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
-        return Judgement.from_dict(values) if values.get("schema") == SCHEMA else None
+        return Judgement.from_dict(values) if values["schema"] == SCHEMA else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -15,6 +15,7 @@ from harness.analysis.compare import (
 )
 from harness.analysis.intervals import Estimate
 from harness.analysis.noise import noise
+from harness.parity.verdicts import CellKey
 from harness.plan import Plan
 from harness.report.lines import UNPROVEN, Verdicts
 from harness.results import Row
@@ -50,8 +51,8 @@ class Run:
         A sweep proves each loop at one of its points, which speaks for the others.
         """
         experiment, framework, loop, track = cell
-        planned = {(t.experiment, t.framework, t.loop) for t in self.plan.proofs}
-        wanted = {(experiment, framework, loop)}
+        planned = {CellKey(t.experiment, t.framework, t.loop) for t in self.plan.proofs}
+        wanted = {CellKey(experiment, framework, loop)}
         if not wanted & planned:
             wanted = {one for one in planned if one[1:] == (framework, loop)}
         found = [self.verdicts.get(one, UNPROVEN) for one in wanted] or [UNPROVEN]

@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from harness.parity.ladder import Judgement
+from harness.parity.judgement import Judgement
 from harness.report.terminal import plain
 
 SCHEMA = 1

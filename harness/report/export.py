@@ -11,8 +11,8 @@ import pandas as pd
 
 from harness.analysis.limits import fractions, machine_limits_us
 from harness.analysis.noise import noise
-from harness.parity.ladder import Rung
-from harness.parity.verdicts import Cell
+from harness.parity.judgement import Rung
+from harness.parity.verdicts import CellKey
 from harness.plan import Plan
 from harness.report.numbers import seconds
 from harness.report.summary import (
@@ -120,10 +120,11 @@ def ladder_table(report: Report) -> str:
     names = list(dict.fromkeys(rung.name for j in judged.values() for rung in j.rungs))
     heads = ("experiment", "framework", "loop", "verdict", *names, "final accuracy")
     table = [heads, ("---",) * len(heads)]
-    for (experiment, framework, loop), judgement in judged.items():
+    for key, judgement in judged.items():
         found = {rung.name: rung for rung in judgement.rungs}
         shown = (_difference(found[name]) if name in found else "" for name in names)
-        final = _final_accuracy(report, (experiment, framework, loop))
+        final = _final_accuracy(report, key)
+        experiment, framework, loop = key
         table.append((experiment, escaped(framework), loop, judgement.verdict, *shown, final))
     explanation = (
         "The worst relative difference, max|a - b| / max|b|, from a plain float64 network, on each "
@@ -135,7 +136,7 @@ def ladder_table(report: Report) -> str:
     return explanation + "\n\n" + "\n".join("| " + " | ".join(row) + " |" for row in table)
 
 
-def _final_accuracy(report: Report, cell: Cell) -> str:
+def _final_accuracy(report: Report, cell: CellKey) -> str:
     """Largest distance, over seeds, of a cell's test accuracy from the median of its experiment."""
     experiment, framework, loop = cell
     gaps = []

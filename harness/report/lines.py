@@ -7,17 +7,17 @@ from dataclasses import dataclass
 
 from harness.analysis.intervals import Estimate, estimate, paired_ratio
 from harness.analysis.limits import Fractions, fractions
-from harness.parity.ladder import Judgement
-from harness.parity.verdicts import Cell
+from harness.parity.judgement import Judgement, Verdict
+from harness.parity.verdicts import CellKey
 from harness.results import Row
 
 LOOPS = ("idiomatic", "stepwise", "fused")
 """Slowest first, as adapters list them; the last one that ran is the framework's best."""
 PHASES = ("import_s", "build_s", "first_step_s", "train_s", "predict_s", "total_s", "target_s")
-NATIVE = Judgement("not comparable", "a library's own solver", ())
-UNPROVEN = Judgement("not comparable", "no proof was made", ())
+NATIVE = Judgement(Verdict.NOT_COMPARABLE, "a library's own solver", ())
+UNPROVEN = Judgement(Verdict.NOT_COMPARABLE, "no proof was made", ())
 
-Verdicts = Mapping[Cell, Judgement]
+Verdicts = Mapping[CellKey, Judgement]
 Samples = Mapping[tuple[int, int], float]
 
 
@@ -76,8 +76,8 @@ def parity(row: Row, verdicts: Verdicts) -> Judgement:
     if row.track == "native":
         return NATIVE
     if row.status in ("missing", "unsupported"):
-        return Judgement("not comparable", row.status, ())
-    return verdicts.get((row.experiment, row.framework, row.loop), UNPROVEN)
+        return Judgement(Verdict.NOT_COMPARABLE, row.status, ())
+    return verdicts.get(CellKey(row.experiment, row.framework, row.loop), UNPROVEN)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from harness.analysis import scaling
 from harness.analysis.scaling import Comparison, Term
-from harness.parity.ladder import PROVEN
+from harness.parity.judgement import PROVEN
 from harness.report.chart import SEVERAL, chart
 from harness.report.numbers import seconds
 from harness.report.sweep import Cell, Sweep

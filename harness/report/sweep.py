@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from harness.analysis import noise, scaling
 from harness.analysis.scaling import Comparison, Fit, Timing
-from harness.parity.ladder import PROVEN, Judgement
+from harness.parity.judgement import PROVEN, Judgement
+from harness.parity.verdicts import CellKey
 from harness.plan import Plan
 from harness.results import Row
 
@@ -56,9 +57,7 @@ class Sweep:
     comparisons: tuple[Comparison, ...]
 
 
-def sweep(
-    plan: Plan, rows: Sequence[Row], verdicts: Mapping[tuple[str, str, str], Judgement]
-) -> Sweep:
+def sweep(plan: Plan, rows: Sequence[Row], verdicts: Mapping[CellKey, Judgement]) -> Sweep:
     """Fit every framework and loop, and compare the fastest proven loops.
 
     The plan's first experiment is the sweep's centre, the one that proofs are of.
@@ -70,7 +69,7 @@ def sweep(
     disturbed = noise.noise(row for row in rows if row.status == "ok")
     cells = []
     for framework, loop in names:
-        verdict = verdicts.get((centre, framework, loop))
+        verdict = verdicts.get(CellKey(centre, framework, loop))
         sign = signs[framework] if loop == fastest[framework] else ""
         mine = [row for row in rows if (row.framework, row.loop) == (framework, loop)]
         cells.append(_cell(plan, sign, (framework, loop), mine, verdict, disturbed))

@@ -86,7 +86,7 @@ def prove(trial: Trial, experiment: Experiment, adapter: type[Trainer], outcome:
         return adapter(task_of(trial, protocol, prepared))
 
     in_detail = trial.purpose == Purpose.PROOF_IN_DETAIL
-    trace = record(build, experiment, prepared, trial.seed, closely=in_detail)
+    trace = record(build, experiment, prepared, trial.seed, keep_first_20_steps=in_detail)
     outcome.arrays = trace.to_arrays()
 
 

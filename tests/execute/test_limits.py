@@ -9,7 +9,7 @@ from harness.execute import limit_rows
 from harness.experiment.loading import CATALOGUE
 from harness.experiment.vocabulary import Purpose
 from harness.parity import verdicts
-from harness.parity.ladder import Judgement
+from harness.parity.judgement import Judgement, Verdict
 from harness.plan import Request
 from harness.planning import make_plan
 from harness.results import RunFolder
@@ -79,7 +79,7 @@ def test_a_disturbed_limit_is_not_kept_for_other_runs(tmp_path, cache, limit):
 
 def test_what_is_cached_is_of_such_a_machine(tmp_path, cache, limit, monkeypatch):
     trial, row = limit
-    calm, same = dataclasses.replace(row, gemm_us=3.0), Judgement("same", "", ())
+    calm, same = dataclasses.replace(row, gemm_us=3.0), Judgement(Verdict.SAME, "", ())
     limit_rows.store(RunFolder(tmp_path), calm)
     verdicts.store(RunFolder(tmp_path), trial, same)
     assert (limit_rows.cached(trial), verdicts.cached(trial)) == (calm, same)

@@ -8,9 +8,10 @@ import pytest
 
 from harness import data
 from harness.experiment.loading import load
-from harness.parity import conformance, ladder
-from harness.parity.conformance import RULES, Subject
+from harness.parity import ladder
 from harness.parity.protocols import COVERING, covering, every
+from harness.parity.rules import RULES, many_seeds_is_advance
+from harness.parity.subject import BrokenRuleError, Subject, run
 from harness.parity.trace import record
 from harness.registry import installed
 from harness.start import BatchPlan
@@ -102,7 +103,7 @@ def test_a_segment_longer_than_its_plan(name, protocol, monkeypatch):
 
 
 def test_many_seeds_longer_than_its_plan(monkeypatch):
-    assert conformance.many_seeds_is_advance(planning_seven_steps("jax", monkeypatch)) == ""
+    assert many_seeds_is_advance(planning_seven_steps("jax", monkeypatch)) == ""
 
 
 # ---------------------------------------------------------------- the `fit` calls of Keras
@@ -116,7 +117,7 @@ def fits_of(protocol, monkeypatch):
     monkeypatch.setattr(
         trainer.model, "fit", lambda x, y, epochs, **_: fits.append((len(x), epochs))
     )
-    conformance.run(trainer, BatchPlan.of(experiment, 0).segment(0, experiment.steps))
+    run(trainer, BatchPlan.of(experiment, 0).segment(0, experiment.steps))
     return fits
 
 
@@ -197,7 +198,7 @@ def test_a_broken_rule_is_said(broken):
     for rule in RULES:
         try:
             rule(Subject(Broken, "stepwise"))
-        except conformance.BrokenRuleError as error:
+        except BrokenRuleError as error:
             said.append(f"{rule.__name__}: {error}")
     assert {
         "loses state": "in pieces it differs",

@@ -9,8 +9,9 @@ from harness.experiment.loading import load, parse
 from harness.experiment.stopping import Patience
 from harness.experiment.training import FullBatches
 from harness.experiment.vocabulary import Purpose
-from harness.parity.conformance import BrokenRuleError, Subject, difference, many_seeds_is_advance
 from harness.parity.protocols import every
+from harness.parity.rules import many_seeds_is_advance
+from harness.parity.subject import BrokenRuleError, Subject, difference
 from harness.registry import installed
 from harness.scoring import score
 from harness.start import BatchPlan, initial_parameters

@@ -67,8 +67,10 @@ class Mutant(StepTrainer):
     def _empty(self):
         rule = self.task.optimizer
         start = getattr(rule, "initial_accumulator", 0.0)
-        return [[(torch.full_like(W, start), torch.full_like(b, start)) for W, b in self.pairs]
-                for _ in range(2)]  # fmt: skip
+        return [
+            [(torch.full_like(W, start), torch.full_like(b, start)) for W, b in self.pairs]
+            for _ in range(2)
+        ]
 
     def _forward(self, x):
         last = len(self.pairs) - 1
@@ -151,8 +153,9 @@ class Mutant(StepTrainer):
                 losses.append(float("nan"))
                 continue
             loss = self._loss(self._forward(x), y, size, len(x))
-            losses.append(float(loss.detach()) * (size if self.mistake == "loss returned as sum"
-                                                  else 1))  # fmt: skip
+            losses.append(
+                float(loss.detach()) * (size if self.mistake == "loss returned as sum" else 1)
+            )
             for pair in self.pairs:
                 for v in pair:
                     v.grad = None
@@ -196,8 +199,11 @@ class Mutant(StepTrainer):
             nesterov = (rule.name == "nesterov") != (mistake == "nesterov swapped")
             step = g + rule.momentum * slots[0] if nesterov else slots[0].clone()
             return step if inside else rate * step
-        epsilon = float(mistake.removeprefix("epsilon ")) if mistake.startswith("epsilon ") else (
-            rule.epsilon)  # fmt: skip
+        epsilon = (
+            float(mistake.removeprefix("epsilon "))
+            if mistake.startswith("epsilon ")
+            else (rule.epsilon)
+        )
         if rule.name in ("rmsprop", "adagrad"):
             keep, take = (rule.rho, 1 - rule.rho) if rule.name == "rmsprop" else (1, 1)
             slots[0].mul_(keep).add_(take * g * g)

@@ -20,9 +20,17 @@ LOSSES = [
     {"name": "mean_squared_error", "half": True, "batch": "sum", "outputs": "sum"},
 ]
 ACTIVATIONS = [
-    "identity", "sigmoid", "tanh", "relu", "leaky_relu", "elu", "swish", "softplus", "gelu",
+    "identity",
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "swish",
+    "softplus",
+    "gelu",
     "gelu_tanh",
-]  # fmt: skip
+]
 
 
 def reference_of(experiment, seed=0):
@@ -113,8 +121,12 @@ OPTIMIZERS = {
         ],
     ),
     "adagrad": (
-        {"name": "adagrad", "initial_accumulator": 0.25, "epsilon": 0.5,
-         "form": "epsilon_outside_root"},
+        {
+            "name": "adagrad",
+            "initial_accumulator": 0.25,
+            "epsilon": 0.5,
+            "form": "epsilon_outside_root",
+        },
         lambda g: [
             0.1 * g[0] / (math.sqrt(0.25 + g[0] ** 2) + 0.5),
             0.1 * g[1] / (math.sqrt(0.25 + g[0] ** 2 + g[1] ** 2) + 0.5),
@@ -124,7 +136,8 @@ OPTIMIZERS = {
         {"name": "adam", "beta1": 0.5, "beta2": 0.75, "epsilon": 0.5, "form": "algorithm_1"},
         lambda g: [
             0.1 * g[0] / (abs(g[0]) + 0.5),
-            0.1 * ((0.25 * g[0] + 0.5 * g[1]) / 0.75)
+            0.1
+            * ((0.25 * g[0] + 0.5 * g[1]) / 0.75)
             / (math.sqrt((0.1875 * g[0] ** 2 + 0.25 * g[1] ** 2) / 0.4375) + 0.5),
         ],
     ),
@@ -132,11 +145,14 @@ OPTIMIZERS = {
         {"name": "adam", "beta1": 0.5, "beta2": 0.75, "epsilon": 0.5, "form": "epsilon_hat"},
         lambda g: [
             0.1 * 0.5 / 0.5 * 0.5 * g[0] / (0.5 * abs(g[0]) + 0.5),
-            0.1 * math.sqrt(0.4375) / 0.75 * (0.25 * g[0] + 0.5 * g[1])
+            0.1
+            * math.sqrt(0.4375)
+            / 0.75
+            * (0.25 * g[0] + 0.5 * g[1])
             / (math.sqrt(0.1875 * g[0] ** 2 + 0.25 * g[1] ** 2) + 0.5),
         ],
     ),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -8,7 +8,7 @@ import pytest
 from harness import data, planning
 from harness.claims.judge import judge
 from harness.claims.loading import from_values
-from harness.parity.ladder import Judgement, Rung
+from harness.parity.judgement import Judgement, Rung, Verdict
 from harness.plan import Request
 from harness.report import changes, summary
 from harness.report.export import Report
@@ -19,9 +19,9 @@ from harness.trial.outcome import blank_row
 from tests.analysis.rows import run_of
 from tests.claims.made import accuracies, claim, judged
 
-SAME = Judgement("same", "", (Rung("start", 0.0, 0.0), Rung("100 steps", 3e-15, 1e-11)))
+SAME = Judgement(Verdict.SAME, "", (Rung("start", 0.0, 0.0), Rung("100 steps", 3e-15, 1e-11)))
 WRONG = Judgement(
-    "different",
+    Verdict.DIFFERENT,
     "1 update: weights of layer 1 differ by 1.0e-03",
     (Rung("start", 0.0, 0.0), Rung("1 update", 1e-3, 1e-12, "1 update: weights of layer 1 differ")),
 )

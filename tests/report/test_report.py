@@ -11,7 +11,7 @@ from rich.console import Console
 
 from harness import planning
 from harness.cli.progress import Announcer
-from harness.parity.ladder import Judgement, Rung
+from harness.parity.judgement import Judgement, Rung, Verdict
 from harness.plan import Request
 from harness.report import export, summary, terminal
 from harness.report.export import Report
@@ -19,9 +19,9 @@ from harness.report.numbers import seconds
 from harness.results import COLUMNS, RunFolder, from_json, to_json, write_arrays
 from harness.trial.outcome import blank_row
 
-SAME = Judgement("same", "", (Rung("start", 0.0, 0.0), Rung("100 steps", 3e-15, 1e-11)))
+SAME = Judgement(Verdict.SAME, "", (Rung("start", 0.0, 0.0), Rung("100 steps", 3e-15, 1e-11)))
 WRONG = Judgement(
-    "different",
+    Verdict.DIFFERENT,
     "1 update: weights of layer 1 differ by 1.0e-03",
     (Rung("start", 0.0, 0.0), Rung("1 update", 1e-3, 1e-12, "1 update: weights of layer 1 differ")),
 )

@@ -13,7 +13,7 @@ from harness import cli, planning
 from harness.analysis import scaling
 from harness.analysis.scaling import Timing
 from harness.execute import runner as local
-from harness.parity.ladder import Judgement
+from harness.parity.judgement import Judgement, Verdict
 from harness.plan import Request
 from harness.report import chart, scale, sweep
 from harness.report.page.laws import laws
@@ -85,7 +85,7 @@ def rows_of(plan, **changes):
 def verdicts_of(plan, verdict="same"):
     centre = next(iter(plan.experiments))
     cells = {(centre, trial.framework, trial.loop) for trial in plan.trials}
-    return {cell: Judgement(verdict, "", ()) for cell in cells}
+    return {cell: Judgement(Verdict(verdict), "", ()) for cell in cells}
 
 
 def printed(made, tmp_path, width=80):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from harness.parity.ladder import PROVEN
+from harness.parity.judgement import PROVEN
 from harness.report.charts import SWEEP
 from harness.report.numbers import seconds
 from harness.report.page.charts import COLOURS, NOT_PROVEN, Figure, Spec, chart, short

@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.parity.ladder import Judgement, Rung
+from harness.parity.judgement import Judgement, Rung
+from harness.parity.verdicts import CellKey
 from harness.report.lines import Verdicts
 from harness.report.summary import Section
 
@@ -44,7 +45,7 @@ def ladder_of(section: Section, verdicts: Verdicts) -> Ladder | None:
     """The ladder of an experiment's lines; None where nothing was judged."""
     judged: dict[str, Judgement] = {}
     for line in section.lines:
-        judgement = verdicts.get((section.experiment.name, line.framework, line.loop))
+        judgement = verdicts.get(CellKey(section.experiment.name, line.framework, line.loop))
         if line.track == "identical" and judgement is not None and judgement.rungs:
             judged[f"{line.framework} {line.loop}"] = judgement
     if not judged:

@@ -18,8 +18,14 @@ LONG = {
     "training__length": {"steps": 100},
     "training__evaluation": {"every_steps": 100},
 }
-ADAM = {"name": "adam", "learning_rate": 1e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-4,
-        "form": "algorithm_1"}  # fmt: skip
+ADAM = {
+    "name": "adam",
+    "learning_rate": 1e-3,
+    "beta1": 0.9,
+    "beta2": 0.999,
+    "epsilon": 1e-4,
+    "form": "algorithm_1",
+}
 MOMENTUM = {"name": "momentum", "learning_rate": 0.05, "momentum": 0.9}
 DECAY = {"name": "step_decay", "factor": 0.5, "every_steps": 20}
 
@@ -54,14 +60,23 @@ def protocols():
         ),
         "rmsprop": made(
             network__layers=layers("elu"),
-            training__optimizer={"name": "rmsprop", "learning_rate": 1e-3, "rho": 0.9,
-                                 "epsilon": 1e-4, "form": "epsilon_outside_root"},
+            training__optimizer={
+                "name": "rmsprop",
+                "learning_rate": 1e-3,
+                "rho": 0.9,
+                "epsilon": 1e-4,
+                "form": "epsilon_outside_root",
+            },
         ),
         "adagrad": made(
             network__layers=layers("gelu"),
-            training__optimizer={"name": "adagrad", "learning_rate": 1e-2,
-                                 "initial_accumulator": 0.1, "epsilon": 1e-2,
-                                 "form": "epsilon_inside_root"},
+            training__optimizer={
+                "name": "adagrad",
+                "learning_rate": 1e-2,
+                "initial_accumulator": 0.1,
+                "epsilon": 1e-2,
+                "form": "epsilon_inside_root",
+            },
         ),
         "leaky": made(network__layers=layers("leaky_relu", slope=0.05)),
         "bce": made(network__layers=layers("sigmoid"), training__loss=bce),
@@ -73,13 +88,17 @@ def protocols():
         ),
         "mse": made(
             network__layers=layers("gelu_tanh"),
-            training__loss={"name": "mean_squared_error", "half": False, "batch": "mean",
-                            "outputs": "mean"},
+            training__loss={
+                "name": "mean_squared_error",
+                "half": False,
+                "batch": "mean",
+                "outputs": "mean",
+            },
             training__l2={"strength": 1e-2, "half": True, "per_row": False, "on": "weights"},
         ),
         "identity": made(network__layers=layers("identity")),
         "relu": made(network__layers=layers("relu")),
-    }  # fmt: skip
+    }
 
 
 def experiment_of_length(base, **changes):
@@ -93,14 +112,14 @@ def experiment_of_length(base, **changes):
     return parse(protocol(base, **LONG, **merged), "test")
 
 
-def trace_of(protocol, mistake, closely=False):
+def trace_of(protocol, mistake, keep_first_20_steps=False):
     experiment = protocols()[protocol]
     prepared = data.load(experiment.data, experiment.loss, "float64")
 
     def build(changed):
         return Mutant(task_of(changed, prepared, seed=0, loop="stepwise", dtype="float64"), mistake)
 
-    return record(build, experiment, prepared, 0, closely)
+    return record(build, experiment, prepared, 0, keep_first_20_steps)
 
 
 MUTANTS = [
@@ -168,8 +187,8 @@ def test_a_planted_mistake_is_caught_and_named(protocol, mistake, words):
     experiment = protocols()[protocol]
     judgement = ladder.judge(trace_of(protocol, mistake), experiment, 0)
     assert judgement.verdict == "different", "not caught"
-    closely = trace_of(protocol, mistake, closely=True)
-    named = diagnosis.explained(judgement, closely, experiment, 0).reason
+    detailed = trace_of(protocol, mistake, keep_first_20_steps=True)
+    named = diagnosis.with_cause(judgement, detailed, experiment, 0).reason
     if words is None:
         assert "no known mistake reproduces it; the f" in named
         assert "look at" in named
@@ -199,9 +218,9 @@ def test_two_mistakes_at_once_are_located():
             task_of(changed, prepared, seed=0, loop="stepwise", dtype="float64"), "loss halved"
         )
 
-    trace = record(build, experiment, prepared, 0, closely=True)
+    trace = record(build, experiment, prepared, 0, keep_first_20_steps=True)
     judgement = ladder.judge(trace, experiment, 0)
-    reason = diagnosis.explained(judgement, trace, experiment, 0).reason
+    reason = diagnosis.with_cause(judgement, trace, experiment, 0).reason
     assert "gradients: weights of layer 1 differ" in reason
     assert "no known mistake reproduces it" in reason
 

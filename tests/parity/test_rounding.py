@@ -1,12 +1,13 @@
-"""Protocols that let rounding grow: right adapters are not accused, wrong ones still are."""
+"""Rounding: where it grows right adapters are not accused, and wrong ones still are."""
 
 import pytest
 
 from harness.experiment.loading import parse
 from harness.experiment.proof_length import proof_of
-from harness.parity import ladder
+from harness.parity import ladder, rounding, rungs
+from harness.parity.protocols import every
 from tests.conftest import protocol
-from tests.parity import test_mutants as mutants
+from tests.parity import test_diagnosis as mutants
 
 SGD = {"name": "sgd", "learning_rate": 0.5}
 
@@ -41,4 +42,16 @@ def test_elsewhere_nothing_is_allowed_for():
     experiment = mutants.protocols()["sgd"]
     judgement = ladder.judge(mutants.trace_of("sgd", ""), experiment, 0)
     assert (judgement.verdict, judgement.reason) == ("same", "")
-    assert max(rung.tolerance for rung in judgement.rungs) == ladder.LATER_TOLERANCE
+    assert max(rung.tolerance for rung in judgement.rungs) == rungs.LATER_TOLERANCE
+
+
+def test_the_tolerance_of_a_protocol_does_not_depend_on_what_was_judged_before():
+    experiment, other = every()["with-replacement-nesterov"], every()["shuffled-dropped"]
+    results = []
+    for before in ((), (other,)):
+        rounding._reruns.cache_clear()
+        rounding.rounding_tolerances.cache_clear()
+        for each in (*before, experiment):
+            tolerances = rounding.rounding_tolerances(each, 0, "float32")
+        results.append(tolerances)
+    assert results[0] == results[1]

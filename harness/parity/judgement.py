@@ -1,0 +1,91 @@
+"""What the ladder says of one (experiment, framework, loop): a verdict, its reason, its rungs."""
+
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from harness.experiment.vocabulary import Status
+
+
+class Verdict(StrEnum):
+    """Whether an adapter computes what the protocol says."""
+
+    SAME = "same"
+    SAME_TO_FLOAT32 = "same to float32"
+    SAME_WHILE_COMPARABLE = "same while comparable"
+    DIFFERENT = "different"
+    NOT_COMPARABLE = "not comparable"
+
+
+PROVEN = (Verdict.SAME, Verdict.SAME_TO_FLOAT32, Verdict.SAME_WHILE_COMPARABLE)
+"""Verdicts that prove an adapter. The last: it is right in the first updates, and afterwards as
+close as rounding alone leaves two runs of this protocol, which is not close (see `rounding`)."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One rung of the ladder.
+
+    Args:
+        name: "start", "outputs", "gradients", "1 update", "100 steps", "losses" and so on.
+        difference: the worst of its tensors.
+        tolerance: the largest difference that passes.
+        where: the first tensor beyond the tolerance, in words; "" where all are within.
+    """
+
+    name: str
+    difference: float
+    tolerance: float
+    where: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the difference is within the tolerance (NaN is not)."""
+        return self.difference <= self.tolerance
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the ladder says of one (experiment, framework, loop).
+
+    Args:
+        verdict: one of `PROVEN`, or different; not comparable where there is no trace to judge.
+        reason: what is wrong, or how far rounding goes; mostly "" for the same.
+        rungs: in order.
+        status: how the proof's trial ended.
+    """
+
+    verdict: Verdict
+    reason: str
+    rungs: tuple[Rung, ...]
+    status: Status = Status.OK
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> "Judgement":
+        """Read what `to_dict` returned.
+
+        Raises:
+            ValueError, KeyError, TypeError: they are not a judgement's.
+        """
+        rungs = tuple(Rung(**rung) for rung in values["rungs"])
+        verdict, status = Verdict(values["verdict"]), Status(values.get("status", Status.OK))
+        return cls(verdict, values["reason"], rungs, status)
+
+    @property
+    def proven(self) -> bool:
+        """Whether the adapter computes what the protocol says."""
+        return self.verdict in PROVEN
+
+    @property
+    def first_failure(self) -> Rung | None:
+        """The lowest rung that does not hold."""
+        return first_failure(self.rungs)
+
+
+def first_failure(rungs: tuple[Rung, ...]) -> Rung | None:
+    """Return the lowest rung that does not hold, None where all hold."""
+    return next((rung for rung in rungs if not rung.passed), None)
