@@ -19,18 +19,12 @@ from numpy.typing import NDArray
 from harness.experiment.model import Experiment
 from harness.experiment.native import Native
 from harness.experiment.network import Layer, Network
+from harness.experiment.optimizers import SGD, Adagrad, Adam, Momentum, Nesterov, Optimizer, RMSprop
 from harness.experiment.training import (
     L2,
-    SGD,
-    Adagrad,
-    Adam,
     BinaryCrossEntropy,
     Loss,
     MeanSquaredError,
-    Momentum,
-    Nesterov,
-    Optimizer,
-    RMSprop,
     SoftmaxCrossEntropy,
 )
 

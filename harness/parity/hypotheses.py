@@ -9,7 +9,8 @@ from typing import Literal, get_args
 
 from harness.experiment.model import Experiment
 from harness.experiment.network import ActivationName, Layer
-from harness.experiment.training import L2, Adagrad, Adam, Momentum, Nesterov, RMSprop
+from harness.experiment.optimizers import Adagrad, Adam, Momentum, Nesterov, RMSprop
+from harness.experiment.training import L2
 from harness.parity.estimates import rate_ratio, weight_decay
 from harness.parity.mistakes import Scale, Switches
 from harness.parity.trace import Trace

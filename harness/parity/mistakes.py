@@ -12,7 +12,8 @@ import numpy as np
 
 from harness.experiment.model import Experiment
 from harness.experiment.network import Layer
-from harness.experiment.training import L2, Adam, Loss
+from harness.experiment.optimizers import Adam
+from harness.experiment.training import L2, Loss
 from harness.parity.functions import Floats, log_softmax, sigmoid, softmax
 from harness.parity.reference import Pairs, Reference, map_pairs
 from harness.trainer import Array, Batches, Parameters

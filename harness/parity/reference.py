@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from harness.experiment.model import Experiment
-from harness.experiment.training import SGD, Adagrad, Adam, Loss, Momentum, Nesterov, RMSprop
+from harness.experiment.optimizers import SGD, Adagrad, Adam, Momentum, Nesterov, RMSprop
+from harness.experiment.training import Loss
 from harness.parity.functions import Floats, activate, log_softmax, sigmoid, slope, softmax
 from harness.start import rounded, rounded_network
 from harness.trainer import Array, Batches, Parameters

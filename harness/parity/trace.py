@@ -16,8 +16,9 @@ import numpy as np
 from harness import data
 from harness.data.prepared import Prepared
 from harness.experiment.model import Experiment
+from harness.experiment.optimizers import SGD
 from harness.experiment.proof_length import STEPS
-from harness.experiment.training import SGD, Evaluation, Length
+from harness.experiment.training import Evaluation, Length
 from harness.parity.reference import Reference
 from harness.start import BatchPlan, initial_parameters
 from harness.trainer import Array, Batches, Parameters

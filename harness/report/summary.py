@@ -8,7 +8,8 @@ from harness.analysis.limits import machine_limits_us
 from harness.analysis.noise import noise
 from harness.experiment.loading import catalogue_names
 from harness.experiment.model import Experiment
-from harness.experiment.training import DrawnBatches, Momentum, Nesterov
+from harness.experiment.optimizers import Momentum, Nesterov
+from harness.experiment.training import DrawnBatches
 from harness.plan import Plan
 from harness.report.lines import Facts, Line, Verdicts, lines, parity
 from harness.report.numbers import seconds
