@@ -196,7 +196,7 @@ class Reference:
         return mu * v + g
 
     def _divided_by_root(self, rule: RMSprop | Adagrad, g: Pairs, rate: float) -> Pairs:
-        """Rate * g / sqrt(v + epsilon), or rate * g / (sqrt(v) + epsilon)."""
+        """rate * g / sqrt(v + epsilon), or rate * g / (sqrt(v) + epsilon)."""
         if rule.form == "epsilon_inside_root":
             return map_pairs(lambda g, v: rate * g / np.sqrt(v + rule.epsilon), g, self.v)
         return map_pairs(lambda g, v: rate * g / (np.sqrt(v) + rule.epsilon), g, self.v)

@@ -2,18 +2,18 @@
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
 
+from harness.parity.findings import Finding
 from harness.parity.judgement import Judgement
 from harness.report.terminal import plain
 
 SCHEMA = 1
 
 
-def print_finding(finding: Any, console: Console) -> None:
+def print_finding(finding: Finding, console: Console) -> None:
     """One line: holds or not, what, and the remark."""
     mark = Text("ok    ", style="green") if finding.holds else Text("BROKEN", style="bold red")
     name = finding.name.replace("_", " ") if finding.kind == "rule" else finding.name
@@ -25,7 +25,7 @@ def print_finding(finding: Any, console: Console) -> None:
     console.print(line, soft_wrap=True, highlight=False)
 
 
-def print_summary(findings: Sequence[Any], console: Console) -> None:
+def print_summary(findings: Sequence[Finding], console: Console) -> None:
     """Per framework and loop: what holds, and the worst difference on each rung."""
     cells = dict.fromkeys((finding.framework, finding.loop) for finding in findings)
     console.print()
@@ -53,7 +53,7 @@ def worst_rungs(judgements: Iterable[Judgement]) -> dict[str, float]:
     return worst
 
 
-def as_json(findings: Sequence[Any]) -> str:
+def as_json(findings: Sequence[Finding]) -> str:
     """All findings, with a schema version; a difference that is not finite is null."""
     from harness.results import clean
 
