@@ -22,7 +22,7 @@ def doctor(
     frameworks: options.FrameworksOption = "",
     json_output: options.JsonOption = False,
 ) -> None:
-    """What is installed, what is slow and why; each problem with the line that mends it."""
+    """What is installed, what is slow and why; each problem with its fix."""
     from harness.execute.inspecting import inspect
     from harness.registry import UnknownFrameworkError
     from harness.report import doctor as shown
