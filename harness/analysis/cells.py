@@ -21,7 +21,6 @@ class MeasuredCell(NamedTuple):
 
     @classmethod
     def of(cls, row: Row) -> "MeasuredCell":
-        """Return the cell of a row."""
         return cls(row.experiment, row.framework, row.loop, row.track)
 
 
@@ -49,7 +48,7 @@ def ok_trials(rows: Iterable[Row]) -> set[TrialKey]:
 
 
 def values_of(rows: Iterable[Row], column: Column) -> dict[Repetition, float]:
-    """Return a column's values of the trials that ended well, without zeros and blanks."""
+    """Return a column's values of the trials that ended well; zeros and blanks are left out."""
     values = {(row.seed, row.repeat): column(row) for row in rows if row.status == Status.OK}
     return {key: value for key, value in values.items() if value}
 

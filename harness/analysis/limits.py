@@ -26,13 +26,12 @@ class Setting(NamedTuple):
 
     @classmethod
     def of(cls, row: Row) -> "Setting":
-        """Return the setting of a row."""
         return cls(row.experiment, row.device, row.dtype, row.threads, row.machine)
 
 
 @dataclass(frozen=True)
 class LimitFractions:
-    """How close a step comes to both limits: 1 at a limit; None where it was not measured."""
+    """How close a step comes to each limit: 1 at the limit; None where this was not measured."""
 
     of_machine: float | None
     of_own: float | None

@@ -26,12 +26,12 @@ FRAMEWORKS_BY_DEFAULT = 2
 
 @dataclass(frozen=True)
 class ClaimRun:
-    """One protocol of a claim that is run, under the name that its rows have.
+    """One protocol of a claim that is run.
 
     Args:
-        claim: the claim.
+        claim: which claim.
         variant: name of the variant; "" for the protocol itself.
-        experiment: the protocol.
+        experiment: the protocol, under the name that its rows have.
     """
 
     claim: Claim

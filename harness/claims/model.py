@@ -138,17 +138,8 @@ class Claim(Frozen):
             for name in (number.on, number.minus or ""):
                 if name and name not in names:
                     raise ValueError(f"numbers: {number.name!r} names no variant: {name!r}")
-            if number.rule == "rate" and self.many_seeds < 200:
-                raise ValueError(
-                    f"many_seeds: a rate needs at least 200 seeds. Got {self.many_seeds}"
-                )
-            if number.rule == "level" and self.deterministic:
-                raise ValueError(
-                    f"seeds: {number.name!r} has rule 'level', which needs the spread of at least "
-                    "2 seeds, or a stated spread. Got 1"
-                )
+            self._check_seeds(number)
             number.check_against(self.protocol)
-            self._check_best_of(number)
         if self.own_data is not None and self.own_data not in DATASETS:
             raise ValueError(f"own_data: {unknown(self.own_data, DATASETS)}")
         if self.track == Track.NATIVE and len(self.protocol.native) != 1:
@@ -157,14 +148,21 @@ class Claim(Frozen):
             raise ValueError("spread_from: say where the stated spread is taken from")
         return self
 
-    def _check_best_of(self, number: Number) -> None:
-        """Raise if the seeds give no best of `best_of` runs, or fewer than two for a spread."""
+    def _check_seeds(self, number: Number) -> None:
+        """Check that there are enough seeds for the number's rule."""
+        if number.rule == "rate" and self.many_seeds < 200:
+            raise ValueError(f"many_seeds: a rate needs at least 200 seeds. Got {self.many_seeds}")
+        if number.rule == "level" and self.deterministic:
+            raise ValueError(
+                f"seeds: {number.name!r} has rule 'level', which needs the spread of at least "
+                "2 seeds, or a stated spread. Got 1"
+            )
         if number.best_of > self.seeds:
             raise ValueError(
                 f"seeds: {number.name!r} is the best of {number.best_of} runs. Got {self.seeds}"
             )
-        spread = number.rule == "level" and self.spread is None
-        if spread and self.seeds // number.best_of < 2:
+        needs_spread = number.rule == "level" and self.spread is None
+        if needs_spread and self.seeds // number.best_of < 2:
             raise ValueError(
                 f"seeds: {number.name!r} has rule 'level', which needs the spread of at least 2 "
                 f"bests of {number.best_of} runs, so {2 * number.best_of} seeds, or a stated "

@@ -81,7 +81,7 @@ def every(claim: Claim, number: Number, measured: Sequence[float], rows: int) ->
 
 
 def rate(claim: Claim, number: Number, measured: Sequence[float], rows: int) -> Ruling:
-    """Judge the share of seeds that give the printed number or a better one, by its interval."""
+    """Judge the share of seeds that give the printed number or a better one; state its interval."""
     hits = sum(_reaches(value, number) for value in measured)
     low, high = tolerances.wilson(hits, len(measured))
     words = (
