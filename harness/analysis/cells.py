@@ -43,7 +43,9 @@ def rows_by_cell(rows: Iterable[Row]) -> dict[MeasuredCell, list[Row]]:
 def ok_trials(rows: Iterable[Row]) -> set[TrialKey]:
     """Return the trials that ended well."""
     return {
-        TrialKey(MeasuredCell.of(row), row.seed, row.repeat) for row in rows if row.status == Status.OK
+        TrialKey(MeasuredCell.of(row), row.seed, row.repeat)
+        for row in rows
+        if row.status == Status.OK
     }
 
 
