@@ -2,8 +2,9 @@
 
 Times are positive and their noise multiplies, so everything is done on logarithms. With ten
 values or more the interval is the bias-corrected and accelerated bootstrap of the median (Efron
-1987). So few values as 3 to 9 cannot be resampled honestly; theirs is Student's t of the mean
-logarithm, which is wide, as it should be. One or two have none: t of two spans many decades.
+1987). From 3 to 9 values are too few to resample; their interval is Student's t of the mean
+logarithm, which is wide, as it should be. One or two values have no interval: Student's t of two
+spans many decades.
 """
 
 import math
@@ -30,12 +31,12 @@ class Estimate:
 
     @property
     def contains_one(self) -> bool:
-        """Whether, as a ratio, it is compatible with no difference."""
+        """Whether this ratio is compatible with no difference."""
         return self.low is None or self.high is None or self.low <= 1 <= self.high
 
 
 def estimate(values: Sequence[float]) -> Estimate | None:
-    """The median of positive values with its interval; None without values."""
+    """Return the median of positive values with its interval; None without values."""
     logarithms = [math.log(value) for value in values if value > 0]
     if not logarithms:
         return None
@@ -53,7 +54,7 @@ def estimate(values: Sequence[float]) -> Estimate | None:
 def paired_ratio(
     numerators: Mapping[Any, float], denominators: Mapping[Any, float]
 ) -> Estimate | None:
-    """The ratio of two series measured in turns, pair by pair; None without a common key."""
+    """Return the ratio of two series measured in turns, pair by pair; None without a common key."""
     return estimate(
         [
             numerators[key] / denominators[key]
@@ -77,13 +78,13 @@ def _resampled(values: Sequence[float]) -> tuple[float, float]:
     for method in ("BCa", "percentile"):  # BCa has none where most values are alike
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            found = bootstrap(
+            interval = bootstrap(
                 (np.sort(values),),
                 np.median,
                 confidence_level=CONFIDENCE,
                 method=method,
                 rng=np.random.default_rng(0),
             ).confidence_interval
-        if math.isfinite(found.low) and math.isfinite(found.high):
-            return float(found.low), float(found.high)
+        if math.isfinite(interval.low) and math.isfinite(interval.high):
+            return float(interval.low), float(interval.high)
     return min(values), max(values)

@@ -1,39 +1,39 @@
 """Which rows were measured on a disturbed machine. Pure functions of rows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from harness.results import Row
 
 WAIT_FRACTION = 0.05
 STEAL_FRACTION = 0.02
 PROBE_RATIO = 1.3
-"""Fixed work that takes so much longer than on the run's best moment means a slowed machine."""
+"""A machine is slow where fixed work takes this many times as long as at the run's best."""
 ATTEMPTS = 3
-"""A trial is run so often at most before its row stays `noisy`."""
+"""How often a trial is run at most before its row stays `noisy`."""
 
 
-def noise(rows: Iterable[Row]) -> dict[str, str]:
-    """Trial to what disturbed it, in words; undisturbed rows are not in it."""
-    rows = list(rows)
-    found = {}
-    for trial, ratios in _ratios(rows).items():
+def disturbances(rows: Iterable[Row]) -> dict[str, str]:
+    """Return what disturbed each trial, in words; undisturbed trials are left out."""
+    disturbed = {}
+    for trial, ratios in _ratios(list(rows)).items():
         words = [text for ratio, text in ratios if ratio > 1]
         if words:
-            found[trial] = ", ".join(words)
-    return found
+            disturbed[trial] = ", ".join(words)
+    return disturbed
 
 
 def severity(rows: Iterable[Row]) -> dict[str, float]:
-    """Trial to its worst disturbance, relative to what is tolerated: noisy above 1."""
+    """Return each trial's worst disturbance over what is tolerated: a trial above 1 is noisy."""
     return {
         trial: max((ratio for ratio, _ in ratios), default=0.0)
         for trial, ratios in _ratios(list(rows)).items()
     }
 
 
-def _ratios(rows: list[Row]) -> dict[str, list[tuple[float, str]]]:
+def _ratios(rows: Sequence[Row]) -> dict[str, list[tuple[float, str]]]:
+    """Return each trial's disturbances: relative to what is tolerated, and in words."""
     best = _best_probes(rows)
-    found = {}
+    by_trial = {}
     for row in rows:
         ratios = []
         if row.wait_fraction is not None:
@@ -48,12 +48,12 @@ def _ratios(rows: list[Row]) -> dict[str, list[tuple[float, str]]]:
         if row.probe_us is not None:
             slower = row.probe_us / best[row.machine, row.threads]
             ratios.append((slower / PROBE_RATIO, f"the same work took {slower:.1f} times as long"))
-        found[row.trial] = ratios
-    return found
+        by_trial[row.trial] = ratios
+    return by_trial
 
 
-def _best_probes(rows: list[Row]) -> Mapping[tuple[str | None, int], float]:
-    """The fastest probe of every (machine, threads)."""
+def _best_probes(rows: Iterable[Row]) -> Mapping[tuple[str | None, int], float]:
+    """Return the fastest probe of every (machine, threads)."""
     best: dict[tuple[str | None, int], float] = {}
     for row in rows:
         if row.probe_us is not None:

@@ -1,5 +1,5 @@
 """Published numbers: registered as data, rerun as trials, judged from rows.
 
-`model` is what a claim is, `planning` which trials it needs, `samples` what a trial says about
+`model` is what a claim is, `claim_plan` which trials it needs, `samples` what a trial says about
 its numbers, `judge` the verdict. Nothing here trains: verdicts come from stored samples.
 """

@@ -1,33 +1,30 @@
-"""From a run's folder to samples: every trial of the claims asked for, with its proof."""
+"""From a run to samples: every trial of the claims, with the verdict of its proof."""
 
 from collections.abc import Iterator, Sequence
 
-from harness.claims.planning import Part
-from harness.claims.samples import Sample, sample
-from harness.experiment.vocabulary import Purpose
+from harness.claims.claim_plan import ClaimRun
+from harness.claims.samples import Sample, make_sample
+from harness.experiment.vocabulary import Purpose, Status
 from harness.parity.verdicts import CellKey
-from harness.parity.verdicts import read as read_verdicts
-from harness.plan import Plan
-from harness.results import RunFolder
+from harness.run import Run
 
 
-def collect(plan: Plan, parts: Sequence[Part], folder: RunFolder) -> Iterator[Sample]:
-    """One sample per row there is; arrays are read one trial at a time.
+def collect(run: Run, claim_runs: Sequence[ClaimRun]) -> Iterator[Sample]:
+    """Yield one sample per row; arrays are read one trial at a time.
 
-    An adapter without `many_seeds` says nothing of a claim, and leaves no sample of that.
+    A trial of many starts leaves no sample where the adapter has no `many_seeds`.
     """
-    by_name = {part.experiment.name: part for part in parts}
-    verdicts = read_verdicts(folder, plan.proofs)
-    for row in folder.rows(trial.id for trial in plan.trials):
-        if row.purpose == Purpose.MANY_STARTS and row.status == "unsupported":
+    by_name = {claim_run.experiment.name: claim_run for claim_run in claim_runs}
+    for row in run.rows:
+        if row.purpose == Purpose.MANY_STARTS and row.status == Status.UNSUPPORTED:
             continue
-        part = by_name[row.experiment]
-        judgement = verdicts.get(CellKey(row.experiment, row.framework, row.loop))
-        yield sample(
-            part.claim,
-            part.variant,
-            part.experiment,
+        claim_run = by_name[row.experiment]
+        judgement = run.verdicts.get(CellKey(row.experiment, row.framework, row.loop))
+        yield make_sample(
+            claim_run.claim,
+            claim_run.variant,
+            claim_run.experiment,
             row,
-            folder.arrays(row.trial),
+            run.arrays(row.trial),
             judgement.verdict if judgement else "",
         )

@@ -1,20 +1,20 @@
-"""Which ambiguous ingredient brings a number back, and which one loses it: one at a time."""
+"""Which unstated detail a published number depends on: each is changed alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from harness.claims.finding import Finding
 from harness.claims.judge import Judged, readings
+from harness.claims.judge_number import Finding
 from harness.claims.model import HOLDS, Variant, Verdict
 
 
 @dataclass(frozen=True)
 class Swap:
-    """The claim's numbers with one ingredient swapped.
+    """The claim's numbers with one unstated detail changed.
 
     Args:
-        variant: what was swapped.
-        before: the fields that it changes, as the protocol has them.
+        variant: what was changed.
+        before: the changed fields, as the protocol has them.
         findings: the numbers of the protocol, judged by the variant's trials.
     """
 
@@ -24,29 +24,29 @@ class Swap:
 
     @property
     def ran(self) -> bool:
-        """Whether there is anything to judge."""
-        run = [finding.verdict != Verdict.NOT_RUN for finding in self.findings]
-        return bool(run) and all(run)
+        """Whether every number was measured."""
+        not_run = [finding.verdict == Verdict.NOT_RUN for finding in self.findings]
+        return bool(not_run) and not any(not_run)
 
     @property
     def gives_it(self) -> bool:
-        """Whether all numbers come out with it."""
+        """Whether this variant gives all published numbers."""
         return self.ran and all(finding.verdict in HOLDS for finding in self.findings)
 
     @property
     def unclear(self) -> bool:
-        """Whether it comes out but for numbers whose spread is too wide to say."""
+        """Whether this variant gives the numbers except those whose spread is too wide to judge."""
         verdicts = {finding.verdict for finding in self.findings}
         return Verdict.INCONCLUSIVE in verdicts and verdicts <= {*HOLDS, Verdict.INCONCLUSIVE}
 
 
 def swappable(judged: Judged) -> tuple[Variant, ...]:
-    """The variants that stand for another ingredient; `part`s belong to the claim itself."""
+    """Return the variants that change a detail; a `part` belongs to the claim itself."""
     return tuple(v for v in judged.claim.variants if v.role != "part")
 
 
 def swaps(judged: Judged) -> list[Swap]:
-    """Every ingredient that the claim lists, swapped alone."""
+    """Return the claim with each detail changed alone."""
     return [
         Swap(
             variant,
@@ -58,16 +58,16 @@ def swaps(judged: Judged) -> list[Swap]:
 
 
 def _before(judged: Judged, variant: Variant) -> str:
-    """`data.scale = divide_by_256`, for every field that the variant changes."""
+    """Return such as `data.scale = divide_by_256`, of every field that the variant changes."""
     assert judged.claim.protocol is not None
     values = judged.claim.protocol.model_dump(mode="json", exclude_none=True)
-    told = []
+    settings = []
     for field in variant.changes:
-        place = values
-        for part in field.split("."):
-            place = place.get(part, {}) if isinstance(place, dict) else {}
-        told.append(f"{field} = {_short(place)}")
-    return ", ".join(told)
+        value = values
+        for name in field.split("."):
+            value = value.get(name, {}) if isinstance(value, dict) else {}
+        settings.append(f"{field} = {_short(value)}")
+    return ", ".join(settings)
 
 
 def _short(value: object) -> str:
@@ -79,32 +79,33 @@ def _short(value: object) -> str:
 
 
 def conclusion(judged: Judged, swapped: Sequence[Swap]) -> list[str]:
-    """Which ingredients the number turns on, in sentences."""
-    own = [finding.verdict for finding in judged.findings if not finding.variant]
-    if not own or Verdict.NOT_RUN in own:
-        return ["The protocol as registered has not run, so nothing can be said."]
-    holds = all(verdict in HOLDS for verdict in own)
-    ran = [swap for swap in swapped if swap.ran and not swap.unclear]
-    turning = [swap for swap in ran if swap.gives_it != holds]
-    keeping = [swap for swap in ran if swap.gives_it == holds]
-    names = {id(swap): f"{swap.variant.name} (instead of {swap.before})" for swap in ran}
-    told = []
-    if turning:
-        listed = "; ".join(names[id(swap)] for swap in turning)
-        told.append(f"The number {'is lost' if holds else 'comes back'} with: {listed}.")
-    elif ran:
-        told.append(
-            "No ingredient alone loses the number."
-            if holds
-            else "No ingredient alone brings the number back."
+    """Return in sentences which details the published number depends on."""
+    registered = [finding.verdict for finding in judged.findings if not finding.variant]
+    if not registered or Verdict.NOT_RUN in registered:
+        return ["The protocol as registered has not run, so nothing can be concluded."]
+    holds = all(verdict in HOLDS for verdict in registered)
+    clear = [swap for swap in swapped if swap.ran and not swap.unclear]
+    changing = [
+        f"{swap.variant.name} (instead of {swap.before})"
+        for swap in clear
+        if swap.gives_it != holds
+    ]
+    unchanging = [swap.variant.name for swap in clear if swap.gives_it == holds]
+    sentences = []
+    if changing:
+        sentences.append(
+            f"The number {'is lost' if holds else 'comes back'} with: {'; '.join(changing)}."
         )
-    if keeping:
-        what = "It comes out all the same with" if holds else "It stays away with"
-        told.append(f"{what}: {', '.join(swap.variant.name for swap in keeping)}.")
+    elif clear:
+        effect = "loses the number" if holds else "brings the number back"
+        sentences.append(f"No unstated detail alone {effect}.")
+    if unchanging:
+        effect = "also holds with" if holds else "does not hold with these either"
+        sentences.append(f"The number {effect}: {', '.join(unchanging)}.")
     unclear = [swap.variant.name for swap in swapped if swap.unclear]
     if unclear:
-        told.append(f"Spread too widely to say: {', '.join(unclear)}.")
-    left_out = [swap.variant.name for swap in swapped if not swap.ran]
-    if left_out:
-        told.append(f"Not run: {', '.join(left_out)}.")
-    return told
+        sentences.append(f"The spread is too wide to judge: {', '.join(unclear)}.")
+    not_run = [swap.variant.name for swap in swapped if not swap.ran]
+    if not_run:
+        sentences.append(f"Not run: {', '.join(not_run)}.")
+    return sentences

@@ -1,4 +1,4 @@
-"""TOML to claims: the ledger that comes with samestep, and a user's own files of the same form."""
+"""TOML to claims: the ledger that comes with samestep, and a user's own files."""
 
 import copy
 import tomllib
@@ -20,7 +20,7 @@ EXPLANATIONS = Path(__file__).parent / "explanations.toml"
 
 @cache
 def ledger() -> dict[str, Claim]:
-    """Every registered claim by id, the posts' first."""
+    """Return every registered claim by id, the claims of the study posts first."""
     claims = [read(file) for file in sorted(LEDGER.glob("*.toml"))]
     claims.sort(key=lambda claim: (claim.group != "posts", claim.id))
     return {claim.id: claim for claim in claims}
@@ -32,16 +32,16 @@ def _explanations() -> dict[str, Any]:
 
 
 def explanation(claim: str, verdict: str) -> str:
-    """What was found out about a verdict that differs from the registered one; "" if nothing.
+    """Return why a verdict differs from the registered one; "" where no explanation is known.
 
-    Written after the run, in a file of its own: the registration is not edited.
+    Explanations are written after the run, in a file of their own: registrations are not edited.
     """
-    found = _explanations().get(claim, {})
-    return str(found["why"]) if found.get("verdict") == verdict else ""
+    entry = _explanations().get(claim, {})
+    return str(entry["why"]) if entry.get("verdict") == verdict else ""
 
 
 def load(name_or_file: str) -> Claim:
-    """A claim of the ledger (whatever the case of its id), or of a user's own file."""
+    """Return a claim of the ledger, by its id in any case, or the claim of a user's own file."""
     if name_or_file.endswith(".toml"):
         return read(Path(name_or_file))
     files = {file.stem.upper(): file for file in sorted(LEDGER.glob("*.toml"))}
@@ -55,13 +55,21 @@ def read(path: Path) -> Claim:
     """Read and validate one file.
 
     Raises:
-        ProtocolError: it cannot be read or is not a claim; the message names the field.
+        ProtocolError: the file cannot be read or is not a claim; the message names the field.
     """
     return from_values(toml_of(path), str(path))
 
 
 def from_values(values: dict[str, Any], origin: str) -> Claim:
-    """Validate a claim that was read from `origin`; its protocol by the protocol's own rules."""
+    """Validate a claim and its protocol.
+
+    Args:
+        values: as read from TOML.
+        origin: where they come from; messages begin with it.
+
+    Raises:
+        ProtocolError: they are not a claim; the message names the field.
+    """
     values = dict(values)
     if isinstance(values.get("protocol"), dict):
         named = {"name": str(values.get("id", "claim")).lower(), "title": values.get("title", "")}
@@ -77,15 +85,15 @@ def from_values(values: dict[str, Any], origin: str) -> Claim:
         ]
         raise ProtocolError("\n".join([f"{origin}: not a valid claim", *lines])) from error
     for variant in claim.variants:
-        changed(claim, variant)
+        changed_protocol(claim, variant)
     return claim
 
 
-def changed(claim: Claim, variant: Variant) -> Experiment:
-    """The claim's protocol with the variant's fields changed.
+def changed_protocol(claim: Claim, variant: Variant) -> Experiment:
+    """Return the claim's protocol with the variant's fields changed.
 
     Raises:
-        ProtocolError: there is no such field, or the whole is no protocol then.
+        ProtocolError: there is no such field, or the result is not a valid protocol.
     """
     assert claim.protocol is not None
     values = copy.deepcopy(claim.protocol.model_dump(mode="json"))
@@ -105,7 +113,7 @@ def changed(claim: Claim, variant: Variant) -> Experiment:
 
 
 def with_own_data(claim: Claim) -> Claim:
-    """The claim on the source's own data where the user has them; reads all of them."""
+    """Return the claim on the source's own data if the user has them; reads them to verify that."""
     if claim.own_data is None:
         return claim
     try:
@@ -116,7 +124,7 @@ def with_own_data(claim: Claim) -> Claim:
 
 
 def on_own_data(claim: Claim) -> Claim:
-    """The claim on the source's own data if it has any, so on the very same rows."""
+    """Return the claim on the source's own data, so on the same rows; unchanged if it has none."""
     if claim.own_data is None or claim.protocol is None:
         return claim
     data = claim.protocol.data.model_copy(update={"dataset": claim.own_data})

@@ -1,7 +1,7 @@
-"""What a trial says about a claim's numbers: small enough to be committed, enough to judge by.
+"""Samples: what one trial says about a claim's numbers, and the file that stores it.
 
-A sample is a row, the values that the claim's numbers ask for, and which test rows were right.
-Verdicts are made from samples alone, so they can be made again anywhere, without training.
+A sample is a row, the values of the claim's numbers, and which test rows were right. It is small
+enough to be committed. Verdicts need samples only, so they can be repeated without training.
 """
 
 import base64
@@ -18,9 +18,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
-from harness.claims.model import Claim, Number
+from harness.claims.model import Claim
+from harness.claims.number import Number
 from harness.experiment.model import Experiment
-from harness.experiment.vocabulary import Purpose
+from harness.experiment.vocabulary import Purpose, Status, Track
 from harness.parity.judgement import PROVEN
 from harness.results import Row, clean, write_atomically
 from harness.trainer import Array
@@ -28,12 +29,18 @@ from harness.trainer import Array
 FILE = "samples.jsonl"
 SCHEMA = 1
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(Row)}
-"""Columns that have these are left out of a line."""
-OF_TIMES = {
-    "step_us_low", "step_us_high", "wait_fraction", "steal_fraction", "other_cpus",
-    "frequency_mhz", "probe_us", "allocator",
-}  # fmt: skip
-"""Left out too: claims run side by side, so these say nothing."""
+"""A column that has this value is left out of a line."""
+TIMING_COLUMNS = {
+    "step_us_low",
+    "step_us_high",
+    "wait_fraction",
+    "steal_fraction",
+    "other_cpus",
+    "frequency_mhz",
+    "probe_us",
+    "allocator",
+}
+"""Columns that are left out too: trials of claims run at the same time, so these mean nothing."""
 
 
 @dataclass(frozen=True)
@@ -41,11 +48,12 @@ class Sample:
     """One trial of a claim.
 
     Args:
-        claim, variant: what it belongs to; variant "" is the protocol itself.
+        claim: id of its claim.
+        variant: name of its variant; "" is the protocol itself.
         proof: verdict of the proof of its cell; "" in the native track, or where there is none.
-        tested: rows of the test set.
+        tested: how many rows the test set has.
         values: by `Number.key`; one number, the vector of `outputs`, or one per seed.
-        right: which test rows were right at seed 0, see `packed`; "" elsewhere.
+        right: which test rows were right at seed 0, see `pack`; "" at other seeds.
         row: all columns.
     """
 
@@ -59,36 +67,40 @@ class Sample:
 
     @property
     def counts(self) -> bool:
-        """Whether a verdict may rest on it: it ran, and computes what the harness prescribes."""
-        proven = self.row.track == "native" or self.proof in PROVEN
-        return self.row.status == "ok" and proven
+        """Whether a verdict may use this sample: it ran, and its framework is proven."""
+        proven = self.row.track == Track.NATIVE or self.proof in PROVEN
+        return self.row.status == Status.OK and proven
 
     def right_rows(self) -> NDArray[np.bool_] | None:
-        """Which test rows were right, bool (tested,)."""
+        """Return which test rows were right, bool (tested,); None where this is not stored."""
         if not self.right:
             return None
-        packed = np.frombuffer(zlib.decompress(base64.b85decode(self.right)), np.uint8)
-        return np.unpackbits(packed, count=self.tested).astype(bool)
+        bits = np.frombuffer(zlib.decompress(base64.b85decode(self.right)), np.uint8)
+        return np.unpackbits(bits, count=self.tested).astype(bool)
 
 
 SAMPLE = TypeAdapter(Sample)
 
 
-def sample(
-    claim: Claim, variant: str, experiment: Experiment, row: Row, arrays: Mapping[str, Array],
+def make_sample(
+    claim: Claim,
+    variant: str,
+    experiment: Experiment,
+    row: Row,
+    arrays: Mapping[str, Array],
     proof: str,
-) -> Sample:  # fmt: skip
-    """What a finished trial says about the claim."""
+) -> Sample:
+    """Return what a finished trial says about the claim."""
     values = {}
     right = ""
-    if row.status == "ok":
-        asked = {number.key: number for number in claim.numbers}
-        for key, number in asked.items():
-            found = _values(number, experiment, row, arrays)
-            if found is not None and np.isfinite(found).all():
-                values[key] = found
+    if row.status == Status.OK:
+        numbers = {number.key: number for number in claim.numbers}
+        for key, number in numbers.items():
+            measured = _values(number, experiment, row, arrays)
+            if measured is not None and np.isfinite(measured).all():
+                values[key] = measured
         if "test_right" in arrays and row.seed == 0:  # the seed that frameworks are compared on
-            right = packed(arrays["test_right"])
+            right = pack(arrays["test_right"])
     return Sample(
         claim=claim.id,
         variant=variant,
@@ -100,22 +112,18 @@ def sample(
     )
 
 
-def packed(right: Array) -> str:
-    """bool (rows,) as bits, deflated (most are right), in base 85."""
+def pack(right: Array) -> str:
+    """Return bool (rows,) as bits, deflated (most are right), in base 85."""
     return base64.b85encode(zlib.compress(np.packbits(right.astype(bool)).tobytes(), 9)).decode()
 
 
 def _values(
     number: Number, experiment: Experiment, row: Row, arrays: Mapping[str, Array]
 ) -> list[float] | None:
-    """The number's metric in this trial; None where the trial does not tell."""
+    """Return the number's metric in this trial; None where the trial does not have it."""
     metric = number.metric
-    if row.purpose == Purpose.MANY_STARTS:  # nothing else is left; a diverged start counts as 0
-        told = {"test_accuracy": "seed_accuracy", "test_loss": "seed_loss"}
-        found = arrays.get(told.get(metric, "")) if number.at == "last" else None
-        if found is None:
-            return None
-        return [float(v) for v in (np.nan_to_num(found) if metric == "test_accuracy" else found)]
+    if row.purpose == Purpose.MANY_STARTS:
+        return _of_many_starts(number, arrays)
     if metric == "outputs":
         outputs = arrays.get("test_outputs")
         return None if outputs is None else [float(value) for value in np.ravel(outputs)]
@@ -127,24 +135,35 @@ def _values(
     if metric.endswith("_error"):
         accuracy = _at(metric.removesuffix("_error") + "_accuracy", number.at, row, arrays)
         return None if accuracy is None else [1 - accuracy]
-    found_at = _at(metric, number.at, row, arrays)
-    return None if found_at is None else [found_at]
+    score = _at(metric, number.at, row, arrays)
+    return None if score is None else [score]
+
+
+def _of_many_starts(number: Number, arrays: Mapping[str, Array]) -> list[float] | None:
+    """Return a value per start; a diverged start has accuracy 0."""
+    stored = {"test_accuracy": "seed_accuracy", "test_loss": "seed_loss"}  # nothing else is
+    scores = arrays.get(stored.get(number.metric, "")) if number.at == "last" else None
+    if scores is None:
+        return None
+    if number.metric == "test_accuracy":
+        scores = np.nan_to_num(scores)
+    return [float(score) for score in scores]
 
 
 def _of_steps(number: Number, losses: Array | None) -> list[float] | None:
-    """From the losses of the steps, each before its update; step n is counted from 0."""
+    """Return a metric of the steps' losses, each before its update; steps count from 0."""
     if losses is None or not len(losses):
         return None
     if number.metric == "loss_ratio":
         return [float(losses[-1] / losses[0])]
-    place = -1 if number.at == "last" else number.at
-    if not isinstance(place, int) or place >= len(losses):
+    step = -1 if number.at == "last" else number.at
+    if not isinstance(step, int) or step >= len(losses):
         return None
-    return [float(losses[place])]
+    return [float(losses[step])]
 
 
 def _at(metric: str, at: str | int, row: Row, arrays: Mapping[str, Array]) -> float | None:
-    """A score at the end, at a step, or where it or the validation accuracy was best."""
+    """Return a score at the end, at a step, or where it or the validation accuracy was best."""
     if at == "last":
         last = getattr(row, metric)
         return None if last is None else float(last)
@@ -154,24 +173,24 @@ def _at(metric: str, at: str | int, row: Row, arrays: Mapping[str, Array]) -> fl
     if curve is None or not len(curve):
         return None
     if at == "best_validation":
-        best = arrays.get("validation_accuracy")
-        return None if best is None else float(curve[int(np.argmax(best))])
+        validation = arrays.get("validation_accuracy")
+        return None if validation is None else float(curve[int(np.argmax(validation))])
     if isinstance(at, str):
         return float(curve.max() if at == "highest" else curve.min())
-    (places,) = np.nonzero(arrays["step"] == at)
-    return float(curve[places[0]]) if len(places) else None
+    (points,) = np.nonzero(arrays["step"] == at)
+    return float(curve[points[0]]) if len(points) else None
 
 
 # ---------------------------------------------------------------- in and out
 
 
-def to_line(told: Sample) -> str:
-    """One sample as a line of JSON, without what says how well its times were measured."""
-    values = dataclasses.asdict(told)
+def to_line(sample: Sample) -> str:
+    """Return a sample as a line of JSON, without defaults and without timing columns."""
+    values = dataclasses.asdict(sample)
     row = {
         column: value
         for column, value in values.pop("row").items()
-        if value != DEFAULTS[column] and column not in OF_TIMES
+        if value != DEFAULTS[column] and column not in TIMING_COLUMNS
     }
     line = clean({"schema": SCHEMA, **values, "row": row})
     return json.dumps(line, allow_nan=False, separators=(",", ":"))
@@ -181,7 +200,7 @@ def from_line(line: str) -> Sample:
     """Read a line back.
 
     Raises:
-        ValueError: it is no sample of this version.
+        ValueError: the line is not a sample of this version.
     """
     try:
         values: dict[str, Any] = json.loads(line)
@@ -193,36 +212,39 @@ def from_line(line: str) -> Sample:
 
 
 def read(folder: Path) -> list[Sample]:
-    """The samples a folder keeps; none where it has no such file.
+    """Return the samples that a folder holds; none where it has no such file.
 
     Raises:
-        ValueError: a line is no sample; the message names it.
+        ValueError: a line is not a sample; the message names the line.
         OSError: the file cannot be read.
     """
     file = folder / FILE
     if not file.exists():
         return []
-    found = []
+    samples = []
     for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
         try:
-            found.append(from_line(line))
+            samples.append(from_line(line))
         except ValueError as error:
             raise ValueError(f"{file}, line {number}: {error}") from error
-    return found
+    return samples
 
 
-def merged(before: Iterable[Sample], now: Iterable[Sample]) -> list[Sample]:
-    """All of them; of two of the same trial the later. A failed one never replaces a good one."""
-    found: dict[str, Sample] = {told.row.trial: told for told in before}
-    for told in now:
-        kept = found.get(told.row.trial)
-        if kept is None or told.row.status == "ok" or kept.row.status != "ok":
-            found[told.row.trial] = told
-    return sorted(found.values(), key=lambda t: (t.claim, t.variant, t.row.framework, t.row.seed))
+def merge(before: Iterable[Sample], now: Iterable[Sample]) -> list[Sample]:
+    """Return one sample per trial: the later one, unless only the earlier one ran well."""
+    by_trial = {sample.row.trial: sample for sample in before}
+    for sample in now:
+        earlier = by_trial.get(sample.row.trial)
+        is_ok = sample.row.status == Status.OK
+        if earlier is None or is_ok or earlier.row.status != Status.OK:
+            by_trial[sample.row.trial] = sample
+    return sorted(
+        by_trial.values(), key=lambda s: (s.claim, s.variant, s.row.framework, s.row.seed)
+    )
 
 
-def write(folder: Path, told: Sequence[Sample]) -> Path:
+def write(folder: Path, samples: Sequence[Sample]) -> Path:
     """Write all samples of a folder, atomically."""
     file = folder / FILE
-    write_atomically(file, "".join(to_line(one) + "\n" for one in told).encode())
+    write_atomically(file, "".join(to_line(sample) + "\n" for sample in samples).encode())
     return file

@@ -13,9 +13,9 @@ from harness.cli.exits import ENVIRONMENT, FAILED, INTERRUPTED, OK, USAGE, stop
 from harness.experiment.vocabulary import Device
 
 if TYPE_CHECKING:
+    from harness.claims.claim_plan import ClaimRun
     from harness.claims.judge import Judged
     from harness.claims.model import Claim
-    from harness.claims.planning import Part
     from harness.claims.samples import Sample
 
 Claims = Annotated[
@@ -57,7 +57,7 @@ def reproduce(
     json_output: options.JsonOption = False,
 ) -> None:
     """Rerun published accuracy numbers, and say whether they hold."""
-    from harness.claims import loading, planning
+    from harness.claims import claim_plan, loading
     from harness.report.charts import CLAIMS
 
     if source is not None:
@@ -71,7 +71,7 @@ def reproduce(
     if source is not None:
         _finish(_again(chosen, source, bool(claims)), asked, outputs, True, json_output)
     chosen = [loading.with_own_data(claim) for claim in chosen]
-    parts = [part for claim in chosen for part in planning.parts(claim)]
+    parts = [part for claim in chosen for part in claim_plan.claim_runs(claim)]
     folder = out or Path("results") / "runs" / "claims"
     finished = True
     if parts:
@@ -85,14 +85,14 @@ def reproduce(
 
 def _again(chosen: Sequence["Claim"], folder: Path, named: bool) -> list["Judged"]:
     """The verdicts by a folder's samples, on whichever data they are; unnamed, of those in it."""
-    from harness.claims import planning
+    from harness.claims import claim_plan
     from harness.claims.samples import FILE
 
     if not (folder / FILE).is_file():
         stop(USAGE, f"{folder}: holds no samples of claims; run `samestep reproduce` first")
     samples = _samples(folder)
-    chosen = [planning.as_sampled(claim, samples) for claim in chosen]
-    judged = [_judge(claim, planning.parts(claim), samples) for claim in chosen]
+    chosen = [claim_plan.on_sampled_data(claim, samples) for claim in chosen]
+    judged = [_judge(claim, claim_plan.claim_runs(claim), samples) for claim in chosen]
     wanted = [one for one in judged if not one.claim.not_run]
     if wanted and not any(one.samples for one in wanted):
         what = ", ".join(one.claim.id for one in wanted) if named else "the ledger's claims"
@@ -137,15 +137,15 @@ def explain(
     fresh: options.FreshOption = False,
     json_output: options.JsonOption = False,
 ) -> None:
-    """Swap one ambiguous ingredient of a claim at a time: which ones bring its number back?"""
-    from harness.claims import explaining, loading, planning
+    """Change one unstated detail of a claim at a time: which ones does its number depend on?"""
+    from harness.claims import claim_plan, explaining, loading
     from harness.report import explained as shown
 
     (chosen,) = _chosen([claim], everything=False, heavy=False, source=None)
     chosen = loading.with_own_data(chosen)
     if chosen.not_run:
         stop(USAGE, f"{chosen.id}: cannot be run: {chosen.not_run}")
-    parts = planning.parts(chosen, every_variant=True)
+    parts = claim_plan.claim_runs(chosen, every_variant=True)
     if len(parts) == 1:
         stop(USAGE, f"{chosen.id}: lists no [[variants]], so there is nothing to swap")
     folder = out or Path("results") / "runs" / "claims"
@@ -189,27 +189,27 @@ def _chosen(
 
 
 def _run(
-    parts: Sequence["Part"], frameworks: str, threads: str, device: Device, timeout: str,
+    parts: Sequence["ClaimRun"], frameworks: str, threads: str, device: Device, timeout: str,
     folder: Path, fresh: bool, alone: bool = False,
 ) -> bool:  # fmt: skip
     """Run what has no row yet, and keep what it says; whether it went to its end."""
-    from harness.claims import planning, samples
+    from harness.claims import claim_plan, samples
     from harness.claims.collecting import collect
     from harness.registry import UnknownFrameworkError
-    from harness.results import RunFolder
+    from harness.run import load_run
 
     try:
-        chosen = planning.frameworks(options.split(frameworks))
+        chosen = claim_plan.choose_frameworks(options.split(frameworks))
         if alone and not frameworks:
             chosen = chosen[:1]
-        plan = planning.make(parts, chosen, options.threads(threads), device)
+        plan = claim_plan.make_claim_plan(parts, chosen, options.threads(threads), device)
     except (UnknownFrameworkError, ValueError) as error:
         stop(USAGE, str(error))
     before = _samples(folder)
     finished = running.execute(plan, folder, options.timeout_s(timeout), fresh, timed=False)
-    now = list(collect(plan, parts, RunFolder(folder)))
+    now = list(collect(load_run(folder, plan), parts))
     try:
-        samples.write(folder, samples.merged(before, now))
+        samples.write(folder, samples.merge(before, now))
     except OSError as error:
         stop(ENVIRONMENT, f"{folder}: cannot be written ({error.strerror or error})")
     return finished
@@ -224,7 +224,7 @@ def _samples(folder: Path) -> list["Sample"]:
         stop(USAGE, str(error))
 
 
-def _judge(claim: "Claim", parts: Sequence["Part"], samples: Sequence["Sample"]) -> "Judged":
+def _judge(claim: "Claim", parts: Sequence["ClaimRun"], samples: Sequence["Sample"]) -> "Judged":
     from harness.claims.judge import judge
 
     digests = {part.variant: part.experiment.digest for part in parts if part.claim.id == claim.id}

@@ -13,7 +13,7 @@ from harness.cli.exits import FAILED, INTERRUPTED, OK, USAGE, interrupt_on_sigte
 from harness.experiment.vocabulary import Device, Dtype
 
 if TYPE_CHECKING:
-    from harness.analysis.compare import Gate
+    from harness.analysis.gates import Gate
     from harness.plan import Plan, Request
     from harness.report.changes import Run
 
@@ -22,7 +22,7 @@ def doctor(
     frameworks: options.FrameworksOption = "",
     json_output: options.JsonOption = False,
 ) -> None:
-    """What is installed, what is slow and why; each problem with the line that mends it."""
+    """What is installed, what is slow and why; each problem with its fix."""
     from harness.execute.inspecting import inspect
     from harness.registry import UnknownFrameworkError
     from harness.report import doctor as shown
@@ -107,13 +107,13 @@ def _scale_plan(request: "Request", quick: bool) -> "Plan":
     import dataclasses
     import tempfile
 
-    from harness.analysis import scaling
+    from harness.analysis import sweep_points
 
     with tempfile.TemporaryDirectory(prefix="samestep-scale-") as scratch:
         files = []
-        for point in scaling.points(quick):
+        for point in sweep_points.points(quick):
             file = Path(scratch) / f"{point.name}.toml"
-            file.write_text(scaling.to_toml(point), encoding="utf-8")
+            file.write_text(sweep_points.to_toml(point), encoding="utf-8")
             files.append(str(file))
         plan = running.make_plan(dataclasses.replace(request, experiments=tuple(files)))
     names = tuple(plan.experiments)
@@ -166,7 +166,7 @@ def compare(
 
 
 def _gate(text: str) -> "Gate":
-    from harness.analysis.compare import Gate
+    from harness.analysis.gates import Gate
 
     try:
         return Gate.parse(text)

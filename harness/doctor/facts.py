@@ -1,17 +1,18 @@
-"""The facts that `samestep doctor` finds: about machine, frameworks and data."""
+"""The facts that `samestep doctor` collects about the machine, the frameworks and the data."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-
-from harness.clock.environment import INHERITED
+from enum import StrEnum
 
 SIDE = 512
 """Rows and columns of the float32 matrices whose product is timed."""
 THREADS = 1
-"""A worker of the doctor is given so many, as one of `samestep report` is by default."""
+"""How many threads a worker of the doctor may use: the default of `samestep report`."""
 
 TOO_FEW_CPUS = 0.85
+"""A worker that gets less of its CPU than this shares it with another process."""
 CPUS_BUSY_AT_MOST = 0.2
+"""Other processes may use this many CPUs before times are in doubt."""
 
 KERNELS: dict[str, frozenset[str]] = {
     "Haswell": frozenset({"avx2", "fma"}),
@@ -20,24 +21,35 @@ KERNELS: dict[str, frozenset[str]] = {
     "Cooperlake": frozenset({"avx512f", "avx512bw", "avx512vl", "avx512_bf16", "avx512_vnni"}),
     "Sapphirerapids": frozenset({"avx512f", "avx512_bf16", "avx512_fp16", "amx_tile"}),
 }
-"""Names that OpenBLAS takes in OPENBLAS_CORETYPE, and the CPU flags that each needs."""
+"""Names that OPENBLAS_CORETYPE may have, and the CPU flags that each needs."""
 
-FOREIGN = (
-    "OPENBLAS_", "GOTO_", "OMP_", "GOMP_", "KMP_", "MKL_", "BLIS_", "VECLIB_", "NUMEXPR_",
-    "MALLOC_", "GLIBC_TUNABLES", "LD_PRELOAD", "TF_", "XLA_", "JAX_", "KERAS_", "TORCH_",
-    "PYTORCH_", "ATEN_", "CUBLAS_", "CUDA_", "NVIDIA_TF32_OVERRIDE", "ONEDNN_", "DNNL_", "NPY_",
-)  # fmt: skip
-"""Beginnings of variables that change how fast or how exactly frameworks compute."""
+
+class FrameworkState(StrEnum):
+    """Whether a framework can be used."""
+
+    OK = "ok"
+    MISSING = "missing"
+    BROKEN = "broken"
+
+
+class DatasetState(StrEnum):
+    """Whether the files of a dataset are on this machine and are the published ones."""
+
+    VERIFIED = "verified"
+    ABSENT = "absent"
+    DAMAGED = "damaged"
 
 
 @dataclass(frozen=True)
 class Machine:
-    """The machine; None where it does not say.
+    """The machine; a field is None where the system does not report it.
 
     Args:
-        cpus_usable, cpus: CPUs this process may use, and all.
+        cpus_usable: how many CPUs this process may use.
+        cpus: how many CPUs there are.
         flags: the CPU's instruction sets, as Linux names them.
-        mhz, governor: frequency now, and what steers it.
+        mhz: the CPU's present frequency.
+        governor: what controls the frequency.
         load: averages over 1, 5 and 15 minutes.
         cpu_limit: CPUs that the container may use at a time; None also where it has no limit.
     """
@@ -60,8 +72,8 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Taker:
-    """A process of somebody else, and the CPUs it keeps busy."""
+class BusyProcess:
+    """Another process, and how many CPUs it uses."""
 
     name: str
     pid: int
@@ -70,16 +82,22 @@ class Taker:
 
 @dataclass(frozen=True)
 class Contention:
-    """One second of the CPUs that this process may use; None where the system does not say."""
+    """How much of this process's CPUs others use; None where the system does not report it.
+
+    Args:
+        others_cpus: how many of them other processes use.
+        steal_cpus: how many of them the host of a virtual machine gives to others.
+        busy_processes: the processes that use most.
+    """
 
     others_cpus: float | None
     steal_cpus: float | None
-    takers: tuple[Taker, ...]
+    busy_processes: tuple[BusyProcess, ...]
 
 
 @dataclass(frozen=True)
 class Pool:
-    """A thread pool or BLAS, as threadpoolctl sees it."""
+    """A thread pool or BLAS, as threadpoolctl reports it."""
 
     library: str
     version: str
@@ -89,26 +107,27 @@ class Pool:
 
 @dataclass(frozen=True)
 class Inspected:
-    """A framework, as its own worker found it.
+    """A framework, as a worker of its own measured it.
 
     Args:
-        state: "ok", "missing" or "broken".
-        detail: why it is not ok, in one line.
-        mend: the line that mends that.
-        named: whether the user asked for it.
-        loops: of the identical track; `native` if it has a trainer in the other.
-        import_s: NumPy's import and its own.
-        affinity: CPUs its process may use; None where the system does not say.
-        os_threads: how many its process has.
+        state: whether it can be used.
+        detail: why it cannot be used, in one line.
+        fix: the command or advice that solves this.
+        named: whether the user named it.
+        loops: its loops in the identical track.
+        native: whether it has a trainer in the native track.
+        import_s: seconds of importing NumPy and the framework.
+        affinity: CPUs that its process may use; None where the system does not report them.
+        os_threads: how many threads its process has.
         cpus_used: CPU time / wall time while it multiplies.
         gflops: 10^9 floating-point operations per second of `matrix_products`.
     """
 
     name: str
-    state: str
+    state: FrameworkState
     version: str = ""
     detail: str = ""
-    mend: str = ""
+    fix: str = ""
     named: bool = False
     loops: tuple[str, ...] = ()
     native: bool = False
@@ -124,12 +143,12 @@ class Inspected:
 
     @property
     def on_cpu(self) -> bool:
-        """Whether it multiplies on the CPU."""
+        """Whether the framework multiplies on the CPU."""
         return (self.device or "cpu").startswith("cpu")
 
     @property
     def starved(self) -> bool:
-        """Whether it got less than its CPU while it multiplied."""
+        """Whether the framework got less than one CPU while it multiplied."""
         return self.on_cpu and self.cpus_used is not None and self.cpus_used < TOO_FEW_CPUS
 
 
@@ -138,10 +157,11 @@ class Kernel:
     """NumPy's product with one choice of OpenBLAS kernels.
 
     Args:
-        choice: "automatic", or a name for OPENBLAS_CORETYPE.
-        kernel: what OpenBLAS then took.
-        gflops: best of several turns; None if `detail` says why there is none.
-        in_use: whether workers use it.
+        choice: "automatic", or a value of OPENBLAS_CORETYPE.
+        kernel: the kernels that OpenBLAS then uses.
+        gflops: the best of several turns; None where it was not measured.
+        in_use: whether workers compute with this choice.
+        detail: why the product was not measured.
     """
 
     choice: str
@@ -153,21 +173,26 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A fetched dataset: "verified", "absent" or "damaged"."""
+    """A dataset that has to be fetched.
+
+    Args:
+        state: whether its files are here and correct.
+        detail: what is wrong with them.
+    """
 
     name: str
-    state: str
+    state: DatasetState
     detail: str = ""
 
     @property
-    def mend(self) -> str:
-        """The line that brings it."""
+    def fix(self) -> str:
+        """The command that fetches the dataset."""
         return f"samestep data fetch {self.name}"
 
 
 @dataclass(frozen=True)
 class Cache:
-    """Where fetched data lives."""
+    """The folder that fetched data is stored in."""
 
     folder: str
     free_gib: float | None
@@ -176,7 +201,7 @@ class Cache:
 
 @dataclass(frozen=True)
 class Facts:
-    """All that was found."""
+    """All facts together."""
 
     machine: Machine
     contention: Contention
@@ -189,20 +214,15 @@ class Facts:
 
     @property
     def none_installed(self) -> bool:
-        """Whether there is nothing to compute with."""
-        return all(framework.state == "missing" for framework in self.frameworks)
+        """Whether no framework is installed."""
+        return all(framework.state == FrameworkState.MISSING for framework in self.frameworks)
 
 
-def shares(frameworks: Sequence[Inspected]) -> dict[str, float]:
-    """Framework to its product's speed over the best one on the same kind of device."""
-    found = {}
+def shares_of_best(frameworks: Sequence[Inspected]) -> dict[str, float]:
+    """Return each framework's speed over the best one on the same kind of device."""
+    fractions = {}
     for framework in frameworks:
-        alike = [f.gflops for f in frameworks if f.gflops and f.on_cpu == framework.on_cpu]
+        speeds = [f.gflops for f in frameworks if f.gflops and f.on_cpu == framework.on_cpu]
         if framework.gflops:
-            found[framework.name] = framework.gflops / max(alike)
-    return found
-
-
-def ignored_variables(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Names that change how frameworks compute, set in the user's shell, kept from workers."""
-    return tuple(sorted(n for n in environment if n.startswith(FOREIGN) and n not in INHERITED))
+            fractions[framework.name] = framework.gflops / max(speeds)
+    return fractions

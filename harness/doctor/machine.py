@@ -1,4 +1,4 @@
-"""What the system says of itself, and what others take of it; None where it says nothing."""
+"""Facts about the machine and its load; None where the system does not report them."""
 
 import contextlib
 import os
@@ -6,22 +6,24 @@ import platform
 import shutil
 import subprocess
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import psutil
 
 from harness.clock.conditions import cpu_times_s
 from harness.clock.environment import available_cpus
-from harness.doctor.facts import Contention, Machine, Taker
+from harness.doctor.facts import BusyProcess, Contention, Machine
 
-WATCHED_S = 1.0
-TAKERS_AT_MOST = 3
-TAKES_CPUS = 0.05
+SAMPLE_S = 1.0
+NAMED_AT_MOST = 3
+BUSY_CPUS = 0.05
+"""A process that uses more CPUs than this is named."""
 GIB = 2**30
 
 
-def machine() -> Machine:
-    """What the system says of itself."""
+def read_machine() -> Machine:
+    """Return what the system reports about the machine."""
     cpuinfo = _read("/proc/cpuinfo")
     memory = psutil.virtual_memory()
     driver = _read("/proc/driver/nvidia/version").partition("\n")[0].strip()
@@ -48,7 +50,7 @@ def machine() -> Machine:
 
 
 def _field(text: str, name: str) -> str:
-    """The first value of `name : value`."""
+    """Return the value of the first line `name : value`."""
     for line in text.splitlines():
         key, _, value = line.partition(":")
         if key.strip() == name:
@@ -60,12 +62,12 @@ def _mhz() -> float | None:
     try:
         frequency = psutil.cpu_freq()
     except (OSError, AttributeError, NotImplementedError, RuntimeError):
-        return None  # psutil raises one of these where a platform does not tell
+        return None  # psutil raises one of these where a platform does not report it
     return float(frequency.current) or None if frequency else None
 
 
 def cpu_limit() -> float | None:
-    """CPUs that the control group may use at a time; None without a limit."""
+    """Return how many CPUs the control group may use at a time; None without a limit."""
     for folder in _cgroups():
         quota, _, period = _read(f"{folder}/cpu.max").partition(" ")
         if quota.isdecimal() and period.strip().isdecimal():
@@ -87,15 +89,16 @@ def _memory_limit_gib(total: int) -> float | None:
 
 
 def _cgroups() -> list[str]:
-    """The control group of this process and those above it, innermost first."""
-    own = next((x[3:] for x in _read("/proc/self/cgroup").splitlines() if x.startswith("0::")), "/")
-    path = Path("/sys/fs/cgroup") / own.strip("/")
-    above = [path, *path.parents]
-    return [str(folder) for folder in above if folder.is_relative_to("/sys/fs/cgroup")]
+    """Return the folders of this process's control group and those above it, innermost first."""
+    lines = _read("/proc/self/cgroup").splitlines()
+    name = next((line[3:] for line in lines if line.startswith("0::")), "/")
+    path = Path("/sys/fs/cgroup") / name.strip("/")
+    folders = [path, *path.parents]
+    return [str(folder) for folder in folders if folder.is_relative_to("/sys/fs/cgroup")]
 
 
 def _gpus() -> tuple[str, ...]:
-    """`NVIDIA H100, driver 550.54, 81559 MiB`, as nvidia-smi says; () without one."""
+    """Return lines of nvidia-smi such as `NVIDIA H100, 550.54, 81559 MiB`; () without it."""
     tool = shutil.which("nvidia-smi")
     if not tool:
         return ()
@@ -103,8 +106,12 @@ def _gpus() -> tuple[str, ...]:
     try:
         done = subprocess.run(
             [tool, query, "--format=csv,noheader"],
-            capture_output=True, text=True, errors="replace", timeout=10, check=False,
-        )  # fmt: skip
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=10,
+            check=False,
+        )
     except (OSError, subprocess.TimeoutExpired):
         return ()
     lines = done.stdout.splitlines() if done.returncode == 0 else []
@@ -118,37 +125,53 @@ def _read(file: str) -> str:
         return ""
 
 
-def watch(seconds: float = WATCHED_S) -> Contention:
-    """Who keeps the CPUs that this process may use busy."""
-    processes = _cpu_times()
-    own, before, began = time.process_time(), cpu_times_s(_own_cpus()), time.monotonic()
+def sample_contention(seconds: float = SAMPLE_S) -> Contention:
+    """Measure for `seconds` how much other processes use the CPUs that this process may use."""
+    cpu_s_before = _cpu_s_by_process()
+    own_before, times_before = time.process_time(), cpu_times_s(_allowed_cpus())
+    began = time.monotonic()
     time.sleep(seconds)
-    passed, after = time.monotonic() - began, cpu_times_s(_own_cpus())
-    used = time.process_time() - own
-    takers = []
-    for process, (name, cpu_s) in _cpu_times().items():
-        cpus = (cpu_s - processes.get(process, (name, 0.0))[1]) / passed
-        if cpus > TAKES_CPUS and process[0] != os.getpid():
-            takers.append(Taker(name, process[0], round(cpus, 2)))
-    takers.sort(key=lambda taker: -taker.cpus)
-    if before is None or after is None:
-        return Contention(None, None, tuple(takers[:TAKERS_AT_MOST]))
-    busy, steal = ((new - old) / passed for new, old in zip(after, before, strict=True))
-    others = max(0.0, busy - used / passed)
-    return Contention(round(others, 2), round(steal, 2), tuple(takers[:TAKERS_AT_MOST]))
+    passed, times_after = time.monotonic() - began, cpu_times_s(_allowed_cpus())
+    own_s = time.process_time() - own_before
+    busy = tuple(_busy_processes(cpu_s_before, _cpu_s_by_process(), passed)[:NAMED_AT_MOST])
+    if times_before is None or times_after is None:
+        return Contention(None, None, busy)
+    used, steal = (
+        (after - before) / passed for after, before in zip(times_after, times_before, strict=True)
+    )
+    others = max(0.0, used - own_s / passed)
+    return Contention(round(others, 2), round(steal, 2), busy)
 
 
-def _cpu_times() -> dict[tuple[int, float], tuple[str, float]]:
-    """(Process, its start) to its name and the CPU seconds it took."""
-    found = {}
+ProcessKey = tuple[int, float]
+"""(pid, time it started): a pid alone may be used again."""
+
+
+def _busy_processes(
+    before: Mapping[ProcessKey, tuple[str, float]],
+    after: Mapping[ProcessKey, tuple[str, float]],
+    passed_s: float,
+) -> list[BusyProcess]:
+    """Return the other processes that used CPUs meanwhile, the busiest first."""
+    busy = []
+    for process, (name, cpu_s) in after.items():
+        cpus = (cpu_s - before.get(process, (name, 0.0))[1]) / passed_s
+        if cpus > BUSY_CPUS and process[0] != os.getpid():
+            busy.append(BusyProcess(name, process[0], round(cpus, 2)))
+    return sorted(busy, key=lambda process: -process.cpus)
+
+
+def _cpu_s_by_process() -> dict[ProcessKey, tuple[str, float]]:
+    """Return the name of every process and the CPU seconds it has used."""
+    processes = {}
     for process in psutil.process_iter(("pid", "name", "cpu_times", "create_time")):
-        facts = process.info
-        if facts["cpu_times"]:
-            spent = facts["cpu_times"].user + facts["cpu_times"].system
-            found[facts["pid"], facts["create_time"] or 0.0] = str(facts["name"]), spent
-    return found
+        info = process.info
+        if info["cpu_times"]:
+            cpu_s = info["cpu_times"].user + info["cpu_times"].system
+            processes[info["pid"], info["create_time"] or 0.0] = str(info["name"]), cpu_s
+    return processes
 
 
-def _own_cpus() -> set[int] | None:
-    """CPUs that this process may use; None where the system does not say."""
+def _allowed_cpus() -> set[int] | None:
+    """Return the CPUs that this process may use; None where the system does not report them."""
     return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None

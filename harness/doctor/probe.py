@@ -1,4 +1,4 @@
-"""What a worker of `samestep doctor` measures of its own process."""
+"""What a worker of `samestep doctor` measures in its own process."""
 
 import os
 import time
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TURNS, TURN_S, TURNS_S_AT_MOST = 60, 0.005, 0.6
-"""Many short turns: where a CPU is shared, the best of them still had it alone."""
+"""Many short turns: where a CPU is shared, the best turn still had the CPU alone."""
 
 
 def numpy_product() -> dict[str, Any]:
-    """The speed of NumPy's float32 product, and the kernels of the BLAS it loaded."""
+    """Return the speed of NumPy's float32 product, and the pools and kernels of its BLAS."""
     import numpy as np
 
     x, y = (np.random.default_rng(seed).standard_normal((SIDE, SIDE), "float32") for seed in (0, 1))
@@ -30,13 +30,13 @@ def numpy_product() -> dict[str, Any]:
 
 
 def speed(multiply: Callable[[int], None], operations: float) -> dict[str, float]:
-    """GFLOP/s of the best turn, and CPU time / wall time over all.
+    """Return GFLOP/s of the best turn, and CPU time / wall time over all turns.
 
     Args:
-        multiply: computes so many times what it computes, and returns when that is done.
-        operations: floating-point operations of once.
+        multiply: repeats its products so many times, and returns when they are done.
+        operations: floating-point operations of one repetition.
     """
-    multiply(1)  # compiles, where something is compiled
+    multiply(1)  # the first call may compile
     began = time.perf_counter()
     multiply(1)
     once_s = time.perf_counter() - began
@@ -55,7 +55,7 @@ def speed(multiply: Callable[[int], None], operations: float) -> dict[str, float
 
 
 def operands(dtype: str) -> "list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]]":
-    """One layer for `matrix_products`: x, W and d, all of SIDE x SIDE."""
+    """Return one layer for `matrix_products`: x, W and d, all of SIDE x SIDE."""
     import numpy as np
 
     generator = np.random.default_rng(0)
@@ -64,27 +64,27 @@ def operands(dtype: str) -> "list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]
 
 
 def speed_of(multiply: Callable[[int], None] | None) -> dict[str, float]:
-    """The `speed` of an adapter's products of `operands`: x W and x^T d; of none, nothing."""
+    """Return the `speed` of an adapter's products x W and x^T d; {} without such products."""
     return speed(multiply, 2 * 2.0 * SIDE**3) if multiply else {}
 
 
-def why_not(error: BaseException) -> dict[str, str]:
-    """An exception in one line with its place, and the module that it misses, if it does."""
+def describe_error(error: BaseException) -> dict[str, str]:
+    """Return an exception as one line with its place, and the module that could not be found."""
     text = " ".join(str(error).split())[:300]
     frames = traceback.extract_tb(error.__traceback__)
     if isinstance(error, SyntaxError):
         place = f"{error.filename}:{error.lineno}"
     else:
-        written = [f for f in frames if not f.filename.startswith("<frozen")]
-        place = f"{written[-1].filename}:{written[-1].lineno}" if written else "?"
-    found = {"problem": f"{type(error).__name__}: {text} ({place})"}
+        in_files = [f for f in frames if not f.filename.startswith("<frozen")]
+        place = f"{in_files[-1].filename}:{in_files[-1].lineno}" if in_files else "?"
+    description = {"problem": f"{type(error).__name__}: {text} ({place})"}
     if isinstance(error, ModuleNotFoundError) and error.name:
-        found["misses"] = error.name.partition(".")[0]
-    return found
+        description["missing_module"] = error.name.partition(".")[0]
+    return description
 
 
 def threads_and_pools() -> dict[str, Any]:
-    """CPUs, pools and threads of this process."""
+    """Return the CPUs, the thread pools and the number of threads of this process."""
     import psutil
     from threadpoolctl import threadpool_info
 

@@ -16,7 +16,7 @@ import psutil
 
 from harness.analysis import noise
 from harness.clock.environment import available_cpus, has_gpu, machine_label
-from harness.execute import limit_rows, proving, workers
+from harness.execute import product_times, proving, workers
 from harness.execute.folder import locked, prepare
 from harness.execute.lanes import in_lanes
 from harness.execute.listener import Listener
@@ -138,10 +138,10 @@ class Runner:
         """Time the matrix products of frameworks that are not requested, cached per machine."""
         for _, trials in itertools.groupby(self.plan.limits, lambda t: t.framework):
             for trial in trials:
-                row = None if fresh else limit_rows.cached(trial)
+                row = None if fresh else product_times.cached_row(trial)
                 if row is None:
                     row, _ = self._workers.run(trial, self.plan.experiments[trial.experiment])
-                limit_rows.store(self.folder, row)
+                product_times.store_row(self.folder, row)
             self._workers.close_idle()
 
     def _run_one(self, trial: Trial, lane: int = FIRST_LANE) -> None:

@@ -163,7 +163,7 @@ def _inspect(message: dict[str, Any], framework: "Framework", import_s: float) -
         return facts | probe.threads_and_pools()
     except BaseException as error:
         traceback.print_exc()
-        return facts | probe.why_not(error)
+        return facts | probe.describe_error(error)
 
 
 def _attempt(

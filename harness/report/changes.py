@@ -3,18 +3,12 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.compare import (
-    Cell,
-    Comparison,
-    Gate,
-    NotComparableError,
-    compare,
-    lost,
-    refuse,
-    tripped,
-)
+from harness.analysis.cells import MeasuredCell
+from harness.analysis.comparable import NotComparableError, check_comparable
+from harness.analysis.compare import Comparison, compare
+from harness.analysis.gates import Gate, exceeded_limits, failed_only_in_b
 from harness.analysis.intervals import Estimate
-from harness.analysis.noise import noise
+from harness.analysis.noise import disturbances
 from harness.parity.verdicts import CellKey
 from harness.plan import Plan
 from harness.report.lines import UNPROVEN, Verdicts
@@ -45,7 +39,7 @@ class Run:
     rows: Sequence[Row]
     verdicts: Verdicts
 
-    def doubt(self, cell: Cell) -> str:
+    def doubt(self, cell: MeasuredCell) -> str:
         """Why a cell is not proven; "" where it is, and for a library's own solver.
 
         A sweep proves each loop at one of its points, which speaks for the others.
@@ -134,19 +128,19 @@ def held(runs: tuple[Run, Run], gates: Sequence[Gate]) -> Compared:
     """Two runs held against each other, and against limits."""
     a, b = runs
     try:
-        refuse(a.plan, b.plan, a.rows, b.rows)
+        check_comparable(a.plan, b.plan, a.rows, b.rows)
     except NotComparableError as error:
         return Compared(runs, (), refusal=str(error))
-    made = changes(runs, [*noise(a.rows), *noise(b.rows)])
+    made = changes(runs, [*disturbances(a.rows), *disturbances(b.rows)])
     doubts = {one.numbers.cell: one.doubt for one in made}
     failures = [
         f"{gate.metric}>{gate.limit * 100:g}%: {' '.join(cell[:3])}: {change}"
         + (f" (not proven; {doubts[cell]})" if doubts[cell] else "")
         for gate in gates
-        for cell, change in tripped(gate, a.rows, b.rows)
+        for cell, change in exceeded_limits(gate, a.rows, b.rows)
     ]
     if gates:
-        broken = lost(b.plan, a.rows, b.rows)
+        broken = failed_only_in_b(b.plan, a.rows, b.rows)
         failures += [f"{' '.join(cell[:3])}: {change}" for cell, change in broken]
     return Compared(runs, made, failures)
 
@@ -159,12 +153,12 @@ def changes(runs: tuple[Run, Run], noisy: Iterable[str]) -> list[Change]:
     return [Change(c, doubts[c.cell], doubts[_baseline(c.cell, list(doubts))]) for c in comparisons]
 
 
-def _baseline(cell: Cell, cells: Sequence[Cell]) -> Cell:
+def _baseline(cell: MeasuredCell, cells: Sequence[MeasuredCell]) -> MeasuredCell:
     """Whose time a cell's is divided by: NumPy's, or else the first of its experiment."""
     same = [one for one in cells if one[0] == cell[0] and one[3] == "identical"] or [cell]
     return next((one for one in same if one[1] == "numpy"), same[0])
 
 
-def _doubt(runs: tuple[Run, Run], cell: Cell) -> str:
+def _doubt(runs: tuple[Run, Run], cell: MeasuredCell) -> str:
     found = [(name, run.doubt(cell)) for name, run in zip("AB", runs, strict=True)]
     return "; ".join(f"{name}: {doubt}" for name, doubt in found if doubt)

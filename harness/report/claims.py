@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from harness.claims.equivalence import MARGIN
 from harness.claims.judge import Agreement, Judged
 from harness.claims.loading import explanation
 from harness.claims.model import HOLDS, Claim, Verdict
-from harness.claims.statistics import MARGIN
 from harness.experiment.model import Experiment
 from harness.report.findings import (
     UNITS,

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from harness.doctor import facts as doctor_facts
-from harness.doctor.facts import Facts, Inspected, Machine
+from harness.doctor.facts import Facts, FrameworkState, Inspected, Machine
 from harness.doctor.problems import notes, problems
 from harness.report.numbers import seconds
 from harness.report.terminal import plain
@@ -20,6 +20,8 @@ UNKNOWN = "n/a"
 OK, PROBLEMS, NOTHING_INSTALLED = 0, 1, 3
 SIMD = ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_tile", "asimd", "sve", "sve2")
 WIDTH = 16
+PUBLIC_KEYS = {"fix": "mend", "busy_processes": "takers"}
+"""Field to its key in the JSON, where scripts know it by an older name."""
 
 
 def exit_code(facts: Facts) -> int:
@@ -30,16 +32,22 @@ def exit_code(facts: Facts) -> int:
 
 
 def as_json(facts: Facts) -> str:
-    """Everything, with a schema version."""
-    shares = doctor_facts.shares(facts.frameworks)
-    value: dict[str, Any] = {"schema": SCHEMA} | asdict(facts)
+    """Return all facts, notes and problems as JSON with a schema version."""
+    shares = doctor_facts.shares_of_best(facts.frameworks)
+    value: dict[str, Any] = {"schema": SCHEMA} | asdict(facts, dict_factory=_with_public_keys)
     matter = frozenset(SIMD).union(*doctor_facts.KERNELS.values())
     value["machine"]["flags"] = sorted(facts.machine.flags & matter)
     for framework in value["frameworks"]:
         framework["share_of_best"] = shares.get(framework["name"])
     value["notes"] = notes(facts)
-    value["problems"] = [asdict(problem) for problem in problems(facts)]
+    value["problems"] = [
+        asdict(problem, dict_factory=_with_public_keys) for problem in problems(facts)
+    ]
     return json.dumps(value, indent=1, allow_nan=False)
+
+
+def _with_public_keys(fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    return {PUBLIC_KEYS.get(name, name): value for name, value in fields}
 
 
 def print_progress(line: str, console: Console) -> None:
@@ -48,7 +56,7 @@ def print_progress(line: str, console: Console) -> None:
 
 
 def print_facts(facts: Facts, console: Console) -> None:
-    """Section by section; the problems last, numbered, each with the line that mends it."""
+    """Print section by section; the problems last, numbered, each with its fix."""
     _heading("machine", console)
     _pairs(_machine(facts), console)
     _heading("frameworks", console)
@@ -112,14 +120,14 @@ def _frameworks(frameworks: Sequence[Inspected]) -> Table:
             framework.version or "-",
             f"{loops}; native" if framework.native else loops or "-",
             seconds(framework.import_s) if framework.import_s is not None else "-",
-        ], "dim" if framework.state == "missing" else "")  # fmt: skip
+        ], "dim" if framework.state == FrameworkState.MISSING else "")  # fmt: skip
     return made
 
 
 def _computing(frameworks: Sequence[Inspected]) -> Table:
     right = ("CPUs used", "threads", "GFLOP/s", "of the best")
     made = _table("name", "device", "precision", "bound to", *right, right=right)
-    shares = doctor_facts.shares(frameworks)
+    shares = doctor_facts.shares_of_best(frameworks)
     for framework in frameworks:
         share = shares.get(framework.name)
         _row(made, [
@@ -183,7 +191,7 @@ def _print_problems(facts: Facts, console: Console) -> None:
     _heading("problem" if len(found) == 1 else f"{len(found)} problems", console)
     for number, problem in enumerate(found, 1):
         _say(f"  {number}. {problem.what}", console)
-        _say(f"     mend: {problem.mend}", console, "bold")
+        _say(f"     fix: {problem.fix}", console, "bold")
 
 
 def _numbered(heading: str, lines: Sequence[str], console: Console) -> None:

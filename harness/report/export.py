@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from harness.analysis.limits import fractions, machine_limits_us
-from harness.analysis.noise import noise
+from harness.analysis.limits import fractions_of_limits, machine_limits_us
+from harness.analysis.noise import disturbances
 from harness.parity.judgement import Rung
 from harness.parity.verdicts import CellKey
 from harness.plan import Plan
@@ -56,11 +56,11 @@ class Report:
 def records(report: Report) -> list[dict[str, Any]]:
     """Every row as a dictionary of all public columns."""
     found = []
-    disturbed = noise(report.rows)
+    disturbed = disturbances(report.rows)
     limits_us = machine_limits_us([*report.rows, *report.limits])
     for row in report.rows:
         judgement = parity(row, report.verdicts)
-        shares = fractions(row, limits_us)
+        shares = fractions_of_limits(row, limits_us)
         derived = {
             "parity": judgement.verdict,
             "parity_detail": judgement.reason or None,

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from harness.claims.finding import Finding
+from harness.claims.judge_number import Finding
 from harness.claims.model import Verdict
-from harness.claims.rules import DIGITS
+from harness.claims.number_rules import DIGITS
 
 UNITS = {"fraction": "", "percent": " %", "number": ""}
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.intervals import Estimate, estimate, paired_ratio
-from harness.analysis.limits import Fractions, fractions
+from harness.analysis.limits import LimitFractions, Setting, fractions_of_limits
 from harness.parity.judgement import Judgement, Verdict
 from harness.parity.verdicts import CellKey
 from harness.results import Row
@@ -52,7 +52,7 @@ class Line:
     samples: Samples
     phases: Mapping[str, float]
     peak_rss_mb: float | None
-    fractions: Fractions
+    fractions: LimitFractions
     noisy: int
     status: str
     detail: str | None
@@ -86,7 +86,7 @@ class Facts:
 
     verdicts: Verdicts
     noise: Mapping[str, str]
-    limits_us: dict[tuple[object, ...], float]
+    limits_us: Mapping[Setting, float]
 
 
 def lines(rows: Sequence[Row], outputs: Callable[[Row], str | None], facts: Facts) -> list[Line]:
@@ -135,7 +135,7 @@ def _line(rows: list[Row], outputs: Callable[[Row], str | None], facts: Facts) -
     accuracies = _of_seeds(good, lambda row: row.test_accuracy)
     samples = {(r.seed, r.repeat): r.train_s for r in good if r.train_s}
     quiet = [row for row in good if row.trial not in facts.noise]
-    measured = [fractions(row, facts.limits_us) for row in quiet or good]
+    measured = [fractions_of_limits(row, facts.limits_us) for row in quiet or good]
     phases = {name: _middle([getattr(row, name) for row in good]) for name in PHASES}
     memory = [row.peak_rss_mb for row in good if row.peak_rss_mb]
     return Line(
@@ -153,7 +153,7 @@ def _line(rows: list[Row], outputs: Callable[[Row], str | None], facts: Facts) -
         samples=samples,
         phases={name: value for name, value in phases.items() if value is not None},
         peak_rss_mb=max(memory, default=None),
-        fractions=Fractions(
+        fractions=LimitFractions(
             _middle([f.of_machine for f in measured]), _middle([f.of_own for f in measured])
         ),
         noisy=sum(row.trial in facts.noise for row in good),

@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from harness.analysis import scaling
+from harness.analysis import sweep_points
 from harness.analysis.scaling import Comparison, Term
 from harness.parity.judgement import PROVEN
 from harness.report.chart import SEVERAL, chart
@@ -26,8 +26,8 @@ LARGE_RESIDUAL = 0.3
 
 def caption(made: Sweep) -> list[str]:
     """What was run."""
-    places = [scaling.place_of(e) for e in made.plan.experiments.values()]
-    centre = scaling.CENTRE
+    places = [sweep_points.place_of(e) for e in made.plan.experiments.values()]
+    centre = sweep_points.CENTRE
     ranges = [
         f"{noun} {min(v)} to {max(v)}" if min(v) != max(v) else f"{noun} {min(v)}"
         for noun, v in zip(
@@ -186,7 +186,7 @@ def print_sweep(made: Sweep, folder: Path, console: Console) -> None:
 
 def _print_comparisons(made: Sweep, say: Callable[..., None]) -> None:
     say()
-    _, batch, depth = scaling.CENTRE
+    _, batch, depth = sweep_points.CENTRE
     if not made.comparisons:
         say("Who is faster where: needs laws of at least two proven frameworks.")
         return
@@ -228,7 +228,7 @@ def _number(value: float) -> str:
 def as_json(made: Sweep, rows: Sequence[Row], folder: Path) -> str:
     """Everything that is printed, and the rows it was made of; infinite rates are null."""
     experiments = made.plan.experiments.values()
-    places = {e.name: scaling.place_of(e) for e in experiments}
+    places = {e.name: sweep_points.place_of(e) for e in experiments}
     points = [
         dict(zip(("width", "batch", "hidden_layers"), places[e.name], strict=True))
         | {"name": e.name, "flop": e.step_flop, "steps": e.steps}

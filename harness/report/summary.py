@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from harness.analysis.intervals import ENOUGH_FOR_AN_INTERVAL, Estimate, paired_ratio
 from harness.analysis.limits import machine_limits_us
-from harness.analysis.noise import noise
+from harness.analysis.noise import disturbances
 from harness.experiment.loading import catalogue_names
 from harness.experiment.model import Experiment
 from harness.experiment.optimizers import Momentum, Nesterov
@@ -44,7 +44,7 @@ def sections(
     known = [row for row in rows if row.framework in order]
     ordered = sorted(known, key=lambda row: order.index(row.framework))
     limits = folder.limit_rows(trial.id for trial in plan.limits)
-    facts = Facts(verdicts, noise(rows), machine_limits_us([*rows, *limits]))
+    facts = Facts(verdicts, disturbances(rows), machine_limits_us([*rows, *limits]))
     made = []
     for name, experiment in plan.experiments.items():
         own = [row for row in ordered if row.experiment == name]

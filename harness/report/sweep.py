@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.analysis import noise, scaling
+from harness.analysis import scaling, sweep_points
+from harness.analysis.noise import disturbances
 from harness.analysis.scaling import Comparison, Fit, Timing
 from harness.parity.judgement import PROVEN, Judgement
 from harness.parity.verdicts import CellKey
@@ -66,7 +67,7 @@ def sweep(plan: Plan, rows: Sequence[Row], verdicts: Mapping[CellKey, Judgement]
     names = list(dict.fromkeys((trial.framework, trial.loop) for trial in plan.trials))
     fastest = dict(names)  # a framework's loops are named slowest first
     signs = _signs(list(fastest))
-    disturbed = noise.noise(row for row in rows if row.status == "ok")
+    disturbed = disturbances(row for row in rows if row.status == "ok")
     cells = []
     for framework, loop in names:
         verdict = verdicts.get(CellKey(centre, framework, loop))
@@ -120,8 +121,8 @@ def _cell(
 def _widths(plan: Plan, cells: Sequence[Cell]) -> tuple[int, int] | None:
     """The smallest and the largest width measured at the centre's batch and depth."""
     measured = {timing.point for cell in cells for timing in cell.timings}
-    places = [scaling.place_of(plan.experiments[name]) for name in measured]
-    widths = [width for width, *rest in places if tuple(rest) == scaling.CENTRE[1:]]
+    places = [sweep_points.place_of(plan.experiments[name]) for name in measured]
+    widths = [width for width, *rest in places if tuple(rest) == sweep_points.CENTRE[1:]]
     return (min(widths), max(widths)) if widths else None
 
 

@@ -5,15 +5,9 @@ import json
 
 import pytest
 
-from harness.analysis.compare import (
-    Gate,
-    NotComparableError,
-    agreement,
-    compare,
-    lost,
-    refuse,
-    tripped,
-)
+from harness.analysis.comparable import NotComparableError, check_comparable
+from harness.analysis.compare import agreement, compare
+from harness.analysis.gates import Gate, exceeded_limits, failed_only_in_b
 from harness.cli import main
 from harness.report.changes import Change
 from harness.results import RunFolder
@@ -33,15 +27,15 @@ def test_a_machine_that_is_slower_as_a_whole_keeps_its_ratios():
 def test_verdicts():
     _, a = run_of({"numpy": 1.0, "torch": 3.0})
     _, b = run_of({"numpy": 1.0, "jax": 3.0})
-    found = verdicts(a, b)
-    assert found["numpy"] == "no detectable difference"
-    assert (found["torch"], found["jax"]) == ("only in A", "only in B")
+    by_framework = verdicts(a, b)
+    assert by_framework["numpy"] == "no detectable difference"
+    assert (by_framework["torch"], by_framework["jax"]) == ("only in A", "only in B")
     assert verdicts(a, a, [a[0].trial])["numpy"] == "noisy"
     assert set(verdicts(a[:2], a[:2]).values()) == {"too few pairs"}
 
 
 def verdicts(a, b, noisy=()):
-    return {c.cell[1]: Change(c).verdict for c in compare(a, b, noisy)}
+    return {c.cell.framework: Change(c).verdict for c in compare(a, b, noisy)}
 
 
 @pytest.mark.parametrize(
@@ -59,37 +53,37 @@ def test_what_is_refused_and_why(columns, word):
     plan, a = run_of({"numpy": 1.0})
     _, b = run_of({"numpy": 1.0}, **columns)
     with pytest.raises(NotComparableError, match=word):
-        refuse(plan, plan, a, b)
-    refuse(plan, plan, a, a)
+        check_comparable(plan, plan, a, b)
+    check_comparable(plan, plan, a, a)
 
 
 def test_gates():
     _, a = run_of({"numpy": 1.0})
     _, b = run_of({"numpy": 1.1}, test_accuracy=0.85)
-    assert tripped(Gate.parse("time>5%"), a, b)
-    assert not tripped(Gate.parse("time > 15%"), a, b)
-    assert tripped(Gate.parse("accuracy>1%"), a, b)
-    assert not tripped(Gate.parse("accuracy>10%"), a, b)
-    assert not tripped(Gate.parse("time>5%"), b, a)
+    assert exceeded_limits(Gate.parse("time>5%"), a, b)
+    assert not exceeded_limits(Gate.parse("time > 15%"), a, b)
+    assert exceeded_limits(Gate.parse("accuracy>1%"), a, b)
+    assert not exceeded_limits(Gate.parse("accuracy>10%"), a, b)
+    assert not exceeded_limits(Gate.parse("time>5%"), b, a)
     for text in ("time", "tim>5%", "time>5", ""):
         with pytest.raises(ValueError, match="METRIC>N%"):
             Gate.parse(text)
 
 
 @pytest.mark.parametrize("status", ["crashed", "diverged", None])
-def test_trials_that_end_well_no_longer_are_told(status):
+def test_trials_that_failed_only_in_b_are_listed(status):
     plan, a = run_of({"numpy": 1.0, "torch": 3.0})
     keep = [row for row in a if row.framework == "numpy" or row.seed == 0]
     broken = [dataclasses.replace(row, status=status) for row in a if row not in keep]
     b = keep + (broken if status else [])
     why = status or "not run"
-    ((cell, told),) = lost(plan, a, b)
-    assert cell[1] == "torch"
-    gone = len(broken)
-    assert told == f"{gone} of {gone + 1} trials that ended well in A did not in B: {why}"
-    assert not lost(plan, b, a)
-    assert not lost(dataclasses.replace(plan, trials=()), a, b)  # B was not asked for any
-    assert tripped(Gate.parse("accuracy>1%"), a, b) == []
+    ((cell, description),) = failed_only_in_b(plan, a, b)
+    assert cell.framework == "torch"
+    count = len(broken)
+    assert description == f"{count} of {count + 1} trials that ended well in A did not in B: {why}"
+    assert not failed_only_in_b(plan, b, a)
+    assert not failed_only_in_b(dataclasses.replace(plan, trials=()), a, b)  # B planned none
+    assert exceeded_limits(Gate.parse("accuracy>1%"), a, b) == []
 
 
 def store(path, plan, rows):
@@ -113,12 +107,11 @@ def test_the_command(tmp_path, monkeypatch, capsys):
     store(tmp_path / "a", plan, a)
     store(tmp_path / "b", plan, b)
     assert run(monkeypatch, tmp_path / "a", tmp_path / "b") == 0
-    shown = capsys.readouterr().out
-    assert "agree within their 95 % intervals in 1 of 1 cells" in shown
-    assert "all lines: experiment digits-mlp, loop stepwise, track identical" in shown
+    output = capsys.readouterr().out
+    assert "agree within their 95 % intervals in 1 of 1 cells" in output
+    assert "all lines: experiment digits-mlp, loop stepwise, track identical" in output
     assert run(monkeypatch, tmp_path / "a", tmp_path / "b", "--json", "--fail-on", "time>5%") == 1
-    told = capsys.readouterr()
-    value = json.loads(told.out)
+    value = json.loads(capsys.readouterr().out)
     assert value["baseline_ratios"] == {"agree": 1, "of": 1}
     assert len(value["failed"]) == 2
     assert run(monkeypatch, tmp_path / "a", tmp_path / "nothing") == 2

@@ -23,8 +23,8 @@ def test_the_unit_of_time_does_not_matter(values, factor):
 @settings(max_examples=40)
 @given(values=times)
 def test_an_interval_holds_its_median(values):
-    found = estimate(values)
-    assert found.low <= found.value <= found.high
+    interval = estimate(values)
+    assert interval.low <= interval.value <= interval.high
 
 
 @pytest.mark.parametrize("values", [[2.0], [2.0, 2.0]])
@@ -39,28 +39,28 @@ def test_nothing_and_times_of_zero():
 
 def test_student_by_hand():
     # logarithms 0, 1, 2: mean 1, deviation 1, t(0.975, 2) = 4.302653, half = 4.302653 / sqrt 3
-    found = estimate([1.0, math.e, math.e**2])
+    interval = estimate([1.0, math.e, math.e**2])
     half = 4.302653 / math.sqrt(3)
-    assert (math.log(found.low), math.log(found.high)) == pytest.approx((1 - half, 1 + half))
+    assert (math.log(interval.low), math.log(interval.high)) == pytest.approx((1 - half, 1 + half))
 
 
 @pytest.mark.parametrize("count", [5, 12])
 def test_coverage(count):
     """Of 200 samples of a known median about 95 % of the intervals hold it."""
     generator = np.random.default_rng(1)
-    held = 0
+    covered = 0
     for _ in range(200):
-        found = estimate(np.exp(generator.normal(0.3, 0.1, count)).tolist())
-        held += found.low <= math.exp(0.3) <= found.high
-    assert 0.88 <= held / 200 <= 0.995
+        interval = estimate(np.exp(generator.normal(0.3, 0.1, count)).tolist())
+        covered += interval.low <= math.exp(0.3) <= interval.high
+    assert 0.88 <= covered / 200 <= 0.995
 
 
 def test_pairing_removes_what_both_share():
     drift = [1.0, 2.0, 4.0, 8.0]
     slow = {block: 1.5 * time for block, time in enumerate(drift)}
     fast = dict(enumerate(drift)) | {"alone": 1.0}
-    found = paired_ratio(slow, fast)
-    assert found.count == 4
-    assert (found.value, found.low, found.high) == pytest.approx((1.5, 1.5, 1.5))
-    assert not found.contains_one
+    interval = paired_ratio(slow, fast)
+    assert interval.count == 4
+    assert (interval.value, interval.low, interval.high) == pytest.approx((1.5, 1.5, 1.5))
+    assert not interval.contains_one
     assert paired_ratio(slow, {"alone": 1.0}) is None

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from harness.analysis.limits import fractions, machine_limits_us
-from harness.analysis.noise import noise, severity
+from harness.analysis.limits import fractions_of_limits, machine_limits_us
+from harness.analysis.noise import disturbances, severity
 from harness.clock.conditions import record_conditions
 from tests.analysis.rows import run_of
 
@@ -25,9 +25,9 @@ QUIET = {"wait_fraction": 0.001, "other_cpus": 0.01, "steal_fraction": 0.0, "pro
 def test_one_disturbed_row_is_named(column, value, word):
     _, rows = run_of({"numpy": 1.0}, **QUIET)
     rows[1] = dataclasses.replace(rows[1], **{column: value})
-    found = noise(rows)
-    assert list(found) == [rows[1].trial]
-    assert word in found[rows[1].trial]
+    disturbed = disturbances(rows)
+    assert list(disturbed) == [rows[1].trial]
+    assert word in disturbed[rows[1].trial]
     assert severity(rows)[rows[1].trial] > 1 > severity(rows)[rows[0].trial]
 
 
@@ -35,12 +35,12 @@ def test_waiting_counts_as_far_as_others_used_a_cpu():
     _, rows = run_of({"numpy": 1.0}, **QUIET)
     own_threads = dataclasses.replace(rows[0], wait_fraction=0.3, other_cpus=0.01)
     disturbed = dataclasses.replace(rows[1], wait_fraction=0.3, other_cpus=1.0)
-    assert list(noise([own_threads, disturbed])) == [disturbed.trial]
+    assert list(disturbances([own_threads, disturbed])) == [disturbed.trial]
 
 
 def test_rows_without_readings_are_not_noisy():
     _, rows = run_of({"numpy": 1.0})
-    assert noise(rows) == {}
+    assert disturbances(rows) == {}
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
@@ -76,11 +76,15 @@ def test_the_machines_limit_is_the_best_of_all_libraries():
     numpy = dataclasses.replace(numpy, step_us=200.0, gemm_us=100.0)
     torch = dataclasses.replace(torch, step_us=400.0, gemm_us=300.0)
     limits = machine_limits_us([numpy, torch])
-    assert fractions(numpy, limits).of_own == fractions(numpy, limits).of_machine == 0.5
-    assert fractions(torch, limits).of_own == 0.75
-    assert fractions(torch, limits).of_machine == 0.25
+    assert (
+        fractions_of_limits(numpy, limits).of_own
+        == fractions_of_limits(numpy, limits).of_machine
+        == 0.5
+    )
+    assert fractions_of_limits(torch, limits).of_own == 0.75
+    assert fractions_of_limits(torch, limits).of_machine == 0.25
     other = dataclasses.replace(torch, threads=2)  # another setting is another limit
-    assert fractions(other, limits).of_machine is None
+    assert fractions_of_limits(other, limits).of_machine is None
 
 
 def test_watching_needs_no_linux(monkeypatch):

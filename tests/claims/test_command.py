@@ -8,9 +8,8 @@ from typer.testing import CliRunner
 from harness import cli
 from harness.claims import loading, samples
 from harness.cli import claims
-from harness.execute import runner as local
-from tests.claims.made import claim as made
-from tests.claims.made import judged, told
+from harness.execute import runner
+from tests.claims.builders import judged, make_claim, make_sample
 
 CLAIM = """
 id = "mine"
@@ -95,8 +94,8 @@ def test_a_users_own_claim(mine, tmp_path):
     assert len(samples.read(tmp_path / "r")) == 3
     markdown = (tmp_path / "r" / "ledger.md").read_text()
     assert "&lt;/script> \\[bold\\]" in markdown
-    (found,) = json.loads((tmp_path / "ledger.json").read_text())["claims"]
-    assert found["verdict"] == "CONSISTENT"
+    (claim,) = json.loads((tmp_path / "ledger.json").read_text())["claims"]
+    assert claim["verdict"] == "CONSISTENT"
     again = run("reproduce", "mine.toml", "--frameworks", "numpy", "--out", "r")
     assert "3 of 3 done already" in again.stderr
     assert again.stdout == done.stdout
@@ -112,7 +111,7 @@ def test_another_verdict_than_registered_exits_with_1(mine):
 
 def test_judged_again_without_training(mine, tmp_path, monkeypatch):
     first = run("reproduce", mine(), "--frameworks", "numpy", "--out", "r")
-    monkeypatch.setattr(local.Runner, "run", None)
+    monkeypatch.setattr(runner.Runner, "run", None)
     for left_over in ("trials", "proofs", "plan.json", "logs"):
         (tmp_path / "r" / left_over).rename(tmp_path / left_over)
     again = run("reproduce", "mine.toml", "--from", "r", "--json")
@@ -121,19 +120,20 @@ def test_judged_again_without_training(mine, tmp_path, monkeypatch):
     assert "CONSISTENT" in first.stdout
 
 
-def test_explain_names_the_ingredient(mine, tmp_path):
+def test_explain_names_the_detail(mine, tmp_path):
     done = run("explain", mine(), "--frameworks", "numpy", "--out", "r")
     assert done.exit_code == 0, done.output
     words = " ".join(done.stdout.split())
     assert "The number is lost with: raw-pixels (instead of data.scale = divide_by_16)." in words
-    assert "It comes out all the same with: smaller-start." in words
+    assert "The number also holds with: smaller-start." in words
     again = run("explain", "mine.toml", "--out", "r", "--json", "--frameworks", "numpy")
     assert [swap["before"] for swap in json.loads(again.stdout)["swaps"]] == [
-        "data.scale = divide_by_16", "initializers.weights = {name normal, mean 0.0, std 0.1}",
-    ]  # fmt: skip
+        "data.scale = divide_by_16",
+        "initializers.weights = {name normal, mean 0.0, std 0.1}",
+    ]
 
 
-def test_explain_tells_of_an_ingredient_that_diverges(mine, tmp_path):
+def test_explain_lists_a_detail_that_diverges(mine, tmp_path):
     file = tmp_path / mine()
     far = '"training.optimizer.learning_rate" = 1e38'
     file.write_text(file.read_text().replace('"data.scale" = "none"', far))
@@ -148,26 +148,28 @@ def test_explain_tells_of_an_ingredient_that_diverges(mine, tmp_path):
 OWN = loading.on_own_data(loading.load("C04"))
 
 
-def kept(folder, of):
+def folder_with_samples(folder, claim):
     """A folder with samples of three seeds, as a run leaves it."""
-    values = {number.key: number.value / number.factor for number in of.numbers}
-    made = [
-        told(of, {key: [value + shift] for key, value in values.items()}, seed=seed)
+    values = {number.key: number.value / number.factor for number in claim.numbers}
+    three = [
+        make_sample(claim, {key: [value + shift] for key, value in values.items()}, seed=seed)
         for seed, shift in enumerate((-0.0005, 0.0, 0.0005))
     ]
-    samples.write(folder, made)
+    samples.write(folder, three)
     return folder
 
 
-@pytest.mark.parametrize("of", [OWN, loading.load("C04")], ids=["own", "stand-in"])
-def test_rows_of_either_data_are_judged_again(cache, tmp_path, of):
+@pytest.mark.parametrize("claim", [OWN, loading.load("C04")], ids=["own", "stand-in"])
+def test_rows_of_either_data_are_judged_again(cache, tmp_path, claim):
     """Whether the user's own file is still there or not."""
-    done = run("reproduce", "C04", "--from", str(kept(tmp_path / "r", of)), "--json")
+    done = run(
+        "reproduce", "C04", "--from", str(folder_with_samples(tmp_path / "r", claim)), "--json"
+    )
     assert done.exit_code == 0, done.output
-    (found,) = json.loads(done.stdout)["claims"]
-    assert found["verdict"] == "CONSISTENT"
-    drawn = any("scored on other test rows" in note for note in found["notes"])
-    assert drawn is not of.same_test
+    (value,) = json.loads(done.stdout)["claims"]
+    assert value["verdict"] == "CONSISTENT"
+    drawn = any("scored on other test rows" in note for note in value["notes"])
+    assert drawn is not claim.same_test
 
 
 def test_a_list_reads_no_data(cache, monkeypatch):
@@ -184,14 +186,14 @@ def test_a_list_reads_no_data(cache, monkeypatch):
     ],
 )
 def test_a_folder_without_samples_of_the_claim(cache, tmp_path, named, words):
-    kept(tmp_path / "r", OWN.model_copy(update={"id": "mine"}))
+    folder_with_samples(tmp_path / "r", OWN.model_copy(update={"id": "mine"}))
     done = run("reproduce", *named, "--from", "r")
     assert done.exit_code == 2, done.output
     assert words in done.stderr
 
 
 def test_of_two_claims_the_one_without_samples_has_not_run(cache, tmp_path):
-    kept(tmp_path / "r", OWN)
+    folder_with_samples(tmp_path / "r", OWN)
     done = run("reproduce", "C04", "C02", "--from", "r")
     assert done.exit_code == 1
     assert "Other than registered: C02." in " ".join(done.stdout.split())
@@ -199,19 +201,19 @@ def test_of_two_claims_the_one_without_samples_has_not_run(cache, tmp_path):
 
 def test_nothing_tried_is_nothing_missing():
     """Only what was tried and is not here is the environment's fault."""
-    assert claims._exit_code([judged(made(expected="EXACT"), [])]) == 1
+    assert claims._exit_code([judged(make_claim(expected="EXACT"), [])]) == 1
 
 
 def test_ctrl_c_keeps_what_is_done(mine, tmp_path, monkeypatch):
-    store = local.Runner._store
+    store = runner.Runner._store
 
     def interrupting(self, trial, row, tail):
         store(self, trial, row, tail)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(local, "lanes", lambda plan: 1)
-        patched.setattr(local.Runner, "_store", interrupting)
+        patched.setattr(runner, "lanes", lambda plan: 1)
+        patched.setattr(runner.Runner, "_store", interrupting)
         done = run("reproduce", mine(), "--frameworks", "numpy", "--out", "r")
     assert done.exit_code == 130
     assert len(samples.read(tmp_path / "r")) == 1

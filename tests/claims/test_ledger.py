@@ -5,7 +5,8 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from harness import cli
-from harness.claims import planning, samples
+from harness.claims import samples
+from harness.claims.claim_plan import claim_runs
 from harness.claims.judge import judge
 from harness.claims.loading import ledger
 from harness.report.claims import ENOUGH_ROWS
@@ -14,18 +15,18 @@ LEDGER = Path(__file__).parents[2] / "results" / "ledger"
 
 
 def test_the_document_is_what_the_rows_give(tmp_path):
-    made = tmp_path / "ledger.md"
-    done = CliRunner().invoke(cli.app, ["reproduce", "--from", str(LEDGER), "-o", str(made)])
+    file = tmp_path / "ledger.md"
+    done = CliRunner().invoke(cli.app, ["reproduce", "--from", str(LEDGER), "-o", str(file)])
     assert done.exit_code in (0, 1), done.output
-    assert made.read_text() == (LEDGER / "ledger.md").read_text()
+    assert file.read_text() == (LEDGER / "ledger.md").read_text()
 
 
 def test_its_rows_are_those_of_registered_claims():
-    told = samples.read(LEDGER)
-    judged = {one.claim for one in told if one.counts}
+    committed = samples.read(LEDGER)
+    judged = {sample.claim for sample in committed if sample.counts}
     assert judged <= set(ledger())
     assert len(judged) >= 40
-    assert all(one.row.machine and one.row.started_at for one in told)
+    assert all(sample.row.machine and sample.row.started_at for sample in committed)
 
 
 APART = {
@@ -43,23 +44,23 @@ ALONE = {
 
 def posts():
     """The posts' claims, judged by the committed rows."""
-    told = samples.read(LEDGER)
+    committed = samples.read(LEDGER)
     for claim in ledger().values():
         if claim.group == "posts" and not claim.not_run:
-            digests = {part.variant: part.experiment.digest for part in planning.parts(claim)}
-            yield judge(claim, told, digests)
+            digests = {run.variant: run.experiment.digest for run in claim_runs(claim)}
+            yield judge(claim, committed, digests)
 
 
-def agrees(found):
+def agrees(agreement):
     """Equivalent; on a test set too small to show that, right on the very same rows."""
-    same = found.equivalence
+    same = agreement.equivalence
     return same.holds if same.rows >= ENOUGH_ROWS else not same.only_first + same.only_second
 
 
 def test_it_says_the_same_in_every_framework_of_the_posts():
-    compared = {one.claim.id: one.agreements for one in posts()}
-    assert {name for name, found in compared.items() if not found} == set(ALONE)
-    assert {name for name, found in compared.items() if not all(map(agrees, found))} == set(APART)
-    for name, found in compared.items():
-        frameworks = {each for one in found for each in (one.framework, one.other)}
+    compared = {judged.claim.id: judged.agreements for judged in posts()}
+    assert {name for name, pairs in compared.items() if not pairs} == set(ALONE)
+    assert {name for name, pairs in compared.items() if not all(map(agrees, pairs))} == set(APART)
+    for name, pairs in compared.items():
+        frameworks = {framework for pair in pairs for framework in (pair.framework, pair.other)}
         assert name in ALONE or {"numpy", "jax", "keras", "torch"} <= frameworks, name

@@ -2,10 +2,11 @@
 
 import pytest
 
-from harness.claims import loading, planning
+from harness.claims import loading
+from harness.claims.claim_plan import claim_runs
 from harness.claims.model import Verdict
 from harness.experiment.loading import ProtocolError
-from tests.claims.made import claim
+from tests.claims.builders import make_claim
 
 LEDGER = loading.ledger()
 
@@ -14,29 +15,29 @@ def test_files_are_named_after_their_claims():
     assert {file.stem for file in loading.LEDGER.glob("*.toml")} == set(LEDGER)
 
 
-@pytest.mark.parametrize("of", LEDGER.values(), ids=LEDGER)
-def test_every_claim_is_registered_whole(of):
+@pytest.mark.parametrize("claim", LEDGER.values(), ids=LEDGER)
+def test_every_claim_is_registered_whole(claim):
     """What the schema leaves open to users' own claims, the ledger states."""
-    assert of.source.address
-    assert of.group in ("posts", "ledger")
-    if of.not_run:
-        assert of.protocol is None
+    assert claim.source.address
+    assert claim.group in ("posts", "ledger")
+    if claim.not_run:
+        assert claim.protocol is None
         return
-    assert of.expected is not None
-    assert of.expected != Verdict.NOT_RUN
-    assert planning.parts(of, every_variant=True)
+    assert claim.expected is not None
+    assert claim.expected != Verdict.NOT_RUN
+    assert claim_runs(claim, every_variant=True)
 
 
 def test_the_ledger_is_large_enough():
-    run = [of for of in LEDGER.values() if not of.not_run]
+    run = [claim for claim in LEDGER.values() if not claim.not_run]
     assert len(run) >= 40
     assert {"C01", "C02", "C03", "C04", "C05", "C06", "C07", "C08", "C10"} <= set(LEDGER)
 
 
 def test_names_and_protocols_are_different():
     """Two claims never share a name of rows, in which case one would be judged by the other's."""
-    parts = [p for of in LEDGER.values() for p in planning.parts(of, every_variant=True)]
-    names = [part.experiment.name for part in parts]
+    runs = [run for claim in LEDGER.values() for run in claim_runs(claim, every_variant=True)]
+    names = [run.experiment.name for run in runs]
     assert len(set(names)) == len(names)
 
 
@@ -76,17 +77,36 @@ def test_ids_in_any_case(name):
         ({"not_run": "needs dropout"}, "has no protocol or variants"),
         ({"numbers": []}, "needs \\[protocol\\] and \\[\\[numbers\\]\\]"),
         ({"colour": "red"}, "colour"),
-        ({"variants": [{"name": "a", "role": "reading", "why": "x", "changes": {"data.size": 1}}]},
-         "size"),
-        ({"variants": [{"name": "a", "role": "reading", "why": "x", "changes": {"date.x": 1}}]},
-         "no field of the protocol"),
-        ({"variants": [{"name": "a", "role": "reading", "why": "x",
-                        "changes": {"data.scale": "by_255"}}]}, "by_255"),
+        (
+            {
+                "variants": [
+                    {"name": "a", "role": "reading", "why": "x", "changes": {"data.size": 1}}
+                ]
+            },
+            "size",
+        ),
+        (
+            {"variants": [{"name": "a", "role": "reading", "why": "x", "changes": {"date.x": 1}}]},
+            "no field of the protocol",
+        ),
+        (
+            {
+                "variants": [
+                    {
+                        "name": "a",
+                        "role": "reading",
+                        "why": "x",
+                        "changes": {"data.scale": "by_255"},
+                    }
+                ]
+            },
+            "by_255",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_wrong_is_named(changes, words):
     with pytest.raises(ProtocolError, match=words):
-        claim(**changes)
+        make_claim(**changes)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +119,7 @@ def test_what_is_wrong_is_named(changes, words):
 )
 def test_a_best_of_three_with_seeds_enough(changes):
     number = {"best_of": 3} | changes.get("number", {})
-    assert claim(**changes | {"number": number}).numbers[0].best_of == 3
+    assert make_claim(**changes | {"number": number}).numbers[0].best_of == 3
 
 
 def test_an_unknown_claim_names_the_nearest():
@@ -116,18 +136,18 @@ def test_files_that_are_no_claims(tmp_path, content):
 
 
 def test_a_variant_changes_what_it_says_and_nothing_else():
-    of = loading.load("C01")
-    (variant,) = [v for v in of.variants if v.name == "pixels-by-255"]
-    changed = loading.changed(of, variant)
+    claim = loading.load("C01")
+    (variant,) = [v for v in claim.variants if v.name == "pixels-by-255"]
+    changed = loading.changed_protocol(claim, variant)
     assert changed.data.scale == "divide_by_255"
-    assert changed.training == of.protocol.training
+    assert changed.training == claim.protocol.training
     assert changed.name == "c01-pixels-by-255"
 
 
 def test_own_data_replaces_the_stand_in(cache):
-    of = loading.load("C04")
-    assert of.protocol.data.dataset == "mnist-42000"
-    assert loading.with_own_data(of) is of
-    own = loading.on_own_data(of)
+    claim = loading.load("C04")
+    assert claim.protocol.data.dataset == "mnist-42000"
+    assert loading.with_own_data(claim) is claim
+    own = loading.on_own_data(claim)
     assert (own.protocol.data.dataset, own.same_test) == ("kaggle-digits", True)
-    assert own.protocol.data.rows == of.protocol.data.rows
+    assert own.protocol.data.rows == claim.protocol.data.rows

@@ -7,22 +7,22 @@ import pytest
 from rich.console import Console
 
 from harness.claims.model import Verdict
-from harness.report import claims as shown
-from tests.claims.made import accuracies, claim, judged, told
+from harness.report import claims as report
+from tests.claims.builders import accuracies, judged, make_claim, make_sample
 
 GOOD = (0.921, 0.919, 0.922, 0.918)
 
 
-def printed(*found):
+def printed(*judged_claims):
     console = Console(file=io.StringIO(), width=160)
-    shown.print_judged(found, console)
+    report.print_judged(judged_claims, console)
     return " ".join(console.file.getvalue().split())
 
 
 def test_cells_of_a_level():
-    of = claim(number={"unit": "percent", "published": "92.1"})
-    (finding,) = judged(of, accuracies(of, *GOOD)).findings
-    name, published, measured, difference, verdict, why = shown.finding_cells(finding)
+    claim = make_claim(number={"unit": "percent", "published": "92.1"})
+    (finding,) = judged(claim, accuracies(claim, *GOOD)).findings
+    name, published, measured, difference, verdict, why = report.finding_cells(finding)
     assert (name, published, verdict) == ("accuracy", "92.1 %", "CONSISTENT")
     assert measured == "92.00 ± 0.18 % (4 seeds)"
     assert difference == "-0.10 (± 0.65 allowed)"
@@ -32,26 +32,29 @@ def test_cells_of_a_level():
 @pytest.mark.parametrize(
     ("number", "value", "cell"),
     [
-        ({"metric": "test_error", "published": "7.489583", "unit": "percent"}, 719 / 9_600,
-         "7.489583 %"),
+        (
+            {"metric": "test_error", "published": "7.489583", "unit": "percent"},
+            719 / 9_600,
+            "7.489583 %",
+        ),
         ({"metric": "epochs", "published": "74", "unit": "number"}, 74.0, "74"),
         ({"metric": "test_accuracy", "published": "1.0"}, 1.0, "1.0000"),
     ],
-)  # fmt: skip
+)
 def test_measured_as_precisely_as_printed(number, value, cell):
-    of = claim(seeds=1, number={"rule": "exact", **number})
-    (finding,) = judged(of, accuracies(of, value, tested=9_600)).findings
-    assert shown.measured(finding) == cell
-    assert shown.difference(finding) == "0"
+    claim = make_claim(seeds=1, number={"rule": "exact", **number})
+    (finding,) = judged(claim, accuracies(claim, value, tested=9_600)).findings
+    assert report.measured(finding) == cell
+    assert report.difference(finding) == "0"
 
 
 def test_a_block_says_all():
     base = np.arange(10_000) % 10 > 0
-    of = claim(expected="WORSE", same_test=False, note="beware of the comma")
-    samples = accuracies(of, *GOOD, framework="jax", right=base)
-    samples += accuracies(of, 0.92, framework="numpy", right=base)
-    samples += accuracies(of, 0.5, framework="torch", proof="different")
-    words = printed(judged(of, samples))
+    claim = make_claim(expected="WORSE", same_test=False, note="beware of the comma")
+    samples = accuracies(claim, *GOOD, framework="jax", right=base)
+    samples += accuracies(claim, 0.92, framework="numpy", right=base)
+    samples += accuracies(claim, 0.5, framework="torch", proof="different")
+    words = printed(judged(claim, samples))
     assert "T1 A made-up claim CONSISTENT (registered: WORSE)" in words
     assert "mnist, 60,000 rows, divide_by_255; 784-10; SGD 0.1, batches of 100; 20 epochs" in words
     assert "A, B (2020); read in the primary source" in words
@@ -62,39 +65,39 @@ def test_a_block_says_all():
 
 
 def test_the_summary_counts():
-    of = claim(expected="CONSISTENT")
-    good = judged(of, accuracies(of, *GOOD))
-    bad = judged(of, accuracies(of, 0.8, 0.8001, 0.8002))
-    none = judged(claim(not_run="needs dropout", protocol=None, numbers=[]), [])
-    assert shown.summary([good, bad, none]) == [
+    claim = make_claim(expected="CONSISTENT")
+    good = judged(claim, accuracies(claim, *GOOD))
+    bad = judged(claim, accuracies(claim, 0.8, 0.8001, 0.8002))
+    none = judged(make_claim(not_run="needs dropout", protocol=None, numbers=[]), [])
+    assert report.summary([good, bad, none]) == [
         "2 claims judged: 1 consistent, 1 worse than published.",
         "1 claim not run.",
         "Other than registered: T1.",
         "2 numbers tested at 5 %: about 0.1 would be found off by chance alone.",
     ]
-    assert shown.summary([]) == []
+    assert report.summary([]) == []
 
 
 def test_hostile_words_stay_inert():
-    of = claim(title="a | b [red] </script> \x1b[31m `x`")
-    document = shown.markdown([judged(of, accuracies(of, *GOOD))])
+    claim = make_claim(title="a | b [red] </script> \x1b[31m `x`")
+    document = report.markdown([judged(claim, accuracies(claim, *GOOD))])
     assert "a \\| b \\[red\\] &lt;/script>" in document
     assert "\x1b" not in document
-    assert "\x1b" not in printed(judged(of, accuracies(of, *GOOD)))
+    assert "\x1b" not in printed(judged(claim, accuracies(claim, *GOOD)))
     rows = [line for line in document.splitlines() if line.startswith("| T1")]
     assert len(rows) == 1
     assert rows[0].replace("\\|", "").count("|") == 8
 
 
 def test_the_document_names_machine_versions_and_date():
-    of = claim()
-    samples = accuracies(of, *GOOD, machine="m", started_at="2026-11-21T10:00:00+00:00")
-    document = shown.markdown([judged(of, samples)])
+    claim = make_claim()
+    samples = accuracies(claim, *GOOD, machine="m", started_at="2026-11-21T10:00:00+00:00")
+    document = report.markdown([judged(claim, samples)])
     assert "Measured 2026-11-21 on m; numpy 1.0." in document
 
 
-def test_failures_are_told():
-    of = claim()
-    one = judged(of, [told(of, {}, status="crashed", status_detail="signal 9")])
+def test_failures_are_listed():
+    claim = make_claim()
+    one = judged(claim, [make_sample(claim, {}, status="crashed", status_detail="signal 9")])
     assert one.verdict == Verdict.NOT_RUN
     assert "numpy crashed: signal 9" in printed(one)

@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from harness.claims import samples
-from harness.claims.samples import sample
 from harness.experiment.vocabulary import Purpose
-from tests.claims.made import accuracies, claim, told
+from tests.claims.builders import accuracies, make_claim, make_sample
 
 ARRAYS = {
     "step": np.array([1, 10, 20]),
@@ -19,12 +18,12 @@ ARRAYS = {
 
 
 def value(arrays, row=None, **number):
-    of = claim(seeds=1, number={"rule": "exact"})
-    asked = of.numbers[0].model_copy(update=number)
-    of = of.model_copy(update={"numbers": (asked,)})
-    row = told(of, {}, **({"test_accuracy": 0.8, "steps": 1_201} | (row or {}))).row
-    made = sample(of, "", of.protocol, row, arrays, "same")
-    return made.values.get(of.numbers[0].key)
+    claim = make_claim(seeds=1, number={"rule": "exact"})
+    changed = claim.numbers[0].model_copy(update=number)
+    claim = claim.model_copy(update={"numbers": (changed,)})
+    row = make_sample(claim, {}, **({"test_accuracy": 0.8, "steps": 1_201} | (row or {}))).row
+    sample = samples.make_sample(claim, "", claim.protocol, row, arrays, "same")
+    return sample.values.get(claim.numbers[0].key)
 
 
 @pytest.mark.parametrize(
@@ -51,8 +50,8 @@ def test_metrics(metric, at, expected):
 
 def test_early_stopping_keeps_its_best():
     arrays = ARRAYS | {"best_test_accuracy": np.array(0.925)}
-    found = value(arrays, metric="test_error", at="best_validation", published="1")
-    assert found == [pytest.approx(0.075)]
+    values = value(arrays, metric="test_error", at="best_validation", published="1")
+    assert values == [pytest.approx(0.075)]
 
 
 def test_many_seeds_have_a_value_each_and_a_diverged_one_is_none_of_the_successes():
@@ -64,15 +63,15 @@ def test_many_seeds_have_a_value_each_and_a_diverged_one_is_none_of_the_successe
 
 
 @pytest.mark.parametrize("loss", [[0.0, 1.0], [np.nan, 1.0], [1.0, np.inf]])
-def test_what_is_not_finite_is_not_told(loss):
+def test_what_is_not_finite_is_left_out(loss):
     with np.errstate(all="ignore"):
         arrays = ARRAYS | {"loss": np.array(loss)}
         assert value(arrays, metric="loss_ratio", published="1") is None
 
 
 def test_lines_come_back(tmp_path):
-    of = claim()
-    before = accuracies(of, 0.9, 0.91, right=np.array([True, False, True] * 5))
+    claim = make_claim()
+    before = accuracies(claim, 0.9, 0.91, right=np.array([True, False, True] * 5))
     samples.write(tmp_path, before)
     after = samples.read(tmp_path)
     assert after == before
@@ -85,7 +84,7 @@ def test_lines_come_back(tmp_path):
     ["", "{}", '{"schema": 1, "values": null}', "[]", '{"schema": 9}', "no", '{"schema": 1}'],
 )
 def test_a_line_that_is_none_is_named(tmp_path, line):
-    samples.write(tmp_path, accuracies(claim(), 0.9))
+    samples.write(tmp_path, accuracies(make_claim(), 0.9))
     with (tmp_path / samples.FILE).open("a") as file:
         file.write(line + "\n")
     with pytest.raises(ValueError, match="line 2"):
@@ -93,10 +92,10 @@ def test_a_line_that_is_none_is_named(tmp_path, line):
 
 
 def test_a_failure_never_replaces_a_result():
-    of = claim()
-    (good,) = accuracies(of, 0.9)
-    (bad,) = accuracies(of, 0.0, status="timeout")
-    assert samples.merged([good], [bad]) == [good]
-    assert samples.merged([bad], [good]) == [good]
-    (newer,) = accuracies(of, 0.95)
-    assert samples.merged([good], [newer]) == [newer]
+    claim = make_claim()
+    (good,) = accuracies(claim, 0.9)
+    (bad,) = accuracies(claim, 0.0, status="timeout")
+    assert samples.merge([good], [bad]) == [good]
+    assert samples.merge([bad], [good]) == [good]
+    (newer,) = accuracies(claim, 0.95)
+    assert samples.merge([good], [newer]) == [newer]

@@ -326,7 +326,8 @@ def test_a_disturbed_trial_is_run_again_up_to_a_limit(tmp_path, short, monkeypat
 
 
 def test_limits_of_frameworks_that_were_not_asked_for(tmp_path, short, monkeypatch):
-    monkeypatch.setattr("harness.execute.limit_rows.noise", lambda rows: {})  # busy or not
+    calm = "harness.execute.product_times.disturbances"
+    monkeypatch.setattr(calm, lambda rows: {})  # however busy the machine is
     request = Request(experiments=("mnist-five",), frameworks=("numpy",))
     plan = planning.make_plan(request)
     assert plan.limits == ()  # a step of 0.8 MFLOP is all overhead

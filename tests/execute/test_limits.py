@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from harness.analysis import noise
-from harness.execute import limit_rows
+from harness.execute import product_times
 from harness.experiment.loading import CATALOGUE
 from harness.experiment.vocabulary import Purpose
 from harness.parity import verdicts
@@ -68,20 +68,20 @@ def limit():
 def test_a_disturbed_limit_is_not_kept_for_other_runs(tmp_path, cache, limit):
     trial, row = limit
     disturbed = dataclasses.replace(row, gemm_us=9.0, wait_fraction=0.5, other_cpus=1.0)
-    assert noise.noise([disturbed])
-    limit_rows.store(RunFolder(tmp_path), disturbed)
-    assert limit_rows.cached(trial) is None
+    assert noise.disturbances([disturbed])
+    product_times.store_row(RunFolder(tmp_path), disturbed)
+    assert product_times.cached_row(trial) is None
     assert RunFolder(tmp_path).limit_rows([trial.id]) == [disturbed]
     calm = dataclasses.replace(disturbed, gemm_us=3.0, wait_fraction=0.0)
-    limit_rows.store(RunFolder(tmp_path), calm)
-    assert limit_rows.cached(trial) == calm
+    product_times.store_row(RunFolder(tmp_path), calm)
+    assert product_times.cached_row(trial) == calm
 
 
 def test_what_is_cached_is_of_such_a_machine(tmp_path, cache, limit, monkeypatch):
     trial, row = limit
     calm, same = dataclasses.replace(row, gemm_us=3.0), Judgement(Verdict.SAME, "", ())
-    limit_rows.store(RunFolder(tmp_path), calm)
+    product_times.store_row(RunFolder(tmp_path), calm)
     verdicts.store(RunFolder(tmp_path), trial, same)
-    assert (limit_rows.cached(trial), verdicts.cached(trial)) == (calm, same)
+    assert (product_times.cached_row(trial), verdicts.cached(trial)) == (calm, same)
     monkeypatch.setattr("harness.clock.environment.machine_label", lambda: "another")
-    assert (limit_rows.cached(trial), verdicts.cached(trial)) == (None, None)
+    assert (product_times.cached_row(trial), verdicts.cached(trial)) == (None, None)

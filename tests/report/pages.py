@@ -17,7 +17,7 @@ from harness.results import RunFolder, write_arrays
 from harness.start import initial_parameters
 from harness.trial.outcome import blank_row
 from tests.analysis.rows import run_of
-from tests.claims.made import accuracies, claim, judged
+from tests.claims.builders import accuracies, judged, make_claim
 
 SAME = Judgement(Verdict.SAME, "", (Rung("start", 0.0, 0.0), Rung("100 steps", 3e-15, 1e-11)))
 WRONG = Judgement(
@@ -134,12 +134,12 @@ class Arrays:
 
 def ledger(**changes):
     """Judged claims: one of each kind of verdict, and one that cannot be run."""
-    level = claim(id="level", expected="CONSISTENT", **changes)
-    worse = claim(id="worse", expected="CONSISTENT", number={"published": "0.990"}, **changes)
-    better = claim(id="better", expected="BETTER", number={"published": "0.900"}, **changes)
-    exact = claim(id="exact", seeds=1, number={"rule": "exact"}, **changes)
+    level = make_claim(id="level", expected="CONSISTENT", **changes)
+    worse = make_claim(id="worse", expected="CONSISTENT", number={"published": "0.990"}, **changes)
+    better = make_claim(id="better", expected="BETTER", number={"published": "0.900"}, **changes)
+    exact = make_claim(id="exact", seeds=1, number={"rule": "exact"}, **changes)
     bounds = {"rule": "range", "published": "", "low": 0.9, "high": 0.95}
-    between = claim(id="range", number=bounds, **changes)
+    between = make_claim(id="range", number=bounds, **changes)
     found = [
         judged(of, accuracies(of, *values, machine="a machine", started_at="2026-01-02T03:04"))
         for of, values in (

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from harness import cli
 from harness.claims.model import Verdict
 from harness.report.page import claims, differences
-from tests.claims.made import accuracies, claim, judged
+from tests.claims.builders import accuracies, judged, make_claim
 
 
 @pytest.fixture(autouse=True)
@@ -73,13 +73,13 @@ def test_only_the_ledger_that_comes_with_samestep_was_registered(found, monkeypa
 
 
 def test_a_claim_without_a_stated_verdict_is_expected_to_hold():
-    of = claim(number={"published": "0.990"})
+    of = make_claim(number={"published": "0.990"})
     text = claims.html([judged(of, accuracies(of, 0.921, 0.919, 0.922))])
     assert "<small>expected to hold</small>" in text
 
 
 def test_the_row_shows_the_number_that_decides():
-    of = claim(
+    of = make_claim(
         numbers=[
             {"name": "loss", "metric": "test_loss", "published": "0.3", "rule": "range", "low": 0},
             {"name": "accuracy", "metric": "test_accuracy", "published": "0.990", "rule": "level"},

@@ -10,7 +10,7 @@ from pages import HOSTILE, WRONG, compared, verdicts_of
 from parsed import Page
 from rich.console import Console
 
-from harness.analysis.compare import Gate
+from harness.analysis.gates import Gate
 from harness.report import changes
 from harness.report import comparison as files
 from harness.report.page import comparison

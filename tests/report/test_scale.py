@@ -10,7 +10,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from harness import cli, planning
-from harness.analysis import scaling
+from harness.analysis import sweep_points
 from harness.analysis.scaling import Timing
 from harness.execute import runner as local
 from harness.parity.judgement import Judgement, Verdict
@@ -52,20 +52,20 @@ step time
 @pytest.fixture
 def small(monkeypatch):
     """Three small points, so that the whole command takes seconds."""
-    monkeypatch.setattr(scaling, "CENTRE", CENTRE)
-    monkeypatch.setattr(scaling, "WIDTHS", (16, 24))
-    monkeypatch.setattr(scaling, "BATCHES", (8,))
-    monkeypatch.setattr(scaling, "DEPTHS", (2,))
-    monkeypatch.setattr(scaling, "POINT_S", {True: 0.02, False: 0.02})
+    monkeypatch.setattr(sweep_points, "CENTRE", CENTRE)
+    monkeypatch.setattr(sweep_points, "WIDTHS", (16, 24))
+    monkeypatch.setattr(sweep_points, "BATCHES", (8,))
+    monkeypatch.setattr(sweep_points, "DEPTHS", (2,))
+    monkeypatch.setattr(sweep_points, "POINT_S", {True: 0.02, False: 0.02})
 
 
 @pytest.fixture
 def plan(tmp_path):
     """The quick sweep in three frameworks, nothing run."""
     files = []
-    for point in scaling.points(quick=True):
+    for point in sweep_points.points(quick=True):
         file = tmp_path / f"{point.name}.toml"
-        file.write_text(scaling.to_toml(point))
+        file.write_text(sweep_points.to_toml(point))
         files.append(str(file))
     return planning.make_plan(Request(experiments=tuple(files), frameworks=tuple(LAWS)))
 

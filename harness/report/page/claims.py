@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.claims.finding import Finding
 from harness.claims.judge import Judged
+from harness.claims.judge_number import Finding
 from harness.claims.loading import explanation, ledger
 from harness.claims.model import Verdict
 from harness.report import claims as shown

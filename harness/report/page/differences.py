@@ -11,10 +11,10 @@ from typing import Any
 
 from scipy import stats
 
-from harness.claims.finding import Finding
 from harness.claims.judge import Judged
+from harness.claims.judge_number import Finding
 from harness.claims.model import Verdict
-from harness.claims.statistics import CONFIDENCE
+from harness.claims.tolerances import CONFIDENCE
 from harness.report import findings
 from harness.report.charts import CLAIMS
 from harness.report.findings import difference, measured, published

@@ -1,40 +1,43 @@
-"""The rules, against values worked out by hand or by simulation."""
+"""Tolerances and equivalence, against values worked out by hand or by simulation."""
 
 import math
 
 import numpy as np
 import pytest
 
-from harness.claims import statistics as rules
+from harness.claims import tolerances
+from harness.claims.equivalence import equivalence
 
 
 def test_tolerance_adds_in_quadrature():
-    assert rules.Tolerance(3.0, 4.0, 0.0, 0.0).total == pytest.approx(5.0)
+    assert tolerances.Tolerance(3.0, 4.0, 0.0, 0.0).total == pytest.approx(5.0)
 
 
 def test_seeds_term():
     # t(0.975, 4) = 2.776; published mean of one run, five of ours
-    assert rules.seeds_term(1.0, 5, 1, stated=False) == pytest.approx(2.776 * math.sqrt(1.2), 1e-3)
-    assert rules.seeds_term(1.0, 1, 1, stated=True) == pytest.approx(1.96 * math.sqrt(2))
+    assert tolerances.seeds_term(1.0, 5, 1, stated=False) == pytest.approx(
+        2.776 * math.sqrt(1.2), 1e-3
+    )
+    assert tolerances.seeds_term(1.0, 1, 1, stated=True) == pytest.approx(1.96 * math.sqrt(2))
 
 
 @pytest.mark.parametrize(
     ("share", "rows", "points"), [(0.92, 10_000, 0.27), (0.8545, 12_600, 0.31), (0.933, 180, 1.9)]
 )
 def test_sampling_term_of_known_cases(share, rows, points):
-    one_sided = rules.sampling_term(share, rows) / (1.96 * math.sqrt(2))
+    one_sided = tolerances.sampling_term(share, rows) / (1.96 * math.sqrt(2))
     assert 100 * one_sided == pytest.approx(points, rel=0.03)
 
 
 def test_wilson():
-    low, high = rules.wilson(272, 400)
+    low, high = tolerances.wilson(272, 400)
     assert (low, high) == (pytest.approx(0.6328, abs=2e-4), pytest.approx(0.7238, abs=2e-4))
-    assert rules.wilson(200, 200)[1] == 1
+    assert tolerances.wilson(200, 200)[1] == 1
 
 
 def test_floor():
-    assert rules.floor_term(10_000) == 0.0002
-    assert rules.floor_term(180) == pytest.approx(2 / 180)
+    assert tolerances.floor_term(10_000) == 0.0002
+    assert tolerances.floor_term(180) == pytest.approx(2 / 180)
 
 
 def test_the_prediction_interval_covers_as_often_as_it_says():
@@ -43,7 +46,7 @@ def test_the_prediction_interval_covers_as_often_as_it_says():
     draws = generator.normal(size=(4_000, 6))
     ours, published = draws[:, :5], draws[:, 5]
     spread = ours.std(axis=1, ddof=1)
-    allowed = np.array([rules.seeds_term(s, 5, 1, stated=False) for s in spread])
+    allowed = np.array([tolerances.seeds_term(s, 5, 1, stated=False) for s in spread])
     missed = np.mean(np.abs(ours.mean(axis=1) - published) > allowed)
     assert missed == pytest.approx(0.05, abs=0.015)
 
@@ -58,11 +61,11 @@ def test_equivalence_is_seldom_claimed_wrongly():
         first = draw > 0.01
         second = draw > 0.01 + apart
         flips = generator.random(rows) < 0.003
-        claimed.append(rules.equivalence(first, second ^ flips).holds)
+        claimed.append(equivalence(first, second ^ flips).holds)
     assert np.mean(claimed) < 0.08
 
 
 def test_the_same_rows_are_equivalent_only_where_there_are_enough():
     many, few = np.ones(10_000, bool), np.ones(4, bool)
-    assert rules.equivalence(many, many).holds
-    assert not rules.equivalence(few, few).holds
+    assert equivalence(many, many).holds
+    assert not equivalence(few, few).holds

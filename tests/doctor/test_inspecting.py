@@ -10,8 +10,12 @@ import pytest
 
 from harness.clock.environment import child_environment
 from harness.doctor import machine
-from harness.execute import inspecting
-from harness.execute.inspecting import JUST_NUMPY, inspect, try_kernels
+from harness.doctor.data import read_dataset
+from harness.doctor.facts import DatasetState, FrameworkState
+from harness.execute import blas_kernels, inspecting, inspection_worker
+from harness.execute.blas_kernels import try_kernels
+from harness.execute.inspecting import inspect
+from harness.execute.inspection_worker import JUST_NUMPY, ask_once
 from harness.registry import UnknownFrameworkError, find
 from tests.execute.test_faults import adapter
 
@@ -19,9 +23,13 @@ from tests.execute.test_faults import adapter
 def doctor(tmp_path, *arguments, **environment):
     return subprocess.run(
         [sys.executable, "-m", "harness", "doctor", *map(str, arguments)],
-        cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
         env=os.environ | environment,
-    )  # fmt: skip
+    )
 
 
 def test_the_command_with_numpy(tmp_path, cache):
@@ -69,40 +77,42 @@ BROKEN = [
 
 @pytest.mark.parametrize(("name", "init", "detail"), BROKEN, ids=[b[0] for b in BROKEN])
 def test_a_worker_that_fails_is_a_line(tmp_path, monkeypatch, name, init, detail):
-    monkeypatch.setattr(inspecting, "TIMEOUT_S", 4.0)
-    found = inspecting._inspected(find(adapter(tmp_path, name, init=init)), True, tmp_path / "log")
-    assert found.state == "broken"
-    assert detail in found.detail
-    assert "\n" not in found.detail
-    assert "samestep check" in found.mend
+    monkeypatch.setattr(inspection_worker, "TIMEOUT_S", 4.0)
+    framework = find(adapter(tmp_path, name, init=init))
+    inspected = inspecting._inspect_framework(framework, True, tmp_path / "log")
+    assert inspected.state == FrameworkState.BROKEN
+    assert detail in inspected.detail
+    assert "\n" not in inspected.detail
+    assert "samestep check" in inspected.fix
 
 
 def test_an_import_that_fails_names_the_package(tmp_path):
     file = tmp_path / "needs.py"
-    file.write_text("import absent_package.part\n" + (
+    file.write_text(
+        "import absent_package.part\n"
         "from harness.trainer import StepTrainer\n\n"
         "class Needs(StepTrainer):\n    loops = ('stepwise',)\n"
-    ))  # fmt: skip
-    found = inspecting._inspected(find(str(file)), True, tmp_path / "log")
-    assert found.state == "broken"
-    assert "No module named 'absent_package'" in found.detail
-    assert found.mend == "python -m pip install absent_package"
+    )
+    inspected = inspecting._inspect_framework(find(str(file)), True, tmp_path / "log")
+    assert inspected.state == FrameworkState.BROKEN
+    assert "No module named 'absent_package'" in inspected.detail
+    assert inspected.fix == "python -m pip install absent_package"
 
 
 def test_a_missing_framework_is_not_asked(tmp_path, monkeypatch):
-    monkeypatch.setattr(inspecting, "WorkerProcess", None)
+    monkeypatch.setattr(inspection_worker, "WorkerProcess", None)
     absent = dataclasses.replace(find("numpy"), requirements=("absent-package",), distribution="")
-    found = inspecting._inspected(absent, False, tmp_path / "log")
-    assert (found.state, found.version) == ("missing", "")
-    assert found.mend == "python -m pip install absent-package"
+    inspected = inspecting._inspect_framework(absent, False, tmp_path / "log")
+    assert (inspected.state, inspected.version) == (FrameworkState.MISSING, "")
+    assert inspected.fix == "python -m pip install absent-package"
 
 
 def test_a_file_that_cannot_be_read_is_broken_not_unknown(tmp_path):
     file = tmp_path / "broken.py"
     file.write_text("def (\n")
-    (found,) = inspecting._described([str(file)])
-    assert found.state == "broken"
-    assert "cannot be read" in found.detail
+    (inspected,) = inspecting._describe([str(file)])
+    assert inspected.state == FrameworkState.BROKEN
+    assert "cannot be read" in inspected.detail
     with pytest.raises(UnknownFrameworkError):
         inspect(["tourch"], print)
 
@@ -115,35 +125,35 @@ def test_the_users_choice_of_kernels_reaches_workers():
 
 def test_kernels_are_measured(tmp_path, monkeypatch):
     monkeypatch.setenv("SAMESTEP_OPENBLAS_CORETYPE", "Haswell")
-    if not inspecting._openblas(
-        inspecting._ask_once(JUST_NUMPY, {"inspect": "numpy"}, os.environ, tmp_path / "log")
-    ):
+    answer = ask_once(JUST_NUMPY, {"inspect": "numpy"}, os.environ, tmp_path / "log")
+    if not blas_kernels._openblas(answer):
         pytest.skip(
             "NumPy computes with another BLAS than OpenBLAS, which has no kernels to choose"
         )
     kernels, _ = try_kernels(frozenset(), tmp_path / "log")
     assert [(kernel.choice, kernel.in_use) for kernel in kernels] == [
-        ("automatic", False), ("Haswell", True),
-    ]  # fmt: skip
+        ("automatic", False),
+        ("Haswell", True),
+    ]
     assert all(kernel.gflops for kernel in kernels)
 
 
-def test_twins_are_told_once():
+def test_kernels_of_two_names_are_listed_once():
     def answer(kernel):
         return [{"pools": [{"library": "openblas", "kernel": kernel}]}]
 
     answers = {"automatic": answer("B"), "A": answer("A"), "B": answer("B"), "C": answer("A")}
-    assert inspecting._twins(answers, "automatic") == {"B": "B", "C": "A"}
-    assert inspecting._twins(answers, "B") == {"C": "A"}
+    assert blas_kernels._repeated_kernels(answers, "automatic") == {"B": "B", "C": "A"}
+    assert blas_kernels._repeated_kernels(answers, "B") == {"C": "A"}
 
 
 def test_without_proc_nothing_fails(monkeypatch, tmp_path):
     monkeypatch.setattr(machine, "_read", lambda file: "")
     monkeypatch.setattr(machine, "cpu_times_s", lambda cpus: None)
-    found = machine.machine()
-    assert found.flags == frozenset()
-    assert (found.cpu_limit, found.memory_limit_gib, found.gpu_driver) == (None, None, None)
-    assert machine.watch(0.01).others_cpus is None
+    facts = machine.read_machine()
+    assert facts.flags == frozenset()
+    assert (facts.cpu_limit, facts.memory_limit_gib, facts.gpu_driver) == (None, None, None)
+    assert machine.sample_contention(0.01).others_cpus is None
 
 
 def test_limits_of_a_control_group(monkeypatch):
@@ -159,10 +169,10 @@ def test_limits_of_a_control_group(monkeypatch):
 
 
 def test_data_that_is_partly_there_is_damaged(cache):
-    assert inspecting._dataset("mnist").state == "absent"
+    assert read_dataset("mnist").state == DatasetState.ABSENT
     folder = cache / "mnist"
     folder.mkdir(parents=True)
     (folder / "train-images-idx3-ubyte").write_bytes(b"no")
-    found = inspecting._dataset("mnist")
-    assert found.state == "damaged"
-    assert found.mend == "samestep data fetch mnist"
+    dataset = read_dataset("mnist")
+    assert dataset.state == DatasetState.DAMAGED
+    assert dataset.fix == "samestep data fetch mnist"

@@ -1,0 +1,212 @@
+"""Judges one number of a claim: which samples it is judged by, and what its rule says of them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from harness.claims.model import Claim, Verdict
+from harness.claims.number import Number
+from harness.claims.number_rules import RULES, Ruling
+from harness.claims.samples import Sample
+from harness.experiment.vocabulary import Purpose, Status, Track
+from harness.parity.judgement import PROVEN
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was measured of one number, and its verdict.
+
+    Args:
+        number: name of the number.
+        variant: whose samples it is judged by; "" is the protocol itself.
+        published: as printed.
+        unit: of all values here.
+        framework: whose samples it is judged by; "" without any.
+        measured: one value per seed, or per best of several; of `outputs` one per output.
+        spread: standard deviation of the measured values; None of a single value.
+        seeds: how many values were measured; 1 of `outputs`.
+        difference: mean measured minus published; None where the rule has none.
+        tolerance: how large the difference may be; None where the rule has none.
+        verdict: on this number alone.
+        why: the verdict in words.
+    """
+
+    number: str
+    variant: str
+    published: str
+    unit: str
+    framework: str
+    measured: tuple[float, ...]
+    spread: float | None
+    seeds: int
+    difference: float | None
+    tolerance: float | None
+    verdict: Verdict
+    why: str
+
+
+def judge_number(
+    claim: Claim, number: Number, samples: Sequence[Sample], variant: str | None = None
+) -> Finding:
+    """Judge one number by the samples of a variant; by default of the variant it belongs to.
+
+    It is judged by the framework with most seeds. Where no trial gives the number because seeds
+    diverged, the verdict is WORSE: the protocol does not give the number.
+    """
+    variant = number.on if variant is None else variant
+    by_framework: dict[str, list[Sample]] = {}
+    for sample in _usable(samples, number, variant):
+        by_framework.setdefault(sample.row.framework, []).append(sample)
+    if not by_framework:
+        of_variant = [sample for sample in samples if sample.variant == variant]
+        framework, ruling = _ruling_without_data(of_variant)
+        return _finding(number, variant, framework, (), ruling)
+    framework, usable = max(
+        by_framework.items(), key=lambda item: len(_values_by_seed(item[1], number.key))
+    )
+    measured = _measured(number, usable, samples)
+    diverged = _count_diverged(samples, variant, framework)
+    problem = _ruling_on_seeds(claim, number, len(measured), diverged)
+    if problem:
+        return _finding(number, variant, framework, measured, problem)
+    bests = _bests(measured, number)
+    ruling = RULES[number.rule](claim, number, bests, _scored_rows(claim, number, usable[0]))
+    return _finding(number, variant, framework, bests, ruling)
+
+
+# ---------------------------------------------------------------- which values
+
+
+def _usable(samples: Iterable[Sample], number: Number, variant: str) -> list[Sample]:
+    """Return the samples of a variant that a verdict may use and that have the number."""
+    return [
+        sample
+        for sample in samples
+        if sample.variant == variant and sample.counts and number.key in sample.values
+    ]
+
+
+def _measured(number: Number, usable: Sequence[Sample], samples: Sequence[Sample]) -> list[float]:
+    """Return the values of one framework in the number's unit, differences taken seed by seed."""
+    if number.metric == "outputs":
+        return [number.factor * value for value in usable[0].values[number.key]]
+    values = _values_by_seed(usable, number.key)
+    if number.minus is not None:
+        framework = usable[0].row.framework
+        subtracted = _values_by_seed(
+            (s for s in _usable(samples, number, number.minus) if s.row.framework == framework),
+            number.key,
+        )
+        values = {seed: values[seed] - subtracted[seed] for seed in values if seed in subtracted}
+    return [number.factor * value for value in values.values()]
+
+
+def _values_by_seed(samples: Iterable[Sample], key: str) -> dict[int, float]:
+    """Return the value of every seed; a trial of many starts has one for each."""
+    values: dict[int, float] = {}
+    for sample in samples:
+        for offset, value in enumerate(sample.values[key]):
+            values.setdefault(sample.row.seed + offset, value)
+    return dict(sorted(values.items()))
+
+
+def _bests(measured: Sequence[float], number: Number) -> list[float]:
+    """Return the best of every `best_of` seeds; a rest of fewer seeds is left out."""
+    best = max if number.more_is_better else min
+    starts = range(0, len(measured) - number.best_of + 1, number.best_of)
+    return [best(measured[start : start + number.best_of]) for start in starts]
+
+
+def _scored_rows(claim: Claim, number: Number, sample: Sample) -> int:
+    """Return how many rows the number is measured on."""
+    assert claim.protocol is not None
+    train, validation, _ = claim.protocol.data.rows
+    if number.metric.startswith("train"):
+        return train
+    return validation if number.metric.startswith("validation") else sample.tested
+
+
+# ---------------------------------------------------------------- rulings without a rule
+
+
+def _ruling_on_seeds(claim: Claim, number: Number, seeds: int, diverged: int) -> Ruling | None:
+    """Return the ruling where seeds diverged or are fewer than registered; None otherwise."""
+    if diverged:
+        return Ruling(Verdict.WORSE, f"{diverged} of {diverged + seeds} seeds diverged")
+    registered = claim.many_seeds if number.rule in ("rate", "every") else claim.seeds
+    if seeds < registered and number.metric != "outputs":
+        why = f"{seeds} of the {registered} registered seeds have run"
+        return Ruling(Verdict.INCONCLUSIVE if seeds else Verdict.NOT_RUN, why)
+    return None
+
+
+def _ruling_without_data(samples: Sequence[Sample]) -> tuple[str, Ruling]:
+    """Return the framework that diverged, or "", and the ruling where no sample is usable."""
+    diverged = [
+        sample
+        for sample in samples
+        if sample.row.status == Status.DIVERGED
+        and sample.row.track == Track.IDENTICAL
+        and sample.proof in PROVEN
+    ]
+    if not diverged:
+        return "", Ruling(Verdict.NOT_RUN, _why_nothing_is_usable(samples))
+    names = dict.fromkeys(sample.row.framework for sample in diverged)
+    framework = max(names, key=lambda name: len(_seeds(diverged, name)))
+    count, total = len(_seeds(diverged, framework)), len(_seeds(samples, framework))
+    how_many = f"all {count}" if count == total > 1 else f"{count} of {total}"
+    return framework, Ruling(Verdict.WORSE, f"{how_many} seeds diverged")
+
+
+def _why_nothing_is_usable(samples: Sequence[Sample]) -> str:
+    for sample in samples:
+        row = sample.row
+        if row.status != Status.OK:
+            detail = f": {row.status_detail}" if row.status_detail else ""
+            return f"{row.framework} {row.status}{detail}"
+    for sample in samples:
+        if not sample.counts:
+            return f"{sample.row.framework} is not proven to follow the protocol ({sample.proof})"
+    return "its trials do not measure this number" if samples else "no trial has run yet"
+
+
+def _count_diverged(samples: Iterable[Sample], variant: str, framework: str) -> int:
+    """Return how many trials of the framework diverged: they count against a claim."""
+    return sum(
+        sample.variant == variant
+        and sample.row.framework == framework
+        and sample.row.status == Status.DIVERGED
+        for sample in samples
+    )
+
+
+def _seeds(samples: Iterable[Sample], framework: str) -> set[int]:
+    """Return the seeds of the framework's trials; a trial of many starts has one for each."""
+    return {
+        sample.row.seed + offset
+        for sample in samples
+        if sample.row.framework == framework
+        for offset in range(sample.row.repeat if sample.row.purpose == Purpose.MANY_STARTS else 1)
+    }
+
+
+def _finding(
+    number: Number, variant: str, framework: str, measured: Sequence[float], ruling: Ruling
+) -> Finding:
+    is_vector = number.metric == "outputs"
+    has_spread = len(measured) > 1 and not is_vector
+    return Finding(
+        number=number.name,
+        variant=variant,
+        published=number.published or "in words",
+        unit=number.unit,
+        framework=framework,
+        measured=tuple(measured),
+        spread=float(np.std(measured, ddof=1)) if has_spread else None,
+        seeds=1 if is_vector else len(measured),
+        difference=ruling.difference,
+        tolerance=ruling.tolerance,
+        verdict=ruling.verdict,
+        why=ruling.why,
+    )
