@@ -164,7 +164,7 @@ class Reference:
         self.v = map_pairs(lambda w: np.full_like(w, start), self.pairs)
 
     def _steps(self, g: Pairs, rate: float) -> Pairs:
-        """What the update rule subtracts; `harness.experiment.training` states the formulas."""
+        """What the update rule subtracts; `harness.experiment.optimizers` states the formulas."""
         rule = self.rule
         match rule:
             case SGD():
