@@ -1,21 +1,195 @@
-"""What README shows has to work."""
+"""What the READMEs say has to be true."""
 
+import ast
+import inspect
 import re
 import tomllib
+import typing
 from pathlib import Path
 
+import pytest
+from pydantic import BaseModel
+
+from harness import data, scaffold
 from harness.claims.loading import from_values
 from harness.cli import app
 from harness.experiment.loading import parse
+from harness.experiment.model import Experiment
+from harness.parity import diagnosis, ladder, rules
 from harness.parity.protocols import every
+from harness.parity.subject import Subject
+from harness.parity.trace import record
+from harness.registry import find
 from tests import readme
 
-README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[1]
+NAMES = [
+    "README.md",
+    "harness/README.md",
+    *(
+        f"harness/{room}/README.md"
+        for room in ("analysis", "claims", "data", "experiment", "parity")
+    ),
+    "implementations/README.md",
+    "results/README.md",
+    ".github/CONTRIBUTING.md",
+    "harness/CHANGELOG.md",
+]
+
+
+def text_of(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def blocks(name, language):
+    return re.findall(rf"```{language}\n(.*?)```", text_of(name), re.DOTALL)
+
+
+# ---------------------------------------------------------------- README.md
+
+
+def test_it_is_short_and_begins_with_a_command():
+    lines = text_of("README.md").splitlines()
+    assert len(lines) <= 190
+    assert next(n for n, line in enumerate(lines, 1) if line.startswith("samestep ")) <= 60
+
+
+@pytest.mark.parametrize("name", readme.BLOCKS)
+def test_tables_are_what_results_holds(name):
+    assert readme.written(name) == text_of(name), "run: python -m tests.readme"
+
+
+def test_the_chart_shows_what_results_holds():
+    labels = set(re.findall(r'aria-label="ratio: ([^"]*)"', readme.CHART.read_text("utf-8")))
+    points = {
+        f"{point['ratio']:g}; experiment: {point['experiment']}; framework: {point['framework']}"
+        for point in readme.records()
+    }
+    assert labels == points, "run: python -m tests.readme"
+
+
+# ---------------------------------------------------------------- all of them
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_lead_somewhere(name):
+    for target in re.findall(r"\]\(([^)\s]+)\)", text_of(name)):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        file = (ROOT / name).parent / path if path else ROOT / name
+        assert file.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", file.read_text("utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", h).lower().replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_commands_and_options_exist(name):
+    import typer
+
+    command = typer.main.get_command(app)
+    known = {"samestep": command, **{f"samestep {n}": c for n, c in command.commands.items()}}
+    options = {option for c in known.values() for p in c.params for option in p.opts} | {"--help"}
+    code = "\n".join([*blocks(name, "sh"), *re.findall(r"`(samestep[^`]*)`", text_of(name))])
+    for line in code.splitlines():
+        for part in re.findall(r"samestep ([^#&|]*)", line):
+            first, *rest = part.split()
+            if first.startswith("-") or first == "COMMAND":
+                continue
+            assert f"samestep {first}" in known, part
+            stated = {option for option in rest if re.match(r"--?[a-z]", option)}
+            assert stated <= options, part
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_counts_it_states(name):
+    text = " ".join(text_of(name).split())
+    count_of_rules = len(rules.BY_NAME)
+    for words, count in ((r"all (\d+) protocols", len(every())), (r"(\d+) rules", count_of_rules)):
+        assert set(re.findall(words, text)) <= {str(count)}
+
+
+EPSILON = ("(np.sqrt(v / c2) + rule.epsilon)", "(np.sqrt(v / c2) + 1e-7)")
+SIGN = ("w -= rate * g", "w += rate * g")
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong"),
+    [("README.md", *EPSILON), ("harness/parity/README.md", *EPSILON),
+     ("implementations/README.md", *SIGN)],
+)  # fmt: skip
+def test_the_diagnosis_is_what_the_check_says(name, right, wrong, tmp_path):
+    (shown,) = re.findall(r"^BROKEN .*?\)\n```", text_of(name), re.DOTALL | re.MULTILINE)
+    file = scaffold.write("mine", tmp_path)
+    assert right in file.read_text()
+    file.write_text(file.read_text().replace(right, wrong))
+    adapter, experiment = find(str(file)).load(), every()["relu-adam"]
+    prepared = data.load(experiment.data, experiment.loss, "float64")
+    build = Subject(adapter, "stepwise").build
+    trace = record(build, experiment, prepared, 0, keep_first_20_steps=True)
+    judgement = ladder.judge(record(build, experiment, prepared, 0), experiment, 0)
+    reason = diagnosis.with_cause(judgement, trace, experiment, 0).reason
+    said = f"BROKEN mine stepwise ladder: relu-adam ({reason})"
+    assert " ".join(shown.removesuffix("```").split()) == said
+
+
+# ---------------------------------------------------------------- the rooms'
+
+
+def test_every_module_has_its_line():
+    """A reader finds every file of the harness in its README, or in that of its room."""
+    for file in (ROOT / "harness").rglob("*.py"):
+        room = file.relative_to(ROOT / "harness").parts[0]
+        own = f"harness/{room}/README.md"
+        text = text_of("harness/README.md") + (text_of(own) if (ROOT / own).exists() else "")
+        if not file.name.startswith("__"):
+            assert f"`{file.name}`" in text or f"/{file.name}`" in text, file
+
+
+def test_every_module_it_names_exists():
+    text = text_of("harness/README.md")
+    for path in re.findall(r"`(\w+/[\w/.]*)`", text):
+        places = (ROOT, ROOT / "harness", ROOT / "harness/report", ROOT / "harness/report/page")
+        assert any((place / path).exists() for place in places), path
+
+
+def test_every_field_of_a_protocol_is_named():
+    text = text_of("harness/experiment/README.md")
+
+    def models(annotation):
+        if inspect.isclass(annotation) and issubclass(annotation, BaseModel):
+            yield annotation
+            for field in annotation.model_fields.values():
+                yield from models(field.annotation)
+        for part in typing.get_args(annotation):
+            yield from models(part)
+
+    for model in set(models(Experiment)):
+        for name, field in model.model_fields.items():
+            assert f"`{name}`" in text or f"`[{name}]`" in text or f"`[[{name}]]`" in text, name
+            for value in literals(field.annotation):
+                assert re.search(rf"[`\"]{re.escape(value)}[`\"]", text), f"{name} = {value}"
+
+
+def literals(annotation):
+    if typing.get_origin(annotation) is typing.Literal:
+        return [value for value in typing.get_args(annotation) if isinstance(value, str)]
+    return [value for part in typing.get_args(annotation) for value in literals(part)]
+
+
+def test_every_column_is_named():
+    from harness.report.export import DERIVED
+    from harness.results import COLUMNS
+
+    names = re.findall(r"`([\w.]+)`", text_of("results/README.md"))
+    patterns = [name.replace("...", r"\w*") for name in names]
+    for column in (*COLUMNS, *DERIVED):
+        assert any(re.fullmatch(pattern, column) for pattern in patterns), column
 
 
 def test_the_example_protocol_is_valid():
-    blocks = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
-    (example,) = [block for block in blocks if "[network]" in block]
+    (example,) = blocks("harness/experiment/README.md", "toml")
     experiment = parse(tomllib.loads(example), "README")
     assert experiment.data.rows == (1293, 144, 360)
     commented = re.sub(r"^# (l2|schedule) = ", r"\1 = ", example, flags=re.MULTILINE)
@@ -26,23 +200,17 @@ def test_the_example_protocol_is_valid():
 
 
 def test_the_example_claim_is_valid():
-    blocks = re.findall(r"```toml\n(.*?)```", README, re.DOTALL)
-    (example,) = [block for block in blocks if "[protocol.network]" in block]
+    (example,) = blocks("harness/claims/README.md", "toml")
     claim = from_values(tomllib.loads(example), "README")
     assert claim.protocol.data.rows == (1000, 0, 797)
     assert [variant.name for variant in claim.variants] == ["raw-pixels"]
 
 
-def test_the_commands_exist():
-    known = {command.name or command.callback.__name__ for command in app.registered_commands}
-    known |= {group.name for group in app.registered_groups}
-    shown = set(re.findall(r"samestep ([a-z]+(?:-[a-z]+)*)\b", README))
-    assert shown - {"draws"} <= known
+def test_the_skeletons_have_the_methods_of_the_contract():
+    from harness.trainer import StepTrainer
 
-
-def test_the_numbers_it_states():
-    assert f"all {len(every())} protocols" in README
-
-
-def test_its_tables_are_what_results_holds():
-    assert readme.written(README) == README, "run: python -m tests.readme"
+    for name in ("README.md", "implementations/README.md"):
+        (skeleton,) = [b for b in blocks(name, "python") if "StepTrainer" in b]
+        methods = {n.name for n in ast.walk(ast.parse(skeleton)) if isinstance(n, ast.FunctionDef)}
+        assert StepTrainer.__abstractmethods__ <= methods
+        assert all(hasattr(StepTrainer, method) for method in methods)

@@ -6,6 +6,7 @@ Imports the standard library only: affinity must be set before NumPy's BLAS coun
 import hashlib
 import os
 import platform
+import site
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -55,12 +56,23 @@ def child_environment(parent: Mapping[str, str], threads: int, device: str) -> d
     environment |= dict.fromkeys(THREAD_VARIABLES, str(threads))
     if parent.get(KERNEL_CHOICE):
         environment["OPENBLAS_CORETYPE"] = parent[KERNEL_CHOICE]
-    own = str(Path(__file__).resolve().parents[2])  # so that workers find us without the cwd
-    inherited = environment.get("PYTHONPATH")
-    environment["PYTHONPATH"] = os.pathsep.join([own, inherited] if inherited else [own])
+    paths = [*_import_path(), *filter(None, [environment.pop("PYTHONPATH", "")])]
+    if paths:
+        environment["PYTHONPATH"] = os.pathsep.join(paths)
     if device == "cpu":
         environment |= {"CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
     return environment
+
+
+def _import_path() -> list[str]:
+    """The folder that this package is imported from, so that workers find it in any folder.
+
+    Empty where the package is installed: Python searches `site-packages` by itself, after the
+    standard library, while PYTHONPATH comes before it.
+    """
+    folder = Path(__file__).resolve().parents[2]
+    searched = [*site.getsitepackages(), site.getusersitepackages()]
+    return [] if folder in (Path(place).resolve() for place in searched) else [str(folder)]
 
 
 def available_cpus() -> int:

@@ -4,13 +4,13 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup
 
+from harness import __version__
 from harness.report.page.bundle import chart_library
 from harness.report.page.charts import LOOK
 from harness.report.page.tables import LOOKS
@@ -41,7 +41,7 @@ def render(template: str, **context: Any) -> str:
         charts=library is not None,
         look=LOOK,
         looks=LOOKS,
-        own_version=metadata.version("samestep"),
+        own_version=__version__,
         **context,
     )
 

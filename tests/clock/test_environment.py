@@ -1,0 +1,36 @@
+import os
+import shutil
+import subprocess
+import venv
+from pathlib import Path
+
+from harness.clock.environment import child_environment
+
+ROOT = Path(__file__).parents[2]
+PRINT = """
+import os
+from harness.clock.environment import child_environment
+print(child_environment(os.environ, 1, "cpu").get("PYTHONPATH"))
+"""
+
+
+def test_workers_of_a_clone_find_it_and_what_the_user_added():
+    assert child_environment({}, 1, "cpu")["PYTHONPATH"] == str(ROOT)
+    added = child_environment({"PYTHONPATH": "lib"}, 1, "cpu")["PYTHONPATH"]
+    assert added == os.pathsep.join([str(ROOT), "lib"])
+
+
+def test_installed_packages_never_come_before_the_standard_library(tmp_path):
+    venv.create(tmp_path / "venv", symlinks=True)
+    python = tmp_path / "venv/bin/python"
+    (site_packages,) = (tmp_path / "venv/lib").glob("python*/site-packages")
+    for part in ("__init__.py", "clock"):
+        source, target = ROOT / "harness" / part, site_packages / "harness" / part
+        target.parent.mkdir(exist_ok=True)
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, target)
+    for inherited, expected in (({}, "None"), ({"PYTHONPATH": "lib"}, "lib")):
+        done = subprocess.run(
+            [python, "-c", PRINT], env=inherited, cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.stdout.strip() == expected, done.stderr
