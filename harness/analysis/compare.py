@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.cells import (
-    MeasuredCell,
     Column,
+    MeasuredCell,
     accuracy_change,
     distinct,
     ratios_to_baseline,
