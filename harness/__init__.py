@@ -8,12 +8,14 @@ Nothing is imported here on purpose: a worker sets threads and affinity before N
 
 from typing import TYPE_CHECKING
 
+from harness.__version__ import __version__
+
 if TYPE_CHECKING:
     from os import PathLike
 
     import pandas as pd
 
-__version__ = "0.1.0"
+__all__ = ["__version__", "load_results"]
 
 
 def load_results(path: "str | PathLike[str]") -> "pd.DataFrame":

@@ -10,7 +10,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from harness import __version__
+from harness.__version__ import __version__
 from harness.report.page.bundle import chart_library
 from harness.report.page.charts import LOOK
 from harness.report.page.tables import LOOKS
