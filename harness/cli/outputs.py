@@ -124,11 +124,16 @@ def need_charts(outputs: Sequence[Output]) -> None:
 def finish(
     show: Callable[[], None], code: int, outputs: Sequence[Output], write_one: WriteOne
 ) -> NoReturn:
-    """Print, then write the files, then exit. A file that fails hides neither table nor code."""
+    """Print, then write the files, then exit. A file that fails hides neither table nor code.
+
+    What is written is said on standard error: standard output may be JSON.
+    """
     try:
         show()
     finally:  # even if nobody reads what is printed
-        _, failed = write(outputs, write_one)
+        written, failed = write(outputs, write_one)
+    for file in written:
+        print(f"wrote {file}", file=sys.stderr)
     sys.exit(code or failed)
 
 

@@ -121,7 +121,9 @@ def test_a_file_that_fails_stops_no_other_and_hides_nothing(tmp_path, capsys):
         with pytest.raises(SystemExit) as stop:
             outputs.finish(lambda: print("the table"), own, files, write)
         assert stop.value.code == code
-        assert capsys.readouterr().out == "the table\n"
+        printed = capsys.readouterr()
+        assert printed.out == "the table\n"
+        assert printed.err.endswith(f"wrote {good.file}\n")
 
     def closed():
         raise BrokenPipeError
