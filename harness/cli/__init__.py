@@ -6,10 +6,23 @@ needs. Exit codes: 0 ok; 1 a trial failed; 2 usage or protocol; 3 environment; 1
 
 import os
 import sys
+from typing import Annotated
 
 import typer
 
-from harness.cli import adapters, claims, inventory, report, timing
+from harness import __version__
+from harness.cli import (
+    check,
+    compare,
+    data,
+    doctor,
+    explain,
+    listing,
+    new_adapter,
+    report,
+    reproduce,
+    scale,
+)
 from harness.cli.exits import FAILED
 
 app = typer.Typer(
@@ -20,23 +33,44 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 data_app = typer.Typer(
-    help="Fetch and verify MNIST and Fashion-MNIST.", no_args_is_help=True, rich_markup_mode=None
+    help="Fetch and verify the datasets that are downloaded.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"samestep {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
+
 
 # In the order of `--help`.
 app.command()(report.report)
-app.command()(adapters.check)
-app.command(name="new-adapter")(adapters.new_adapter)
-app.command()(claims.reproduce)
-app.command()(claims.explain)
-app.command()(timing.doctor)
-app.command()(timing.scale)
-app.command()(timing.compare)
-app.command(name="list")(inventory.list_)
+app.command()(check.check)
+app.command(name="new-adapter")(new_adapter.new_adapter)
+app.command()(reproduce.reproduce)
+app.command()(explain.explain)
+app.command()(doctor.doctor)
+app.command()(scale.scale)
+app.command()(compare.compare)
+app.command(name="list")(listing.list_)
 app.add_typer(data_app, name="data")
-data_app.command()(inventory.fetch)
-data_app.command()(inventory.verify)
-data_app.command()(inventory.where)
+data_app.command()(data.fetch)
+data_app.command()(data.verify)
+data_app.command()(data.where)
 
 
 def main() -> None:

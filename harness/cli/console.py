@@ -1,14 +1,25 @@
 """Where a command prints."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+WIDTH_WITHOUT_TERMINAL = 140
+
 
 def console(stderr: bool = False) -> "Console":
-    """A console that never cuts a table short in a pipe or a log."""
+    """Return a console. In a pipe or a log its fixed width keeps tables whole."""
     from rich.console import Console
 
-    made = Console(stderr=stderr)
-    return made if made.is_terminal else Console(stderr=stderr, width=140)
+    terminal = Console(stderr=stderr)
+    if terminal.is_terminal:
+        return terminal
+    return Console(stderr=stderr, width=WIDTH_WITHOUT_TERMINAL)
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Print lines as they are, without markup and without breaking long ones."""
+    for line in lines:
+        console().print(line, markup=False, highlight=False, soft_wrap=True)

@@ -1,26 +1,44 @@
-"""How a command ends: exit codes, an error in one sentence, a signal taken as Ctrl-C."""
+"""How a command ends: exit codes, an error in one sentence, a signal handled like Ctrl-C."""
 
 import signal
 import sys
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
+
+from harness.experiment.vocabulary import Status
+
+if TYPE_CHECKING:
+    from harness.run import Run
 
 OK, FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def stop(code: int, message: str) -> NoReturn:
-    """Say why on standard error, and exit."""
+    """Print the message on standard error, and exit with the code."""
     print(message, file=sys.stderr)
     sys.exit(code)
 
 
 def fail(code: int, message: str) -> int:
-    """Say why on standard error, and go on; the code that the command may end with."""
+    """Print the message on standard error, and return the code for a later exit."""
     print(message, file=sys.stderr)
     return code
 
 
+def exit_code(run: "Run") -> int:
+    """Return the exit code of a run that was not interrupted."""
+    from harness.parity.judgement import Verdict
+
+    if run.rows and all(row.status == Status.MISSING for row in run.rows):
+        return ENVIRONMENT
+    broken = any(
+        judgement.verdict == Verdict.DIFFERENT or judgement.status.failed
+        for judgement in run.verdicts.values()
+    )
+    return FAILED if broken or any(row.failed for row in run.rows) else OK
+
+
 def interrupt_on_sigterm() -> None:
-    """From here on SIGTERM is a KeyboardInterrupt, so that workers end with the command."""
+    """Raise KeyboardInterrupt on SIGTERM from now on, so that workers end with the command."""
     signal.signal(signal.SIGTERM, _interrupt)
 
 

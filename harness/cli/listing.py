@@ -1,26 +1,62 @@
-"""What `samestep list` shows."""
+"""`list`: experiments, frameworks, datasets and claims."""
 
 import json
-from typing import Any
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rich import box
-from rich.table import Table
+import typer
 
-from harness.claims.loading import ledger
-from harness.experiment.datasets import DATASETS, DatasetFacts
-from harness.experiment.loading import catalogue_names, load
-from harness.registry import BROKEN, installed
-from harness.report.terminal import plain
+from harness.cli import options
+from harness.cli.console import console
+from harness.experiment.vocabulary import Track
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from harness.experiment.datasets import DatasetFacts
 
 Records = list[dict[str, Any]]
 
 
+class Listing(StrEnum):
+    """What can be listed."""
+
+    experiments = "experiments"
+    frameworks = "frameworks"
+    datasets = "datasets"
+    claims = "claims"
+
+
+def list_(
+    what: Annotated[Listing, typer.Argument(help="What to list.")],
+    json_output: options.JsonOption = False,
+) -> None:
+    """List experiments, frameworks, datasets or claims."""
+    functions = {
+        Listing.experiments: experiments,
+        Listing.frameworks: frameworks,
+        Listing.datasets: datasets,
+        Listing.claims: claims,
+    }
+    records = functions[what]()
+    if json_output:
+        print(json.dumps({"schema": 1, what.value: records}, indent=1))
+    else:
+        console().print(table(records), soft_wrap=False)
+
+
 def experiments() -> Records:
-    """The catalogue."""
-    records = []
+    """Return the catalogue."""
+    from harness.experiment.loading import catalogue_names, load
+
+    records: Records = []
     for name in catalogue_names():
         experiment = load(name)
         quick = experiment.quick
+        if quick is None or (quick.part and not quick.length):
+            in_quick = "same"
+        else:
+            in_quick = str(quick.length) if quick.part else "-"
         length = experiment.training.length if experiment.training else None
         records.append(
             {
@@ -28,11 +64,7 @@ def experiments() -> Records:
                 "network": str(experiment.network),
                 "dataset": experiment.data.dataset,
                 "length": str(length) if length else "none",
-                "quick": "-"
-                if quick and not quick.part
-                else str(quick.length)
-                if quick and quick.length
-                else "same",
+                "quick": in_quick,
                 "title": experiment.title,
             }
         )
@@ -40,7 +72,9 @@ def experiments() -> Records:
 
 
 def frameworks() -> Records:
-    """Every adapter that is entered, installed or not."""
+    """Return every adapter that is entered, installed or not."""
+    from harness.registry import BROKEN, installed
+
     records: Records = [
         {
             "name": framework.name,
@@ -49,7 +83,7 @@ def frameworks() -> Records:
             "version": framework.version or "missing",
             "install": framework.install_line if framework.missing else "",
         }
-        for track in ("identical", "native")
+        for track in Track
         for framework in installed(track).values()
     ]
     blank = dict.fromkeys(("track", "loops", "install"), "")
@@ -60,7 +94,9 @@ def frameworks() -> Records:
 
 
 def datasets() -> Records:
-    """Every dataset a protocol may name."""
+    """Return every dataset that a protocol may name."""
+    from harness.experiment.datasets import DATASETS
+
     return [
         {
             "name": name,
@@ -76,7 +112,9 @@ def datasets() -> Records:
 
 
 def claims() -> Records:
-    """Every registered claim; `samestep reproduce --list` tells more of each."""
+    """Return every registered claim; `samestep reproduce --list` says more of each."""
+    from harness.claims.loading import ledger
+
     return [
         {
             "name": claim.id,
@@ -90,8 +128,8 @@ def claims() -> Records:
     ]
 
 
-def _origin(facts: DatasetFacts) -> str:
-    """How a dataset comes to this machine."""
+def _origin(facts: "DatasetFacts") -> str:
+    """Return how a dataset comes to this machine."""
     if facts.own_file:
         return "your own file"
     if facts.made_from:
@@ -99,17 +137,17 @@ def _origin(facts: DatasetFacts) -> str:
     return "fetched" if facts.fetched else "with samestep"
 
 
-def as_json(what: str, records: Records) -> str:
-    """The records, with a schema version."""
-    return json.dumps({"schema": 1, what: records}, indent=1)
+def table(records: Records) -> "Table":
+    """Return the records for a terminal, without the columns that are empty throughout."""
+    from rich import box
+    from rich.table import Table
 
+    from harness.report.terminal import plain
 
-def table(records: Records) -> Table:
-    """The records for a terminal; columns that are empty throughout are left out."""
     headings = [h for h in records[0] if any(record[h] != "" for record in records)]
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    lines = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
-        made.add_column(heading, overflow="fold")
+        lines.add_column(heading, overflow="fold")
     for record in records:
-        made.add_row(*(plain(str(record[heading])) for heading in headings))
-    return made
+        lines.add_row(*(plain(str(record[heading])) for heading in headings))
+    return lines

@@ -1,4 +1,4 @@
-"""What a running plan says: a bar with an estimate on a terminal, plain lines elsewhere."""
+"""What is printed while a plan runs: a bar with an estimate on a terminal, lines elsewhere."""
 
 import os
 import time
@@ -21,7 +21,7 @@ from harness.results import Row
 
 
 class Announcer(Listener):
-    """Writes to standard error what happens while a plan runs."""
+    """Writes what happens while a plan runs to standard error."""
 
     def __init__(self, plan: Plan, console: Console) -> None:
         self.plan = plan
@@ -59,7 +59,7 @@ class Announcer(Listener):
             self.bar.stop()
 
     def resumed(self, done: Sequence[Trial]) -> None:
-        """Say what is not run again."""
+        """Say how many trials are not run again."""
         if not done:
             return
         self.count += len(done)
@@ -73,7 +73,7 @@ class Announcer(Listener):
         self._say(f"fetching {dataset} (once) …")
 
     def fetched(self, dataset: str, outcome: str) -> None:
-        """Say where it came from, or why it did not."""
+        """Say where a dataset came from, or why it is missing."""
         self._say(f"{dataset}: {outcome}")
 
     def started(self, trial: Trial) -> None:
@@ -82,7 +82,7 @@ class Announcer(Listener):
         self._show(_label(trial))
 
     def rerunning(self, trials: Sequence[Trial]) -> None:
-        """Say how many, and take them out of what is done."""
+        """Say how many trials run again, and count them as not done."""
         count = len(trials)
         rows = f"{count} row{'s were' if count > 1 else ' was'}"
         self._say(f"{rows} measured on a disturbed machine; running again")
@@ -92,7 +92,7 @@ class Announcer(Listener):
             self.bar.advance(self.task, -count)
 
     def finished(self, trial: Trial, row: Row, log_tail: list[str]) -> None:
-        """One line; for a failure its reason and the last lines of its log."""
+        """Print a line; for a failure also its reason and the end of its log."""
         self.count += 1
         self.left_s -= self.estimates[trial.id]
         if row.status == "ok":
@@ -106,7 +106,7 @@ class Announcer(Listener):
             self.bar.advance(self.task)
 
     def proved(self, trial: Trial, judgement: Judgement, log_tail: list[str]) -> None:
-        """One line; a proof that fails also shows the last lines of its log."""
+        """Print a line; for a proof that failed also the end of its log."""
         self.proofs += 1
         reason = f": {judgement.reason}" if judgement.reason else ""
         place = f"[proof {self.proofs}/{len(self.plan.proofs)}]"
@@ -121,7 +121,7 @@ class Announcer(Listener):
         self._show(f"proof of {label}")
 
     def _show(self, label: str) -> None:
-        """What runs, beside the bar; the estimate follows the run's own pace."""
+        """Show what runs beside the bar. The estimate follows the pace of the trials so far."""
         if self.bar:
             pace = self.spent_s / self.expected_s if self.expected_s else 1.0
             left = seconds(max(1.0, self.left_s * min(max(pace, 0.3), 3.0)))

@@ -1,54 +1,58 @@
 """`report`: train, or read a run again, and tabulate."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from harness.cli import options, running
-from harness.cli import tensorboard as events
-from harness.cli.console import console
-from harness.cli.exits import INTERRUPTED, USAGE, stop
+from harness.cli import options, outputs, run_plan, tensorboard
+from harness.cli.console import console, print_lines
+from harness.cli.exits import INTERRUPTED, exit_code
+from harness.cli.outputs import Output
 from harness.experiment.vocabulary import Device, Dtype, Preset
 
 if TYPE_CHECKING:
     from harness.plan import Plan
+    from harness.report.export import Report
+    from harness.run import Run
 
 WRITTEN = ("report.md", "results.csv", "report.html")
 """Files that every report writes into its run's folder."""
 SUFFIXES = (".md", ".csv", ".json", ".html")
+AUTO = "auto"
 
 Experiments = Annotated[
     list[str] | None,
-    typer.Argument(help="Names of the catalogue or your own .toml files; default: the preset."),
+    typer.Argument(help="Names (`samestep list experiments`) or .toml files. Default: by preset."),
 ]
-Loops = Annotated[str, typer.Option(help="best, all, or of idiomatic,stepwise,fused by comma.")]
-PresetOption = Annotated[Preset, typer.Option(help="How long and how often.")]
-Seeds = Annotated[int | None, typer.Option(min=1, max=10_000, help="Default: 1, 3, 10 by preset.")]
-Repeats = Annotated[int | None, typer.Option(min=1, max=1_000, help="Default: 1, 1, 3 by preset.")]
-Out = Annotated[Path | None, options.out("results/runs/<plan>")]
-Outputs = Annotated[
-    list[str] | None,
-    options.output(
-        ".md, .csv, .json or .html",
-        "<experiment>/<chart>=FILE, such as xor-mlp/test-accuracy-by-step=x.svg: a chart",
-    ),
+Loops = Annotated[
+    str,
+    typer.Option(metavar="NAMES", help="best, all, or idiomatic, stepwise and fused by comma."),
 ]
-Source = Annotated[
-    Path | None, typer.Option("--from", help="Rebuild from a run's folder; trains nothing.")
+PresetOption = Annotated[Preset, typer.Option(help="How long and how often to train.")]
+Seeds = Annotated[
+    int | None, typer.Option(min=1, max=10_000, help="How many. Default by preset: 1, 3, 10.")
 ]
-AUTO = "auto"
+Repeats = Annotated[
+    int | None,
+    typer.Option(min=1, max=1_000, help="Runs of a seed. Default by preset: 1, 1, 3."),
+]
 Timeout = Annotated[
     str,
     typer.Option(
-        help="Limit of one trial: 90s, 10m, 2h, none; auto is ten times the longest estimate, "
-        "10m at least."
+        metavar="TIME",
+        help="Limit of one trial: 90s, 10m, 2h, none, or auto: ten times the longest estimate, "
+        "but at least 10m.",
     ),
 ]
+Source = Annotated[
+    Path | None,
+    typer.Option("--from", metavar="FOLDER", help="Read this run again; train nothing."),
+]
 TensorBoard = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Also write TensorBoard runs there.")
+    Path | None, typer.Option(metavar="FOLDER", help="Also write TensorBoard runs there.")
 ]
 
 
@@ -64,80 +68,92 @@ def report(
     device: options.DeviceOption = Device.AUTO,
     dtype: options.DtypeOption = Dtype.FLOAT32,
     timeout: Timeout = AUTO,
-    out: Out = None,
+    out: Annotated[Path | None, options.out("results/runs/<plan>")] = None,
     fresh: options.FreshOption = False,
-    output: Outputs = None,
+    output: Annotated[list[str] | None, outputs.file_option(SUFFIXES)] = None,
+    chart: Annotated[
+        list[str] | None,
+        outputs.chart_option("xor-mlp/phases or another <experiment>/<chart>"),
+    ] = None,
     source: Source = None,
     tensorboard: TensorBoard = None,
 ) -> None:
-    """Train the same networks in every framework, and tabulate accuracy and time."""
+    """Train the same networks in every framework and compare.
+
+    Prints accuracy, times and proof of every framework, one table per experiment. Files and
+    rows are written to the run's folder. The same command continues an interrupted run.
+    """
     from harness.plan import Request
+    from harness.run import load_run
 
     if source is not None:
-        options.only_read(context, ("output", "tensorboard"), "-o, --tensorboard")
-        plan = running.read_plan(source)
-        _finish(plan, source, _outputs(output, plan), tensorboard)
+        options.only_read(context, ("output", "chart", "tensorboard"))
+        run = run_plan.read_run(source)
+        _finish(run, exit_code(run), _outputs(run.plan, output, chart), tensorboard)
     request = Request(
-        experiments=tuple(experiments or ()), frameworks=options.split(frameworks),
-        loops=options.loops(loops), preset=preset, seeds=seeds, repeats=repeats,
-        threads=options.threads(threads), device=device, dtype=dtype,
-    )  # fmt: skip
+        experiments=tuple(experiments or ()),
+        frameworks=options.split(frameworks),
+        loops=options.loops(loops),
+        preset=preset,
+        seeds=seeds,
+        repeats=repeats,
+        threads=options.threads(threads),
+        device=device,
+        dtype=dtype,
+    )
     timeout_s = None if timeout == AUTO else options.timeout_s(timeout)
-    plan = running.make_plan(request)
+    plan = run_plan.make_plan(request)
     if timeout == AUTO:
         from harness.report.estimate import patience_s
 
         timeout_s = patience_s(plan)
-    outputs = _outputs(output, plan)
-    options.need_charts(outputs)
+    files = _outputs(plan, output, chart)
+    outputs.need_charts(files)
     path = out or Path("results") / "runs" / plan.digest
-    finished = running.execute(plan, path, timeout_s, fresh)
-    _finish(plan, path, outputs, tensorboard, finished)
+    finished = run_plan.run_plan(plan, path, timeout_s, fresh)
+    run = load_run(path, plan)
+    _finish(run, exit_code(run) if finished else INTERRUPTED, files, tensorboard)
 
 
-def _outputs(texts: list[str] | None, plan: "Plan") -> list[options.Output]:
-    """What `-o` names, held against the charts that the plan can have."""
-    if not texts:
+def _outputs(
+    plan: "Plan", files: Sequence[str] | None, charts: Sequence[str] | None
+) -> list[Output]:
+    if not files and not charts:
         return []
     from harness.report.page import drawing
 
-    charts = drawing.names(plan)
-    outputs = options.outputs(texts, SUFFIXES, charts)
-    for each in outputs:
-        if each.is_image and not each.chart:
-            stop(USAGE, f"-o {each.file}: chart must be named, such as {charts[0]}=FILE")
-    return outputs
+    return outputs.parse(files, charts, SUFFIXES, drawing.names(plan))
 
 
 def _finish(
-    plan: "Plan", path: Path, outputs: list[options.Output], tensorboard: Path | None,
-    finished: bool = True,
-) -> NoReturn:  # fmt: skip
-    """Print the tables, write the files, draw last, and exit by the rows.
+    run: "Run", code: int, files: Sequence[Output], tensorboard_folder: Path | None
+) -> NoReturn:
+    """Print the tables, write the files, draw last, and exit.
 
-    What cannot be written decides the exit code only of a run with nothing else to say.
+    What cannot be written decides the exit code only of a run that would exit with 0.
     """
     from harness.report import export, terminal
 
-    made = running.read_report(plan, path)
-    code = running.exit_code(made.rows, made.verdicts.values()) if finished else INTERRUPTED
-    files = [*(options.Output(path / name) for name in WRITTEN), *outputs]
+    report = _report(run)
+    tables = [*(Output(run.path / name) for name in WRITTEN), *(f for f in files if not f.chart)]
+    charts = [file for file in files if file.chart]
     try:
-        terminal.print_sections(made.sections, console())
+        terminal.print_sections(report.sections, console())
     finally:  # even if nobody reads what is printed
-        texts = [each for each in files if not each.is_image]
-        written, failed = options.write(texts, lambda file, _: export.write(file, made))
-    _say([*(f"wrote {file}" for file in written), f"rows in {path / 'trials'}"])
+        written, failed = outputs.write(tables, lambda file, _: export.write(file, report))
+    print_lines([*(f"wrote {file}" for file in written), f"rows in {run.path / 'trials'}"])
     code = code or failed
-    if tensorboard:
-        failed = events.write(tensorboard, plan, path)
+    if tensorboard_folder:
+        failed = tensorboard.write(tensorboard_folder, run)
         code = code or failed
-    images = [each for each in files if each.is_image]
-    drawn, failed = options.write(images, lambda file, chart: export.write(file, made, chart))
-    _say(f"wrote {file}" for file in drawn)
+    drawn, failed = outputs.write(charts, lambda file, chart: export.write(file, report, chart))
+    print_lines(f"wrote {file}" for file in drawn)
     sys.exit(code or failed)
 
 
-def _say(lines: Iterable[str]) -> None:
-    for line in lines:
-        console().print(line, markup=False, highlight=False, soft_wrap=True)
+def _report(run: "Run") -> "Report":
+    from harness.report import export, summary
+    from harness.results import RunFolder
+
+    sections = summary.sections(run.plan, RunFolder(run.path), run.rows, run.verdicts)
+    return export.Report(run.plan, run.rows, sections, run.verdicts, run.limits, run.arrays)

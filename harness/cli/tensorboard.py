@@ -1,43 +1,36 @@
-"""`report --tensorboard DIR`: the run's files for TensorBoard, once its tables are written."""
+"""`report --tensorboard FOLDER`: the run's files for TensorBoard, once its tables are written."""
 
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.cli.console import console
-from harness.cli.exits import ENVIRONMENT, OK
+from harness.cli.console import print_lines
+from harness.cli.exits import ENVIRONMENT, OK, fail
 
 if TYPE_CHECKING:
-    from harness.plan import Plan
+    from harness.run import Run
 
 
-def write(directory: Path, plan: "Plan", path: Path) -> int:
-    """Write them and say where, and what is left out; the exit code."""
+def write(directory: Path, run: "Run") -> int:
+    """Write them, print where they are and what is left out, and return the exit code."""
     from harness.report import tensorboard
     from harness.results import RunFolder
 
-    folder = RunFolder(path)
-    rows = folder.rows(trial.id for trial in plan.trials)
     try:
-        written = tensorboard.write(directory, plan, folder, rows)
+        written = tensorboard.write(directory, run.plan, RunFolder(run.path), run.rows)
     except ImportError as error:
-        again = shlex.join(["samestep", "report", "--from", f"{path}"])
-        print(
+        again = shlex.join(["samestep", "report", "--from", f"{run.path}"])
+        return fail(
+            ENVIRONMENT,
             f"--tensorboard {directory}: not written, because tensorboardX cannot be imported "
             f'({error}): python -m pip install "tensorboardX>=2.6", then (trains nothing) '
             f"{again} --tensorboard {shlex.quote(str(directory))}",
-            file=sys.stderr,
         )
-        return ENVIRONMENT
     except OSError as error:
         reason = error.strerror or error
-        print(f"--tensorboard {directory}: cannot be written ({reason})", file=sys.stderr)
-        return ENVIRONMENT
+        return fail(ENVIRONMENT, f"--tensorboard {directory}: cannot be written ({reason})")
     show = f"tensorboard --logdir {shlex.quote(str(directory))}"
     count = len(written.runs)
     lines = [f"wrote {count} TensorBoard run{'s' * (count != 1)} to {directory}; look: {show}"]
-    lines += [f"left out: {reason}" for reason in written.left_out]
-    for line in lines:
-        console().print(line, markup=False, highlight=False, soft_wrap=True)
+    print_lines([*lines, *(f"left out: {reason}" for reason in written.left_out)])
     return OK

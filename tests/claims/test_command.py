@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from harness import cli
 from harness.claims import loading, samples
-from harness.cli import claims
+from harness.cli import reproduce
 from harness.execute import runner
 from tests.claims.builders import judged, make_claim, make_sample
 
@@ -182,7 +182,10 @@ def test_a_list_reads_no_data(cache, monkeypatch):
     ("named", "words"),
     [
         (["C02"], "r: holds no samples of C02 as registered; run it there first"),
-        ([], "r: holds no samples of the ledger's claims as registered; name your own file"),
+        (
+            [],
+            "r: holds no samples of the ledger's claims as registered; name the .toml file",
+        ),
     ],
 )
 def test_a_folder_without_samples_of_the_claim(cache, tmp_path, named, words):
@@ -201,7 +204,7 @@ def test_of_two_claims_the_one_without_samples_has_not_run(cache, tmp_path):
 
 def test_nothing_tried_is_nothing_missing():
     """Only what was tried and is not here is the environment's fault."""
-    assert claims._exit_code([judged(make_claim(expected="EXACT"), [])]) == 1
+    assert reproduce.exit_code([judged(make_claim(expected="EXACT"), [])]) == 1
 
 
 def test_ctrl_c_keeps_what_is_done(mine, tmp_path, monkeypatch):
@@ -238,7 +241,7 @@ def test_the_list():
     [
         (["reproduce", "C0l"], "is not known. Did you mean 'C01'? Known: "),
         (["reproduce", "C01", "c01"], "named twice"),
-        (["reproduce", "C01", "-o", "x.csv"], "suffix must be .md, .json, .html, .svg or .png"),
+        (["reproduce", "C01", "-o", "x.csv"], "suffix must be .md, .json or .html. Got"),
         (["reproduce", "--from", "nowhere"], "holds no samples"),
         (["reproduce", "C01", "--frameworks", "nunpy"], "Did you mean 'numpy'?"),
         (["explain", "none.toml"], "cannot be read"),

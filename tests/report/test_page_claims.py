@@ -176,7 +176,7 @@ def test_hostile_text_stays_text(hostile):
 
 def test_the_committed_ledger_as_a_page_and_a_picture(cache, tmp_path, request):
     folder = request.config.rootpath / "results" / "ledger"
-    arguments = ["reproduce", "--from", str(folder), "-o", "l.html", "-o", "differences=l.svg"]
+    arguments = ["reproduce", "--from", str(folder), "-o", "l.html", "--chart", "differences=l.svg"]
     done = CliRunner().invoke(cli.app, [*arguments, "-o", "l.json"])
     assert done.exit_code in (0, 1), done.output
     told = json.loads((tmp_path / "l.json").read_text())["claims"]
@@ -185,6 +185,6 @@ def test_the_committed_ledger_as_a_page_and_a_picture(cache, tmp_path, request):
     assert {f"claim-{one['id']}" for one in told} <= set(page.ids)
     assert len(text) < 1_500_000
     assert (tmp_path / "l.svg").read_text().startswith("<svg")
-    wrong = CliRunner().invoke(cli.app, [*arguments[:3], "-o", "difference=x.svg"])
+    wrong = CliRunner().invoke(cli.app, [*arguments[:3], "--chart", "difference=x.svg"])
     assert wrong.exit_code == 2
     assert "'difference' is not known. Did you mean 'differences'?" in wrong.stderr

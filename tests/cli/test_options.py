@@ -10,9 +10,8 @@ from importlib import metadata
 from types import SimpleNamespace
 
 import pytest
-from typer.testing import CliRunner
 
-from harness import cli, registry
+from harness import registry
 
 REPORT = [
     ["and"], ["--frameworks", "numpy"], ["--loops", "all"], ["--preset", "full"], ["--seeds", "2"],
@@ -29,24 +28,24 @@ IGNORED = [("report", given) for given in REPORT] + [("reproduce", given) for gi
 @pytest.mark.parametrize(
     ("command", "given"), IGNORED, ids=[f"{name} {given[0]}" for name, given in IGNORED]
 )
-def test_from_only_reads(cache, command, given):
-    done = CliRunner().invoke(cli.app, [command, "--from", "nowhere", *given])
+def test_from_only_reads(invoke, command, given):
+    done = invoke(command, "--from", "nowhere", *given)
     assert done.exit_code == 2
     option = given[0] if given[0].startswith("--") else "experiments"
-    assert done.stderr.startswith(f"{option}: --from only reads what a run left; it takes no other")
+    assert done.stderr.startswith(f"{option}: --from only reads a run's folder; it takes no other")
     assert f"Leave out {option} or --from" in done.stderr
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["report", "-o", "x.md", "--tensorboard", "tb"],
-        ["reproduce", "C01", "-o", "x.md", "--json"],
+        ["report", "-o", "x.md", "--chart", "and/phases=x.svg", "--tensorboard", "tb"],
+        ["reproduce", "C01", "-o", "x.md", "--chart", "differences=x.svg", "--json"],
     ],
     ids=lambda arguments: arguments[0],
 )
-def test_what_from_does_take(cache, arguments):
-    done = CliRunner().invoke(cli.app, [*arguments, "--from", "nowhere"])
+def test_what_from_does_take(invoke, arguments):
+    done = invoke(*arguments, "--from", "nowhere")
     assert done.exit_code == 2
     assert "nowhere" in done.stderr
     assert "holds no" in done.stderr

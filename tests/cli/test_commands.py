@@ -1,4 +1,4 @@
-"""The command as a user meets it: in a process of its own."""
+"""The command as a user meets it."""
 
 import json
 import os
@@ -7,7 +7,10 @@ import sys
 
 import pytest
 
+from harness import planning
 from harness.cli.exits import FAILED
+from harness.plan import Request
+from harness.registry import Framework
 from tests.execute.test_faults import PROTOCOL, adapter
 
 
@@ -15,18 +18,6 @@ from tests.execute.test_faults import PROTOCOL, adapter
 def short(tmp_path):
     """A protocol that the commands are called with."""
     (tmp_path / "short.toml").write_text(PROTOCOL)
-
-
-def test_help_imports_no_framework_and_no_numpy():
-    code = (
-        "import sys\nsys.argv = ['samestep', '--help']\nfrom harness.cli import main\n"
-        "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "heavy = {'numpy', 'pandas', 'sklearn', 'tensorflow', 'keras', 'torch', 'jax', 'pydantic'}"
-        "\nassert not heavy & set(sys.modules), heavy & set(sys.modules)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "report" in done.stdout
 
 
 def test_a_users_own_experiment(samestep, tmp_path):
@@ -56,36 +47,64 @@ USAGE = [
     (("report", "absent.toml"), "absent.toml: cannot be read"),
     (("report", "and", "--frameworks", "tensorflw"), "Known: numpy, sklearn, keras"),
     (("report", "and", "--loops", "fussed"), "Did you mean 'fused'?"),
-    (("report", "and", "--timeout", "5"), "--timeout must be such as 90s"),
+    (("report", "and", "--timeout", "5"), "--timeout must be none, or a time such as 90s"),
     (("report", "and", "--threads", "0"), "--threads must be all, or 1 to"),
     (("report", "and", "--threads", "²"), "--threads must be all, or 1 to"),
-    (("report", "and", "--timeout", "9999999999h"), "--timeout must be such as 90s"),
+    (("report", "and", "--timeout", "9999999999h"), "at most 720h. Got '9999999999h'"),
     (("report", "and", "--frameworks", "sys:X"), "no Python source of a module 'sys'"),
     (("report", "and", "--frameworks", ".:X"), "no Python source of a module '.'"),
-    (("report", "--from", "nowhere", "--seeds", "2"), "takes no other option but -o"),
+    (("report", "--from", "nowhere", "--seeds", "2"), "takes no other option except -o, --chart"),
     (("report", "and", "and"), "'and' is named twice"),
-    (
-        ("report", "and", "-o", "x.xlsx"),
-        "suffix must be .md, .csv, .json, .html, .svg or .png. Got '.xlsx'",
-    ),
-    (("report", "and", "-o", "x.svg"), "chart must be named, such as and/training-loss-by-step"),
-    (("report", "and", "-o", "or/phases=x.png"), "experiment 'or' is not known"),
-    (("report", "and", "-o", "and/fases=x.png"), "Did you mean 'and/phases'?"),
-    (("report", "and", "-o", "and/phases=x.html"), "a chart is written as .svg or .png"),
+    (("report", "and", "-o", "x.xlsx"), "suffix must be .md, .csv, .json or .html. Got '.xlsx'"),
+    (("report", "and", "-o", "x.svg"), "Write --chart and/training-loss-by-step=x.svg"),
+    (("report", "and", "--chart", "or/phases=x.png"), "experiment 'or' is not known"),
+    (("report", "and", "--chart", "and/fases=x.png"), "Did you mean 'and/phases'?"),
+    (("report", "and", "--chart", "and/phases=x.html"), "must be .svg or .png. Got '.html'"),
     (("report", "--from", "nowhere"), "nowhere holds no run"),
+    (("report", "--from", "short.toml"), "short.toml holds no run"),
     (("report", "and", "--preset", "quik"), "quik"),
+    (("compare", "nowhere", "nowhere"), "nowhere holds no run"),
+    (("compare", "a", "b", "--fail-on", "time>5"), "--fail-on must be METRIC>N%"),
+    (("scale", "--timeout", "0s"), "--timeout must be none, or a time such as 90s"),
     (("data", "fetch", "mnits"), "Did you mean 'mnist'?"),
+    (("data", "fetch", "digits"), "'digits' comes with samestep and is never fetched"),
     (("list", "everything"), "experiments"),
 ]
 
 
 @pytest.mark.parametrize(("arguments", "message"), USAGE, ids=[" ".join(u[0]) for u in USAGE])
-def test_usage_errors_say_what_to_do(samestep, tmp_path, arguments, message):
-    done = samestep(*arguments)
-    assert done.returncode == 2
+def test_usage_errors_say_what_to_do(invoke, tmp_path, arguments, message):
+    done = invoke(*arguments)
+    assert done.exit_code == 2
     assert message in done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
     assert not (tmp_path / "results").exists()
+
+
+def test_a_usage_error_of_the_process_itself(samestep):
+    done = samestep("report", "xor_mlp")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("experiment: 'xor_mlp' is not known.")
+    assert "Traceback" not in done.stderr
+
+
+def test_nothing_installed_exits_with_3(invoke, monkeypatch):
+    monkeypatch.setattr(Framework, "missing", property(lambda self: (f"{self.name}-wheel",)))
+    done = invoke("report", "and", "--frameworks", "torch,jax")
+    assert done.exit_code == 3
+    reason, *lines = done.stderr.splitlines()
+    assert reason == "None of the requested frameworks is installed: jax-wheel, torch-wheel"
+    assert all(line.startswith("python -m pip install ") for line in lines)
+    done = invoke("check", "torch", "jax")
+    assert done.exit_code == 3
+    assert done.stderr.startswith("These frameworks are not installed: torch, jax\npython -m pip")
+
+
+def test_a_folder_that_cannot_be_written_exits_with_3(invoke):
+    done = invoke("report", "and", "--frameworks", "numpy", "--out", "short.toml")
+    assert done.exit_code == 3
+    assert "short.toml" in done.stderr.splitlines()[-1]
+    assert "cannot be read or written" in done.stderr
 
 
 def test_a_failed_trial_shows_its_log_and_exits_1(samestep, tmp_path):
@@ -124,13 +143,19 @@ def test_files_are_written_even_if_nobody_reads_the_tables(samestep, tmp_path):
     ],
     ids=["newer", "outside", "truncated", "nested"],
 )
-def test_a_plan_that_is_not_ours_is_refused_and_left_alone(samestep, tmp_path, damage):
-    samestep("report", "short.toml", "--frameworks", "numpy", "--out", "r")
+def test_a_plan_that_is_not_ours_is_refused_and_left_alone(invoke, tmp_path, damage):
+    plan = planning.make_plan(Request(("short.toml",), frameworks=("numpy",)))
     file = tmp_path / "r" / "plan.json"
-    file.write_text(damage(file.read_text()))
-    done = samestep("report", "--from", "r")
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
+    file.parent.mkdir()
+    damaged = damage(plan.to_json())
+    assert damaged != plan.to_json()
+    file.write_text(damaged)
+    for command in (("report", "--from", "r"), ("report", "short.toml", "--out", "r")):
+        done = invoke(*command, *(() if "--from" in command else ("--frameworks", "numpy")))
+        assert done.exit_code == 2
+        assert done.stdout == ""
+        assert file.read_text() == damaged
+        assert [path.name for path in (tmp_path / "r").iterdir()] == ["plan.json"]
 
 
 def test_missing_data_is_a_row_with_every_route(samestep):
@@ -148,22 +173,22 @@ def test_missing_data_is_a_row_with_every_route(samestep):
     assert "and numpy stepwise seed 0: ok" in done.stderr
 
 
-def test_data_commands(samestep, cache):
-    where = json.loads(samestep("data", "where", "--json").stdout)
+def test_data_commands(invoke, cache):
+    where = json.loads(invoke("data", "where", "--json").stdout)
     assert where["folders"]["mnist"] == str(cache / "mnist")
-    verify = samestep("data", "verify")
-    assert verify.returncode == 3
+    verify = invoke("data", "verify")
+    assert verify.exit_code == 3
     assert "samestep data fetch fashion-mnist" in verify.stdout
-    empty = samestep("data", "fetch", "mnist", "--from", cache)
-    assert empty.returncode == 3
+    empty = invoke("data", "fetch", "mnist", "--from", cache)
+    assert empty.exit_code == 3
     assert "Keras" not in empty.stderr  # the named folder and nothing else
 
 
-@pytest.mark.parametrize("what", ["experiments", "frameworks", "datasets"])
-def test_lists(samestep, what):
-    done = samestep("list", what)
-    assert done.returncode == 0
-    value = json.loads(samestep("list", what, "--json").stdout)
+@pytest.mark.parametrize("what", ["experiments", "frameworks", "datasets", "claims"])
+def test_lists(invoke, what):
+    done = invoke("list", what)
+    assert done.exit_code == 0
+    value = json.loads(invoke("list", what, "--json").stdout)
     assert value["schema"] == 1
     assert value[what][0]["name"] in done.stdout
 

@@ -32,25 +32,25 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("right", "wrong", "words"), MISTAKES, ids=lambda v: str(v)[:20])
-def test_a_mistake_in_it_is_named(samestep, tmp_path, right, wrong, words):
-    samestep("new-adapter", "demo")
+def test_a_mistake_in_it_is_named(invoke, tmp_path, right, wrong, words):
+    invoke("new-adapter", "demo")
     file = tmp_path / "demo.py"
     text = file.read_text()
     assert right in text
     file.write_text(text.replace(right, wrong))
-    done = samestep("check", "demo.py")
-    assert done.returncode == 1
+    done = invoke("check", "demo.py")
+    assert done.exit_code == 1
     assert words in done.stdout
     assert "broken" in done.stdout.splitlines()[-2] + done.stdout.splitlines()[-3]
 
 
-def test_a_framework_without_float64_is_judged_in_float32(samestep, tmp_path):
-    samestep("new-adapter", "demo")
+def test_a_framework_without_float64_is_judged_in_float32(invoke, tmp_path):
+    invoke("new-adapter", "demo")
     file = tmp_path / "demo.py"
     loops = 'loops = ("stepwise",)\n'
     file.write_text(file.read_text().replace(loops, loops + '    dtypes = ("float32",)\n'))
-    done = samestep("check", "demo.py", "--json")
-    assert done.returncode == 0, done.stderr
+    done = invoke("check", "demo.py", "--json")
+    assert done.exit_code == 0, done.stderr
     judged = [f["judgement"] for f in json.loads(done.stdout)["findings"] if f["judgement"]]
     assert {judgement["verdict"] for judgement in judged} == {"same to float32"}
     tolerances = [r["tolerance"] for j in judged for r in j["rungs"] if r["name"] == "24 steps"]
@@ -58,14 +58,14 @@ def test_a_framework_without_float64_is_judged_in_float32(samestep, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["Demo", "class", "../x", "1a", "numpy"])
-def test_names_that_no_file_may_have(samestep, tmp_path, name):
-    done = samestep("new-adapter", name)
-    assert done.returncode == 2
+def test_names_that_no_file_may_have(invoke, tmp_path, name):
+    done = invoke("new-adapter", name)
+    assert done.exit_code == 2
     assert "name:" in done.stderr
     assert not list(tmp_path.glob("*.py"))
 
 
-def test_check_of_something_unknown(samestep):
-    done = samestep("check", "tourch")
-    assert done.returncode == 2
+def test_check_of_something_unknown(invoke):
+    done = invoke("check", "tourch")
+    assert done.exit_code == 2
     assert "Did you mean 'torch'?" in done.stderr

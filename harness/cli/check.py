@@ -1,4 +1,4 @@
-"""`check` and `new-adapter`: for whoever writes an adapter."""
+"""`check`: does an adapter compute the right thing and keep the contract?"""
 
 import sys
 from pathlib import Path
@@ -24,11 +24,15 @@ def check(
     adapters: Annotated[
         list[str], typer.Argument(help="Names of frameworks, adapter files or module:Class.")
     ],
-    full: Annotated[bool, typer.Option("--full", help="Every protocol, not just twelve.")] = False,
-    device: Annotated[Device, typer.Option(help="cpu or cuda.")] = Device.CPU,
+    full: Annotated[bool, typer.Option("--full", help="Every protocol, not only twelve.")] = False,
+    device: options.DeviceOption = Device.CPU,
     json_output: options.JsonOption = False,
 ) -> None:
-    """Does an adapter compute the right thing and keep the contract? If not, what does it do?"""
+    """Check that an adapter computes what the protocol says.
+
+    Every step is compared with a plain float64 network, and every rule of the adapter's contract
+    is tested. What is broken is named in words, such as: the kernel is transposed.
+    """
     import tempfile
 
     from harness.execute.checking import check as run_check
@@ -36,11 +40,15 @@ def check(
     from harness.report import checks
 
     try:
-        missing = {find(name).install_line for name in adapters if find(name).missing}
+        frameworks = [find(name) for name in adapters]
     except UnknownFrameworkError as error:
         stop(USAGE, str(error))
+    missing = [framework for framework in frameworks if framework.missing]
     if missing:
-        stop(ENVIRONMENT, "\n".join(["not installed", *sorted(missing)]))
+        names = ", ".join(framework.name for framework in missing)
+        install_lines = sorted({framework.install_line for framework in missing})
+        reason = f"These frameworks are not installed: {names}"
+        stop(ENVIRONMENT, "\n".join([reason, *install_lines]))
     screen = console(stderr=json_output)
     findings = []
     interrupt_on_sigterm()
@@ -56,23 +64,3 @@ def check(
     if json_output:
         print(checks.as_json(findings))
     sys.exit(OK if all(finding.holds for finding in findings) else FAILED)
-
-
-def new_adapter(
-    name: Annotated[str, typer.Argument(help="Of the framework, as a Python file may be called.")],
-    folder: Annotated[Path, typer.Option("--dir", help="Where to write it.")] = Path(),
-) -> None:
-    """Write an adapter that runs at once and says what is still to write."""
-    from harness import scaffold
-    from harness.registry import installed
-
-    if name in installed():
-        stop(USAGE, f"name: {name!r} is the name of an installed adapter; take another")
-    try:
-        file = scaffold.write(name, folder)
-    except ValueError as error:
-        stop(USAGE, str(error))
-    except OSError as error:
-        stop(ENVIRONMENT, f"{folder}: cannot be written ({error.strerror or error})")
-    print(f"wrote {file}")
-    print(f"samestep check {file}    # green as it is; run it after every change")

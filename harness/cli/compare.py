@@ -1,0 +1,79 @@
+"""`compare`: what changed between two runs."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from harness.cli import options, outputs, run_plan
+from harness.cli.console import console
+from harness.cli.exits import FAILED, OK, USAGE, stop
+
+if TYPE_CHECKING:
+    from harness.analysis.gates import Gate
+    from harness.report.changes import Run
+
+SUFFIXES = (".md", ".json", ".html")
+
+
+def compare(
+    a: Annotated[Path, typer.Argument(help="Folder of the run to compare with.")],
+    b: Annotated[Path, typer.Argument(help="Folder of the other run.")],
+    fail_on: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LIMIT",
+            help='Exit with 1 if B is worse, such as "time>5%" or "accuracy>1%". Lines that are '
+            "not proven count too. May be repeated.",
+        ),
+    ] = None,
+    output: Annotated[list[str] | None, outputs.file_option(SUFFIXES)] = None,
+    chart: Annotated[list[str] | None, outputs.chart_option("time or time-to-baseline")] = None,
+    json_output: options.JsonOption = False,
+) -> None:
+    """Compare the times and accuracies of two runs.
+
+    Trials are compared in pairs, with confidence intervals. Runs of other machines, devices or
+    protocols are refused.
+    """
+    from harness.report import changes, comparison
+    from harness.report.charts import COMPARISON
+
+    gates = [_gate(text) for text in fail_on or ()]
+    files = outputs.parse(output, chart, SUFFIXES, COMPARISON)
+    compared = changes.held((_run(a), _run(b)), gates)
+    if compared.refusal:
+        files = [file for file in files if not file.chart]
+
+    def show() -> None:
+        if compared.refusal:
+            print(f"{a} and {b} cannot be compared:\n{compared.refusal}", file=sys.stderr)
+        elif json_output:
+            print(comparison.as_json(compared))
+        else:
+            comparison.print_comparison(compared, console())
+        for failure in compared.failures:
+            print(failure, file=sys.stderr)
+
+    def write(file: Path, chart: str) -> None:
+        comparison.write(file, compared, chart)
+
+    code = USAGE if compared.refusal else FAILED if compared.failures else OK
+    outputs.finish(show, code, files, write)
+
+
+def _gate(text: str) -> "Gate":
+    from harness.analysis.gates import Gate
+
+    try:
+        return Gate.parse(text)
+    except ValueError as error:
+        stop(USAGE, str(error))
+
+
+def _run(path: Path) -> "Run":
+    from harness.report.changes import Run
+
+    run = run_plan.read_run(path)
+    return Run(str(path), run.plan, run.rows, run.verdicts)
