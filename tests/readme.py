@@ -142,9 +142,10 @@ SMALL_FLOP, LARGE_FLOP = 1_000, 100_000_000
 def _conditions() -> str:
     """What a time is, and what it was measured with."""
     days = sorted({day[:10] for day in rows()["started_at"].dropna()})
+    first_s = compiled()[compiled()["loop"] == "fused"]["first_step_s"]
     return (
         f"Times are medians over {_count(rows()['seed'].nunique(), 'seed')} without the first step "
-        f"(compiling), each framework in its most compiled loop, {rows()['dtype'].mode()[0]}, "
+        f"(compiling: {first_s.min():.2f} to {first_s.max():.1f} s in Keras and JAX), each framework in its most compiled loop, {rows()['dtype'].mode()[0]}, "
         f"{_count(int(rows()['threads'].max()), 'thread')}, on "
         f"{', '.join(sorted(rows()['machine'].unique()))}, {days[0]} to {days[-1]}."
     )

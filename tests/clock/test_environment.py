@@ -24,11 +24,10 @@ def test_installed_packages_never_come_before_the_standard_library(tmp_path):
     venv.create(tmp_path / "venv", symlinks=True)
     python = tmp_path / "venv/bin/python"
     (site_packages,) = (tmp_path / "venv/lib").glob("python*/site-packages")
-    for part in ("__init__.py", "clock"):
-        source, target = ROOT / "harness" / part, site_packages / "harness" / part
-        target.parent.mkdir(exist_ok=True)
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, target)
+    package = site_packages / "harness"
+    shutil.copytree(ROOT / "harness/clock", package / "clock")
+    for file in (ROOT / "harness").glob("*.py"):
+        shutil.copy(file, package)
     for inherited, expected in (({}, "None"), ({"PYTHONPATH": "lib"}, "lib")):
         done = subprocess.run(
             [python, "-c", PRINT], env=inherited, cwd=tmp_path, capture_output=True, text=True
