@@ -143,10 +143,11 @@ def _conditions() -> str:
     """What a time is, and what it was measured with."""
     days = sorted({day[:10] for day in rows()["started_at"].dropna()})
     first_s = compiled()[compiled()["loop"] == "fused"]["first_step_s"]
+    compiling = f"{first_s.min():.2f} to {first_s.max():.1f} s in Keras and JAX"
     return (
         f"Times are medians over {_count(rows()['seed'].nunique(), 'seed')} without the first step "
-        f"(compiling: {first_s.min():.2f} to {first_s.max():.1f} s in Keras and JAX), each framework in its most compiled loop, {rows()['dtype'].mode()[0]}, "
-        f"{_count(int(rows()['threads'].max()), 'thread')}, on "
+        f"(compiling: {compiling}), each framework in its most compiled loop, "
+        f"{rows()['dtype'].mode()[0]}, {_count(int(rows()['threads'].max()), 'thread')}, on "
         f"{', '.join(sorted(rows()['machine'].unique()))}, {days[0]} to {days[-1]}."
     )
 

@@ -9,7 +9,7 @@ SMALLEST_SIMILARITY = 0.5
 
 def unknown(value: str, known: Iterable[str]) -> str:
     """Return `'value' is not known. Did you mean …? Known: …`."""
-    names = list(known)
+    names = [str(name) for name in known]
     return f"{value!r} is not known.{nearest(value, names)} Known: {', '.join(names)}"
 
 

@@ -44,8 +44,8 @@ def task_of(
         targets=prepared.train.targets,
         batch_size=experiment.batch_size,
         has_short_batch=experiment.has_short_batch,
-        loop=loop,
-        dtype=dtype,
-        device=device,
+        loop=str(loop),
+        dtype=str(dtype),  # a framework may look for more in an enum than its text
+        device=str(device),
         threads=threads,
     )

@@ -117,8 +117,8 @@ def _fit_native(
         loss=experiment.loss,
         inputs=prepared.train.inputs,
         targets=prepared.train.targets,
-        dtype=trial.dtype,
-        device=trial.device,
+        dtype=str(trial.dtype),
+        device=str(trial.device),
         threads=trial.threads,
     )
     with timed() as build:

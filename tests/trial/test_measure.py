@@ -5,6 +5,7 @@ import pytest
 
 from harness import data, scoring
 from harness.experiment.loading import parse
+from harness.experiment.vocabulary import Dtype
 from harness.trial.measure import measure, task_of
 from harness.trial.outcome import Outcome, Unsupported
 from implementations.numpy_scratch import NumpyTrainer
@@ -119,7 +120,8 @@ def test_constants_reach_the_adapter_as_the_protocol_says(constants):
         training__l2={"strength": 0.1, "half": True, "per_row": True, "on": "weights"},
     )
     prepared = data.load(experiment.data, experiment.loss, "float64")
-    task = task_of(trial_of(dtype="float64"), experiment, prepared)
+    task = task_of(trial_of(dtype=Dtype.FLOAT64), experiment, prepared)
+    assert {type(text) for text in (task.loop, task.dtype, task.device)} == {str}
     for told, written in (
         (task.optimizer.epsilon, experiment.training.optimizer.epsilon),
         (task.l2.strength, 0.1),
