@@ -1,31 +1,115 @@
-"""Shared fixtures. Nothing here touches the user's cache or results."""
+"""Shared fixtures, and how tests are spread over processes: `README.md` here says it in words.
+
+Nothing here touches the user's cache or results.
+"""
 
 import os
+import signal
+
+# A shell that starts the suite in the background lets it, and all it starts, ignore Ctrl-C.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # One BLAS thread: on a busy machine two can be twenty times slower. Set before NumPy loads.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
+import contextlib
+import hashlib
+import platform
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import hypothesis
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
+from harness import cli
+from harness.clock.environment import available_cpus
 from harness.data import prepared
 from harness.experiment.loading import CATALOGUE, parse
 from harness.experiment.model import Experiment
 from harness.registry import installed
+from harness.report.page import bundle
 
-hypothesis.settings.register_profile("samestep", deadline=None)  # a busy machine is no fault
+# A busy machine is no fault, and what fails once must fail again.
+hypothesis.settings.register_profile("samestep", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("samestep")
+
+COMPILING = ("keras", "jax")
+"""Frameworks whose tests mostly compile; each has one process, which keeps what it compiled."""
+PROCESSES_AT_MOST = 4
+"""Each may import every framework and then takes 2 GB."""
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return how many processes share the tests; 0 means that a few files need no other process."""
+    only_folders = all(Path(argument).is_dir() for argument in config.args)
+    return min(PROCESSES_AT_MOST, available_cpus()) if only_folders else 0
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let TensorFlow and JAX keep compiled programs in pytest's cache, or for this session.
+
+    XLA finds a program by its whole text, so a changed adapter is compiled again. Workers of the
+    harness do not inherit these variables, so the times of trials include the compiler.
+    """
+    if hasattr(config, "workerinput"):  # inherited
+        return
+    if config.pluginmanager.hasplugin("cacheprovider"):
+        folder = config.cache.mkdir("compiled") / _compilers()
+    else:
+        temporary = tempfile.TemporaryDirectory()
+        config.add_cleanup(temporary.cleanup)
+        folder = Path(temporary.name)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(folder / "jax")
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
+    os.environ["TF_XLA_FLAGS"] = (
+        f"--tf_xla_persistent_cache_directory={folder / 'tensorflow'} "
+        "--tf_xla_persistent_cache_device_types=CPU"
+    )
+
+
+def _compilers() -> str:
+    """Return a name for what machine code depends on: versions and the CPU's instructions."""
+    facts = [platform.processor()]
+    for name in ("tensorflow", "jaxlib"):
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            facts.append(metadata.version(name))
+    with contextlib.suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        facts += sorted({line for line in lines if line.startswith(("flags", "Features"))})
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put tests that share something costly into one process."""
+    for item in items:
+        group = _group_of(item)
+        if group and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _group_of(item: pytest.Item) -> str | None:
+    """Return the framework that a test is for, where that compiles, or its file of pages."""
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    for value in parameters:
+        if isinstance(value, str) and value in COMPILING:
+            return value
+    return item.path.stem if item.path.parent.name == "report" else None
 
 
 @pytest.fixture
@@ -75,15 +159,56 @@ def variant() -> Callable[..., Experiment]:
     return make
 
 
+@pytest.fixture(scope="session")
+def page_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder with the charts' library, which takes two seconds to make."""
+    folder = tmp_path_factory.mktemp("page-cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SAMESTEP_CACHE", str(folder))
+        bundle.chart_library()
+    return folder
+
+
 @pytest.fixture
-def samestep(tmp_path: Path, cache: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs the command in a folder of its own: `samestep("list", "frameworks", NO_COLOR="1")`."""
+def charts(cache: Path, page_cache: Path) -> None:
+    """The charts' library in the test's own cache, where it can be made."""
+    if (page_cache / "page").exists():
+        shutil.copytree(page_cache / "page", cache / "page")
+
+
+@pytest.fixture
+def invoke(charts: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Result]]:
+    """Run the command in this process, in a folder of its own: `invoke("list", "frameworks")`.
+
+    A test that trains or checks starts workers, and belongs to the group `processes`.
+    """
+    on_sigterm = signal.getsignal(signal.SIGTERM)  # the command takes it over
+    monkeypatch.setattr("harness.analysis.noise.ATTEMPTS", 1)  # a busy machine must not matter here
+
+    def run(*arguments: object, **environment: str) -> Result:
+        texts = [str(argument) for argument in arguments]
+        return CliRunner().invoke(cli.app, texts, env=environment, catch_exceptions=False)
+
+    yield run
+    signal.signal(signal.SIGTERM, on_sigterm)
+
+
+@pytest.fixture
+def samestep(tmp_path: Path, charts: None) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the command in a process of its own: `samestep("list", "frameworks", NO_COLOR="1")`.
+
+    It takes a second to start; what is not about the process itself is tested by `invoke`.
+    """
 
     def run(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "harness", *map(str, arguments)],
-            cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
             env=os.environ | {"COLUMNS": "200"} | environment,
-        )  # fmt: skip
+        )
 
     return run

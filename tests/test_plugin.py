@@ -1,13 +1,14 @@
 """A framework from a package outside the repository, found through its entry point."""
 
 import json
-import os
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
+
+from harness.registry import installed
+
+pytestmark = pytest.mark.xdist_group("processes")
 
 PLUGIN = Path(__file__).parent / "plugin"
 
@@ -41,26 +42,25 @@ def installed_plugin(tmp_path):
 
 
 @pytest.fixture
-def samestep(tmp_path, cache, installed_plugin):
-    def run(*arguments):
-        return subprocess.run(
-            [sys.executable, "-m", "harness", *arguments],
-            cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False,
-            env=os.environ | {"PYTHONPATH": str(installed_plugin)},
-        )  # fmt: skip
+def on_the_path(installed_plugin, monkeypatch):
+    """The plugin, for this process and all that it starts."""
+    monkeypatch.setenv("PYTHONPATH", str(installed_plugin))
+    monkeypatch.syspath_prepend(installed_plugin)
+    installed.cache_clear()
+    yield
+    monkeypatch.undo()
+    installed.cache_clear()
 
-    return run
 
-
-def test_it_is_listed_checked_and_reported_like_our_own(samestep):
+def test_it_is_listed_checked_and_reported_like_our_own(invoke, samestep, on_the_path):
     listed = json.loads(samestep("list", "frameworks", "--json").stdout)["frameworks"]
     (own,) = [framework for framework in listed if framework["name"] == "autograd"]
     assert own["loops"] == "stepwise"
     assert own["version"][0].isdigit()
-    checked = samestep("check", "autograd")
-    assert checked.returncode == 0, checked.stdout
+    checked = invoke("check", "autograd")
+    assert checked.exit_code == 0, checked.stdout
     assert "autograd stepwise: 11 protocols, 16 rules, all hold" in checked.stdout
-    done = samestep("report", "xor-poly", "iris-softmax", "--frameworks", "numpy,autograd")
-    assert done.returncode == 0, done.stderr
+    done = invoke("report", "diabetes-linear", "iris-softmax", "--frameworks", "numpy,autograd")
+    assert done.exit_code == 0, done.stderr
     assert "[proof 4/4]" in done.stderr  # of whichever proof ends last
     assert "] iris-softmax autograd stepwise: same" in done.stderr

@@ -44,6 +44,7 @@ def test_rows_without_readings_are_not_noisy():
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+@pytest.mark.xdist_group("processes")
 def test_a_process_on_the_same_cpu_is_seen():
     code = (
         "from harness.clock.environment import pin\n"

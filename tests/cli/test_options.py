@@ -51,6 +51,7 @@ def test_what_from_does_take(invoke, arguments):
     assert "holds no" in done.stderr
 
 
+@pytest.mark.xdist_group("processes")
 def test_sigterm_ends_a_check_and_leaves_no_folder_behind(tmp_path, cache):
     scratch = tmp_path / "scratch"
     scratch.mkdir()

@@ -3,8 +3,6 @@
 import dataclasses
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -19,21 +17,12 @@ from harness.execute.inspection_worker import JUST_NUMPY, ask_once
 from harness.registry import UnknownFrameworkError, find
 from tests.execute.test_faults import adapter
 
-
-def doctor(tmp_path, *arguments, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "harness", "doctor", *map(str, arguments)],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        env=os.environ | environment,
-    )
+pytestmark = pytest.mark.xdist_group("processes")
 
 
-def test_the_command_with_numpy(tmp_path, cache):
-    done = doctor(tmp_path, "--frameworks", "numpy")
+def test_the_command_with_numpy(samestep, tmp_path):
+    unused = tmp_path / "unused"
+    done = samestep("doctor", "--frameworks", "numpy", SAMESTEP_CACHE=str(unused))
     assert done.returncode in (0, 1), done.stderr  # other work on this machine is a problem
     assert done.stderr.startswith("watching the machine for a second")
     sections = ("machine", "frameworks", "OpenBLAS kernels", "data", "notes", "problem")
@@ -41,13 +30,13 @@ def test_the_command_with_numpy(tmp_path, cache):
     assert places == sorted(places)
     assert "mnist            absent" in done.stdout
     assert "samestep data fetch mnist" in done.stdout
-    assert not cache.exists(), "it only looks"
+    assert not unused.exists(), "it only looks"
 
 
-def test_json_of_a_broken_file_beside_numpy(tmp_path, cache):
+def test_json_of_a_broken_file_beside_numpy(invoke, tmp_path):
     file = adapter(tmp_path, "mine", init="raise RuntimeError('no luck')")
-    done = doctor(tmp_path, "--json", "--frameworks", f"numpy,{file}")
-    assert done.returncode == 1
+    done = invoke("doctor", "--json", "--frameworks", f"numpy,{file}")
+    assert done.exit_code == 1
     value = json.loads(done.stdout)
     numpy, mine = value["frameworks"]
     assert numpy["state"] == "ok"
@@ -60,9 +49,9 @@ def test_json_of_a_broken_file_beside_numpy(tmp_path, cache):
     assert f"samestep check {file}" in value["problems"][0]["mend"]
 
 
-def test_a_name_nobody_has_is_a_usage_error(tmp_path, cache):
-    done = doctor(tmp_path, "--frameworks", "tourch")
-    assert done.returncode == 2
+def test_a_name_nobody_has_is_a_usage_error(invoke):
+    done = invoke("doctor", "--frameworks", "tourch")
+    assert done.exit_code == 2
     assert "Did you mean 'torch'" in done.stderr
     assert not done.stdout
 

@@ -23,6 +23,8 @@ from harness.execute.worker_process import WorkerProcess
 from harness.plan import Request
 from harness.results import RunFolder
 
+pytestmark = pytest.mark.xdist_group("processes")
+
 TEMPLATE = """
 import ctypes, os, signal, subprocess, sys, time
 import numpy as np
@@ -125,6 +127,7 @@ def begun(tmp_path: Path) -> int:
 
 def run(short, folder, *frameworks, timeout_s=60.0, prove=False, timed=True, **request):
     plan = planning.make_plan(Request(experiments=(short,), frameworks=frameworks, **request))
+    plan = dataclasses.replace(plan, limits=())  # of frameworks that a test does not name
     if not prove:
         plan = dataclasses.replace(plan, proofs=())
     recorder = Recorder()

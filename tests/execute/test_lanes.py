@@ -8,6 +8,8 @@ import pytest
 
 from harness.execute.lanes import in_lanes
 
+pytestmark = pytest.mark.xdist_group("processes")
+
 
 @pytest.mark.parametrize("lanes", [1, 2, 5])
 def test_each_item_once_and_begun_in_order(lanes):

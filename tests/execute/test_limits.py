@@ -16,6 +16,8 @@ from harness.results import RunFolder
 from harness.trial.outcome import blank_row
 from tests.execute.test_faults import run, short  # noqa: F401 (a fixture)
 
+pytestmark = pytest.mark.xdist_group("processes")
+
 BROKEN = """
 from implementations.numpy_scratch import NumpyTrainer
 

@@ -10,13 +10,15 @@ from harness import data
 from harness.experiment.loading import load
 from harness.parity import ladder
 from harness.parity.protocols import COVERING, covering, every
+from harness.parity.reference import Reference
 from harness.parity.rules import RULES, many_seeds_is_advance
 from harness.parity.subject import BrokenRuleError, Subject, run
-from harness.parity.trace import record
+from harness.parity.trace import prepared_of, record
 from harness.registry import installed
-from harness.start import BatchPlan
-from tests.conftest import skip_without
+from harness.start import BatchPlan, initial_parameters
+from tests.conftest import COMPILING, skip_without
 
+FLOAT32 = ("adam-hat", "relu-adam", "short-batch-momentum-decay")
 CELLS = [
     (name, loop)
     for name, framework in installed().items()
@@ -26,36 +28,89 @@ CELLS = [
 cells = pytest.mark.parametrize(("name", "loop"), CELLS, ids=[f"{n}-{lo}" for n, lo in CELLS])
 
 
+def is_last(name, loop):
+    """Whether a loop is the last of its framework, which compiles most."""
+    return loop == installed()[name].loops[-1]
+
+
+def every_cell_with(values, *, in_full=()):
+    """Parametrize over every cell with every value (`str`, or a function with a name).
+
+    The values of `in_full` take a compiler many minutes in all loops of a framework: only its
+    last loop has them by default.
+    """
+    return [
+        pytest.param(
+            name,
+            loop,
+            value,
+            id=f"{getattr(value, '__name__', value)}-{name}-{loop}",
+            marks=[pytest.mark.full_product]
+            if value in in_full and name in COMPILING and not is_last(name, loop)
+            else [],
+        )
+        for value in values
+        for name, loop in CELLS
+    ]
+
+
 def subject_of(name, loop):
     return Subject(installed()[name].load(), loop)
 
 
-def judged(subject, protocol, dtype="float64"):
-    """The oracle's judgement of a protocol of the ladder; skipped where it is not supported."""
+def judged(subject, protocol, dtype="float64", *, parts=("steps", "gradients")):
+    """The oracle's judgement of a protocol of the ladder; skipped where it is not supported.
+
+    `parts` are what the adapter does; the oracle does the other part in its place.
+    """
     experiment = every()[protocol]
     reason = subject.adapter.supports(experiment)
     if reason:
         pytest.skip(reason)
     prepared = data.load(experiment.data, experiment.loss, dtype)
-    trace = record(lambda e: subject.build(e, dtype), experiment, prepared, 0)
-    return ladder.judge(trace, experiment, 0, dtype)
+
+    def build(asked):
+        if ("steps" if asked is experiment else "gradients") in parts:
+            return subject.build(asked, dtype)
+        exact = prepared_of(experiment)
+        start = initial_parameters(experiment, 0, "float64")
+        return Reference(asked, start, exact.train.inputs, exact.train.targets)
+
+    return ladder.judge(record(build, experiment, prepared, 0), experiment, 0, dtype)
 
 
-@cells
-@pytest.mark.parametrize("protocol", every())
+BEYOND_COVERING = [name for name in every() if name not in COVERING]
+
+
+@pytest.mark.parametrize(
+    ("name", "loop", "protocol"), every_cell_with(every(), in_full=BEYOND_COVERING)
+)
 def test_every_protocol_is_followed(name, loop, protocol):
-    judgement = judged(subject_of(name, loop), protocol)
+    """With its gradient, which a framework that compiles would compile by itself."""
+    with_gradient = name not in COMPILING or protocol in COVERING or not is_last(name, loop)
+    parts = ("steps", "gradients") if with_gradient else ("steps",)
+    judgement = judged(subject_of(name, loop), protocol, parts=parts)
     assert judgement.verdict == "same", judgement.reason
 
 
-@cells
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
+@pytest.mark.full_product
+@pytest.mark.parametrize("protocol", BEYOND_COVERING)
+@pytest.mark.parametrize(
+    ("name", "loop"), [cell for cell in CELLS if cell[0] in COMPILING and is_last(*cell)]
+)
+def test_the_gradients_that_are_left_out_above(name, loop, protocol):
+    judgement = judged(subject_of(name, loop), protocol, parts=("gradients",))
+    assert judgement.verdict == "same", judgement.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "loop", "rule"), every_cell_with(RULES, in_full=[many_seeds_is_advance])
+)
 def test_every_rule_holds(name, loop, rule):
     rule(subject_of(name, loop))
 
 
-@cells
-@pytest.mark.parametrize("protocol", ["adam-hat", "relu-adam", "short-batch-momentum-decay"])
+@pytest.mark.parametrize(("name", "loop", "protocol"), every_cell_with(FLOAT32, in_full=FLOAT32))
 def test_in_float32_it_stays_within_the_measured_tolerance(name, loop, protocol):
     judgement = judged(subject_of(name, loop), protocol, "float32")
     assert judgement.verdict == "same to float32", judgement.reason
@@ -102,6 +157,7 @@ def test_a_segment_longer_than_its_plan(name, protocol, monkeypatch):
     assert judgement.verdict == "same", judgement.reason
 
 
+@pytest.mark.xdist_group("jax")
 def test_many_seeds_longer_than_its_plan(monkeypatch):
     assert many_seeds_is_advance(planning_seven_steps("jax", monkeypatch)) == ""
 
@@ -121,6 +177,7 @@ def fits_of(protocol, monkeypatch):
     return fits
 
 
+@pytest.mark.xdist_group("keras")
 @pytest.mark.parametrize(
     ("protocol", "rows"),
     [
@@ -138,6 +195,7 @@ def test_a_fit_is_as_long_as_can_be(protocol, rows, monkeypatch):
     assert fits_of(protocol, monkeypatch) == [(each, 1) for each in rows]
 
 
+@pytest.mark.xdist_group("keras")
 def test_large_full_batches_are_epochs_of_fit(monkeypatch):
     skip_without("keras")
     at_most, step_bytes = "implementations.tensorflow_keras.REPEATED_BYTES", 353 * 10 * 8

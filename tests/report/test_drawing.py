@@ -32,7 +32,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture
-def vl_convert(cache):
+def vl_convert(charts):
     charts_or_skip()
 
 

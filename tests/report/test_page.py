@@ -18,10 +18,10 @@ from harness.report.page.series import series_of
 
 
 @pytest.fixture(scope="module", autouse=True)
-def library(tmp_path_factory):
+def library(page_cache):
     """One bundle for all tests here, in a cache of our own."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SAMESTEP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("SAMESTEP_CACHE", str(page_cache))
         yield
 
 

@@ -10,9 +10,9 @@ PHONE, DESK = (360, 740), (1280, 900)
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory):
+def page(tmp_path_factory, page_cache):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SAMESTEP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("SAMESTEP_CACHE", str(page_cache))
         charts_or_skip()
         report = made(tmp_path_factory.mktemp("run"))
         file = tmp_path_factory.mktemp("page") / "report.html"

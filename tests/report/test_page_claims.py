@@ -14,8 +14,8 @@ from tests.claims.builders import accuracies, judged, make_claim
 
 
 @pytest.fixture(autouse=True)
-def _cache(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("SAMESTEP_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+def _cache(page_cache, monkeypatch):
+    monkeypatch.setenv("SAMESTEP_CACHE", str(page_cache))
 
 
 @pytest.fixture(scope="module")

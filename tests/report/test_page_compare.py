@@ -18,8 +18,8 @@ from tests.analysis.rows import run_of
 
 
 @pytest.fixture(autouse=True)
-def _cache(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("SAMESTEP_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+def _cache(page_cache, monkeypatch):
+    monkeypatch.setenv("SAMESTEP_CACHE", str(page_cache))
 
 
 def test_the_answer_counts():

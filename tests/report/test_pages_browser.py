@@ -12,10 +12,10 @@ CHARTS = {"claims": 1, "compare": 2}
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory):
+def files(tmp_path_factory, page_cache):
     """Name to file of both pages, with hostile names in them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SAMESTEP_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+        patch.setenv("SAMESTEP_CACHE", str(page_cache))
         charts_or_skip()
         folder = tmp_path_factory.mktemp("pages")
         for name, text in (

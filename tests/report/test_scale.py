@@ -198,6 +198,7 @@ def test_signs_are_different_letters():
 # ---------------------------------------------------------------- the command
 
 
+@pytest.mark.xdist_group("processes")
 def test_the_command_from_end_to_end(small, cache, tmp_path):
     run = CliRunner().invoke
     done = run(cli.app, ["scale", "--quick", "--frameworks", "numpy", "--out", "r"])
@@ -218,6 +219,7 @@ def test_the_command_from_end_to_end(small, cache, tmp_path):
     ]  # fmt: skip
 
 
+@pytest.mark.xdist_group("processes")
 def test_ctrl_c_keeps_rows_and_exits_130(small, cache, tmp_path, monkeypatch):
     told = local.Runner._store
 

@@ -258,13 +258,14 @@ def short(tmp_path):
     (tmp_path / "short.toml").write_text(PROTOCOL)
 
 
-def test_the_command(samestep, tmp_path):
+@pytest.mark.xdist_group("processes")
+def test_the_command(invoke, tmp_path):
     options = ("--out", "run", "--tensorboard", "new tb")
-    done = samestep("report", "short.toml", "--frameworks", "numpy", *options)
-    assert done.returncode == 0, done.stderr
+    done = invoke("report", "short.toml", "--frameworks", "numpy", *options)
+    assert done.exit_code == 0, done.stderr
     assert "wrote 1 TensorBoard run to new tb; look: tensorboard --logdir 'new tb'" in done.stdout
-    again = samestep("report", "--from", "run", "--tensorboard", "tb")
-    assert again.returncode == 0, again.stderr
+    again = invoke("report", "--from", "run", "--tensorboard", "tb")
+    assert again.exit_code == 0, again.stderr
     reader = opened(tmp_path / "tb" / "short" / "numpy-stepwise-s0")
     assert [point.step for point in reader.Scalars("loss/train")] == [1, 6, 12]
     assert len(reader.Scalars("loss/batch")) == 12
@@ -273,15 +274,14 @@ def test_the_command(samestep, tmp_path):
     assert file.read_bytes() == first.read_bytes()
 
 
-def test_a_missing_package_and_a_folder_that_cannot_be_written(samestep, tmp_path):
-    samestep("report", "short.toml", "--frameworks", "numpy", "--out", "run")
+@pytest.mark.xdist_group("processes")
+def test_a_missing_package_and_a_folder_that_cannot_be_written(invoke, samestep, tmp_path):
+    invoke("report", "short.toml", "--frameworks", "numpy", "--out", "run")
     (tmp_path / "run" / "report.md").unlink()
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib" / "tensorboardX.py").write_text("raise ModuleNotFoundError('not here')")
-    away = {
-        "PYTHONPATH": os.pathsep.join([str(tmp_path / "lib"), os.environ.get("PYTHONPATH", "")])
-    }
-    done = samestep("report", "--from", "run", "--tensorboard", "tb", **away)
+    away = os.pathsep.join([str(tmp_path / "lib"), os.environ.get("PYTHONPATH", "")])
+    done = samestep("report", "--from", "run", "--tensorboard", "tb", PYTHONPATH=away)
     assert done.returncode == 3
     assert 'python -m pip install "tensorboardX>=2.6"' in done.stderr
     assert "samestep report --from run --tensorboard tb" in done.stderr
@@ -289,6 +289,6 @@ def test_a_missing_package_and_a_folder_that_cannot_be_written(samestep, tmp_pat
     assert (tmp_path / "run" / "report.md").exists()
     assert not (tmp_path / "tb").exists()
     (tmp_path / "file").write_text("")
-    blocked = samestep("report", "--from", "run", "--tensorboard", "file")
-    assert blocked.returncode == 3
+    blocked = invoke("report", "--from", "run", "--tensorboard", "file")
+    assert blocked.exit_code == 3
     assert "--tensorboard file: cannot be written" in blocked.stderr
