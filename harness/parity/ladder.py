@@ -353,7 +353,8 @@ def _reruns(experiment: Experiment, seed: int, dtype: str) -> tuple[Trace, ...]:
 
 def _nudged(values: Array, generator: np.random.Generator) -> Array:
     toward = np.where(generator.random(values.shape) < 0.5, -np.inf, np.inf)
-    return np.nextafter(values, toward.astype(values.dtype))
+    nudged: Array = np.nextafter(values, toward.astype(values.dtype))
+    return nudged
 
 
 def _is_relu_fork(rungs: Sequence[Rung], experiment: Experiment) -> bool:
