@@ -4,14 +4,20 @@ An adapter makes one framework compute exactly what the harness prescribes: this
 these parameters, on these rows in this order, with this update rule. Nothing is left to a
 framework's default. The harness does everything else: data, start, clock, scoring, rows.
 
-Write a subclass of `StepTrainer`, name it in an entry point of the group `samestep.trainers`
-(or give its file on the command line), and `samestep report --frameworks` accepts it.
+To add a framework, write a subclass of `StepTrainer`. Name the class in an entry point of the
+group `samestep.trainers`, or give its file on the command line: `--frameworks` accepts both.
+`samestep new-adapter` writes a file to start from, and `samestep check` proves an adapter.
+
+A proof holds for one digest of the adapter's source. The digest of a package covers all files
+of the package. A helper file beside an adapter module of a package counts for the digest of that
+module, so an adapter with helpers in sub-folders should be a package of its own. A file given on
+the command line stands alone.
 """
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,15 +63,19 @@ __all__ = [
     "Trainer",
 ]
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
+"""A NumPy array. Its dtype and shape are stated where it is used."""
 Parameters = Sequence[tuple[Array, Array | None]]
-"""Per layer (W of shape (inputs, outputs), b of shape (outputs,) or None without bias)."""
+"""For every layer W (inputs, units) and b (units,), or None in place of b without bias."""
 Operands = Sequence[tuple[Array, Array, Array]]
-"""Per layer x (rows, inputs), W (inputs, units) and d = dL/dz (rows, units)."""
+"""For every layer x (rows, inputs), W (inputs, units) and d = dL/dz (rows, units)."""
 
 
 class DeviceUnavailableError(RuntimeError):
-    """Raised by a trainer's constructor when `device` is `cuda` and it sees no GPU."""
+    """The task insists on a GPU (`device` is "cuda") and the framework sees none.
+
+    The constructor of a trainer raises this error.
+    """
 
 
 @dataclass(frozen=True)
@@ -73,12 +83,12 @@ class Batches:
     """The batches of consecutive steps, in order.
 
     Args:
-        rows: int32 (steps, batch_size), row numbers into `Task.inputs`; None means that every
-            step takes all rows in order, so nothing needs to be gathered.
-        sizes: int32 (steps,). In a step with `sizes[i] < batch_size` only the first
-            `sizes[i]` rows count; the others are row 0 and weigh nothing, in means too.
-        learning_rates: float64 (steps,), exactly representable in float32. They replace the
-            optimizer's own rate.
+        rows: int32 (steps, batch_size), row numbers of `Task.inputs`. None means that every
+            step takes all rows in their order, so nothing needs to be gathered.
+        sizes: int32 (steps,), the number of rows that count in each step. They are the first
+            `sizes[i]` of `rows[i]`. The others are row 0 and weigh nothing, in means too.
+        learning_rates: float64 (steps,), each exactly representable in float32. They replace
+            the learning rate that the optimizer states.
     """
 
     rows: NDArray[np.int32] | None
@@ -91,25 +101,31 @@ class Batches:
 
 @dataclass(frozen=True)
 class Task:
-    """What to train. Arrays are read-only; copy what you want to change.
+    """What to train. The arrays are read-only: copy what you want to change.
+
+    All numbers of network, loss, penalty and optimizer are exactly representable in float32,
+    because some frameworks round them to float32. A protocol with `constants = "exact"` is the
+    exception.
 
     Args:
-        network: layers with units, activation, bias and, for leaky ReLU, slope.
-        loss: with its reductions over batch and outputs; None in a network that only predicts.
-        l2: a penalty that belongs to the loss, or None.
-        optimizer: its numbers, and all others here, are exactly representable in float32,
-            because some frameworks round them to that, unless the protocol states
-            `constants = "exact"`; None in a network that only predicts.
-        parameters: the start, in `dtype`.
-        inputs: (rows, network.inputs) training inputs in `dtype`.
-        targets: int32 (rows,) labels for softmax cross-entropy, else (rows, outputs) in
-            `dtype`; None where the dataset has none.
-        batch_size: rows of a whole batch.
+        network: the layers, each with units, activation, bias and, for leaky ReLU, slope.
+        loss: the loss with its reductions over batch and outputs. None in a network that only
+            predicts.
+        l2: a penalty that is part of the loss, or None.
+        optimizer: the update rule with all of its constants. None in a network that only
+            predicts.
+        parameters: the parameters to start from, in `dtype`.
+        inputs: (rows, network.inputs) in `dtype`, the inputs of the training set.
+        targets: int32 (rows,) labels for softmax cross-entropy, otherwise (rows, outputs) in
+            `dtype`. None where the dataset has no targets.
+        batch_size: the number of rows of a whole batch.
         has_short_batch: whether some batch of the plan is smaller than `batch_size`.
-        loop: which of the trainer's `loops` to run.
+        loop: the one of the trainer's `loops` to run.
         dtype: "float32" or "float64".
-        device: "cpu", "cuda" (insist on a GPU) or "auto" (a GPU where the framework sees one).
-        threads: how many the process may use; affinity and pools are already set.
+        device: "cpu", "cuda" (a GPU or `DeviceUnavailableError`) or "auto" (a GPU where the
+            framework sees one, otherwise the CPU).
+        threads: the number of threads that the process may use. Affinity and the sizes of
+            thread pools are already set in the environment.
     """
 
     network: Network
@@ -129,11 +145,11 @@ class Task:
 
 @dataclass(frozen=True)
 class NativeTask:
-    """What a library's own solver trains on: as `Task`, without start and batches.
+    """What a library's own solver trains on: a `Task` without start and batches.
 
     Args:
-        native: estimator and its stated parameters.
-        network, loss: only to know what the outputs mean.
+        native: the name of the estimator and its stated parameters.
+        network, loss: as in `Task`. They only say what the outputs mean.
         inputs, targets: as in `Task`.
         dtype, device, threads: as in `Task`.
     """
@@ -149,12 +165,12 @@ class NativeTask:
 
 
 class Trainer(ABC):
-    """What every implementation is, in both tracks.
+    """What trainers of both tracks have in common. The constructor sets the attributes.
 
     Attributes:
-        device: what it runs on, such as "cpu" or "cuda:0 NVIDIA H100"; set by the constructor.
-        precision: how it computes, such as "float32" or "float32, TF32 off"; likewise.
-        blas: its matrix-product library, where that is not the one NumPy loads.
+        device: the device that computes, such as "cpu" or "cuda:0 NVIDIA H100".
+        precision: the arithmetic, such as "float32" or "float32, TF32 off".
+        blas: the library of matrix products. Empty where that is the one that NumPy loads.
     """
 
     device: str = "cpu"
@@ -163,28 +179,36 @@ class Trainer(ABC):
 
     @classmethod
     def supports(cls, experiment: Experiment) -> str | None:
-        """None, or why this framework cannot follow the protocol. Asked before building."""
+        """Return a sentence that says why this framework cannot follow the protocol, or None.
+
+        None means that the framework can. The harness calls this method before it makes a
+        trainer, and shows the sentence in place of a result.
+        """
         return None
 
     @abstractmethod
     def predict(self, inputs: Array) -> Array:
-        """Raw outputs (rows, outputs): logits or values, in the order of the classes.
+        """Return raw outputs (rows, outputs): logits or values, in the order of the classes.
 
-        `inputs` is (rows, network.inputs) in the task's dtype and must not be modified. No
-        adapter reports an accuracy: the harness scores these numbers in float64.
+        No adapter reports an accuracy: the harness scores these numbers in float64.
+
+        Args:
+            inputs: (rows, network.inputs) in the task's dtype. They must not be modified.
         """
 
 
 class StepTrainer(Trainer):
-    """The identical track: trains step by step from the given start.
+    """The identical track: train step by step from the given start.
+
+    The harness reads both attributes from the source, without importing the framework. They must
+    be tuples of literal strings in the class body.
 
     Attributes:
-        loops: the loops this adapter has, slowest first, out of "idiomatic" (what the
-            framework's tutorial does), "stepwise" (one call per batch) and "fused" (a whole
-            segment in one compiled program). Written as a literal in the class body: the plan
-            reads it from the source, without importing the framework.
-        dtypes: the precisions it has, likewise literal. A framework without "float64" is proven
-            in float32, with a measured tolerance.
+        loops: the loops of this adapter, slowest first. "idiomatic" is what the framework's
+            tutorial does, "stepwise" is one call per batch, and "fused" is one compiled program
+            for many steps.
+        dtypes: the precisions of this adapter. An adapter without "float64" is proven in
+            float32, within a measured tolerance.
     """
 
     loops: ClassVar[tuple[str, ...]]
@@ -192,37 +216,52 @@ class StepTrainer(Trainer):
 
     @abstractmethod
     def __init__(self, task: Task) -> None:
-        """Build the network, put parameters and data on the device, once."""
+        """Build the network, and put parameters and data on the device.
+
+        Raises:
+            DeviceUnavailableError: `task.device` is "cuda" and the framework sees no GPU.
+        """
 
     # Not abstract on purpose: most loops have nothing to stage.
     def stage(self, batches: Batches) -> None:
-        """Get ready for `advance(batches)`, off the clock.
+        """Prepare for `advance(batches)`. This call is not timed.
 
-        For a loop whose library wants its rows laid out before it starts, as `model.fit` does.
+        The harness calls it before every `advance`, with the same batches. A loop needs it if
+        its library wants the rows in their final order before it starts, as `model.fit` does.
         """
 
     @abstractmethod
     def advance(self, batches: Batches) -> Array | None:
-        """Train on the given batches in order; return when the device is done.
+        """Train on the given batches in their order, and return when the device is done.
 
-        This call is what `first_step_s`, `train_s` and `step_us` time.
+        This call is what the columns `first_step_s`, `train_s` and `step_us` time. A later call
+        goes on where this one ended: parameters and the optimizer's memory are kept.
 
         Returns:
-            The loss of every step (steps,), each before its update, fetched from the device
-            after the last one. None only from an `idiomatic` loop whose library gives none.
+            The losses (steps,), that of each step before its update. Fetch them from the device
+            after the last step. Only an "idiomatic" loop whose library gives no losses may
+            return None.
         """
 
     @abstractmethod
     def parameters(self) -> Parameters:
-        """Copies of the parameters, in the layout of `Parameters`."""
+        """Return copies of the parameters, in the layout of `Parameters` and the task's dtype."""
 
     # Not abstract on purpose: without it the columns of limits stay empty.
     def matrix_products(self, operands: Operands) -> Callable[[int], None] | None:
-        """The matrix products of a training step and nothing else: the step's own limit.
+        """Return a function that computes the matrix products of a training step, nothing else.
 
-        The returned function computes, `times` times and for every layer, x W, x^T d and, but
-        for the first layer, d W^T, with the routine that training uses, on the same device; it
-        returns when the device is done. Operands are put on the device before, here.
+        No step of this framework can be faster than its products: they are the step's limit.
+        The function takes the number of times to compute the products, uses the routine that
+        training uses, on the same device, and returns when the device is done. Put the operands
+        on the device here, before the function is called, because only the function is timed.
+
+        Args:
+            operands: x, W and d of every layer. The products are x W and x^T d, and d W^T of
+                every layer except the first.
+
+        Returns:
+            The function, or None: then the columns of limits are empty.
         """
         return None
 
@@ -230,26 +269,33 @@ class StepTrainer(Trainer):
     def many_seeds(
         self, starts: Sequence[Parameters], batches: Batches
     ) -> Sequence[Parameters] | None:
-        """Train from each of the starts on the same batches: for success rates, never timed.
+        """Train from each of the starts on the same batches. This serves success rates.
 
-        The arithmetic is that of `advance` (loss, penalty, optimizer from an empty memory, the
-        batches' learning rates); the trainer's own state is not changed. Asked of full batches
-        only (`batches.rows` is None), because all others differ from seed to seed.
+        The arithmetic is that of `advance`: loss, penalty, learning rates, and an optimizer
+        whose memory starts empty. The state of the trainer itself does not change. The call is
+        never timed.
+
+        Args:
+            starts: the parameters of every start, in the task's dtype.
+            batches: full batches (`rows` is None), because all others differ between seeds.
 
         Returns:
-            The parameters that each start ends with, in order. None: this adapter does not.
+            The parameters that each start ends with, in order, or None if this adapter does not
+            do it, for example because the batches are not full.
         """
         return None
 
 
 class NativeTrainer(Trainer):
-    """The native track: a library's own solver. Never ranked with the identical track.
+    """The native track: a library's own solver. It is never ranked with the identical track.
 
     Attributes:
-        outputs: what `predict` gives: "logits" (the loss can be computed from them),
+        outputs: what `predict` returns: "logits" (the loss can be computed from them),
             "scores" (only their order means something) or "values" (regression).
-        iterations: how many the solver took, None where it does not say; set by `fit`.
-        remark: what a reader of the row should know, such as "stopped before it converged".
+        iterations: the number of iterations that `fit` took, or None where the solver does not
+            say.
+        remark: a sentence for the reader of the row, such as "stopped after 100 iterations,
+            before it converged". `fit` sets it; empty where there is nothing to say.
     """
 
     outputs: str = "logits"
@@ -258,8 +304,17 @@ class NativeTrainer(Trainer):
 
     @abstractmethod
     def __init__(self, task: NativeTask) -> None:
-        """Make the estimator with its stated parameters."""
+        """Make the estimator with its stated parameters.
+
+        Raises:
+            DeviceUnavailableError: `task.device` is "cuda" and the library sees no GPU.
+            ValueError: the library has no such estimator, or the estimator no such parameter.
+        """
 
     @abstractmethod
     def fit(self, seed: int) -> None:
-        """Train to the solver's own end. This call is what `train_s` times."""
+        """Train until the solver stops. This call is what the column `train_s` times.
+
+        Args:
+            seed: the random state of the estimator, unless its parameters state one.
+        """

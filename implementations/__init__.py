@@ -1,1 +1,1 @@
-"""One adapter per framework. Each imports `harness.trainer` and its own framework, no more."""
+"""One adapter per framework. Each imports `harness.trainer` and its framework, nothing else."""

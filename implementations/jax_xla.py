@@ -1,8 +1,8 @@
 """The JAX adapter.
 
-Loops: `stepwise`, one call of a jitted step per batch; `fused`, a whole segment in one XLA
-program. The fused program takes the data as arguments, a plan of fixed size and the number of
-steps at run time: one executable serves every segment and is compiled once.
+Loops: `stepwise` is one call of a jitted step per batch. `fused` is a whole segment in one XLA
+program, which takes the data, a plan of fixed size and the number of steps at run time: one
+executable, compiled once, serves every segment.
 """
 
 import math
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from harness.trainer import (
+    L2,
     SGD,
     Adagrad,
     Adam,
@@ -35,10 +36,14 @@ from harness.trainer import (
 )
 
 PLANNED_STEPS, PLANNED_ROWS = 1_024, 65_536
-"""The fused program's plan holds so many steps, or fewer of large batches (but at least 16), since
-it is copied whole for every segment; a longer segment is run in pieces."""
+"""The largest plan of the fused program, in steps and in rows, but at least 16 steps.
+
+The plan is copied whole for every segment, so it must not be large. A longer segment is run in
+pieces.
+"""
 
 Pytree = Any
+"""What JAX calls nested tuples and lists of arrays."""
 
 
 class JaxTrainer(StepTrainer):
@@ -52,34 +57,38 @@ class JaxTrainer(StepTrainer):
         self.task = task
         self.steps_planned = min(PLANNED_STEPS, max(16, PLANNED_ROWS // task.batch_size))
         self.target_device = _device(task.device)
-        self.device, self.precision = _described(self.target_device, task.dtype)
-        self.blas = "Eigen (XLA)" if self.target_device.platform == "cpu" else "cuBLAS (XLA)"
+        self.device, self.precision = _device_and_precision(self.target_device, task.dtype)
+        on_cpu = self.target_device.platform == "cpu"
+        self.blas = "Eigen (XLA)" if on_cpu else "cuBLAS (XLA)"
         self.inputs = self._on_device(task.inputs)
-        self.targets = None if task.targets is None else self._on_device(task.targets)
         self.state = self._start(task.parameters)
         self.predict_compiled = jax.jit(self._forward)
+        if task.loss is None or task.optimizer is None or task.targets is None:
+            return  # a network that only predicts
+        self.loss, self.rule = task.loss, task.optimizer
+        self.targets = self._on_device(task.targets)
         self.step_compiled = jax.jit(self._gathered_step, donate_argnums=0)
         self.segment_compiled = jax.jit(self._segment, donate_argnums=0)
 
     # ------------------------------------------------------------ start
 
     def _start(self, start: Parameters) -> Pytree:
-        """(parameters, optimizer state, steps done)."""
+        """Return (parameters, optimizer state, steps done)."""
         parameters = [
             tuple(self._on_device(values) for values in pair if values is not None)
             for pair in start
         ]
         zeros = partial(jax.tree.map, jnp.zeros_like)
-        match self.task.optimizer:
+        memory: Pytree = ()
+        rule = self.task.optimizer
+        match rule:
             case Momentum() | Nesterov() | RMSprop():
                 memory = (zeros(parameters),)
             case Adagrad():
-                start = self.task.optimizer.initial_accumulator
-                memory = (jax.tree.map(lambda w: jnp.full_like(w, start), parameters),)
+                full = partial(jnp.full_like, fill_value=rule.initial_accumulator)
+                memory = (jax.tree.map(full, parameters),)
             case Adam():
                 memory = (zeros(parameters), zeros(parameters))
-            case _:
-                memory = ()
         return self._on_device((parameters, memory, np.zeros((), self.task.dtype)))
 
     def _on_device(self, values: Pytree) -> Pytree:
@@ -93,41 +102,37 @@ class JaxTrainer(StepTrainer):
             x = _activate(layer, z + biases[0] if biases else z)
         return x
 
-    def _loss(self, parameters: Pytree, x: jax.Array, y: jax.Array, size: jax.Array) -> jax.Array:
-        """The protocol's loss, from logits; rows beyond `size` weigh nothing."""
-        data_loss = self._data_loss(self._forward(parameters, x), y, size)
-        l2 = self.task.l2
-        if l2 is None:
-            return data_loss
-        penalized = [v for layer in parameters for v in layer if l2.on == "all" or v.ndim == 2]
-        squares = sum((v * v).sum() for v in penalized)
-        # coefficient(1), because `size` is known at run time only
-        c = l2.coefficient(1) / size if l2.per_row else l2.coefficient(1)
-        return data_loss + c * squares
-
-    def _data_loss(self, z: jax.Array, y: jax.Array, size: jax.Array) -> jax.Array:
-        """The loss without its penalty."""
-        loss = self.task.loss
+    def _loss(self, z: jax.Array, y: jax.Array, size: jax.Array) -> jax.Array:
+        """Return the protocol's loss from logits. Rows beyond `size` weigh nothing."""
+        loss = self.loss
         match loss:
             case SoftmaxCrossEntropy():
-                picked = jnp.take_along_axis(z, y[:, None], axis=1)[:, 0]
-                rows = jax.nn.logsumexp(z, axis=1) - picked
+                z_of_label = jnp.take_along_axis(z, y[:, None], axis=1)[:, 0]
+                rows = jax.nn.logsumexp(z, axis=1) - z_of_label
             case MeanSquaredError():
-                each = (z - y) ** 2 * (0.5 if loss.half else 1.0)
-                rows = each.mean(axis=1) if loss.outputs == "mean" else each.sum(axis=1)
+                per_output = (z - y) ** 2 * (0.5 if loss.half else 1.0)
+                rows = per_output.mean(axis=1) if loss.outputs == "mean" else per_output.sum(axis=1)
             case BinaryCrossEntropy():
-                each = jnp.logaddexp(z, 0.0) - y * z
-                rows = each.mean(axis=1) if loss.outputs == "mean" else each.sum(axis=1)
+                per_output = jnp.logaddexp(z, 0.0) - y * z
+                rows = per_output.mean(axis=1) if loss.outputs == "mean" else per_output.sum(axis=1)
         if self.task.has_short_batch:
             rows = jnp.where(jnp.arange(len(rows)) < size, rows, 0)
             return rows.sum() / size if loss.batch == "mean" else rows.sum()
         return rows.mean() if loss.batch == "mean" else rows.sum()
 
+    def _penalty(self, l2: L2, parameters: Pytree, size: jax.Array) -> jax.Array:
+        """Return c * sum of squares, of the weights or of all parameters."""
+        penalized = [v for layer in parameters for v in layer if l2.on == "all" or v.ndim == 2]
+        squares = sum((v * v).sum() for v in penalized)
+        # coefficient(1), because `size` is known at run time only
+        c = l2.coefficient(1) / size if l2.per_row else l2.coefficient(1)
+        return c * squares
+
     def _update(
         self, parameters: Pytree, memory: Pytree, gradients: Pytree, t: jax.Array, rate: jax.Array
     ) -> tuple[Pytree, Pytree]:
-        """(parameters, optimizer state) after one step, t counted from 1."""
-        rule, each = self.task.optimizer, jax.tree.map
+        """Return (parameters, optimizer state) after step t, counted from 1."""
+        rule, each = self.rule, jax.tree.map
         match rule:
             case SGD():
                 return each(lambda w, g: w - rate * g, parameters, gradients), memory
@@ -149,14 +154,21 @@ class JaxTrainer(StepTrainer):
         c1, root_c2 = _one_minus_power(rule.beta1, t), jnp.sqrt(_one_minus_power(rule.beta2, t))
         epsilon = rule.epsilon * root_c2 if rule.form == "algorithm_1" else rule.epsilon
         scale = rate * root_c2 / c1
-        moved = each(lambda w, m, v: w - scale * m / (jnp.sqrt(v) + epsilon), parameters, m, v)
-        return moved, (m, v)
+        parameters = each(lambda w, m, v: w - scale * m / (jnp.sqrt(v) + epsilon), parameters, m, v)
+        return parameters, (m, v)
 
     def _step(
         self, state: Pytree, x: jax.Array, y: jax.Array, size: jax.Array, rate: jax.Array
     ) -> tuple[Pytree, jax.Array]:
+        """Update once. Return (state, loss), the loss before the update."""
         parameters, memory, t = state
-        loss, gradients = jax.value_and_grad(self._loss)(parameters, x, y, size)
+
+        def loss_of(parameters: Pytree) -> jax.Array:
+            loss = self._loss(self._forward(parameters, x), y, size)
+            l2 = self.task.l2
+            return loss if l2 is None else loss + self._penalty(l2, parameters, size)
+
+        loss, gradients = jax.value_and_grad(loss_of)(parameters)
         parameters, memory = self._update(parameters, memory, gradients, t + 1, rate)
         return (parameters, memory, t + 1), loss
 
@@ -169,30 +181,31 @@ class JaxTrainer(StepTrainer):
         size: jax.Array,
         rate: jax.Array,
     ) -> tuple[Pytree, jax.Array]:
-        """One update on the rows of a batch; on all rows if `rows` is None."""
-        x, y = (inputs, targets) if rows is None else _picked(inputs, targets, rows)
+        """Do the same on the rows of a batch, or on all rows if `rows` is None."""
+        x, y = (inputs, targets) if rows is None else _gathered(inputs, targets, rows)
         return self._step(state, x, y, size, rate)
 
     def _segment(
         self, state: Pytree, inputs: jax.Array, targets: jax.Array, plan: Pytree, steps: jax.Array
     ) -> tuple[Pytree, jax.Array]:
-        """As many of the plan's steps as `steps` says."""
+        """Run the plan's first `steps` steps. Return (state, losses)."""
         rows, sizes, rates = plan
 
         def body(step: jax.Array, carried: Pytree) -> Pytree:
             state, losses = carried
-            picked = None if rows is None else rows[step]
+            rows_of_step = None if rows is None else rows[step]
             state, loss = self._gathered_step(
-                state, inputs, targets, picked, sizes[step], rates[step]
+                state, inputs, targets, rows_of_step, sizes[step], rates[step]
             )
             return state, losses.at[step].set(loss)
 
-        return jax.lax.fori_loop(0, steps, body, (state, jnp.zeros_like(rates)))
+        state, losses = jax.lax.fori_loop(0, steps, body, (state, jnp.zeros_like(rates)))
+        return state, losses
 
     # ------------------------------------------------------------ loops
 
     def advance(self, batches: Batches) -> Array:
-        """Train; returns when losses and parameters are computed."""
+        """Train. Return when losses and parameters are computed."""
         run = self._advance_fused if self.task.loop == "fused" else self._advance_stepwise
         losses = run(batches)
         jax.block_until_ready((self.state, losses))
@@ -213,14 +226,14 @@ class JaxTrainer(StepTrainer):
         losses = []
         for first in range(0, len(batches), self.steps_planned):
             plan, steps = self._padded(batches, first)
-            self.state, piece = self.segment_compiled(
+            self.state, padded = self.segment_compiled(
                 self.state, self.inputs, self.targets, plan, steps
             )
-            losses.append((piece, steps))
-        return [np.asarray(piece)[:steps] for piece, steps in losses]
+            losses.append((padded, steps))
+        return [np.asarray(padded)[:steps] for padded, steps in losses]
 
     def _padded(self, batches: Batches, first: int) -> tuple[Pytree, int]:
-        """(plan of fixed size, steps in use), from step `first` on."""
+        """Return the plan from step `first` on, in its fixed size, and its number of steps."""
         steps = min(self.steps_planned, len(batches) - first)
 
         def pad(values: Array | None, dtype: str) -> Array | None:
@@ -240,13 +253,13 @@ class JaxTrainer(StepTrainer):
     # ------------------------------------------------------------ out
 
     def parameters(self) -> Parameters:
-        """Copies, in the contract's layout."""
-        return _copied(self.state[0])
+        """Return copies in the contract's layout."""
+        return _copies(self.state[0])
 
     def many_seeds(
         self, starts: Sequence[Parameters], batches: Batches
     ) -> Sequence[Parameters] | None:
-        """The fused program, mapped over a leading axis of starts; full batches only."""
+        """Run the fused program, mapped over a leading axis of starts; full batches only."""
         if batches.rows is not None:
             return None
         axes = (0, 0, None)  # of parameters and optimizer state; the steps done are the same
@@ -258,12 +271,15 @@ class JaxTrainer(StepTrainer):
             plan, steps = self._padded(batches, first)
             state, _ = run(state, self.inputs, self.targets, plan, steps)
         ends = [[np.asarray(values) for values in layer] for layer in state[0]]
-        return [_copied([[v[s] for v in layer] for layer in ends]) for s in range(len(starts))]
+        return [
+            _copies([[v[seed] for v in layer] for layer in ends]) for seed in range(len(starts))
+        ]
 
     def matrix_products(self, operands: Operands) -> Callable[[int], None]:
-        """The same products in one program; each round needs a number of the round before.
+        """Return the products in one XLA program.
 
-        Without that, XLA would see that every round is the same and compute one.
+        Every round needs a number of the round before. Otherwise XLA would see that all rounds
+        are the same and compute one.
         """
         layers = self._on_device([tuple(layer) for layer in operands])
 
@@ -271,8 +287,8 @@ class JaxTrainer(StepTrainer):
         def run(layers: Pytree, products: Pytree, times: jax.Array) -> Pytree:
             def body(_: jax.Array, carried: Pytree) -> Pytree:
                 layers, products = carried
-                touched = jax.tree.map(lambda v: v.at[0, 0].set(products[0][0, 0]), layers)
-                return touched, _products(touched)
+                changed = jax.tree.map(lambda v: v.at[0, 0].set(products[0][0, 0]), layers)
+                return changed, _products(changed)
 
             return jax.lax.fori_loop(0, times, body, (layers, products))
 
@@ -284,20 +300,22 @@ class JaxTrainer(StepTrainer):
         return multiply
 
     def predict(self, inputs: Array) -> Array:
-        """Logits or values."""
+        """Return logits or values."""
         return np.asarray(self.predict_compiled(self.state[0], self._on_device(inputs)))
 
 
-def _copied(parameters: Pytree) -> Parameters:
-    """As NumPy arrays, in the contract's layout."""
+def _copies(parameters: Pytree) -> Parameters:
+    """Return the parameters as NumPy arrays, in the contract's layout."""
     return [
         (np.array(weights), np.array(biases[0]) if biases else None)
         for weights, *biases in parameters
     ]
 
 
-def _picked(inputs: jax.Array, targets: jax.Array, rows: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Rows of the data; the plan's numbers are in bounds, so they need no check."""
+def _gathered(
+    inputs: jax.Array, targets: jax.Array, rows: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Return (x, y). The plan's row numbers are in bounds, so they need no check."""
     return (
         inputs.at[rows].get(mode="promise_in_bounds"),
         targets.at[rows].get(mode="promise_in_bounds"),
@@ -305,11 +323,13 @@ def _picked(inputs: jax.Array, targets: jax.Array, rows: jax.Array) -> tuple[jax
 
 
 def _products(layers: Pytree) -> Pytree:
-    """x W and x^T d of every layer, d W^T of all but the first."""
-    found = []
+    """Return x W and x^T d of every layer, and d W^T of all except the first."""
+    products = []
     for index, (x, weights, d) in enumerate(layers):
-        found += [x @ weights, x.T @ d] + ([d @ weights.T] if index else [])
-    return found
+        products += [x @ weights, x.T @ d]
+        if index > 0:
+            products.append(d @ weights.T)
+    return products
 
 
 def _root(v: jax.Array, rule: RMSprop | Adagrad) -> jax.Array:
@@ -319,7 +339,7 @@ def _root(v: jax.Array, rule: RMSprop | Adagrad) -> jax.Array:
 
 
 def _one_minus_power(beta: float, t: jax.Array) -> jax.Array:
-    """1 - beta^t; written plainly, float32 would lose four digits of it while t is small."""
+    """Return 1 - beta^t; written plainly, float32 would lose four digits while t is small."""
     return -jnp.expm1(t * math.log(beta)) if beta else jnp.ones_like(t)
 
 
@@ -334,7 +354,8 @@ def _activate(layer: Layer, z: jax.Array) -> jax.Array:
         case "relu":
             return jax.nn.relu(z)
         case "leaky_relu":
-            # jax.nn.leaky_relu has slope 1 at 0; the contract's is `slope` there
+            # the gradient of jax.nn.leaky_relu is 1 at 0, where the contract's is `slope`
+            assert layer.slope is not None
             return jnp.where(z > 0, z, layer.slope * z)
         case "elu":
             return jax.nn.elu(z)
@@ -349,17 +370,18 @@ def _activate(layer: Layer, z: jax.Array) -> jax.Array:
     raise ValueError(f"activation {layer.activation!r} is not known here")
 
 
-def _device(asked: str) -> jax.Device:
-    if asked != "cpu":
+def _device(name: str) -> jax.Device:
+    if name != "cpu":
         gpus = [device for device in jax.devices() if device.platform == "gpu"]
         if gpus:
             return gpus[0]
-        if asked == "cuda":
+        if name == "cuda":
             raise DeviceUnavailableError("JAX sees no CUDA device")
     return jax.devices("cpu")[0]
 
 
-def _described(device: jax.Device, dtype: str) -> tuple[str, str]:
+def _device_and_precision(device: jax.Device, dtype: str) -> tuple[str, str]:
+    """Return both in words."""
     if device.platform == "cpu":
         return "cpu", dtype
     return f"cuda:{device.id} {device.device_kind}", f"{dtype}, TF32 off"

@@ -1,7 +1,7 @@
 """The PyTorch adapter.
 
-Loops: `idiomatic`, the tutorial's loop over a `DataLoader`, here one that follows the given
-order; `stepwise`, the same update on tensors that are on the device already.
+Loops: `idiomatic` is the tutorial's loop over a `DataLoader`, here one that follows the given
+order. `stepwise` is the same update on tensors that are on the device already.
 """
 
 import math
@@ -13,6 +13,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from harness.trainer import (
+    L2,
     SGD,
     Adagrad,
     Adam,
@@ -43,22 +44,23 @@ class TorchTrainer(StepTrainer):
         self.task = task
         self.dtype = getattr(torch, task.dtype)
         self.target_device = _device(task.device)
-        self.device, self.precision = _described(self.target_device, task.dtype)
+        self.device, self.precision = _device_and_precision(self.target_device, task.dtype)
         on_cpu = self.target_device.type == "cpu"
         self.blas = ("MKL" if torch.backends.mkl.is_available() else "") if on_cpu else "cuBLAS"
         self.model = self._network()
         self.inputs = self._on_device(task.inputs, self.dtype)
         self.steps_done = 0
-        if task.loss is None:
-            return
-        labels = isinstance(task.loss, SoftmaxCrossEntropy)
+        if task.loss is None or task.optimizer is None or task.targets is None:
+            return  # a network that only predicts
+        self.loss, self.rule = task.loss, task.optimizer
+        labels = isinstance(self.loss, SoftmaxCrossEntropy)
         self.targets = self._on_device(task.targets, torch.int64 if labels else self.dtype)
         self.optimizer = self._optimizer()
 
     # ------------------------------------------------------------ start
 
     def _network(self) -> nn.Sequential:
-        """Layers with the given parameters; `nn.Linear` keeps its kernel as (outputs, inputs)."""
+        """Return layers with the given parameters; a kernel of `nn.Linear` is (outputs, inputs)."""
         modules: list[nn.Module] = []
         for layer, (weights, biases) in zip(
             self.task.network.layers, self.task.parameters, strict=True
@@ -79,31 +81,30 @@ class TorchTrainer(StepTrainer):
 
     # ------------------------------------------------------------ loss and update
 
-    def _loss(self, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """The protocol's loss, from logits, with its own reductions."""
-        loss = self.task.loss
+    def _loss(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """Return the protocol's loss from logits, with the stated reductions."""
+        loss = self.loss
         match loss:
             case SoftmaxCrossEntropy():
-                return nn.functional.cross_entropy(outputs, targets, reduction=loss.batch)
+                return nn.functional.cross_entropy(z, y, reduction=loss.batch)
             case MeanSquaredError():
                 function, factor = nn.functional.mse_loss, 0.5 if loss.half else 1.0
             case BinaryCrossEntropy():
                 function, factor = nn.functional.binary_cross_entropy_with_logits, 1.0
         if loss.batch == loss.outputs:
-            value = function(outputs, targets, reduction=loss.batch)
+            value = function(z, y, reduction=loss.batch)
         else:
-            value = function(outputs, targets, reduction="sum")
-            factor /= len(outputs) if loss.batch == "mean" else outputs.shape[1]
+            value = function(z, y, reduction="sum")
+            factor /= len(z) if loss.batch == "mean" else z.shape[1]
         return value if factor == 1 else value * factor
 
-    def _penalty(self, rows: int) -> torch.Tensor:
-        """c * sum of squares, of the weights or of all."""
-        l2 = self.task.l2
+    def _penalty(self, l2: L2, rows: int) -> torch.Tensor:
+        """Return c * sum of squares, of the weights or of all parameters."""
         penalized = [p for p in self.model.parameters() if l2.on == "all" or p.ndim == 2]
         return l2.coefficient(rows) * sum(p.square().sum() for p in penalized)
 
     def _optimizer(self) -> torch.optim.Optimizer:
-        rule, parameters = self.task.optimizer, self.model.parameters()
+        rule, parameters = self.rule, self.model.parameters()
         match rule:
             case SGD():
                 return torch.optim.SGD(parameters, lr=rule.learning_rate, fused=True)
@@ -139,16 +140,16 @@ class TorchTrainer(StepTrainer):
             fused=True,
         )
 
-    def _state_constants(self, rate: float) -> None:
-        """This step's learning rate and, for the epsilon-hat form, epsilon.
+    def _set_constants(self, rate: float) -> None:
+        """Put this step's learning rate and, for the epsilon-hat form, epsilon into the optimizer.
 
         The library's Adam is algorithm 1, whose denominator is sqrt(v / c2) + epsilon. Epsilon
         hat's is sqrt(v / c2) + epsilon / sqrt(c2), after dividing both by sqrt(c2).
         """
         self.steps_done += 1
-        group, rule = self.optimizer.param_groups[0], self.task.optimizer
+        group, rule = self.optimizer.param_groups[0], self.rule
         if rate != group["lr"] and getattr(rule, "rate_inside_velocity", False):
-            # the library's velocity is without the rate; keep rate * velocity as it was
+            # the library's velocity is without the rate: let rate * velocity stay what it was
             for state in self.optimizer.state.values():
                 state["momentum_buffer"].mul_(group["lr"] / rate)
         group["lr"] = rate
@@ -156,11 +157,12 @@ class TorchTrainer(StepTrainer):
             group["eps"] = rule.epsilon / math.sqrt(1 - rule.beta2**self.steps_done)
 
     def _step(self, x: torch.Tensor, y: torch.Tensor, rate: float) -> torch.Tensor:
-        self._state_constants(rate)
+        """Update once. Return the loss before the update."""
+        self._set_constants(rate)
         self.optimizer.zero_grad()
         loss = self._loss(self.model(x), y)
         if self.task.l2 is not None:
-            loss = loss + self._penalty(len(x))
+            loss = loss + self._penalty(self.task.l2, len(x))
         loss.backward()
         self.optimizer.step()
         return loss.detach()
@@ -168,27 +170,29 @@ class TorchTrainer(StepTrainer):
     # ------------------------------------------------------------ loops
 
     def advance(self, batches: Batches) -> Array:
-        """Train; losses stay on the device until the last update is done."""
+        """Train. The losses stay on the device until the last update is done."""
         loader = self._loader(batches) if self.task.loop == "idiomatic" else self._gather(batches)
         rates = batches.learning_rates.tolist()
         losses = [self._step(x, y, rate) for (x, y), rate in zip(loader, rates, strict=True)]
         if self.target_device.type == "cuda":
             torch.cuda.synchronize()
-        return torch.stack(losses).cpu().numpy()
+        fetched: Array = torch.stack(losses).cpu().numpy()
+        return fetched
 
     def _gather(self, batches: Batches) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Rows picked on the device."""
+        """Yield (x, y) of every step, gathered on the device."""
         if batches.rows is None:
             for _ in range(len(batches)):
                 yield self.inputs, self.targets
             return
         rows = torch.from_numpy(batches.rows).to(self.target_device)
         for index, size in zip(rows, batches.sizes.tolist(), strict=True):
-            picked = index if size == len(index) else index[:size]  # a slice takes 1.6 us
-            yield self.inputs.index_select(0, picked), self.targets.index_select(0, picked)
+            if size != len(index):  # a slice takes 1.6 us
+                index = index[:size]
+            yield self.inputs.index_select(0, index), self.targets.index_select(0, index)
 
     def _loader(self, batches: Batches) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """What the tutorial writes: a `DataLoader`; full batches need none."""
+        """Yield the same from the tutorial's `DataLoader`; full batches need none."""
         if batches.rows is None:
             yield from self._gather(batches)
             return
@@ -200,7 +204,7 @@ class TorchTrainer(StepTrainer):
     # ------------------------------------------------------------ out
 
     def parameters(self) -> Parameters:
-        """Copies, in the contract's layout."""
+        """Return copies in the contract's layout."""
         linears = [module for module in self.model if isinstance(module, nn.Linear)]
         return [
             (
@@ -211,7 +215,7 @@ class TorchTrainer(StepTrainer):
         ]
 
     def matrix_products(self, operands: Operands) -> Callable[[int], None]:
-        """The products that `nn.Linear` and its gradient make; its kernel is W^T."""
+        """Return the products that `nn.Linear` and its gradient make; its kernel is W^T."""
         layers = [
             tuple(self._on_device(np.ascontiguousarray(v), self.dtype) for v in (x, W.T, d))
             for x, W, d in operands
@@ -231,21 +235,23 @@ class TorchTrainer(StepTrainer):
         return multiply
 
     def predict(self, inputs: Array) -> Array:
-        """Logits or values."""
+        """Return logits or values."""
         with torch.inference_mode():
-            outputs = self.model(self._on_device(inputs, self.dtype))
-            return outputs.cpu().numpy()
+            outputs: Array = self.model(self._on_device(inputs, self.dtype)).cpu().numpy()
+            return outputs
 
 
 class InsideRootRMSprop(torch.optim.Optimizer):
-    """RMSprop as Keras has it: w <- w - rate * g / sqrt(v + epsilon); torch has no such form."""
+    """RMSprop as Keras has it: w <- w - rate * g / sqrt(v + epsilon). torch has no such form."""
 
-    def __init__(self, parameters: Iterator[nn.Parameter], lr: float, rho: float, eps: float):
+    def __init__(
+        self, parameters: Iterator[nn.Parameter], lr: float, rho: float, eps: float
+    ) -> None:
         super().__init__(parameters, {"lr": lr, "rho": rho, "eps": eps})
 
     @torch.no_grad()
     def step(self) -> None:
-        """One update of every parameter."""
+        """Update every parameter once."""
         for group in self.param_groups:
             for w in group["params"]:
                 v = self.state[w].setdefault("v", torch.zeros_like(w))
@@ -254,18 +260,18 @@ class InsideRootRMSprop(torch.optim.Optimizer):
 
 
 class Softplus(nn.Module):
-    """log(1 + exp(z)); the library's own is linear above 20, which is 2e-9 off."""
+    """log(1 + exp(z)). The library's softplus is linear above 20, which is 2e-9 off."""
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        """Element by element."""
+        """Return log(exp(z) + exp(0)), element by element."""
         return torch.logaddexp(z, torch.zeros_like(z))
 
 
 class Step(nn.Module):
-    """1 where z > 0, else 0."""
+    """The step function, which only predicts: its derivative is 0 wherever it exists."""
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        """Element by element."""
+        """Return 1 where z > 0, else 0."""
         return (z > 0).to(z.dtype)
 
 
@@ -278,6 +284,7 @@ def _activation(layer: Layer) -> nn.Module:
         case "relu":
             return nn.ReLU()
         case "leaky_relu":
+            assert layer.slope is not None
             return nn.LeakyReLU(layer.slope)
         case "elu":
             return nn.ELU()
@@ -294,16 +301,17 @@ def _activation(layer: Layer) -> nn.Module:
     raise ValueError(f"activation {layer.activation!r} is not known here")
 
 
-def _device(asked: str) -> torch.device:
-    if asked == "cpu" or (asked == "auto" and not torch.cuda.is_available()):
-        return torch.device("cpu")
-    if not torch.cuda.is_available():
-        raise DeviceUnavailableError("PyTorch sees no CUDA device")
-    return torch.device("cuda:0")
+def _device(name: str) -> torch.device:
+    if name != "cpu":
+        if torch.cuda.is_available():
+            return torch.device("cuda:0")
+        if name == "cuda":
+            raise DeviceUnavailableError("PyTorch sees no CUDA device")
+    return torch.device("cpu")
 
 
-def _described(device: torch.device, dtype: str) -> tuple[str, str]:
-    """(device, precision) for the row; on a GPU, strict float32 is asked for and said."""
+def _device_and_precision(device: torch.device, dtype: str) -> tuple[str, str]:
+    """Return both in words. On a GPU, forbid products in TF32, which is less than float32."""
     if device.type == "cpu":
         return "cpu", dtype
     torch.backends.cuda.matmul.allow_tf32 = False

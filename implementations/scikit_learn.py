@@ -30,6 +30,7 @@ from harness.trainer import (
     Batches,
     DeviceUnavailableError,
     Experiment,
+    Loss,
     MeanSquaredError,
     Momentum,
     NativeTask,
@@ -60,7 +61,7 @@ class SklearnTrainer(StepTrainer):
 
     @classmethod
     def supports(cls, experiment: Experiment) -> str | None:
-        """What scikit-learn's perceptron cannot express."""
+        """Return what scikit-learn's perceptron cannot express, or None."""
         hidden = {layer.activation for layer in experiment.network.layers[:-1]}
         if not all(layer.bias for layer in experiment.network.layers):
             return "scikit-learn's perceptron always has biases"
@@ -91,14 +92,63 @@ class SklearnTrainer(StepTrainer):
         self.model = _perceptron(task)
         self.model.coefs_ = [np.array(weights) for weights, _ in task.parameters]
         self.model.intercepts_ = [np.array(biases) for _, biases in task.parameters]
-        del self.model._optimizer  # made anew, with empty moments, by the next partial_fit
+        del self.model._optimizer  # the next partial_fit makes another, with empty moments
         self.steps_done = 0
-        self.targets = task.targets
-        if task.targets is not None and task.network.outputs == 1:
-            self.targets = task.targets.ravel()
+        if task.loss is None or task.optimizer is None or task.targets is None:
+            return  # a network that only predicts
+        self.loss, self.rule = task.loss, task.optimizer
+        self.targets = task.targets.ravel() if task.network.outputs == 1 else task.targets
+
+    # ------------------------------------------------------------ loss and update
+
+    def _set_constants(self, rate: float, factor: float) -> None:
+        """Put this step's learning rate and epsilon into the model and its optimizer."""
+        rule = self.rule
+        if isinstance(rule, Adam):
+            epsilon = rule.epsilon / factor
+            if rule.form == "algorithm_1":
+                epsilon *= math.sqrt(1 - rule.beta2**self.steps_done)
+            self.model.learning_rate_init, self.model.epsilon = rate, epsilon
+        else:
+            self.model.learning_rate_init = rate * factor
+        optimizer = getattr(self.model, "_optimizer", None)
+        if optimizer is None:
+            return  # the first partial_fit makes the optimizer from the model's attributes
+        if isinstance(rule, Momentum | Nesterov) and not rule.rate_inside_velocity:
+            # the library's velocity has the rate inside: exchange the old rate for the new one
+            scale = self.model.learning_rate_init / optimizer.learning_rate
+            optimizer.velocities = [scale * velocity for velocity in optimizer.velocities]
+        optimizer.learning_rate_init = self.model.learning_rate_init
+        optimizer.learning_rate = self.model.learning_rate_init
+        optimizer.epsilon = self.model.epsilon
+
+    def _step(self, x: Array, y: Array, rate: float) -> float:
+        """Update once. Return the loss in the protocol's reduction."""
+        self.steps_done += 1
+        rows, penalty = len(x), 0.0
+        factor = _gradient_factor(self.loss, self.task.network.outputs, rows)
+        self.model.batch_size = rows
+        self._set_constants(rate, factor)
+        if self.task.l2 is not None:
+            # the library's penalty is alpha / (2 rows) * sum W^2; c multiplies it with the rest
+            self.model.alpha = 2 * rows * self.task.l2.coefficient(rows) / factor
+            squares = sum(np.dot(w.ravel(), w.ravel()) for w in self.model.coefs_)
+            penalty = self.model.alpha / (2 * rows) * squares
+        try:
+            self.model.partial_fit(x, y)
+        except ValueError:
+            if all(np.isfinite(w).all() for w in (*self.model.coefs_, *self.model.intercepts_)):
+                raise
+            return np.nan  # training diverged: the library refuses parameters that are not finite
+        data_loss: float = self.model.loss_ - penalty
+        # unlike its gradient, the library's squared error is a mean over outputs
+        outputs = self.task.network.outputs if isinstance(self.loss, MeanSquaredError) else 1
+        return data_loss * (factor * outputs) + penalty * factor
+
+    # ------------------------------------------------------------ loops
 
     def advance(self, batches: Batches) -> Array:
-        """One `partial_fit` per step."""
+        """Train with one `partial_fit` per step."""
         losses = np.empty(len(batches))
         for step, (size, rate) in enumerate(
             zip(batches.sizes.tolist(), batches.learning_rates.tolist(), strict=True)
@@ -111,56 +161,17 @@ class SklearnTrainer(StepTrainer):
             losses[step] = self._step(x, y, rate)
         return losses
 
-    def _step(self, x: Array, y: Array, rate: float) -> float:
-        """One update; the loss is in the protocol's reduction."""
-        self.steps_done += 1
-        rows, penalty = len(x), 0.0
-        factor = _gradient_factor(self.task, rows)
-        self.model.batch_size = rows
-        self._state_constants(rate, factor)
-        if self.task.l2 is not None:
-            # its penalty is alpha / (2 rows) * sum W^2, and is multiplied by c with the rest
-            self.model.alpha = 2 * rows * self.task.l2.coefficient(rows) / factor
-            squares = sum(np.dot(w.ravel(), w.ravel()) for w in self.model.coefs_)
-            penalty = self.model.alpha / (2 * rows) * squares
-        try:
-            self.model.partial_fit(x, y)
-        except ValueError:
-            if all(np.isfinite(w).all() for w in (*self.model.coefs_, *self.model.intercepts_)):
-                raise
-            return np.nan  # it diverged; the library refuses parameters that are not finite
-        return (self.model.loss_ - penalty) * _loss_factor(self.task, rows) + penalty * factor
-
-    def _state_constants(self, rate: float, factor: float) -> None:
-        """Put this step's learning rate and epsilon into the model and its optimizer."""
-        rule = self.task.optimizer
-        if isinstance(rule, Adam):
-            epsilon = rule.epsilon / factor
-            if rule.form == "algorithm_1":
-                epsilon *= math.sqrt(1 - rule.beta2**self.steps_done)
-            self.model.learning_rate_init, self.model.epsilon = rate, epsilon
-        else:
-            self.model.learning_rate_init = rate * factor
-        optimizer = getattr(self.model, "_optimizer", None)
-        if optimizer is None:
-            return  # the first partial_fit makes it from the model's own attributes
-        if isinstance(rule, Momentum | Nesterov) and not rule.rate_inside_velocity:
-            # its velocity has the rate inside; where the rate changes, it takes the new one on
-            scale = self.model.learning_rate_init / optimizer.learning_rate
-            optimizer.velocities = [scale * velocity for velocity in optimizer.velocities]
-        optimizer.learning_rate_init = self.model.learning_rate_init
-        optimizer.learning_rate = self.model.learning_rate_init
-        optimizer.epsilon = self.model.epsilon
+    # ------------------------------------------------------------ out
 
     def parameters(self) -> Parameters:
-        """Copies of `coefs_` and `intercepts_`, which have the contract's layout."""
+        """Return copies of `coefs_` and `intercepts_`, which have the contract's layout."""
         return [
             (weights.copy(), biases.copy())
             for weights, biases in zip(self.model.coefs_, self.model.intercepts_, strict=True)
         ]
 
     def matrix_products(self, operands: Operands) -> Callable[[int], None]:
-        """The products of its forward and backward pass, which allocate their results."""
+        """Return the products of the library's passes, which allocate their results."""
 
         def multiply(times: int) -> None:
             for _ in range(times):
@@ -173,12 +184,12 @@ class SklearnTrainer(StepTrainer):
         return multiply
 
     def predict(self, inputs: Array) -> Array:
-        """The library's forward pass without its output activation."""
+        """Return the library's forward pass without its output activation."""
         return _raw_outputs(self.model, inputs)
 
 
 class SklearnNativeTrainer(NativeTrainer):
-    """A named estimator with stated parameters, fitted by its own solver."""
+    """A named estimator with stated parameters, which its own solver fits."""
 
     def __init__(self, task: NativeTask) -> None:
         name = task.native.estimator
@@ -201,11 +212,12 @@ class SklearnNativeTrainer(NativeTrainer):
             self.outputs = "scores"
 
     def fit(self, seed: int) -> None:
-        """The library's `fit`; the trial's seed is its `random_state`, unless one is stated."""
+        """Call the library's `fit`. The seed is `random_state`, unless the protocol states one."""
         stated = "random_state" in self.task.native.parameters
         if "random_state" in self.estimator.get_params() and not stated:
             self.estimator.set_params(random_state=seed)
         targets = self.task.targets
+        assert targets is not None
         if targets.ndim == 2 and targets.shape[1] == 1:
             targets = targets.ravel()
         elif targets.ndim == 2:
@@ -220,7 +232,8 @@ class SklearnNativeTrainer(NativeTrainer):
             self.remark = f"stopped after {self.iterations} iterations, before it converged"
 
     def predict(self, inputs: Array) -> Array:
-        """Decision values, one column per output."""
+        """Return decision values, one column per output."""
+        outputs: Array
         if isinstance(self.estimator, MLPClassifier):
             return _raw_outputs(self.estimator, inputs)
         if isinstance(self.estimator, LinearRegression):
@@ -231,7 +244,7 @@ class SklearnNativeTrainer(NativeTrainer):
 
 
 def _perceptron(task: Task) -> MLPClassifier | MLPRegressor:
-    """A built model whose weights are still scikit-learn's own."""
+    """Return a model that is built, with weights that scikit-learn drew."""
     widths = [layer.units for layer in task.network.layers[:-1]]
     hidden = task.network.layers[0].activation if widths else "identity"
     settings = {
@@ -269,25 +282,20 @@ def _perceptron(task: Task) -> MLPClassifier | MLPRegressor:
 
 
 def _raw_outputs(model: MLPClassifier | MLPRegressor, inputs: Array) -> Array:
-    own = model.out_activation_
+    output_activation = model.out_activation_
     model.out_activation_ = "identity"
     try:
-        return model._forward_pass_fast(inputs, check_input=False)
+        outputs: Array = model._forward_pass_fast(inputs, check_input=False)
     finally:
-        model.out_activation_ = own
+        model.out_activation_ = output_activation
+    return outputs
 
 
-def _gradient_factor(task: Task, rows: int) -> float:
-    """c, where the protocol's gradient is c times scikit-learn's."""
-    loss, factor = task.loss, 1.0
+def _gradient_factor(loss: Loss, outputs: int, rows: int) -> float:
+    """Return c: the protocol's gradient is c times scikit-learn's."""
+    factor = 1.0
     if isinstance(loss, MeanSquaredError) and not loss.half:
         factor *= 2
     if not isinstance(loss, SoftmaxCrossEntropy) and loss.outputs == "mean":
-        factor /= task.network.outputs
+        factor /= outputs
     return factor * rows if loss.batch == "sum" else factor
-
-
-def _loss_factor(task: Task, rows: int) -> float:
-    """The same for `loss_`, whose squared error is a mean over outputs, unlike its gradient."""
-    factor = _gradient_factor(task, rows)
-    return factor * task.network.outputs if isinstance(task.loss, MeanSquaredError) else factor

@@ -158,7 +158,7 @@ def _gradients(trainer: Trainable, experiment: Experiment, seed: int) -> Paramet
     before = trainer.parameters()
     _advance(trainer, BatchPlan.of(experiment, seed).segment(0, 1))
     return [
-        tuple(None if a is None or b is None else a - b for a, b in zip(start, end, strict=True))  # type: ignore[misc,operator]
+        tuple(None if a is None or b is None else a - b for a, b in zip(start, end, strict=True))  # type: ignore[misc]
         for start, end in zip(before, trainer.parameters(), strict=True)
     ]
 

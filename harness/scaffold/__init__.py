@@ -1,4 +1,4 @@
-"""`samestep new-adapter`: one file that runs at once, the places to replace marked."""
+"""`samestep new-adapter`: write an adapter that runs at once, with the places to replace marked."""
 
 import keyword
 import re
@@ -8,11 +8,11 @@ TEMPLATE = Path(__file__).parent / "adapter.py.txt"
 
 
 def write(name: str, folder: Path) -> Path:
-    """Write `<folder>/<name>.py` and return its path; an existing file is left alone.
+    """Write `<folder>/<name>.py` and return its path. An existing file is not touched.
 
     Raises:
-        ValueError: not a name for a Python file, or the file is there already.
-        OSError: it cannot be written.
+        ValueError: no Python file may have this name, or the file exists already.
+        OSError: the file cannot be written.
     """
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         raise ValueError(
@@ -21,8 +21,8 @@ def write(name: str, folder: Path) -> Path:
     file = folder / f"{name}.py"
     class_name = "".join(part.capitalize() for part in name.split("_")) + "Trainer"
     text = TEMPLATE.read_text(encoding="utf-8")
-    for sign, value in (("@NAME@", name), ("@CLASS@", class_name), ("@FILE@", str(file))):
-        text = text.replace(sign, value)
+    for mark, value in (("@NAME@", name), ("@CLASS@", class_name), ("@FILE@", str(file))):
+        text = text.replace(mark, value)
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with file.open("x", encoding="utf-8") as opened:

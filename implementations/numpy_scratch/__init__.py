@@ -4,9 +4,9 @@
 derivation as the docstring; `trainer` puts them together behind the contract. `many_seeds`
 trains many networks at once, for success rates.
 
-How it is fast and still reads like the textbook: all parameters live in one flat buffer and
-all gradients in another, layers see them as shaped views; every work array is made once, so a
-step allocates nothing of the network's or the data's size (but for an L2 penalty); large batches
+It is fast and still reads like the textbook. All parameters live in one flat buffer and all
+gradients in another; layers see them as shaped views. Every work array is made once, so a step
+allocates nothing of the network's or the data's size (except for an L2 penalty). Large batches
 and the flat buffers are walked in blocks that fit the cache.
 """
 

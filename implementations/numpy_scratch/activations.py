@@ -89,7 +89,7 @@ class Tanh:
 class ReLU:
     """f(z) = max(z, 0); f'(z) = 1 where z > 0, else 0 (at z = 0 too, as in the frameworks).
 
-    a > 0 exactly where z > 0, so the output tells the slope. The zeros are an array because
+    a > 0 exactly where z > 0, so the output gives the slope. The zeros are an array because
     `np.maximum` of two arrays is vectorised and takes a fifth of the time of `np.maximum(z, 0)`.
     """
 
@@ -110,7 +110,7 @@ class ReLU:
 class LeakyReLU:
     """f(z) = z where z > 0, else slope * z; f'(z) = 1 or slope (slope at z = 0).
 
-    slope > 0, so a has the sign of z and tells which side it is on.
+    slope > 0, so a has the sign of z.
     """
 
     def __init__(self, slope: float, work: Array) -> None:
@@ -282,12 +282,16 @@ class Step:
         np.greater(z, 0, out=z)
 
     def backward(self, a: Array, da: Array) -> None:
-        """Refuse: the derivative is 0 wherever it exists."""
+        """Raise TypeError: the derivative is 0 wherever it exists."""
         raise TypeError("the step function cannot be trained through")
 
 
 def make(layer: Layer, rows: int, dtype: str) -> Activation:
-    """The activation of a layer, with work space for `rows` rows."""
+    """Return the activation of a layer, with work space for `rows` rows.
+
+    Raises:
+        ValueError: the activation is not known here.
+    """
     shape = (rows, layer.units)
     match layer.activation:
         case "identity":
@@ -299,6 +303,7 @@ def make(layer: Layer, rows: int, dtype: str) -> Activation:
         case "relu":
             return ReLU(np.zeros(shape, dtype), np.empty(shape, bool))
         case "leaky_relu":
+            assert layer.slope is not None
             return LeakyReLU(layer.slope, np.empty(shape, dtype))
         case "elu":
             return ELU(np.empty(shape, dtype))

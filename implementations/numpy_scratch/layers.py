@@ -27,9 +27,9 @@ class Dense:
         W, b: views into the network's flat parameter buffer; b is None without bias.
         dW, db: views into its flat gradient buffer, of the same shapes.
         activation: f, in place.
-        rows: the most rows of one call.
-        first: whether x is the data, so that nobody wants dL/dx.
-        several: whether a batch comes in several blocks of rows.
+        rows: the largest number of rows of one call.
+        is_first: whether x is the data, so that dL/dx is not needed.
+        batch_has_blocks: whether a batch comes in several blocks of rows.
     """
 
     def __init__(
@@ -40,19 +40,20 @@ class Dense:
         db: Array | None,
         activation: Activation,
         rows: int,
-        first: bool,
-        several: bool,
+        is_first: bool,
+        batch_has_blocks: bool,
     ) -> None:
         self.W, self.b, self.dW, self.db = W, b, dW, db
         self.activation = activation
         inputs, units = W.shape
         self.a = np.empty((rows, units), W.dtype)
-        self.dx = None if first else np.empty((rows, inputs), W.dtype)
+        self.is_first = is_first
+        self.dx = np.empty((0 if is_first else rows, inputs), W.dtype)
         self.ones = np.ones(rows, W.dtype)
-        self.block_dW = np.empty_like(W) if several else None
+        self.block_dW = np.empty_like(W if batch_has_blocks else W[:0])
 
     def forward(self, x: Array) -> Array:
-        """a = f(x W + b), in this layer's own buffer."""
+        """Return a = f(x W + b), in this layer's buffer."""
         a = self.a[: len(x)]
         np.matmul(x, self.W, out=a)
         if self.b is not None:
@@ -60,8 +61,8 @@ class Dense:
         self.activation.forward(a)
         return a
 
-    def backward(self, x: Array, da: Array, add: bool = False) -> Array | None:
-        """Fill dW and db from dL/da, or add to them; return dL/dx, the first layer None.
+    def backward(self, x: Array, da: Array, add: bool = False) -> Array:
+        """Fill dW and db from dL/da, or add to them. Return dL/dx, empty in the first layer.
 
         dL/da is overwritten.
         """
@@ -78,8 +79,8 @@ class Dense:
                 np.add(self.db, ones @ d, out=self.db)
             else:
                 np.matmul(ones, d, out=self.db)
-        if self.dx is None:
-            return None
+        if self.is_first:
+            return self.dx
         dx = self.dx[: len(x)]
         np.matmul(d, self.W.T, out=dx)
         return dx

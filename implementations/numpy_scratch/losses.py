@@ -1,8 +1,9 @@
 """Losses: their value, and their gradient with respect to the network's outputs.
 
-Each class is called with the outputs z (rows, outputs) and the targets of the same rows, and
-with the size of the batch that they are of: all of it, or one block. It returns what these rows
-bring to the batch's loss, reduced as the protocol says, and overwrites z with dL/dz.
+Each class is called with the outputs z (rows, outputs), the targets of the same rows and the
+size of the batch that the rows belong to: they are all of the batch, or one block. The call
+returns the share of these rows in the batch's loss, reduced as the protocol says, and overwrites
+z with dL/dz.
 
 The reductions are factors. With `batch = mean` every row's loss is divided by the size of the
 batch; with `outputs = mean` every output's loss is divided by the number of outputs. The same
@@ -21,7 +22,7 @@ class LossFunction(Protocol):
     """Value and gradient of one loss."""
 
     def __call__(self, z: Array, targets: Array, batch_size: int) -> float:
-        """Return the part of L that these rows are, and overwrite z with dL/dz."""
+        """Return the share of these rows in L, and overwrite z with dL/dz."""
 
 
 class SquaredError:
@@ -37,7 +38,7 @@ class SquaredError:
         factor = self.factor / batch_size if self.mean_over_batch else self.factor
         np.subtract(z, targets, out=z)
         error = z.ravel()
-        total = np.dot(error, error)
+        total: float = np.dot(error, error)
         np.multiply(z, self.slope * factor, out=z)
         return total * (self.slope / 2 * factor)
 
@@ -58,14 +59,14 @@ class SigmoidCrossEntropy:
         self.other = np.empty((rows, outputs), dtype)
 
     def __call__(self, z: Array, targets: Array, batch_size: int) -> float:
-        """The loss; z <- factor * (sigmoid(z) - y)."""
+        """Return the loss; z <- factor * (sigmoid(z) - y)."""
         rows = len(z)
         factor = self.factor / batch_size if self.mean_over_batch else self.factor
         work, other = self.work[:rows], self.other[:rows]
         np.logaddexp(0, z, out=work)
         np.multiply(z, targets, out=other)
         np.subtract(work, other, out=work)
-        total = np.add.reduce(work, axis=None)
+        total: float = np.add.reduce(work, axis=None)
 
         sigmoid(z)
         np.subtract(z, targets, out=z)
@@ -78,13 +79,15 @@ class SoftmaxCrossEntropy:
     """-log p[y] per row, with p = softmax(z).
 
     p_j = exp(z_j) / sum_k exp(z_k) does not change when a constant is subtracted from all z,
-    so the row's maximum is, and nothing overflows. Then -log p_y = log(sum_k exp(z_k)) - z_y.
+    so the row's maximum is subtracted, and nothing overflows. Then
+    -log p_y = log(sum_k exp(z_k)) - z_y.
 
     Gradient: d/dz_j log(sum_k exp(z_k)) = p_j, and d/dz_j z_y = 1 if j = y else 0, so
     dL/dz = p - onehot(y).
 
-    A reduction along a row of ten numbers starts anew in every row. So the maxima are taken
-    down the columns of a transposed copy, and the sums are the product of exp(z) with ones.
+    NumPy starts a reduction once per row, which costs more than the ten numbers of a row. So the
+    maxima are taken down the columns of a transposed copy, and the sums are the product of exp(z)
+    with ones.
     """
 
     def __init__(self, mean_over_batch: bool, outputs: int, rows: int, dtype: str) -> None:
@@ -97,7 +100,7 @@ class SoftmaxCrossEntropy:
         self.picked = np.empty(rows, dtype)
 
     def __call__(self, z: Array, targets: Array, batch_size: int) -> float:
-        """The loss; z <- factor * (softmax(z) - onehot(y))."""
+        """Return the loss; z <- factor * (softmax(z) - onehot(y))."""
         rows = len(z)
         factor = 1 / batch_size if self.mean_over_batch else 1.0
         column, positions, picked = self.column[:rows], self.positions[:rows], self.picked[:rows]
@@ -108,7 +111,7 @@ class SoftmaxCrossEntropy:
         np.add(self.row_starts[:rows], targets, out=positions)
         flat = z.reshape(-1)
         flat.take(positions, out=picked, mode="clip")
-        total = -np.add.reduce(picked)
+        total: float = -np.add.reduce(picked)
 
         np.exp(z, out=z)
         np.matmul(z, self.ones, out=column)
@@ -125,7 +128,7 @@ class SoftmaxCrossEntropy:
 
 
 def make(loss: Loss, outputs: int, rows: int, dtype: str) -> LossFunction:
-    """The loss of a protocol, with work space for `rows` rows."""
+    """Return the loss of a protocol, with work space for `rows` rows."""
     match loss:
         case MeanSquaredError():
             return SquaredError(loss, outputs)

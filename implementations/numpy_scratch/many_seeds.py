@@ -5,10 +5,11 @@ work on all starts side by side: every array has the seeds as its last axis, W (
 seeds), b (units, seeds), a (rows, units, seeds).
 
 What works number by number does not see the new axis: activations and update rules are used as
-they are. Two things do see it. The loss's gradient is written again below, without its value,
-which nobody asks for. And the products: z[r, j, s] = sum_i x[r, i, s] W[i, j, s] has no sum over
-s, so it is every product x W, then their sum over i; the two of backward likewise. The data is
-the same for every seed: in the first layer W is one wide matrix (inputs, units * seeds).
+they are. Two things do see it. The gradient of the loss is written again below, without the value
+of the loss, which a success rate does not need. The other are the products:
+z[r, j, s] = sum_i x[r, i, s] W[i, j, s] has no sum over s, so all products x W are taken first
+and then summed over i, and the two products of backward likewise. The data is the same for every
+seed: in the first layer W is one wide matrix (inputs, units * seeds).
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from harness.trainer import (
     Batches,
     BinaryCrossEntropy,
     Layer,
+    Loss,
     MeanSquaredError,
     Parameters,
     Task,
@@ -27,14 +29,14 @@ from harness.trainer import (
 from implementations.numpy_scratch import activations, optimizers
 
 PRODUCTS = 262_144
-"""Starts are trained in groups whose products x W are about so many numbers: 2 MB."""
+"""Starts are trained in groups. The products x W of a group are about this many numbers (2 MB)."""
 
 
 class ManyDense:
     """`layers.Dense` for many networks; the batch is always all rows, so x is given once.
 
     Args:
-        x: the data (rows, inputs), or the layer before's a (rows, inputs, seeds).
+        x: the data (rows, inputs), or a of the layer before, (rows, inputs, seeds).
         W, b: views into the flat parameter buffer of all networks; b is None without bias.
         dW, db: views into its flat gradient buffer, of the same shapes.
         specification: the layer, for its activation.
@@ -49,12 +51,12 @@ class ManyDense:
         wide = specification.model_copy(update={"units": units * seeds})
         self.activation = activations.make(wide, rows, W.dtype.name)
         self.is_first = x.ndim == 2
+        self.dx = np.empty_like(x[:0] if self.is_first else x)
         if not self.is_first:
-            self.dx = np.empty_like(x)
             self.products = np.empty((rows, inputs, units, seeds), W.dtype)
 
     def forward(self) -> None:
-        """a = f(x W + b)."""
+        """a <- f(x W + b)."""
         if self.is_first:
             np.matmul(self.x, _wide(self.W), out=_wide(self.a))
         else:
@@ -64,15 +66,18 @@ class ManyDense:
             np.add(self.a, self.b, out=self.a)
         self.activation.forward(_wide(self.a))
 
-    def backward(self, da: Array) -> Array | None:
-        """Fill dW and db from dL/da, which is overwritten; return dL/dx, the first layer None."""
+    def backward(self, da: Array) -> Array:
+        """Fill dW and db from dL/da, and return dL/dx, empty in the first layer.
+
+        dL/da is overwritten.
+        """
         d = da
         self.activation.backward(_wide(self.a), _wide(d))
         if self.db is not None:
             np.add.reduce(d, axis=0, out=self.db)
         if self.is_first:
             np.matmul(self.x.T, _wide(d), out=_wide(self.dW))
-            return None
+            return self.dx
         np.multiply(self.x[:, :, np.newaxis], d[:, np.newaxis], out=self.products)
         np.add.reduce(self.products, axis=0, out=self.dW)
         np.multiply(d[:, np.newaxis], self.W, out=self.products)
@@ -84,19 +89,22 @@ class Gradient:
     """dL/dz of the losses in `losses`, where they are derived: p - y, or (2) (z - y).
 
     Args:
-        task: its loss, targets and number of outputs.
+        loss: the protocol's loss.
+        targets: of all rows, as in `Task`.
+        outputs: the number of outputs.
+        dtype: of the outputs.
     """
 
-    def __init__(self, task: Task) -> None:
-        self.loss = task.loss
-        self.factor = 1 / len(task.inputs) if task.loss.batch == "mean" else 1.0
-        if isinstance(task.loss, MeanSquaredError | BinaryCrossEntropy):
-            y = task.targets
-            self.factor /= task.network.outputs if task.loss.outputs == "mean" else 1
+    def __init__(self, loss: Loss, targets: Array, outputs: int, dtype: str) -> None:
+        self.loss = loss
+        self.factor = 1 / len(targets) if loss.batch == "mean" else 1.0
+        if isinstance(loss, MeanSquaredError | BinaryCrossEntropy):
+            y = targets
+            self.factor /= outputs if loss.outputs == "mean" else 1
         else:
-            y = np.eye(task.network.outputs, dtype=task.dtype)[task.targets]
-        if isinstance(task.loss, MeanSquaredError):
-            self.factor *= 1 if task.loss.half else 2
+            y = np.eye(outputs, dtype=dtype)[targets]
+        if isinstance(loss, MeanSquaredError):
+            self.factor *= 1 if loss.half else 2
         self.y = y[:, :, np.newaxis]
 
     def __call__(self, z: Array) -> None:
@@ -115,7 +123,7 @@ class Gradient:
 
 
 def train(task: Task, starts: Sequence[Parameters], batches: Batches) -> list[Parameters]:
-    """The parameters that each start ends with; all batches are all rows."""
+    """Return the parameters that each start ends with. Every batch is all rows of the data."""
     shapes = [W.shape for W, _ in task.parameters[1:]]
     products = max((len(task.inputs) * inputs * units for inputs, units in shapes), default=1)
     group = max(1, PRODUCTS // products)
@@ -126,9 +134,12 @@ def train(task: Task, starts: Sequence[Parameters], batches: Batches) -> list[Pa
 
 
 def _train_group(task: Task, starts: Sequence[Parameters], batches: Batches) -> list[Parameters]:
-    """Forward, the loss's gradient, backward and update, as often as there are batches."""
+    """Train one group of starts: forward, gradient of the loss, backward and update per batch."""
+    assert task.loss is not None
+    assert task.targets is not None
+    assert task.optimizer is not None
     layers, w, g = _networks(task, starts)
-    overwrite_with_gradient = Gradient(task)
+    overwrite_with_gradient = Gradient(task.loss, task.targets, task.network.outputs, task.dtype)
     rule = optimizers.make(task.optimizer, w, g)
     penalized = _penalized(task, layers)
     ends_linear = task.network.layers[-1].activation == "identity"
@@ -153,40 +164,41 @@ def _train_group(task: Task, starts: Sequence[Parameters], batches: Batches) -> 
 
 
 def _penalized(task: Task, layers: Sequence[ManyDense]) -> list[tuple[Array, Array, float]]:
-    """(w, dw, c) of everything that the penalty c * sum w^2 is on."""
+    """Return (w, dw, c) of everything that the penalty c * sum w^2 is on."""
     if task.l2 is None:
         return []
     c = task.l2.coefficient(len(task.inputs))
-    weights = [(layer.W, layer.dW, c) for layer in layers]
-    if task.l2.on == "weights":
-        return weights
-    return weights + [(layer.b, layer.db, c) for layer in layers if layer.b is not None]
+    penalized = [(layer.W, layer.dW, c) for layer in layers]
+    if task.l2.on == "all":
+        biases = [(layer.b, layer.db) for layer in layers]
+        penalized += [(b, db, c) for b, db in biases if b is not None and db is not None]
+    return penalized
 
 
 def _networks(task: Task, starts: Sequence[Parameters]) -> tuple[list[ManyDense], Array, Array]:
-    """Layers of all networks over one flat parameter and one flat gradient buffer, and the two."""
+    """Return the layers of all networks, and the two flat buffers, as `trainer` does for one."""
     w = np.empty(task.network.parameter_count * len(starts), task.dtype)
     g = np.empty_like(w)
-    layers: list[ManyDense] = []
     used = 0
-    for index, specification in enumerate(task.network.layers):
-        views = []
-        for position in (0, 1):
-            of_seeds = [start[index][position] for start in starts]
-            if of_seeds[0] is None:
-                views.append((None, None))
-                continue
-            values = np.stack(of_seeds, axis=-1)
-            piece = slice(used, used + values.size)
-            used += values.size
-            w[piece] = values.ravel()
-            views.append((w[piece].reshape(values.shape), g[piece].reshape(values.shape)))
-        (W, dW), (b, db) = views
+
+    def views(of_seeds: Sequence[Array]) -> tuple[Array, Array]:
+        nonlocal used
+        values = np.stack(of_seeds, axis=-1)
+        piece = slice(used, used + values.size)
+        used += values.size
+        w[piece] = values.ravel()
+        return w[piece].reshape(values.shape), g[piece].reshape(values.shape)
+
+    layers: list[ManyDense] = []
+    for specification, pairs in zip(task.network.layers, zip(*starts, strict=True), strict=True):
+        W, dW = views([weights for weights, _ in pairs])
+        biases = [values for _, values in pairs if values is not None]
+        b, db = views(biases) if biases else (None, None)
         x = layers[-1].a if layers else task.inputs
         layers.append(ManyDense(x, W, b, dW, db, specification))
     return layers, w, g
 
 
 def _wide(values: Array) -> Array:
-    """All but the first axis as one, without a copy."""
+    """Return the array with all axes except the first made one, without a copy."""
     return values.reshape(len(values), -1)

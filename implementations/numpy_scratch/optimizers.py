@@ -29,7 +29,7 @@ class Descent:
         self.blocks = _blocks(w, g)
 
     def update(self, rate: float) -> None:
-        """One step of gradient descent."""
+        """Take one step of gradient descent."""
         for w, g in self.blocks:
             np.multiply(g, rate, out=g)
             np.subtract(w, g, out=w)
@@ -50,7 +50,7 @@ class Velocity:
         self.work = np.empty(min(BLOCK, w.size), w.dtype)
 
     def update(self, rate: float) -> None:
-        """One step with momentum."""
+        """Take one step with momentum."""
         for w, g, v in self.blocks:
             if self.inside:
                 np.multiply(g, rate, out=g)
@@ -86,7 +86,7 @@ class ScaledByRoot:
         self.work = np.empty(min(BLOCK, w.size), w.dtype)
 
     def update(self, rate: float) -> None:
-        """One step of RMSprop or Adagrad."""
+        """Take one step of RMSprop or Adagrad."""
         for w, g, v in self.blocks:
             work = self.work[: g.size]
             np.multiply(g, g, out=work)
@@ -117,8 +117,8 @@ class AdaptiveMoments:
 
     - numerator and denominator times sqrt(c2):
       w <- w - (rate * sqrt(c2) / c1) * m / (sqrt(v) + epsilon * sqrt(c2));
-    - kept are M = m / (1 - beta1) and V = v / (1 - beta2), which follow M <- beta1 M + g and
-      V <- beta2 V + g^2: nothing multiplies g;
+    - the memory is M = m / (1 - beta1) and V = v / (1 - beta2), which follow M <- beta1 M + g
+      and V <- beta2 V + g^2: nothing multiplies g;
     - with s1 = 1 - beta1 and r2 = sqrt(1 - beta2), m / (sqrt(v) + e) = (s1 / r2) * M /
       (sqrt(V) + e / r2): the factors that this takes are numbers, not arrays.
 
@@ -132,7 +132,7 @@ class AdaptiveMoments:
         self.blocks = _blocks(w, g, np.zeros_like(w), np.zeros_like(w))
 
     def update(self, rate: float) -> None:
-        """One step of Adam; g is the work array once its last use is over."""
+        """Take one step of Adam. After its last use g serves as the work array."""
         self.t += 1
         beta1, beta2, epsilon = self.rule.beta1, self.rule.beta2, self.rule.epsilon
         c1, root_c2 = 1 - beta1**self.t, math.sqrt(1 - beta2**self.t)
@@ -154,7 +154,7 @@ class AdaptiveMoments:
 
 
 def make(optimizer: Optimizer, w: Array, g: Array) -> UpdateRule:
-    """The update rule of a protocol, on these buffers."""
+    """Return the update rule of a protocol, on these buffers."""
     match optimizer:
         case SGD():
             return Descent(w, g)
@@ -166,7 +166,7 @@ def make(optimizer: Optimizer, w: Array, g: Array) -> UpdateRule:
 
 
 def _blocks(*buffers: Array) -> list[tuple[Array, ...]]:
-    """The same cache-sized stretch of every buffer, as views."""
+    """Return views of the buffers: for every cache-sized stretch that of each buffer."""
     return [
         tuple(buffer[first : first + BLOCK] for buffer in buffers)
         for first in range(0, buffers[0].size, BLOCK)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from harness.trainer import (
+    L2,
     Array,
     Batches,
     DeviceUnavailableError,
@@ -17,18 +18,18 @@ from implementations.numpy_scratch import activations, losses, many_seeds, optim
 from implementations.numpy_scratch.layers import Dense
 
 ROWS_AT_ONCE = 1_000
-"""At most so many rows go through the network at once, in training and in prediction.
+"""The largest number of rows that go through the network at once.
 
-A larger batch is a sum over blocks. A block of 784 inputs is 3 MB: it is still in a cache when
-the backward pass reads it again, so that one step reads the data from memory once.
+A larger batch is a sum over blocks. A block of 784 inputs is 3 MB. The block is still in a cache
+when the backward pass reads it again, so one step reads the data from memory once.
 """
 
 
 class NumpyTrainer(StepTrainer):
     """A multi-layer perceptron in NumPy.
 
-    One step: for every block of the batch's rows gather them, forward through the layers, loss
-    and its gradient, backward through the layers; then update.
+    A step takes the batch's rows block by block: gather the rows, go forward through the layers,
+    take the loss and its gradient, go backward through the layers. Then it updates.
     """
 
     loops = ("stepwise",)
@@ -38,14 +39,13 @@ class NumpyTrainer(StepTrainer):
             raise DeviceUnavailableError("NumPy computes on the CPU only")
         self.task = task
         self.layers, w, g = _network(task)
-        if task.loss is not None and task.optimizer is not None:
-            width = task.network.outputs
-            self.loss = losses.make(
-                task.loss, width, min(task.batch_size, ROWS_AT_ONCE), task.dtype
-            )
-            self.rule = optimizers.make(task.optimizer, w, g)
         self.ends_linear = task.network.layers[-1].activation == "identity"
-        self.batch = _Batch(task)
+        if task.loss is None or task.optimizer is None or task.targets is None:
+            return  # a network that only predicts
+        rows = min(task.batch_size, ROWS_AT_ONCE)
+        self.loss = losses.make(task.loss, task.network.outputs, rows, task.dtype)
+        self.rule = optimizers.make(task.optimizer, w, g)
+        self.block = _Block(task.inputs, task.targets, rows)
 
     def advance(self, batches: Batches) -> Array:
         """Train step by step; every array is overwritten in place."""
@@ -58,17 +58,17 @@ class NumpyTrainer(StepTrainer):
         return step_losses
 
     def _loss_and_gradients(self, batches: Batches, step: int, size: int) -> float:
-        """The loss of one batch; its gradients lie in the flat buffer."""
+        """Return the loss of one batch, and leave its gradients in the flat buffer."""
         loss = 0.0
         for first in range(0, size, ROWS_AT_ONCE):
-            x, y = self.batch.take(batches, step, first, min(first + ROWS_AT_ONCE, size))
-            loss += self._block(x, y, size, add=first > 0)
+            x, y = self.block.gather(batches, step, first, min(first + ROWS_AT_ONCE, size))
+            loss += self._forward_and_backward(x, y, size, add=first > 0)
         if self.task.l2 is not None:
-            loss += self._penalize(self.task.l2.coefficient(size))
+            loss += self._penalize(self.task.l2, size)
         return loss
 
-    def _block(self, x: Array, y: Array, batch_size: int, add: bool) -> float:
-        """Forward, loss, backward; return what these rows bring to the batch's loss."""
+    def _forward_and_backward(self, x: Array, y: Array, batch_size: int, add: bool) -> float:
+        """Fill the gradients, or add to them. Return the share of these rows in the loss."""
         values = [x]
         for layer in self.layers:
             values.append(layer.forward(values[-1]))
@@ -79,11 +79,13 @@ class NumpyTrainer(StepTrainer):
             gradient = layer.backward(x_of_layer, gradient, add)
         return loss
 
-    def _penalize(self, c: float) -> float:
-        """Add 2 c w, the gradient of c * sum w^2, to the gradients; return that sum."""
+    def _penalize(self, l2: L2, rows: int) -> float:
+        """Add 2 c w, the gradient of c * sum w^2, to the gradients. Return c * sum w^2."""
+        c = l2.coefficient(rows)
         pairs = [(layer.W, layer.dW) for layer in self.layers]
-        if self.task.l2.on == "all":
-            pairs += [(layer.b, layer.db) for layer in self.layers if layer.b is not None]
+        if l2.on == "all":
+            biases = [(layer.b, layer.db) for layer in self.layers]
+            pairs += [(b, db) for b, db in biases if b is not None and db is not None]
         total = 0.0
         for w, dw in pairs:
             total += np.dot(w.ravel(), w.ravel())
@@ -91,13 +93,13 @@ class NumpyTrainer(StepTrainer):
         return c * total
 
     def parameters(self) -> Parameters:
-        """Copies out of the flat buffer."""
+        """Return copies out of the flat buffer."""
         return [
             (layer.W.copy(), None if layer.b is None else layer.b.copy()) for layer in self.layers
         ]
 
     def matrix_products(self, operands: Operands) -> Callable[[int], None]:
-        """The three products of `Dense`, into buffers made once."""
+        """Return the three products of `Dense`, into buffers that are made once."""
         work = [
             (x, W, d, np.empty_like(x), np.empty_like(W), np.empty_like(d)) for x, W, d in operands
         ]
@@ -115,13 +117,13 @@ class NumpyTrainer(StepTrainer):
     def many_seeds(
         self, starts: Sequence[Parameters], batches: Batches
     ) -> Sequence[Parameters] | None:
-        """All starts side by side, for every protocol of full batches."""
+        """Train all starts side by side, in every protocol of full batches."""
         if batches.rows is not None:
             return None
         return many_seeds.train(self.task, starts, batches)
 
     def predict(self, inputs: Array) -> Array:
-        """Forward in blocks of rows, in the buffers that training uses."""
+        """Return raw outputs, computed block by block in the buffers that training uses."""
         outputs = np.empty((len(inputs), self.task.network.outputs), self.task.dtype)
         with np.errstate(over="ignore"):
             for first in range(0, len(inputs), ROWS_AT_ONCE):
@@ -132,49 +134,55 @@ class NumpyTrainer(StepTrainer):
         return outputs
 
 
-class _Batch:
-    """Where a block of a batch is gathered to; of full batches it is the data itself."""
+class _Block:
+    """Buffers for the rows of a block. A block of a full batch is a view of the data instead."""
 
-    def __init__(self, task: Task) -> None:
-        self.inputs, self.targets = task.inputs, task.targets
-        block = min(task.batch_size, ROWS_AT_ONCE)
-        self.x = np.empty((block, task.inputs.shape[1]), task.dtype)
-        if task.targets is not None:
-            self.y = np.empty((block, *task.targets.shape[1:]), task.targets.dtype)
+    def __init__(self, inputs: Array, targets: Array, rows: int) -> None:
+        self.inputs, self.targets = inputs, targets
+        self.x = np.empty((rows, *inputs.shape[1:]), inputs.dtype)
+        self.y = np.empty((rows, *targets.shape[1:]), targets.dtype)
 
-    def take(self, batches: Batches, step: int, first: int, stop: int) -> tuple[Array, Array]:
-        """(x, y) of rows `first` to `stop` of one step's batch.
-
-        `mode="clip"` lets NumPy's `take` write without a buffer of its own.
-        """
+    def gather(self, batches: Batches, step: int, first: int, stop: int) -> tuple[Array, Array]:
+        """Return (x, y) of the rows from `first` to `stop` of one step's batch."""
         if batches.rows is None:
             return self.inputs[first:stop], self.targets[first:stop]
         rows = batches.rows[step, first:stop]
         x, y = self.x[: stop - first], self.y[: stop - first]
+        # with mode="clip" NumPy writes straight into `out`, without a buffer in between
         self.inputs.take(rows, axis=0, out=x, mode="clip")
         self.targets.take(rows, axis=0, out=y, mode="clip")
         return x, y
 
 
 def _network(task: Task) -> tuple[list[Dense], Array, Array]:
-    """Layers over one flat parameter buffer and one flat gradient buffer, and the two."""
+    """Return the layers, and the flat parameter buffer and flat gradient buffer below them."""
     w = np.empty(task.network.parameter_count, task.dtype)
     g = np.empty_like(w)
-    several = task.batch_size > ROWS_AT_ONCE
-    layers = []
-    start = 0
+    used = 0
+
+    def views(values: Array) -> tuple[Array, Array]:
+        """Put the values into the next piece of w. Return this piece and that of g, shaped."""
+        nonlocal used
+        piece = slice(used, used + values.size)
+        used += values.size
+        w[piece] = values.ravel()
+        return w[piece].reshape(values.shape), g[piece].reshape(values.shape)
+
+    layers: list[Dense] = []
     for specification, (weights, biases) in zip(task.network.layers, task.parameters, strict=True):
-        views = []
-        for values in (weights, biases):
-            if values is None:
-                views.append((None, None))
-                continue
-            stop = start + values.size
-            view = w[start:stop].reshape(values.shape)
-            view[...] = values
-            views.append((view, g[start:stop].reshape(values.shape)))
-            start = stop
-        (W, dW), (b, db) = views
+        W, dW = views(weights)
+        b, db = (None, None) if biases is None else views(biases)
         activation = activations.make(specification, ROWS_AT_ONCE, task.dtype)
-        layers.append(Dense(W, b, dW, db, activation, ROWS_AT_ONCE, not layers, several))
+        layers.append(
+            Dense(
+                W,
+                b,
+                dW,
+                db,
+                activation,
+                rows=ROWS_AT_ONCE,
+                is_first=not layers,
+                batch_has_blocks=task.batch_size > ROWS_AT_ONCE,
+            )
+        )
     return layers, w, g
