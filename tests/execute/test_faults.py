@@ -432,7 +432,7 @@ def test_ctrl_c_keeps_what_is_done_and_goes_on_later(tmp_path, short, sign):
     process = _start(tmp_path, short, "numpy", slow)
     workers = _workers_once_it_trains(process, tmp_path)
     process.send_signal(sign)
-    out, errors = process.communicate(timeout=10)
+    out, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
     assert "the same command goes on from here" in errors
     assert "report.md" in out
@@ -446,8 +446,8 @@ def test_kill_9_leaves_no_orphan_and_loses_nothing(tmp_path, short):
     process = _start(tmp_path, short, "numpy", slow)
     workers = _workers_once_it_trains(process, tmp_path)
     process.kill()
-    process.communicate(timeout=10)
-    _, alive = psutil.wait_procs(workers, timeout=5)
+    process.communicate(timeout=60)
+    _, alive = psutil.wait_procs(workers, timeout=30)
     assert not alive
     adapter(tmp_path, "slow")
     recorder = run(short, tmp_path / "run", "numpy", slow)
