@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 import harness
 from harness.cli import app
 from harness.experiment.loading import load
-from harness.report.numbers import seconds
-from harness.report.page.charts import COLOURS, LOOK, SCHEMA
+from harness.report.page.figures import COLOURS, LOOK, SCHEMA
+from harness.report.text import seconds
 
 ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "results/reference"

@@ -14,8 +14,8 @@ from harness.parity.judgement import Judgement, Rung, Verdict
 from harness.parity.verdicts import read as read_verdicts
 from harness.parity.verdicts import store
 from harness.plan import Request
-from harness.report import export
-from harness.report.export import DERIVED, Report
+from harness.report import markdown as export
+from harness.report.markdown import DERIVED, Report
 from harness.results import COLUMNS, RunFolder, write_atomically
 from tests.report.test_report import row_of
 

@@ -37,7 +37,7 @@ def check(
 
     from harness.execute.checking import check as run_check
     from harness.registry import UnknownFrameworkError, find
-    from harness.report import checks
+    from harness.report import check_findings as checks
 
     try:
         frameworks = [find(name) for name in adapters]

@@ -12,7 +12,7 @@ from harness.cli.exits import FAILED, OK, USAGE, stop
 
 if TYPE_CHECKING:
     from harness.analysis.gates import Gate
-    from harness.report.changes import Run
+    from harness.report.run_comparison import Run
 
 SUFFIXES = (".md", ".json", ".html")
 
@@ -37,8 +37,9 @@ def compare(
     Trials are compared in pairs, with confidence intervals. Runs of other machines, devices or
     protocols are refused.
     """
-    from harness.report import changes, comparison
-    from harness.report.charts import COMPARISON
+    from harness.report import change_table as comparison
+    from harness.report import run_comparison as changes
+    from harness.report.chart_names import COMPARISON
 
     gates = [_gate(text) for text in fail_on or ()]
     files = outputs.parse(output, chart, SUFFIXES, COMPARISON)
@@ -73,7 +74,7 @@ def _gate(text: str) -> "Gate":
 
 
 def _run(path: Path) -> "Run":
-    from harness.report.changes import Run
+    from harness.report.run_comparison import Run
 
     run = run_plan.read_run(path)
     return Run(str(path), run.plan, run.rows, run.verdicts)

@@ -27,7 +27,7 @@ def explain(
     bring the number back or lose it.
     """
     from harness.claims import claim_plan, explaining, loading
-    from harness.report import explained
+    from harness.report import claim_swaps as explained
 
     (registered,) = claims.load([claim])
     chosen = loading.with_own_data(registered)

@@ -15,7 +15,7 @@ from harness.experiment.vocabulary import Device, Dtype, Preset
 
 if TYPE_CHECKING:
     from harness.plan import Plan
-    from harness.report.export import Report
+    from harness.report.markdown import Report
     from harness.run import Run
 
 WRITTEN = ("report.md", "results.csv", "report.html")
@@ -104,7 +104,7 @@ def report(
     timeout_s = None if timeout == AUTO else options.timeout_s(timeout)
     plan = run_plan.make_plan(request)
     if timeout == AUTO:
-        from harness.report.estimate import patience_s
+        from harness.report.trial_durations import patience_s
 
         timeout_s = patience_s(plan)
     files = _outputs(plan, output, chart)
@@ -132,7 +132,8 @@ def _finish(
 
     What cannot be written decides the exit code only of a run that would exit with 0.
     """
-    from harness.report import export, terminal
+    from harness.report import markdown as export
+    from harness.report import terminal
 
     report = _report(run)
     tables = [*(Output(run.path / name) for name in WRITTEN), *(f for f in files if not f.chart)]
@@ -152,7 +153,8 @@ def _finish(
 
 
 def _report(run: "Run") -> "Report":
-    from harness.report import export, summary
+    from harness.report import markdown as export
+    from harness.report import section_table as summary
     from harness.results import RunFolder
 
     sections = summary.sections(run.plan, RunFolder(run.path), run.rows, run.verdicts)

@@ -58,7 +58,7 @@ def reproduce(
     Exits with 1 where a verdict is not the one that the ledger registers.
     """
     from harness.claims import claim_plan, loading
-    from harness.report.charts import CLAIMS
+    from harness.report.chart_names import CLAIMS
 
     if source is not None:
         options.only_read(context, ("claims", "output", "chart", "json_output"))

@@ -40,7 +40,7 @@ def scale(
     Fits a law to every framework, and says which one is faster from which width on.
     """
     from harness.plan import Request
-    from harness.report.charts import SWEEP
+    from harness.report.chart_names import SWEEP
     from harness.run import load_run
 
     request = Request(

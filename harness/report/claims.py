@@ -15,7 +15,7 @@ from harness.claims.judge import Agreement, Judged
 from harness.claims.loading import explanation
 from harness.claims.model import HOLDS, Claim, Verdict
 from harness.experiment.model import Experiment
-from harness.report.findings import (
+from harness.report.claim_numbers import (
     UNITS,
     difference,
     finding_cells,
@@ -23,9 +23,9 @@ from harness.report.findings import (
     name,
     published,
 )
-from harness.report.summary import learning
-from harness.report.tally import tally
+from harness.report.section_table import learning
 from harness.report.terminal import plain
+from harness.report.verdict_counts import tally
 from harness.results import clean
 
 SCHEMA = 1

@@ -12,8 +12,8 @@ from rich.table import Table
 from harness.doctor import facts as doctor_facts
 from harness.doctor.facts import Facts, FrameworkState, Inspected, Machine
 from harness.doctor.problems import notes, problems
-from harness.report.numbers import seconds
 from harness.report.terminal import plain
+from harness.report.text import seconds
 
 SCHEMA = 1
 UNKNOWN = "n/a"

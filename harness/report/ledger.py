@@ -18,8 +18,8 @@ def write(file: Path, judged: Sequence[Judged], asked: Mapping[str, str], chart:
         chart: which one, of an image.
 
     Raises:
-        harness.report.charts.NoChartError: there is no such chart.
-        harness.report.charts.NoChartLibraryError: charts cannot be drawn here.
+        harness.report.chart_names.NoChartError: there is no such chart.
+        harness.report.chart_names.NoChartLibraryError: charts cannot be drawn here.
     """
     match file.suffix:
         case ".md":
@@ -27,7 +27,7 @@ def write(file: Path, judged: Sequence[Judged], asked: Mapping[str, str], chart:
         case ".json":
             content = (claims.as_json(judged) + "\n").encode()
         case ".html":
-            from harness.report.page import claims as page  # heavy
+            from harness.report.page import claims_page as page  # heavy
 
             content = page.html(judged, asked).encode()
         case _:

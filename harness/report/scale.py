@@ -13,10 +13,10 @@ from rich.table import Table
 from harness.analysis import sweep_points
 from harness.analysis.scaling import Comparison, Term
 from harness.parity.judgement import PROVEN
-from harness.report.chart import SEVERAL, chart
-from harness.report.numbers import seconds
 from harness.report.sweep import Cell, Sweep
 from harness.report.terminal import plain
+from harness.report.text import seconds
+from harness.report.text_chart import SEVERAL, chart
 from harness.results import Row, clean, write_atomically
 
 SCHEMA = 1
@@ -259,8 +259,8 @@ def write(file: Path, made: Sweep, rows: Sequence[Row], folder: Path, chart: str
     """Write .json, or the chart of laws as .svg or .png.
 
     Raises:
-        harness.report.charts.NoChartError: there is no such chart, or nothing was measured.
-        harness.report.charts.NoChartLibraryError: charts cannot be drawn here.
+        harness.report.chart_names.NoChartError: there is no such chart, or nothing was measured.
+        harness.report.chart_names.NoChartLibraryError: charts cannot be drawn here.
     """
     if file.suffix == ".json":
         content = (as_json(made, rows, folder) + "\n").encode()

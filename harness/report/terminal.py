@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.summary import Section, cells, headings, remarks
+from harness.report.section_table import Section, cells, headings, remarks
 
 RIGHT_ALIGNED = (
     "test accuracy", "test loss", "first step", "train time", "step time", "limits",

@@ -9,7 +9,7 @@ from harness.analysis.comparable import NotComparableError, check_comparable
 from harness.analysis.compare import agreement, compare
 from harness.analysis.gates import Gate, exceeded_limits, failed_only_in_b
 from harness.cli import main
-from harness.report.changes import Change
+from harness.report.run_comparison import Change
 from harness.results import RunFolder
 from tests.analysis.rows import run_of
 

@@ -10,9 +10,10 @@ from harness.claims.judge import judge
 from harness.claims.loading import from_values
 from harness.parity.judgement import Judgement, Rung, Verdict
 from harness.plan import Request
-from harness.report import changes, summary
-from harness.report.export import Report
-from harness.report.page import bundle
+from harness.report import run_comparison as changes
+from harness.report import section_table as summary
+from harness.report.markdown import Report
+from harness.report.page import chart_library as bundle
 from harness.results import RunFolder, write_arrays
 from harness.start import initial_parameters
 from harness.trial.outcome import blank_row

@@ -9,10 +9,10 @@ from typer.testing import CliRunner
 
 from harness import cli, planning
 from harness.experiment.training import Length
-from harness.report import export
-from harness.report.charts import NoChartError
+from harness.report import markdown as export
+from harness.report.chart_names import NoChartError
 from harness.report.page import drawing
-from harness.report.page.series import ENOUGH_POINTS
+from harness.report.page.learning_curves import ENOUGH_POINTS
 from harness.results import RunFolder
 from tests.analysis.rows import run_of
 

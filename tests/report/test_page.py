@@ -11,10 +11,13 @@ from pages import HOSTILE, Arrays, charts_or_skip, made, request
 from parsed import Page
 
 from harness.cache import cache_folder
-from harness.report import export, summary
-from harness.report.page import bundle, document, rendering, tables
+from harness.report import markdown as export
+from harness.report import section_table as summary
+from harness.report.page import chart_library as bundle
+from harness.report.page import rendering, tables
+from harness.report.page import report_page as document
 from harness.report.page.answer import answer, ranking
-from harness.report.page.series import series_of
+from harness.report.page.learning_curves import series_of
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -4,7 +4,7 @@ import pytest
 from browser import grave_barriers, press
 from pages import charts_or_skip, made
 
-from harness.report.page import document
+from harness.report.page import report_page as document
 
 PHONE, DESK = (360, 740), (1280, 900)
 

@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from harness import cli
 from harness.claims.model import Verdict
-from harness.report.page import claims, differences
+from harness.report.page import claims_page as claims
+from harness.report.page import differences
 from tests.claims.builders import accuracies, judged, make_claim
 
 

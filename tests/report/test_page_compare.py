@@ -11,9 +11,9 @@ from parsed import Page
 from rich.console import Console
 
 from harness.analysis.gates import Gate
-from harness.report import changes
-from harness.report import comparison as files
-from harness.report.page import comparison
+from harness.report import change_table as files
+from harness.report import run_comparison as changes
+from harness.report.page import compare_page as comparison
 from tests.analysis.rows import run_of
 
 

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 from pages import Arrays, made, read, request
 
-from harness.report import summary
-from harness.report.lines import parity
-from harness.report.page import boundaries, commands, images, pictures
+from harness.report import section_table as summary
+from harness.report.page import boundaries, commands
+from harness.report.page import image_results as images
+from harness.report.page import png as pictures
 from harness.report.page.answer import answer
+from harness.report.page.learning_curves import MOST_POINTS, thinned
 from harness.report.page.proofs import ladder_of
-from harness.report.page.series import MOST_POINTS, thinned
+from harness.report.sections import parity
 from harness.results import RunFolder
 
 

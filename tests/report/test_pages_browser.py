@@ -4,7 +4,8 @@ import pytest
 from browser import grave_barriers
 from pages import charts_or_skip, compared, ledger
 
-from harness.report.page import claims, comparison
+from harness.report.page import claims_page as claims
+from harness.report.page import compare_page as comparison
 
 PHONE, DESK = (360, 740), (1280, 900)
 HOSTILE = "</script><img src=x onerror=alert(1)>"

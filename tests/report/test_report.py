@@ -13,9 +13,11 @@ from harness import planning
 from harness.cli.progress import Announcer
 from harness.parity.judgement import Judgement, Rung, Verdict
 from harness.plan import Request
-from harness.report import export, summary, terminal
-from harness.report.export import Report
-from harness.report.numbers import seconds
+from harness.report import markdown as export
+from harness.report import section_table as summary
+from harness.report import terminal
+from harness.report.markdown import Report
+from harness.report.text import seconds
 from harness.results import COLUMNS, RunFolder, from_json, to_json, write_arrays
 from harness.trial.outcome import blank_row
 

@@ -15,7 +15,8 @@ from harness.analysis.scaling import Timing
 from harness.execute import runner as local
 from harness.parity.judgement import Judgement, Verdict
 from harness.plan import Request
-from harness.report import chart, scale, sweep
+from harness.report import scale, sweep
+from harness.report import text_chart as chart
 from harness.report.page.laws import laws
 from harness.trial.outcome import blank_row
 

@@ -4,9 +4,9 @@ import statistics
 from collections.abc import Iterator, Sequence
 
 from harness.plan import Plan
-from harness.report.lines import Line
-from harness.report.numbers import seconds, three_digits
-from harness.report.summary import Section, remarks
+from harness.report.section_table import Section, remarks
+from harness.report.sections import Line
+from harness.report.text import seconds, three_digits
 from harness.results import Row
 
 WORTH_SAYING = 1.5

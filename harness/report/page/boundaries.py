@@ -14,10 +14,10 @@ from harness.data import raw, transforms
 from harness.experiment.data import Data
 from harness.experiment.model import Experiment
 from harness.parity.reference import Reference
-from harness.report.lines import Line
-from harness.report.page import pictures
-from harness.report.page.series import Arrays, rows_of, thinned
-from harness.report.summary import Section
+from harness.report.page import png as pictures
+from harness.report.page.learning_curves import Arrays, rows_of, thinned
+from harness.report.section_table import Section
+from harness.report.sections import Line
 from harness.results import Row
 from harness.scoring import meaning_of, sigmoid
 from harness.trainer import Array, Parameters

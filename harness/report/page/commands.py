@@ -4,7 +4,7 @@ import shlex
 
 from harness.experiment.loading import catalogue_names
 from harness.plan import REPEATS, SEEDS, Plan, Request
-from harness.report.lines import Line
+from harness.report.sections import Line
 
 DEFAULTS = Request()
 

@@ -15,10 +15,10 @@ from harness.claims.judge import Judged
 from harness.claims.judge_number import Finding
 from harness.claims.model import Verdict
 from harness.claims.tolerances import CONFIDENCE
-from harness.report import findings
-from harness.report.charts import CLAIMS
-from harness.report.findings import difference, measured, published
-from harness.report.page.charts import COLOURS, Figure, Spec, chart, short
+from harness.report import claim_numbers as findings
+from harness.report.chart_names import CLAIMS
+from harness.report.claim_numbers import difference, measured, published
+from harness.report.page.figures import COLOURS, Figure, Spec, chart, short
 
 SHAPES = {
     Verdict.EXACT: ("square", COLOURS[0]),

@@ -7,13 +7,16 @@ from typing import Any
 from harness.claims.judge import Judged
 from harness.experiment.names import nearest
 from harness.plan import Plan
-from harness.report.changes import Compared
-from harness.report.charts import NoChartError, need_library
-from harness.report.export import Report
-from harness.report.page import bars, comparison, document, learning
-from harness.report.page.charts import LOOK, Figure, Spec
+from harness.report.chart_names import NoChartError, need_library
+from harness.report.markdown import Report
+from harness.report.page import compare_page as comparison
+from harness.report.page import learning_charts as learning
+from harness.report.page import phases_and_limits as bars
+from harness.report.page import report_page as document
 from harness.report.page.differences import differences
+from harness.report.page.figures import LOOK, Figure, Spec
 from harness.report.page.laws import laws
+from harness.report.run_comparison import Compared
 from harness.report.sweep import Sweep
 
 WIDTH = 640

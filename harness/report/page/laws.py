@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.parity.judgement import PROVEN
-from harness.report.charts import SWEEP
-from harness.report.numbers import seconds
-from harness.report.page.charts import COLOURS, NOT_PROVEN, Figure, Spec, chart, short
-from harness.report.page.learning import SHAPES
+from harness.report.chart_names import SWEEP
+from harness.report.page.figures import COLOURS, NOT_PROVEN, Figure, Spec, chart, short
+from harness.report.page.learning_charts import SHAPES
 from harness.report.sweep import Cell, Sweep
+from harness.report.text import seconds
 
 HEIGHT = 320
 

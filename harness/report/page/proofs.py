@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from harness.parity.judgement import Judgement, Rung
 from harness.parity.verdicts import CellKey
-from harness.report.lines import Verdicts
-from harness.report.summary import Section
+from harness.report.section_table import Section
+from harness.report.sections import Verdicts
 
 SHADES = 6
 EXPONENTS = (-17, -5)

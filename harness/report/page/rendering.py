@@ -11,8 +11,8 @@ import jinja2
 from markupsafe import Markup
 
 from harness.__version__ import __version__
-from harness.report.page.bundle import chart_library
-from harness.report.page.charts import LOOK
+from harness.report.page.chart_library import chart_library
+from harness.report.page.figures import LOOK
 from harness.report.page.tables import LOOKS
 from harness.results import clean
 

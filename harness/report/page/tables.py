@@ -5,10 +5,8 @@ from dataclasses import dataclass
 
 from harness.analysis.intervals import Estimate
 from harness.plan import Plan
-from harness.report.lines import Line
-from harness.report.numbers import seconds
 from harness.report.page import commands
-from harness.report.summary import (
+from harness.report.section_table import (
     HEADINGS,
     Section,
     baseline,
@@ -17,6 +15,8 @@ from harness.report.summary import (
     headline,
     ratio_text,
 )
+from harness.report.sections import Line
+from harness.report.text import seconds
 
 LOOKS = {
     "proven": ("✓", "proven the same"),

@@ -11,11 +11,11 @@ from harness.data import raw, splits
 from harness.data.fetching import DataMissingError
 from harness.experiment.data import Data
 from harness.experiment.model import Experiment
-from harness.report.lines import Line
-from harness.report.page import pictures
-from harness.report.page.charts import label_of
-from harness.report.page.series import Arrays, rows_of
-from harness.report.summary import Section
+from harness.report.page import png as pictures
+from harness.report.page.figures import label_of
+from harness.report.page.learning_curves import Arrays, rows_of
+from harness.report.section_table import Section
+from harness.report.sections import Line
 from harness.results import Row
 from harness.scoring import sigmoid
 from harness.trainer import Array

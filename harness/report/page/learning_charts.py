@@ -6,9 +6,8 @@ from itertools import chain
 from typing import Any
 
 from harness.experiment.model import Experiment
-from harness.report.numbers import seconds
-from harness.report.page.charts import COLOURS, NOT_PROVEN, Figure, Spec, chart, short
-from harness.report.page.series import (
+from harness.report.page.figures import COLOURS, NOT_PROVEN, Figure, Spec, chart, short
+from harness.report.page.learning_curves import (
     ENOUGH_POINTS,
     MOST_POINTS,
     MOST_TRIALS,
@@ -16,7 +15,8 @@ from harness.report.page.series import (
     Series,
     thinned,
 )
-from harness.report.summary import HEADINGS, Section, measure
+from harness.report.section_table import HEADINGS, Section, measure
+from harness.report.text import seconds
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 LOOPS: dict[str, list[int]] = {"idiomatic": [2, 3], "stepwise": [7, 3], "fused": [1, 0]}

@@ -11,8 +11,8 @@ from harness.experiment.model import Experiment
 from harness.experiment.optimizers import Momentum, Nesterov
 from harness.experiment.training import DrawnBatches
 from harness.plan import Plan
-from harness.report.lines import Facts, Line, Verdicts, lines, parity
-from harness.report.numbers import seconds
+from harness.report.sections import Facts, Line, Verdicts, lines, parity
+from harness.report.text import seconds
 from harness.results import Row, RunFolder
 from harness.trainer import Array
 

@@ -1,6 +1,6 @@
 """Rows as a pandas table, read from a run's folder or from an export of it.
 
-What `harness.load_results` does. The columns, and what is derived, are `harness.report.export`'s.
+What `harness.load_results` does. The columns, and what is derived, are `harness.report.markdown`'s.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ import pandas as pd
 
 from harness.parity.verdicts import read as read_verdicts
 from harness.plan import Plan
-from harness.report.export import DERIVED, FORMULA_STARTS, Report, records
+from harness.report.markdown import DERIVED, FORMULA_STARTS, Report, records
 from harness.results import COLUMNS, SCHEMA, Row, RunFolder, clean
 
 RULE = "`path` must be a run's folder (it holds plan.json), or its results as .csv or .json"

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.analysis.compare import Comparison
-from harness.report.changes import LOOKS as VERDICTS
-from harness.report.changes import Change, Compared, Run
-from harness.report.charts import COMPARISON
-from harness.report.comparison import COLUMNS, accuracy_text, constants, ratio_or_dash, sentences
+from harness.report.change_table import COLUMNS, accuracy_text, constants, ratio_or_dash, sentences
+from harness.report.chart_names import COMPARISON
 from harness.report.page import commands
-from harness.report.page.charts import COLOURS, Figure, Spec, chart, short
+from harness.report.page.figures import COLOURS, Figure, Spec, chart, short
 from harness.report.page.rendering import render
 from harness.report.page.tables import Cell, Table, TableRow
+from harness.report.run_comparison import LOOKS as VERDICTS
+from harness.report.run_comparison import Change, Compared, Run
 
 LOOKS = {
     "slower": ("▶", "slower in B"),

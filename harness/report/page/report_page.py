@@ -3,19 +3,19 @@
 from dataclasses import dataclass
 from typing import Any
 
-from harness.report.export import Report
+from harness.report.markdown import Report
 from harness.report.page import commands, tables
 from harness.report.page.answer import answer, counts, ranking
-from harness.report.page.bars import limits, phases
 from harness.report.page.boundaries import ALPHABET, SIDE, Boundaries, boundaries_of
-from harness.report.page.charts import Figure
-from harness.report.page.images import Images, images_of
-from harness.report.page.learning import batches, learning
-from harness.report.page.pictures import ramp
+from harness.report.page.figures import Figure
+from harness.report.page.image_results import Images, images_of
+from harness.report.page.learning_charts import batches, learning
+from harness.report.page.learning_curves import batch_losses_of, series_of
+from harness.report.page.phases_and_limits import limits, phases
+from harness.report.page.png import ramp
 from harness.report.page.proofs import Ladder, ladder_of
 from harness.report.page.rendering import render
-from harness.report.page.series import batch_losses_of, series_of
-from harness.report.summary import Section, remarks
+from harness.report.section_table import Section, remarks
 
 
 @dataclass(frozen=True)

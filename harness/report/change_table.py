@@ -11,9 +11,9 @@ from rich.table import Table
 
 from harness.analysis.compare import Comparison, agreement
 from harness.analysis.intervals import Estimate
-from harness.report.changes import Change, Compared
-from harness.report.export import escaped
-from harness.report.summary import ratio_text
+from harness.report.markdown import escaped
+from harness.report.run_comparison import Change, Compared
+from harness.report.section_table import ratio_text
 from harness.report.terminal import plain
 from harness.results import clean, write_atomically
 
@@ -151,10 +151,10 @@ def write(file: Path, compared: Compared, chart: str = "") -> None:
     """Write what the file's suffix names; `chart`: which one, of an image.
 
     Raises:
-        harness.report.charts.NoChartError: there is no such chart.
-        harness.report.charts.NoChartLibraryError: charts cannot be drawn here.
+        harness.report.chart_names.NoChartError: there is no such chart.
+        harness.report.chart_names.NoChartLibraryError: charts cannot be drawn here.
     """
-    from harness.report.page import comparison as page
+    from harness.report.page import compare_page as page
     from harness.report.page import drawing
 
     match file.suffix:

@@ -11,7 +11,7 @@ from harness.analysis.intervals import Estimate
 from harness.analysis.noise import disturbances
 from harness.parity.verdicts import CellKey
 from harness.plan import Plan
-from harness.report.lines import UNPROVEN, Verdicts
+from harness.report.sections import UNPROVEN, Verdicts
 from harness.results import Row
 
 LOOKS = {

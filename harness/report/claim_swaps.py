@@ -9,8 +9,8 @@ from rich.console import Console
 from harness.claims.explaining import Swap, conclusion
 from harness.claims.judge import Judged
 from harness.claims.judge_number import Finding
+from harness.report.claim_numbers import measured, published
 from harness.report.claims import new_table, protocol_line
-from harness.report.findings import measured, published
 from harness.report.terminal import plain
 from harness.results import clean
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.report.lines import Line
-from harness.report.summary import Section
+from harness.report.section_table import Section
+from harness.report.sections import Line
 from harness.results import Row
 from harness.trainer import Array
 

@@ -1,8 +1,8 @@
 """Where the time of a trial goes, and how close a step comes to its limits."""
 
-from harness.report.numbers import seconds
-from harness.report.page.charts import COLOURS, Figure, Spec, chart, label_of, short
-from harness.report.summary import Section
+from harness.report.page.figures import COLOURS, Figure, Spec, chart, label_of, short
+from harness.report.section_table import Section
+from harness.report.text import seconds
 
 PHASES = {
     "import_s": ("import", COLOURS[4]),

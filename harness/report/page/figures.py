@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from harness.report.lines import Line
+from harness.report.sections import Line
 
 Spec = dict[str, Any]
 

@@ -12,11 +12,11 @@ from harness.claims.judge import Judged
 from harness.claims.judge_number import Finding
 from harness.claims.loading import explanation, ledger
 from harness.claims.model import Verdict
+from harness.report import claim_numbers as findings
 from harness.report import claims as shown
-from harness.report import findings
 from harness.report.page.differences import differences, placed
 from harness.report.page.rendering import render
-from harness.report.tally import IN_WORDS, tally
+from harness.report.verdict_counts import IN_WORDS, tally
 
 LONGEST = 10
 ADDRESS = re.compile(r"https?://[^\s;,()<>\"']+")

@@ -14,8 +14,7 @@ from harness.analysis.noise import disturbances
 from harness.parity.judgement import Rung
 from harness.parity.verdicts import CellKey
 from harness.plan import Plan
-from harness.report.numbers import seconds
-from harness.report.summary import (
+from harness.report.section_table import (
     PHASE_HEADINGS,
     Line,
     Section,
@@ -27,6 +26,7 @@ from harness.report.summary import (
     phase_cells,
     remarks,
 )
+from harness.report.text import seconds
 from harness.results import COLUMNS, SCHEMA, Row, clean, write_atomically
 from harness.trainer import Array
 
@@ -180,8 +180,8 @@ def write(file: Path, report: Report, chart: str = "") -> None:
 
     Raises:
         ValueError: a suffix that is none of .md, .csv, .json, .html, .svg and .png.
-        harness.report.charts.NoChartError: there is no such chart.
-        harness.report.charts.NoChartLibraryError: charts cannot be drawn here.
+        harness.report.chart_names.NoChartError: there is no such chart.
+        harness.report.chart_names.NoChartLibraryError: charts cannot be drawn here.
     """
     match file.suffix:
         case ".md":
@@ -191,7 +191,9 @@ def write(file: Path, report: Report, chart: str = "") -> None:
         case ".json":
             content = as_json(report).encode()
         case ".html":
-            from harness.report.page import document  # it is made of a Report, and heavy
+            from harness.report.page import (
+                report_page as document,  # it is made of a Report, and heavy
+            )
 
             content = document.html(report).encode()
         case ".svg" | ".png":
