@@ -1,49 +1,46 @@
-"""What `samestep compare` prints and writes."""
+"""What `samestep compare` prints and writes: a table in the terminal, Markdown, JSON."""
 
 import dataclasses
 import json
 from collections.abc import Sequence
-from pathlib import Path
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from harness.analysis.compare import Comparison, agreement
-from harness.analysis.intervals import Estimate
-from harness.report.markdown import escaped
-from harness.report.run_comparison import Change, Compared
-from harness.report.section_table import ratio_text
-from harness.report.terminal import plain
-from harness.results import clean, write_atomically
+from harness.report.run_comparison import Change, ChangeVerdict, RunComparison
+from harness.report.text import escaped, markdown_table, plain, ratio_text
+from harness.results import clean
 
 SCHEMA = 1
 COLUMNS = ("experiment", "framework", "loop", "track")
+"""What a cell's name consists of."""
+RATIOS = ("time, B / A", "of time / baseline, B / A")
+ACCURACY = "accuracy, B - A"
+DIM = (ChangeVerdict.REFUSED, ChangeVerdict.UNPROVEN, ChangeVerdict.NOISY)
 
 
-# ---------------------------------------------------------------- terminal
-
-
-def print_comparison(compared: Compared, console: Console) -> None:
-    """One table; columns that are the same in every line are left out and said once."""
-    constant = constants(compared.changes)
+def print_comparison(comparison: RunComparison, console: Console) -> None:
+    """Print one table. Columns that are the same in every line are left out and said once."""
+    changes = comparison.changes
+    constant = constants(changes)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    heads, rows = _cells(compared.changes, constant)
+    heads, rows = _cells(changes, constant)
     for heading in heads:
         name = heading in COLUMNS
         left = name or heading == "verdict"
         table.add_column(heading, justify="left" if left else "right", no_wrap=name)
-    for one, cells in zip(compared.changes, rows, strict=True):
-        dim = one.look in ("refused", "unproven", "noisy")
-        table.add_row(*map(plain, cells), style="dim" if dim else "")
+    for change, cells in zip(changes, rows, strict=True):
+        table.add_row(*map(plain, cells), style="dim" if change.verdict in DIM else "")
     console.print(table)
-    for sentence in sentences(compared.changes, constant):
+    for sentence in sentences(changes, constant):
         console.print(plain(sentence), soft_wrap=True)
 
 
 def constants(changes: Sequence[Change]) -> dict[str, str]:
-    """Columns that are the same in every cell, with what they are."""
-    cells = [one.numbers.cell for one in changes]
+    """Return the columns of the name that are the same in every cell, with what they are."""
+    cells = [change.numbers.cell for change in changes]
     return {
         name: cells[0][index]
         for index, name in enumerate(COLUMNS)
@@ -54,116 +51,85 @@ def constants(changes: Sequence[Change]) -> dict[str, str]:
 def _cells(
     changes: Sequence[Change], constant: dict[str, str]
 ) -> tuple[list[str], list[list[str]]]:
-    """Headings and rows of the table, as text."""
-    shown = [index for index, name in enumerate(COLUMNS) if name not in constant]
-    with_accuracy = any(one.numbers.accuracy for one in changes)
-    heads = [COLUMNS[index] for index in shown]
-    heads += ["pairs", "time, B / A", "of time / baseline, B / A"]
-    heads += ["accuracy, B - A"] * with_accuracy + ["verdict"]
+    """Return headings and rows of the table, as text."""
+    varying = [index for index, name in enumerate(COLUMNS) if name not in constant]
+    with_accuracy = any(change.numbers.accuracy for change in changes)
+    heads = [*(COLUMNS[index] for index in varying), "pairs", *RATIOS]
+    heads += [ACCURACY] * with_accuracy + ["verdict"]
     rows = []
-    for one in changes:
-        c = one.numbers
-        cells = [*(c.cell[index] for index in shown), str(c.pairs)]
-        cells += [ratio_or_dash(r) for r in (c.ratio, c.relative)]
-        cells += [accuracy_text(c)] * with_accuracy
-        rows.append([*cells, one.told])
+    for change in changes:
+        numbers = change.numbers
+        cells = [*(numbers.cell[index] for index in varying), str(numbers.pairs)]
+        cells += [ratio_text(numbers.ratio), ratio_text(numbers.relative)]
+        cells += [accuracy_text(numbers)] * with_accuracy
+        rows.append([*cells, change.text_with_remarks])
     return heads, rows
 
 
-def ratio_or_dash(ratio: Estimate | None) -> str:
-    """`2.22 (2.10 to 2.35)`, or a dash."""
-    return "-" if ratio is None else ratio_text(ratio)
-
-
-def accuracy_text(one: Comparison) -> str:
+def accuracy_text(numbers: Comparison) -> str:
     """`+0.03 points`."""
-    return "-" if one.accuracy is None else f"{one.accuracy * 100:+.2f} points"
+    return "-" if numbers.accuracy is None else f"{numbers.accuracy * 100:+.2f} points"
 
 
 def sentences(changes: Sequence[Change], constant: dict[str, str]) -> list[str]:
-    """What is the same in every line, whether the two runs agree, and what is not proven."""
-    told = [f"all lines: {', '.join(f'{n} {v}' for n, v in constant.items())}"] if constant else []
-    unproven = sum(one.look == "unproven" for one in changes)
-    told += _agreement([one.numbers for one in changes])
+    """Return what all lines share, whether the two runs agree, and what is not proven."""
+    result = []
+    if constant:
+        result.append(f"all lines: {', '.join(f'{n} {v}' for n, v in constant.items())}")
+    result.append(_agreement([change.numbers for change in changes]))
+    unproven = sum(change.verdict == ChangeVerdict.UNPROVEN for change in changes)
     if unproven:
-        told.append(
+        result.append(
             f"not proven in A or B: {unproven} of {len(changes)} cells, which are called neither "
-            "faster nor slower; --fail-on looks at their numbers all the same"
+            "faster nor slower; --fail-on checks their numbers nevertheless"
         )
-    return told
+    return result
 
 
-def _agreement(comparisons: Sequence[Comparison]) -> list[str]:
-    """Whether the ratios to the baseline agree, or what is missing to say so."""
+def _agreement(comparisons: Sequence[Comparison]) -> str:
+    """Return whether the ratios to the baseline agree, or what is missing to say so."""
     agree, known = agreement(comparisons)
     if known:
         by_chance = "" if agree == known else "; at that level 1 in 20 does not by chance"
-        return [
+        return (
             f"the ratios to the baseline framework agree within their 95 % intervals in "
             f"{agree} of {known} cells{by_chance}"
-        ]
+        )
     if not any(c.ratio and c.ratio.low for c in comparisons):
-        return ["too few pairs for intervals: run both with --seeds 3 or more"]
+        return "too few pairs for intervals: run both with --seeds 3 or more"
     if any(c.relative for c in comparisons):
-        return ["too few pairs with the baseline framework for intervals of the ratios to it"]
-    return ["no other framework is in both runs beside the baseline, so no ratio to it is compared"]
+        return "too few pairs with the baseline framework for intervals of the ratios to it"
+    return "no other framework is in both runs beside the baseline, so no ratio to it is compared"
 
 
-# ---------------------------------------------------------------- files
-
-
-def as_json(compared: Compared) -> str:
-    """Everything, with a schema version; `refused` says why nothing is compared."""
-    agree, known = agreement([one.numbers for one in compared.changes])
+def as_json(comparison: RunComparison) -> str:
+    """Return all numbers, with a schema version; `refused` says why nothing is compared."""
+    agree, known = agreement([change.numbers for change in comparison.changes])
     value = {
         "schema": SCHEMA,
         "comparisons": [
             clean(
-                dataclasses.asdict(one.numbers)
-                | {"verdict": one.verdict, "unproven": one.doubt or None}
+                dataclasses.asdict(change.numbers)
+                | {"verdict": change.text, "unproven": change.why_unproven or None}
             )
-            for one in compared.changes
+            for change in comparison.changes
         ],
         "baseline_ratios": {"agree": agree, "of": known},
-        "failed": list(compared.failures),
+        "failed": list(comparison.failures),
     }
-    if compared.refusal:
-        value["refused"] = compared.refusal.splitlines()
+    if comparison.refusal:
+        value["refused"] = comparison.refusal.splitlines()
     return json.dumps(value, indent=1, allow_nan=False)
 
 
-def markdown(compared: Compared) -> str:
-    """The comparison as a document."""
-    a, b = (escaped(run.folder) for run in compared.runs)
+def as_markdown(comparison: RunComparison) -> str:
+    a, b = (escaped(str(run.path)) for run in comparison.runs)
     lines = ["# samestep compare", "", f"A: {a}; B: {b}.", ""]
-    if compared.refusal:
-        reasons = [f"- {escaped(line)}" for line in compared.refusal.splitlines()]
+    if comparison.refusal:
+        reasons = [f"- {escaped(line)}" for line in comparison.refusal.splitlines()]
         return "\n".join([*lines, "They cannot be compared:", "", *reasons]) + "\n"
-    constant = constants(compared.changes)
-    heads, rows = _cells(compared.changes, constant)
-    table = [heads, ["---"] * len(heads), *(map(escaped, row) for row in rows)]
-    lines += ["| " + " | ".join(row) + " |" for row in table]
-    told = [*sentences(compared.changes, constant), *compared.failures]
-    return "\n".join([*lines, "", *(f"- {escaped(one)}" for one in told)]) + "\n"
-
-
-def write(file: Path, compared: Compared, chart: str = "") -> None:
-    """Write what the file's suffix names; `chart`: which one, of an image.
-
-    Raises:
-        harness.report.chart_names.NoChartError: there is no such chart.
-        harness.report.chart_names.NoChartLibraryError: charts cannot be drawn here.
-    """
-    from harness.report.page import compare_page as page
-    from harness.report.page import drawing
-
-    match file.suffix:
-        case ".md":
-            content = markdown(compared).encode()
-        case ".json":
-            content = (as_json(compared) + "\n").encode()
-        case ".html":
-            content = page.html(compared).encode()
-        case _:
-            content = drawing.image(drawing.of_comparison(compared), chart, file.suffix)
-    write_atomically(file, content)
+    constant = constants(comparison.changes)
+    heads, rows = _cells(comparison.changes, constant)
+    lines.append(markdown_table(heads, [[escaped(cell) for cell in row] for row in rows]))
+    items = [*sentences(comparison.changes, constant), *comparison.failures]
+    return "\n".join([*lines, "", *(f"- {escaped(item)}" for item in items)]) + "\n"

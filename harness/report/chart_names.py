@@ -1,28 +1,28 @@
-"""Charts as files: what they are called, and what keeps one from being drawn.
+"""What the charts are called, and why one cannot be drawn.
 
-Nothing heavy is imported, so that a command can ask before anything is run.
+Nothing heavy is imported, so that a command can check before it runs anything.
 """
 
 CLAIMS = ("differences",)
 COMPARISON = ("time", "time-to-baseline")
 SWEEP = ("step-time",)
-"""Names of the charts of `reproduce`, `compare` and `scale`; those of a report depend on its
-plan (`page.drawing.names`)."""
+"""Names of the charts of `reproduce`, `compare` and `scale`. Those of a report depend on its plan,
+see `page.drawing.names`."""
 
 
 class NoChartError(ValueError):
-    """There is no such chart; the message says which there are."""
+    """There is no such chart. The message lists the charts there are."""
 
 
 class NoChartLibraryError(RuntimeError):
-    """vl-convert cannot be imported; the message says how to get it."""
+    """vl-convert cannot be imported. The message says how to install it."""
 
 
 def need_library() -> None:
-    """Find out whether charts can be drawn here.
+    """Check that charts can be drawn here.
 
     Raises:
-        NoChartLibraryError: they cannot.
+        NoChartLibraryError: vl-convert is not installed.
     """
     try:
         import vl_convert  # noqa: F401

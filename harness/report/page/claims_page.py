@@ -1,4 +1,4 @@
-"""The page of published numbers: what its template gets."""
+"""The page of published numbers: what its template shows, as plain values."""
 
 import re
 import shlex
@@ -12,15 +12,17 @@ from harness.claims.judge import Judged
 from harness.claims.judge_number import Finding
 from harness.claims.loading import explanation, ledger
 from harness.claims.model import Verdict
-from harness.report import claim_numbers as findings
-from harness.report import claims as shown
+from harness.experiment.vocabulary import Status
+from harness.report import claim_numbers
+from harness.report.claim_text import notes, origin, source_line
 from harness.report.page.differences import differences, placed
 from harness.report.page.rendering import render
-from harness.report.verdict_counts import IN_WORDS, tally
+from harness.report.protocol_text import protocol_line
+from harness.report.verdict_counts import IN_WORDS, summarise
 
 LONGEST = 10
 ADDRESS = re.compile(r"https?://[^\s;,()<>\"']+")
-VERDICTS = {
+VERDICT_SIGNS = {
     Verdict.EXACT: ("=", "proven"),
     Verdict.NEAR_EXACT: ("≈", "proven"),
     Verdict.CONSISTENT: ("✓", "proven"),
@@ -32,25 +34,25 @@ VERDICTS = {
     Verdict.UNDER_SPECIFIED: ("…", "absent"),
     Verdict.NOT_RUN: ("∅", "absent"),
 }
-"""Verdict to its sign and how it looks."""
+"""Verdict to its sign and its class."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a source's address; `href` is "" where it is no address of the web."""
+    """A part of a source's address; `href` is "" where it is not a web address."""
 
     text: str
     href: str
 
 
 @dataclass(frozen=True)
-class Shown:
-    """What is told of a claim.
+class ClaimRow:
+    """A claim as the page shows it.
 
     Args:
         number: the number that decides the verdict, the first of those that have it.
         published: as printed, cut off where that is long; `numbers` has it whole.
-        shipped: whether it is of the ledger that comes with samestep, not of a user's file.
+        shipped: whether the claim is in samestep's ledger, not in a user's file.
         registered: the verdict that was stated before the first run; "" where it was to hold.
         keys: what the columns published, measured, n, difference and verdict sort by.
         numbers: cells of all numbers, as in the terminal.
@@ -70,7 +72,7 @@ class Shown:
     keys: tuple[float | None, ...]
     verdict: str
     sign: str
-    look: str
+    state: str
     shipped: bool
     registered: str
     as_registered: bool
@@ -82,90 +84,95 @@ class Shown:
     command: str
 
 
-def html(judged: Sequence[Judged], asked: Mapping[str, str] | None = None) -> str:
-    """The ledger as one HTML file; `asked`: a claim's id to what it was asked for by."""
-    return render("claims.html.j2", **context(judged, asked or {}))
+def as_html(judged: Sequence[Judged], names: Mapping[str, str] | None = None) -> str:
+    """Return the ledger as one HTML file; `names`: a claim's id to what the user typed for it."""
+    return render("claims.html.j2", **context(judged, names or {}))
 
 
-def context(judged: Sequence[Judged], asked: Mapping[str, str]) -> dict[str, Any]:
-    """What the page tells, as plain values."""
-    run = [one for one in judged if one.verdict != Verdict.NOT_RUN]
-    told, together = [show(one, asked) for one in run], tally(judged)
-    rows = [told.row for one in judged for told in one.samples if told.row.status == "ok"]
-    present = [v for v in Verdict if any(one.verdict == v for one in judged)]
-    others = [one for one in told if not one.as_registered]
-    shipped = [one for one in others if one.shipped]
-    counted = " ".join(filter(None, [together.judged, together.not_run]))
+def context(judged: Sequence[Judged], names: Mapping[str, str]) -> dict[str, Any]:
+    not_run = [one for one in judged if one.verdict == Verdict.NOT_RUN]
+    claims = [claim_row(one, names) for one in judged if one.verdict != Verdict.NOT_RUN]
+    others = [one for one in claims if not one.as_registered]
+    summary = summarise(judged)
+    samples = [sample for one in judged for sample in one.samples]
+    rows = [sample.row for sample in samples if sample.row.status == Status.OK]
+    verdicts = [v for v in Verdict if any(one.verdict == v for one in judged)]
+    counted = " ".join(filter(None, [summary.judged, summary.not_run]))
     return {
-        "answer": counted or "No claim was asked for.",
-        "sentences": list(filter(None, [_all_alike(told), together.more, together.by_chance])),
-        "measured": shown.origin(judged),
-        "figure_made": differences(judged),
-        "claims": told,
-        "wanted": _wanted(told),
-        "others": shipped,
-        "own_others": [one for one in others if not one.shipped],
-        "left_out": [show(one, asked) for one in judged if one.verdict == Verdict.NOT_RUN],
-        "verdicts": [(*VERDICTS[v], v.value, IN_WORDS[v]) for v in present],
+        "answer": counted or "No claim was requested.",
+        "sentences": list(filter(None, [_all_alike(claims), summary.more, summary.by_chance])),
+        "measured": origin(judged),
+        "chart_figure": differences(judged),
+        "claims": claims,
+        "stated_as": _stated_as(claims),
+        "others": [one for one in others if one.shipped],
+        "others_in_files": [one for one in others if not one.shipped],
+        "not_run": [claim_row(one, names) for one in not_run],
+        "verdicts": [(*VERDICT_SIGNS[v], v.value, IN_WORDS[v]) for v in verdicts],
         "libraries": sorted({row.blas for row in rows if row.blas}),
         "trials": len(rows),
     }
 
 
-def _all_alike(told: Sequence[Shown]) -> str:
-    """That nothing came out otherwise, where that is so."""
-    if not told or not all(one.as_registered for one in told):
+def _all_alike(claims: Sequence[ClaimRow]) -> str:
+    """Say that every verdict is as stated, where that is so."""
+    if not claims or not all(one.as_registered for one in claims):
         return ""
-    return f"Every verdict is the {_wanted(told)} one."
+    return f"Every verdict is the {_stated_as(claims)} one."
 
 
-def _wanted(told: Sequence[Shown]) -> str:
-    """What the verdicts that were stated first are: registered, or just expected by a file."""
-    return "registered" if all(one.shipped for one in told) else "expected"
+def _stated_as(claims: Sequence[ClaimRow]) -> str:
+    """Return what the verdicts that were stated first are: registered, or expected by a file."""
+    return "registered" if all(one.shipped for one in claims) else "expected"
 
 
-def show(one: Judged, asked: Mapping[str, str]) -> Shown:
-    """A claim in words."""
-    claim, finding = one.claim, deciding(one)
-    name = asked.get(claim.id, claim.id)
+def claim_row(judged: Judged, names: Mapping[str, str]) -> ClaimRow:
+    claim, finding = judged.claim, deciding(judged)
+    name = names.get(claim.id, claim.id)
     shipped = claim.id in ledger() and not name.endswith(".toml")
-    sign, look = VERDICTS[one.verdict]
-    told = finding is not None and bool(finding.measured)
-    unlike = shipped and not one.as_registered
-    return Shown(
+    sign, state = VERDICT_SIGNS[judged.verdict]
+    unlike = shipped and not judged.as_registered
+    measured = finding is not None and bool(finding.measured)
+    return ClaimRow(
         id=claim.id,
         title=claim.title,
-        source=shown.source_line(claim),
+        source=source_line(claim),
         author=claim.source.author,
         address=pieces(claim.source.address),
-        number=_number(one, finding),
-        published=_brief(findings.published(finding)) if finding else "-",
-        measured=findings.mean(finding) if finding else "-",
-        seeds=str(finding.seeds) if finding and told else "-",
-        difference=findings.off(finding) if finding else "-",
-        allowed=findings.allowed(finding) if finding else "",
-        keys=_keys(one, finding),
-        verdict=one.verdict.value,
+        number=_number(judged, finding),
+        published=_brief(claim_numbers.published(finding)) if finding else "-",
+        measured=claim_numbers.mean(finding) if finding else "-",
+        seeds=str(finding.seeds) if finding and measured else "-",
+        difference=claim_numbers.signed_difference(finding) if finding else "-",
+        allowed=claim_numbers.allowed(finding) if finding else "",
+        keys=_keys(judged, finding),
+        verdict=judged.verdict.value,
         sign=sign,
-        look=look,
+        state=state,
         shipped=shipped,
         registered=claim.expected.value if claim.expected else "",
-        as_registered=one.as_registered or one.verdict == Verdict.NOT_RUN,
-        why=_sentence(one.why),
-        explanation=_sentence(explanation(claim.id, one.verdict)) if unlike else "",
-        protocol=shown.protocol_line(claim.protocol) if claim.protocol else "",
-        numbers=tuple(findings.finding_cells(each) for each in one.findings),
-        notes=tuple(shown.notes(one, explained=False)),
+        as_registered=judged.as_registered or judged.verdict == Verdict.NOT_RUN,
+        why=_sentence(judged.why),
+        explanation=_sentence(explanation(claim.id, judged.verdict)) if unlike else "",
+        protocol=protocol_line(claim.protocol) if claim.protocol else "",
+        numbers=tuple(claim_numbers.finding_cells(each) for each in judged.findings),
+        notes=tuple(notes(judged, explained=False)),
         command=shlex.join(["samestep", "reproduce", name]),
     )
 
 
-def _number(one: Judged, finding: Finding | None) -> str:
+def deciding(judged: Judged) -> Finding | None:
+    """Return the number that decides the verdict; the first where several decide it together."""
+    same = [finding for finding in judged.findings if finding.verdict == judged.verdict]
+    return next(iter(same or judged.findings), None)
+
+
+def _number(judged: Judged, finding: Finding | None) -> str:
     """`accuracy, of 2 numbers`."""
     if finding is None:
         return ""
-    several = f", of {len(one.findings)} numbers" if len(one.findings) > 1 else ""
-    return findings.name(finding) + several
+    count = len(judged.findings)
+    return claim_numbers.name(finding) + (f", of {count} numbers" if count > 1 else "")
 
 
 def _sentence(text: str) -> str:
@@ -173,19 +180,13 @@ def _sentence(text: str) -> str:
 
 
 def _brief(number: str) -> str:
-    """A number of many digits cut off where nobody reads on."""
+    """Cut off a number of many digits."""
     return f"{number[:LONGEST]}…" if number[:1].isdigit() and number[LONGEST:].isdigit() else number
 
 
-def deciding(one: Judged) -> Finding | None:
-    """The number that the verdict is of; the first where the verdict is of several together."""
-    same = [finding for finding in one.findings if finding.verdict == one.verdict]
-    return next(iter(same or one.findings), None)
-
-
-def _keys(one: Judged, finding: Finding | None) -> tuple[float | None, ...]:
-    """Published and measured as shares of one, seeds, difference in tolerances, verdict."""
-    order = float(list(Verdict).index(one.verdict))
+def _keys(judged: Judged, finding: Finding | None) -> tuple[float | None, ...]:
+    """Return published and measured as shares of one, seeds, difference in tolerances, verdict."""
+    order = float(list(Verdict).index(judged.verdict))
     if finding is None or not finding.measured:
         return (None, None, None, None, order)
     factor = 100 if finding.unit == "percent" else 1
@@ -194,15 +195,15 @@ def _keys(one: Judged, finding: Finding | None) -> tuple[float | None, ...]:
         float(printed[0]) / factor if printed else None,
         float(np.mean(finding.measured)) / factor,
         float(finding.seeds),
-        placed(one, finding).at,
+        placed(judged, finding).at,
         order,
     )
 
 
 def pieces(address: str) -> tuple[Piece, ...]:
-    """An address in words and web addresses; nothing else ever becomes a link."""
-    found, at = [], 0
+    """Split an address into words and web addresses. Nothing else ever becomes a link."""
+    result, at = [], 0
     for match in ADDRESS.finditer(address):
-        found += [Piece(address[at : match.start()], ""), Piece(match[0], match[0])]
+        result += [Piece(address[at : match.start()], ""), Piece(match[0], match[0])]
         at = match.end()
-    return tuple(piece for piece in (*found, Piece(address[at:], "")) if piece.text)
+    return tuple(piece for piece in (*result, Piece(address[at:], "")) if piece.text)
