@@ -43,6 +43,6 @@ def load_results(path: "str | PathLike[str]") -> "pd.DataFrame":
         >>> table = harness.load_results("results/runs/0123456789abcdef")  # doctest: +SKIP
         >>> table.groupby(["experiment", "framework"]).train_s.median()  # doctest: +SKIP
     """
-    from harness.report.table import read
+    from harness.report.read_exports import read
 
     return read(path)

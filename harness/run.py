@@ -4,11 +4,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.parity.judgement import Judgement
+from harness.experiment.vocabulary import Status, Track
+from harness.parity.judgement import Judgement, Verdict
 from harness.parity.verdicts import CellKey, read
 from harness.plan import Plan
 from harness.results import Row, RunFolder
 from harness.trainer import Array
+
+NATIVE_SOLVER = Judgement(Verdict.NOT_COMPARABLE, "a library's own solver", ())
+NO_PROOF = Judgement(Verdict.NOT_COMPARABLE, "no proof was made", ())
 
 Verdicts = Mapping[CellKey, Judgement]
 """(experiment, framework, loop) to what its proof says, as far as there is one."""
@@ -37,6 +41,14 @@ class Run:
     limits: Sequence[Row] = ()
     arrays: Callable[[str], Mapping[str, Array]] = _no_arrays
     path: Path = Path()
+
+    def judgement_of(self, row: Row) -> Judgement:
+        """Return what the proof of a row's framework and loop says, or why there is no proof."""
+        if row.track == Track.NATIVE:
+            return NATIVE_SOLVER
+        if row.status in (Status.MISSING, Status.UNSUPPORTED):
+            return Judgement(Verdict.NOT_COMPARABLE, row.status, ())
+        return self.verdicts.get(CellKey(row.experiment, row.framework, row.loop), NO_PROOF)
 
 
 def load_run(path: Path, plan: Plan | None = None) -> Run:

@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 import harness
 from harness.cli import app
 from harness.experiment.loading import load
-from harness.report.numbers import seconds
-from harness.report.page.charts import COLOURS, LOOK, SCHEMA
+from harness.report.page.figures import CHART_CONFIG, COLOURS, SCHEMA
+from harness.report.text import seconds
 
 ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "results/reference"
@@ -290,8 +290,10 @@ def draw() -> str:
     import vl_convert
 
     font = {"labelFontSize": 13, "titleFontSize": 13, "labelLimit": 300, "gridColor": "#EEEEEE"}
-    config = LOOK | {"background": "white", "font": "sans-serif", "padding": 8}
-    return str(vl_convert.vegalite_to_svg(chart(), config=config | {"axis": LOOK["axis"] | font}))
+    config = CHART_CONFIG | {"background": "white", "font": "sans-serif", "padding": 8}
+    return str(
+        vl_convert.vegalite_to_svg(chart(), config=config | {"axis": CHART_CONFIG["axis"] | font})
+    )
 
 
 # ---------------------------------------------------------------- words

@@ -11,12 +11,11 @@ import pytest
 import harness
 from harness import planning
 from harness.parity.judgement import Judgement, Rung, Verdict
-from harness.parity.verdicts import read as read_verdicts
 from harness.parity.verdicts import store
 from harness.plan import Request
-from harness.report import export
-from harness.report.export import DERIVED, Report
+from harness.report.row_export import DERIVED, as_csv, as_json
 from harness.results import COLUMNS, RunFolder, write_atomically
+from harness.run import Run, load_run
 from tests.report.test_report import row_of
 
 FORMULA = "=cmd|'/c calc'!A1"
@@ -37,10 +36,8 @@ def run(tmp_path, cache):
         folder.write_row(row_of(plan, trial, **columns))
     for proof in plan.proofs[:2]:
         store(folder, proof, Judgement(Verdict.SAME, "", (Rung("start", 0.0, 0.0),)))
-    rows = folder.rows(trial.id for trial in plan.trials)
-    made = Report(plan, rows, (), read_verdicts(folder, plan.proofs))
-    (tmp_path / "r.csv").write_text(export.csv(made))
-    (tmp_path / "r.json").write_text(export.as_json(made))
+    (tmp_path / "r.csv").write_text(as_csv(load_run(folder.path)))
+    (tmp_path / "r.json").write_text(as_json(load_run(folder.path)))
     return tmp_path, plan
 
 
@@ -66,8 +63,7 @@ def test_text_that_looks_like_nothing_stays_text(run):
     place, plan = run
     folder = RunFolder(place / "run")
     row = dataclasses.replace(folder.rows()[0], status_detail="None", machine="NA")
-    text = export.csv(Report(plan, [row], (), {}))
-    (place / "one.csv").write_text(text)
+    (place / "one.csv").write_text(as_csv(Run(plan, [row], {})))
     table = harness.load_results(place / "one.csv")
     assert table.status_detail.tolist() == ["None"]
     assert table.attrs["machine"] == "NA"

@@ -9,7 +9,7 @@ from harness.clock.environment import KERNEL_CHOICE
 from harness.experiment.loading import CATALOGUE
 from harness.plan import Request
 from harness.planning import make_plan
-from harness.report.estimate import estimate_s, patience_s, total_s
+from harness.report.trial_durations import estimate_s, patience_s, total_s
 
 
 @pytest.fixture

@@ -179,7 +179,7 @@ def literals(annotation):
 
 
 def test_every_column_is_named():
-    from harness.report.export import DERIVED
+    from harness.report.row_export import DERIVED
     from harness.results import COLUMNS
 
     names = re.findall(r"`([\w.]+)`", text_of("results/README.md"))

@@ -37,7 +37,7 @@ def check(
 
     from harness.execute.checking import check as run_check
     from harness.registry import UnknownFrameworkError, find
-    from harness.report import checks
+    from harness.report import check_findings
 
     try:
         frameworks = [find(name) for name in adapters]
@@ -57,10 +57,10 @@ def check(
             with tempfile.TemporaryDirectory(prefix="samestep-check-") as scratch:
                 for finding in run_check(name, full, device, Path(scratch)):
                     findings.append(finding)
-                    checks.print_finding(finding, screen)
+                    check_findings.print_finding(finding, screen)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-    checks.print_summary(findings, screen)
+    check_findings.print_summary(findings, screen)
     if json_output:
-        print(checks.as_json(findings))
+        print(check_findings.as_json(findings))
     sys.exit(OK if all(finding.holds for finding in findings) else FAILED)

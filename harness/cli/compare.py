@@ -12,7 +12,6 @@ from harness.cli.exits import FAILED, OK, USAGE, stop
 
 if TYPE_CHECKING:
     from harness.analysis.gates import Gate
-    from harness.report.changes import Run
 
 SUFFIXES = (".md", ".json", ".html")
 
@@ -37,29 +36,32 @@ def compare(
     Trials are compared in pairs, with confidence intervals. Runs of other machines, devices or
     protocols are refused.
     """
-    from harness.report import changes, comparison
-    from harness.report.charts import COMPARISON
+    from harness.report import change_table
+    from harness.report.chart_names import COMPARISON
+    from harness.report.run_comparison import compare_runs
 
     gates = [_gate(text) for text in fail_on or ()]
     files = outputs.parse(output, chart, SUFFIXES, COMPARISON)
-    compared = changes.held((_run(a), _run(b)), gates)
-    if compared.refusal:
+    comparison = compare_runs((run_plan.read_run(a), run_plan.read_run(b)), gates)
+    if comparison.refusal:
         files = [file for file in files if not file.chart]
 
     def show() -> None:
-        if compared.refusal:
-            print(f"{a} and {b} cannot be compared:\n{compared.refusal}", file=sys.stderr)
+        if comparison.refusal:
+            print(f"{a} and {b} cannot be compared:\n{comparison.refusal}", file=sys.stderr)
         elif json_output:
-            print(comparison.as_json(compared))
+            print(change_table.as_json(comparison))
         else:
-            comparison.print_comparison(compared, console())
-        for failure in compared.failures:
+            change_table.print_comparison(comparison, console())
+        for failure in comparison.failures:
             print(failure, file=sys.stderr)
 
     def write(file: Path, chart: str) -> None:
-        comparison.write(file, compared, chart)
+        from harness.report.files import write_comparison
 
-    code = USAGE if compared.refusal else FAILED if compared.failures else OK
+        write_comparison(file, comparison, chart)
+
+    code = USAGE if comparison.refusal else FAILED if comparison.failures else OK
     outputs.finish(show, code, files, write)
 
 
@@ -70,10 +72,3 @@ def _gate(text: str) -> "Gate":
         return Gate.parse(text)
     except ValueError as error:
         stop(USAGE, str(error))
-
-
-def _run(path: Path) -> "Run":
-    from harness.report.changes import Run
-
-    run = run_plan.read_run(path)
-    return Run(str(path), run.plan, run.rows, run.verdicts)

@@ -27,7 +27,7 @@ def explain(
     bring the number back or lose it.
     """
     from harness.claims import claim_plan, explaining, loading
-    from harness.report import explained
+    from harness.report import claim_swaps
 
     (registered,) = claims.load([claim])
     chosen = loading.with_own_data(registered)
@@ -43,9 +43,9 @@ def explain(
     judged = claims.judge(chosen, runs, claims.read_samples(folder))
     swaps = explaining.swaps(judged)
     if json_output:
-        print(explained.as_json(judged, swaps))
+        print(claim_swaps.as_json(judged, swaps))
     else:
-        explained.print_explained(judged, swaps, console())
+        claim_swaps.print_swaps(judged, swaps, console())
     if not finished:
         sys.exit(INTERRUPTED)
     sys.exit(OK if all(swap.ran for swap in swaps) else FAILED)

@@ -142,7 +142,7 @@ def table(records: Records) -> "Table":
     from rich import box
     from rich.table import Table
 
-    from harness.report.terminal import plain
+    from harness.report.text import plain
 
     headings = [h for h in records[0] if any(record[h] != "" for record in records)]
     lines = Table(box=box.SIMPLE_HEAD, pad_edge=False)

@@ -111,7 +111,7 @@ def _either(suffixes: Sequence[str]) -> str:
 
 def need_charts(outputs: Sequence[Output]) -> None:
     """End the command before anything is trained, where its charts cannot be drawn."""
-    from harness.report.charts import NoChartLibraryError, need_library
+    from harness.report.chart_names import NoChartLibraryError, need_library
 
     for output in outputs:
         if output.chart:
@@ -149,7 +149,7 @@ def write(outputs: Sequence[Output], write_one: WriteOne) -> tuple[list[Path], i
 
 
 def _write(output: Output, write_one: WriteOne) -> int:
-    from harness.report.charts import NoChartError, NoChartLibraryError
+    from harness.report.chart_names import NoChartError, NoChartLibraryError
 
     try:
         write_one(output.file, output.chart)

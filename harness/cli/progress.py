@@ -14,9 +14,8 @@ from harness.execute.listener import Listener
 from harness.experiment.vocabulary import Purpose
 from harness.parity.judgement import Judgement
 from harness.plan import Plan, Trial
-from harness.report.estimate import estimates_s
-from harness.report.numbers import seconds
-from harness.report.terminal import plain
+from harness.report.text import plain, seconds
+from harness.report.trial_durations import estimates_s
 from harness.results import Row
 
 

@@ -15,7 +15,6 @@ from harness.experiment.vocabulary import Device, Dtype, Preset
 
 if TYPE_CHECKING:
     from harness.plan import Plan
-    from harness.report.export import Report
     from harness.run import Run
 
 WRITTEN = ("report.md", "results.csv", "report.html")
@@ -104,7 +103,7 @@ def report(
     timeout_s = None if timeout == AUTO else options.timeout_s(timeout)
     plan = run_plan.make_plan(request)
     if timeout == AUTO:
-        from harness.report.estimate import patience_s
+        from harness.report.trial_durations import patience_s
 
         timeout_s = patience_s(plan)
     files = _outputs(plan, output, chart)
@@ -132,28 +131,22 @@ def _finish(
 
     What cannot be written decides the exit code only of a run that would exit with 0.
     """
-    from harness.report import export, terminal
+    from harness.report import terminal
+    from harness.report.files import write_report
+    from harness.report.sections import make_report
 
-    report = _report(run)
+    report = make_report(run)
     tables = [*(Output(run.path / name) for name in WRITTEN), *(f for f in files if not f.chart)]
     charts = [file for file in files if file.chart]
     try:
         terminal.print_sections(report.sections, console())
     finally:  # even if nobody reads what is printed
-        written, failed = outputs.write(tables, lambda file, _: export.write(file, report))
+        written, failed = outputs.write(tables, lambda file, _: write_report(file, report))
     print_lines([*(f"wrote {file}" for file in written), f"rows in {run.path / 'trials'}"])
     code = code or failed
     if tensorboard_folder:
         failed = tensorboard.write(tensorboard_folder, run)
         code = code or failed
-    drawn, failed = outputs.write(charts, lambda file, chart: export.write(file, report, chart))
+    drawn, failed = outputs.write(charts, lambda file, chart: write_report(file, report, chart))
     print_lines(f"wrote {file}" for file in drawn)
     sys.exit(code or failed)
-
-
-def _report(run: "Run") -> "Report":
-    from harness.report import export, summary
-    from harness.results import RunFolder
-
-    sections = summary.sections(run.plan, RunFolder(run.path), run.rows, run.verdicts)
-    return export.Report(run.plan, run.rows, sections, run.verdicts, run.limits, run.arrays)

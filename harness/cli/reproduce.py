@@ -58,7 +58,7 @@ def reproduce(
     Exits with 1 where a verdict is not the one that the ledger registers.
     """
     from harness.claims import claim_plan, loading
-    from harness.report.charts import CLAIMS
+    from harness.report.chart_names import CLAIMS
 
     if source is not None:
         options.only_read(context, ("claims", "output", "chart", "json_output"))
@@ -134,7 +134,6 @@ def _finish(
 ) -> NoReturn:
     """Print the verdicts, write the files, and exit."""
     from harness.report import claims as report
-    from harness.report import ledger
 
     def show() -> None:
         if json_output:
@@ -143,7 +142,9 @@ def _finish(
             report.print_judged(judged, console())
 
     def write(file: Path, chart: str) -> None:
-        ledger.write(file, judged, typed, chart)
+        from harness.report.files import write_verdicts
+
+        write_verdicts(file, judged, typed, chart)
 
     outputs.finish(show, exit_code(judged) if finished else INTERRUPTED, files, write)
 

@@ -63,8 +63,8 @@ def run_plan(
 def _announce(plan: "Plan", folder: Path, errors: "Console", timed: bool) -> None:
     """Print the plan and an estimate, before anything is imported or run."""
     from harness.execute.runner import lanes
-    from harness.report.estimate import total_s
-    from harness.report.numbers import seconds
+    from harness.report.text import seconds
+    from harness.report.trial_durations import total_s
 
     names = list(dict.fromkeys(trial.framework for trial in plan.trials))
     about = seconds(max(1.0, total_s(plan) / (1 if timed else lanes(plan))))

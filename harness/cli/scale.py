@@ -40,7 +40,7 @@ def scale(
     Fits a law to every framework, and says which one is faster from which width on.
     """
     from harness.plan import Request
-    from harness.report.charts import SWEEP
+    from harness.report.chart_names import SWEEP
     from harness.run import load_run
 
     request = Request(
@@ -63,20 +63,20 @@ def scale(
 def _finish(run: "Run", code: int, files: Sequence[Output], json_output: bool) -> NoReturn:
     """Print the laws, write the files, and exit."""
     from harness.report import scale as report
-    from harness.report.sweep import sweep
-    from harness.results import RunFolder
+    from harness.report.sweep import fit_sweep
 
-    laws = sweep(run.plan, run.rows, run.verdicts)
-    trials = RunFolder(run.path).trials
+    sweep = fit_sweep(run)
 
     def show() -> None:
         if json_output:
-            print(report.as_json(laws, run.rows, trials))
+            print(report.as_json(sweep))
         else:
-            report.print_sweep(laws, trials, console())
+            report.print_sweep(sweep, console())
 
     def write(file: Path, chart: str) -> None:
-        report.write(file, laws, run.rows, trials, chart)
+        from harness.report.files import write_sweep
+
+        write_sweep(file, sweep, chart)
 
     outputs.finish(show, code, files, write)
 

@@ -14,10 +14,9 @@ if TYPE_CHECKING:
 def write(directory: Path, run: "Run") -> int:
     """Write them, print where they are and what is left out, and return the exit code."""
     from harness.report import tensorboard
-    from harness.results import RunFolder
 
     try:
-        written = tensorboard.write(directory, run.plan, RunFolder(run.path), run.rows)
+        written = tensorboard.write(directory, run)
     except ImportError as error:
         again = shlex.join(["samestep", "report", "--from", f"{run.path}"])
         return fail(

@@ -1,1 +1,1 @@
-"""Rows to what people read: terminal, Markdown, CSV, JSON. Pure functions; nothing trains here."""
+"""What people read of a run: terminal, Markdown, CSV, JSON, pages, charts. Nothing trains here."""

@@ -11,9 +11,8 @@ from rich.table import Table
 
 from harness.doctor import facts as doctor_facts
 from harness.doctor.facts import Facts, FrameworkState, Inspected, Machine
-from harness.doctor.problems import notes, problems
-from harness.report.numbers import seconds
-from harness.report.terminal import plain
+from harness.doctor.problems import Problem, notes, problems
+from harness.report.text import count_text, plain, seconds
 
 SCHEMA = 1
 UNKNOWN = "n/a"
@@ -22,52 +21,52 @@ SIMD = ("avx2", "avx512f", "avx512_bf16", "avx512_fp16", "amx_tile", "asimd", "s
 WIDTH = 16
 PUBLIC_KEYS = {"fix": "mend", "busy_processes": "takers"}
 """Field to its key in the JSON, where scripts know it by an older name."""
+MOST_CPUS = 4
+"""More CPUs than these are not listed."""
 
 
 def exit_code(facts: Facts) -> int:
-    """0, 1 with problems, 3 where no framework is installed."""
+    """Return 0, 1 with problems, or 3 where no framework is installed."""
     if facts.none_installed:
         return NOTHING_INSTALLED
     return PROBLEMS if problems(facts) else OK
 
 
 def as_json(facts: Facts) -> str:
-    """Return all facts, notes and problems as JSON with a schema version."""
     shares = doctor_facts.shares_of_best(facts.frameworks)
-    value: dict[str, Any] = {"schema": SCHEMA} | asdict(facts, dict_factory=_with_public_keys)
-    matter = frozenset(SIMD).union(*doctor_facts.KERNELS.values())
-    value["machine"]["flags"] = sorted(facts.machine.flags & matter)
+    value: dict[str, Any] = {"schema": SCHEMA} | _as_dict(facts)
+    relevant = frozenset(SIMD).union(*doctor_facts.KERNELS.values())
+    value["machine"]["flags"] = sorted(facts.machine.flags & relevant)
     for framework in value["frameworks"]:
         framework["share_of_best"] = shares.get(framework["name"])
     value["notes"] = notes(facts)
-    value["problems"] = [
-        asdict(problem, dict_factory=_with_public_keys) for problem in problems(facts)
-    ]
+    value["problems"] = [_as_dict(problem) for problem in problems(facts)]
     return json.dumps(value, indent=1, allow_nan=False)
 
 
-def _with_public_keys(fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    return {PUBLIC_KEYS.get(name, name): value for name, value in fields}
+def _as_dict(facts: Facts | Problem) -> dict[str, Any]:
+    def with_public_keys(fields: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+        return {PUBLIC_KEYS.get(name, name): value for name, value in fields}
+
+    return asdict(facts, dict_factory=with_public_keys)
 
 
 def print_progress(line: str, console: Console) -> None:
-    """What is done next."""
     console.print(plain(f"{line} …"), style="dim", highlight=False, soft_wrap=True)
 
 
 def print_facts(facts: Facts, console: Console) -> None:
-    """Print section by section; the problems last, numbered, each with its fix."""
+    """Print section by section. The problems come last, numbered, each with its fix."""
     _heading("machine", console)
     _pairs(_machine(facts), console)
     _heading("frameworks", console)
     console.print(_frameworks(facts.frameworks))
-    computing = [framework for framework in facts.frameworks if framework.affinity is not None
-                 or framework.gflops is not None]  # fmt: skip
+    computing = [f for f in facts.frameworks if f.affinity is not None or f.gflops is not None]
     if computing:
         side = doctor_facts.SIDE
         _heading(
-            f"each in its own worker, {doctor_facts.THREADS} thread asked, multiplying float32 "
-            f"matrices of {side} x {side}",
+            f"each in its own worker with {count_text(doctor_facts.THREADS, 'thread')}, "
+            f"multiplying float32 matrices of {side} x {side}",
             console,
         )
         console.print(_computing(computing))
@@ -79,17 +78,18 @@ def print_facts(facts: Facts, console: Console) -> None:
         _say(f"  {facts.kernel_note}", console)
     _heading("data", console)
     _pairs(_data(facts), console)
-    _numbered("notes", notes(facts), console)
+    _print_notes(facts, console)
     _print_problems(facts, console)
 
 
 def _machine(facts: Facts) -> list[tuple[str, str]]:
-    this, seen = facts.machine, facts.contention
+    this, contention = facts.machine, facts.contention
     mhz = f"{this.mhz / 1000:.2f} GHz" if this.mhz else "frequency n/a"
     governor = f", governor {this.governor}" if this.governor else ""
     limit = f"{this.cpu_limit:g} CPUs at a time" if this.cpu_limit is not None else "no CPU limit"
     if this.memory_limit_gib is not None:
         limit += f", {this.memory_limit_gib:.1f} GiB of memory"
+    others, steal = _cpus(contention.others_cpus), _cpus(contention.steal_cpus)
     return [
         ("CPU", f"{this.cpu}, {this.cpus_usable} of {this.cpus} usable, {mhz}{governor}"),
         ("SIMD", " ".join(flag for flag in SIMD if flag in this.flags) or UNKNOWN),
@@ -98,7 +98,7 @@ def _machine(facts: Facts) -> list[tuple[str, str]]:
         ("GPU", _gpu(this)),
         ("system", f"{this.system}, Python {this.python}"),
         ("load", " ".join(f"{value:g}" for value in this.load) if this.load else UNKNOWN),
-        ("others take", f"{_cpus(seen.others_cpus)} now; the host steals {_cpus(seen.steal_cpus)}"),
+        ("others use", f"{others} now; the host steals {steal}"),
     ]
 
 
@@ -111,26 +111,27 @@ def _cpus(value: float | None) -> str:
 
 
 def _frameworks(frameworks: Sequence[Inspected]) -> Table:
-    made = _table("name", "state", "version", "loops", "import", right=("import",))
+    table = _table("name", "state", "version", "loops", "import", right=("import",))
     for framework in frameworks:
         loops = ", ".join(framework.loops)
-        _row(made, [
+        cells = [
             framework.name,
             framework.state,
             framework.version or "-",
             f"{loops}; native" if framework.native else loops or "-",
             seconds(framework.import_s) if framework.import_s is not None else "-",
-        ], "dim" if framework.state == FrameworkState.MISSING else "")  # fmt: skip
-    return made
+        ]
+        _row(table, cells, "dim" if framework.state == FrameworkState.MISSING else "")
+    return table
 
 
 def _computing(frameworks: Sequence[Inspected]) -> Table:
     right = ("CPUs used", "threads", "GFLOP/s", "of the best")
-    made = _table("name", "device", "precision", "bound to", *right, right=right)
+    table = _table("name", "device", "precision", "bound to", *right, right=right)
     shares = doctor_facts.shares_of_best(frameworks)
     for framework in frameworks:
-        share = shares.get(framework.name)
-        _row(made, [
+        share = _number(shares.get(framework.name), ".0%")
+        cells = [
             framework.name,
             framework.device or UNKNOWN,
             framework.precision or UNKNOWN,
@@ -138,67 +139,64 @@ def _computing(frameworks: Sequence[Inspected]) -> Table:
             _number(framework.cpus_used, ".2f"),
             _number(framework.os_threads, "d"),
             _number(framework.gflops, ".0f"),
-            "unsure" if framework.starved else _number(share, ".0%"),
-        ])  # fmt: skip
-    return made
+            "unsure" if framework.starved else share,
+        ]
+        _row(table, cells)
+    return table
 
 
 def _affinity(affinity: Sequence[int] | None) -> str:
     if affinity is None:
         return UNKNOWN
-    shown = ",".join(map(str, affinity[:4])) + (",…" if len(affinity) > 4 else "")
-    return f"CPU {shown}"
+    more = ",…" if len(affinity) > MOST_CPUS else ""
+    return f"CPU {','.join(map(str, affinity[:MOST_CPUS]))}{more}"
 
 
 def _libraries(framework: Inspected) -> str:
     """`computes with …; pools: openblas 0.3.31 SkylakeX 1 thread, openmp 1 thread`."""
-    pools = dict.fromkeys(
-        " ".join(part for part in (
-            pool.library, pool.version, pool.kernel,
-            f"{pool.threads} thread{'s' * (pool.threads != 1)}",
-        ) if part)
-        for pool in framework.pools
-    )  # fmt: skip
-    return f"{framework.blas or UNKNOWN}; pools: {', '.join(pools) or 'none'}"
+    pools = []
+    for pool in framework.pools:
+        parts = (pool.library, pool.version, pool.kernel, count_text(pool.threads, "thread"))
+        pools.append(" ".join(filter(None, parts)))
+    names = ", ".join(dict.fromkeys(pools)) or "none"
+    return f"{framework.blas or UNKNOWN}; pools: {names}"
 
 
 def _kernels(facts: Facts) -> Table:
-    made = _table("choice", "kernels", "GFLOP/s", "", right=("GFLOP/s",))
+    table = _table("choice", "kernels", "GFLOP/s", "", right=("GFLOP/s",))
     for kernel in facts.kernels:
-        remark = "in use" if kernel.in_use else ""
-        _row(made, [
-            kernel.choice,
-            kernel.kernel or UNKNOWN,
-            _number(kernel.gflops, ".0f"),
-            kernel.detail or remark,
-        ])  # fmt: skip
-    return made
+        remark = kernel.detail or ("in use" if kernel.in_use else "")
+        gflops = _number(kernel.gflops, ".0f")
+        _row(table, [kernel.choice, kernel.kernel or UNKNOWN, gflops, remark])
+    return table
 
 
 def _data(facts: Facts) -> list[tuple[str, str]]:
     free = facts.cache.free_gib
     disk = UNKNOWN if free is None else f"{free:.1f} GiB"
     pairs = [(dataset.name, dataset.state) for dataset in facts.datasets]
-    return [*pairs, ("kept in", f"{facts.cache.folder}, {disk} free")]
+    return [*pairs, ("stored in", f"{facts.cache.folder}, {disk} free")]
+
+
+def _print_notes(facts: Facts, console: Console) -> None:
+    lines = notes(facts)
+    if lines:
+        _heading("notes", console)
+    for line in lines:
+        _say(f"  - {line}", console)
 
 
 def _print_problems(facts: Facts, console: Console) -> None:
-    found = problems(facts)
-    if not found:
+    all_problems = problems(facts)
+    if not all_problems:
         console.print()
         _say("no problems" if not facts.none_installed else "no framework is installed", console)
         return
-    _heading("problem" if len(found) == 1 else f"{len(found)} problems", console)
-    for number, problem in enumerate(found, 1):
+    count = len(all_problems)
+    _heading("problem" if count == 1 else f"{count} problems", console)
+    for number, problem in enumerate(all_problems, 1):
         _say(f"  {number}. {problem.what}", console)
         _say(f"     fix: {problem.fix}", console, "bold")
-
-
-def _numbered(heading: str, lines: Sequence[str], console: Console) -> None:
-    if lines:
-        _heading(heading, console)
-        for line in lines:
-            _say(f"  - {line}", console)
 
 
 def _pairs(pairs: Iterable[tuple[str, str]], console: Console) -> None:
@@ -220,10 +218,10 @@ def _number(value: float | None, form: str) -> str:
 
 
 def _table(*headings: str, right: Sequence[str] = ()) -> Table:
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
-        made.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
-    return made
+        table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
+    return table
 
 
 def _row(table: Table, cells: Sequence[str], style: str = "") -> None:

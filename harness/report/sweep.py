@@ -6,17 +6,27 @@ from dataclasses import dataclass
 from harness.analysis import scaling, sweep_points
 from harness.analysis.noise import disturbances
 from harness.analysis.scaling import Comparison, Fit, Timing
-from harness.parity.judgement import PROVEN, Judgement
+from harness.experiment.vocabulary import Status
+from harness.parity.judgement import PROVEN
 from harness.parity.verdicts import CellKey
 from harness.plan import Plan
 from harness.results import Row
+from harness.run import Run
 
 ENOUGH_CALM = 2 / 3
-"""A law is fitted to calm points alone where so large a share of them was calm."""
+"""A law is fitted to calm points alone where at least this share of them was calm."""
 
 
 @dataclass(frozen=True)
-class Cell:
+class Failure:
+    """A point that was not measured, and why."""
+
+    point: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class FittedLoop:
     """One framework and loop over all points.
 
     Args:
@@ -25,7 +35,7 @@ class Cell:
         timings: points that were measured.
         fit: the law, or None.
         problem: why there is no law; "" where there is one.
-        failures: "point: status (detail)" of points that were not measured.
+        failures: points that were not measured.
         verdict: of the proof at the centre.
         devices: what it ran on.
         disturbed: measured point to what disturbed the machine meanwhile.
@@ -37,97 +47,112 @@ class Cell:
     timings: tuple[Timing, ...]
     fit: Fit | None
     problem: str
-    failures: tuple[str, ...]
+    failures: tuple[Failure, ...]
     verdict: str
     devices: tuple[str, ...]
     disturbed: dict[str, str]
 
     @property
     def label(self) -> str:
-        """Such as `keras fused`."""
+        """`keras fused`."""
         return f"{self.framework} {self.loop}"
+
+    @property
+    def proven(self) -> bool:
+        return self.verdict in PROVEN
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """A whole sweep: cells with a sign are each framework's fastest loop, and compared."""
+    """A whole sweep. Loops with a sign are each framework's fastest, and compared."""
 
-    plan: Plan
+    run: Run
     centre: str
-    cells: tuple[Cell, ...]
+    loops: tuple[FittedLoop, ...]
     comparisons: tuple[Comparison, ...]
 
+    @property
+    def charted(self) -> list[FittedLoop]:
+        """The loops that the charts show."""
+        return [loop for loop in self.loops if loop.sign and loop.timings]
 
-def sweep(plan: Plan, rows: Sequence[Row], verdicts: Mapping[CellKey, Judgement]) -> Sweep:
+
+def fit_sweep(run: Run) -> Sweep:
     """Fit every framework and loop, and compare the fastest proven loops.
 
     The plan's first experiment is the sweep's centre, the one that proofs are of.
     """
-    centre = next(iter(plan.experiments))
-    names = list(dict.fromkeys((trial.framework, trial.loop) for trial in plan.trials))
+    centre = next(iter(run.plan.experiments))
+    names = list(dict.fromkeys((trial.framework, trial.loop) for trial in run.plan.trials))
     fastest = dict(names)  # a framework's loops are named slowest first
     signs = _signs(list(fastest))
-    disturbed = disturbances(row for row in rows if row.status == "ok")
-    cells = []
+    disturbed = disturbances(row for row in run.rows if row.status == Status.OK)
+    loops = []
     for framework, loop in names:
-        verdict = verdicts.get(CellKey(centre, framework, loop))
+        judgement = run.verdicts.get(CellKey(centre, framework, loop))
+        verdict = judgement.verdict if judgement else "not proven"
         sign = signs[framework] if loop == fastest[framework] else ""
-        mine = [row for row in rows if (row.framework, row.loop) == (framework, loop)]
-        cells.append(_cell(plan, sign, (framework, loop), mine, verdict, disturbed))
-    fits = {c.framework: c.fit for c in cells if c.sign and c.fit and c.verdict in PROVEN}
-    widths = _widths(plan, cells)
+        rows = [row for row in run.rows if (row.framework, row.loop) == (framework, loop)]
+        loops.append(_fit_loop(run.plan, rows, disturbed, framework, loop, sign, verdict))
+    fits = {x.framework: x.fit for x in loops if x.sign and x.fit and x.proven}
+    widths = _widths(run.plan, loops)
     comparisons = scaling.crossovers(fits, widths) if widths else []
-    return Sweep(plan, centre, tuple(cells), tuple(comparisons))
+    return Sweep(run, centre, tuple(loops), tuple(comparisons))
 
 
-def _cell(
+def _fit_loop(
     plan: Plan,
-    sign: str,
-    name: tuple[str, str],
     rows: Sequence[Row],
-    verdict: Judgement | None,
     disturbed: Mapping[str, str],
-) -> Cell:
+    framework: str,
+    loop: str,
+    sign: str,
+    verdict: str,
+) -> FittedLoop:
     timings, failures = [], []
     for row in rows:
-        if row.status == "ok" and row.step_us:
+        if row.status == Status.OK and row.step_us:
             work = plan.experiments[row.experiment].step_flop
             timings.append(Timing(row.experiment, work, row.step_us))
         else:
             detail = f" ({row.status_detail})" if row.status_detail else ""
-            failures.append(f"{row.experiment}: {row.status}{detail}")
-    law, problem = None, ""
+            failures.append(Failure(row.experiment, f"{row.status}{detail}"))
     noisy = {row.experiment for row in rows if row.trial in disturbed}
-    calm = [timing for timing in timings if timing.point not in noisy]
-    try:
-        law = scaling.fit(calm if len(calm) >= ENOUGH_CALM * len(timings) else timings)
-    except ValueError as error:
-        problem = str(error)
-    good = [row for row in rows if row.status == "ok"]
-    return Cell(
-        framework=name[0],
-        loop=name[1],
+    law, problem = _law(timings, noisy)
+    ended_well = [row for row in rows if row.status == Status.OK]
+    return FittedLoop(
+        framework=framework,
+        loop=loop,
         sign=sign,
         timings=tuple(timings),
         fit=law,
         problem=problem,
         failures=tuple(failures),
-        verdict=verdict.verdict if verdict else "not proven",
-        devices=tuple(dict.fromkeys(row.device for row in good)),
-        disturbed={r.experiment: disturbed[r.trial] for r in good if r.trial in disturbed},
+        verdict=verdict,
+        devices=tuple(dict.fromkeys(row.device for row in ended_well)),
+        disturbed={r.experiment: disturbed[r.trial] for r in ended_well if r.trial in disturbed},
     )
 
 
-def _widths(plan: Plan, cells: Sequence[Cell]) -> tuple[int, int] | None:
-    """The smallest and the largest width measured at the centre's batch and depth."""
-    measured = {timing.point for cell in cells for timing in cell.timings}
+def _law(timings: Sequence[Timing], noisy: set[str]) -> tuple[Fit | None, str]:
+    """Return the law, or None and the reason; of calm points alone where enough were calm."""
+    calm = [timing for timing in timings if timing.point not in noisy]
+    try:
+        return scaling.fit(calm if len(calm) >= ENOUGH_CALM * len(timings) else timings), ""
+    except ValueError as error:
+        return None, str(error)
+
+
+def _widths(plan: Plan, loops: Sequence[FittedLoop]) -> tuple[int, int] | None:
+    """Return the smallest and the largest width measured at the centre's batch and depth."""
+    measured = {timing.point for loop in loops for timing in loop.timings}
     places = [sweep_points.place_of(plan.experiments[name]) for name in measured]
     widths = [width for width, *rest in places if tuple(rest) == sweep_points.CENTRE[1:]]
     return (min(widths), max(widths)) if widths else None
 
 
 def _signs(frameworks: Sequence[str]) -> dict[str, str]:
-    """A letter for each: of its name if one is free, else of the alphabet."""
+    """Return a letter for each: of its name if one is free, or else of the alphabet."""
     signs: dict[str, str] = {}
     for name in frameworks:
         letters = [c for c in name.lower() if c.isalnum()] + list("abcdefghijklmnopqrstuvwxyz")

@@ -1,4 +1,4 @@
-"""Tables for the terminal. Every name goes through `Text`, so no markup or escape code acts."""
+"""The tables of a report in the terminal."""
 
 from collections.abc import Sequence
 
@@ -7,20 +7,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.summary import Section, cells, headings, remarks
+from harness.experiment.vocabulary import Status
+from harness.report.model import Line, Section
+from harness.report.remarks import remarks
+from harness.report.section_table import cells, headings
+from harness.report.text import plain
 
-RIGHT_ALIGNED = (
-    "test accuracy", "test loss", "first step", "train time", "step time", "limits",
-)  # fmt: skip
-
-
-def plain(text: str) -> Text:
-    """Text without control characters."""
-    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
+RIGHT_ALIGNED = ("test accuracy", "test loss", "first step", "train time", "step time", "limits")
+NEVER_WRAPPED = (*RIGHT_ALIGNED, "framework", "loop")
 
 
 def print_sections(sections: Sequence[Section], console: Console) -> None:
-    """One table per experiment."""
     for section in sections:
         console.print(_table(section))
         console.print(plain(section.caption), style="dim")
@@ -42,13 +39,17 @@ def _table(section: Section) -> Table:
         pad_edge=False,
     )
     for heading in headings(section):
-        right = heading in RIGHT_ALIGNED
         table.add_column(
             heading,
-            justify="right" if right else "left",
-            no_wrap=right or heading in ("framework", "loop"),
+            justify="right" if heading in RIGHT_ALIGNED else "left",
+            no_wrap=heading in NEVER_WRAPPED,
         )
     for line in section.lines:
-        style = "" if line.status == "ok" and (line.proven or line.track == "native") else "dim"
-        table.add_row(*(plain(cell) for cell in cells(section, line)), style=style)
+        texts = (plain(cell) for cell in cells(section, line))
+        table.add_row(*texts, style="" if _counts(line) else "dim")
     return table
+
+
+def _counts(line: Line) -> bool:
+    """Whether every trial ended well and the result is proven, or is a library's own solver."""
+    return set(line.statuses) == {Status.OK} and (line.proven or not line.identical)

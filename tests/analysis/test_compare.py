@@ -9,7 +9,7 @@ from harness.analysis.comparable import NotComparableError, check_comparable
 from harness.analysis.compare import agreement, compare
 from harness.analysis.gates import Gate, exceeded_limits, failed_only_in_b
 from harness.cli import main
-from harness.report.changes import Change
+from harness.report.run_comparison import Change
 from harness.results import RunFolder
 from tests.analysis.rows import run_of
 
@@ -18,7 +18,7 @@ def test_a_machine_that_is_slower_as_a_whole_keeps_its_ratios():
     _, a = run_of({"numpy": 1.0, "torch": 3.0})
     _, b = run_of({"numpy": 1.2, "torch": 3.6})
     numpy, torch = compare(a, b, ())
-    assert (Change(numpy).verdict, Change(torch).verdict) == ("slower", "slower")
+    assert (Change(numpy).text, Change(torch).text) == ("slower", "slower")
     assert torch.ratio.value == pytest.approx(1.2)
     assert torch.relative.value == pytest.approx(1.0)
     assert agreement([numpy, torch]) == (1, 1)
@@ -35,7 +35,7 @@ def test_verdicts():
 
 
 def verdicts(a, b, noisy=()):
-    return {c.cell.framework: Change(c).verdict for c in compare(a, b, noisy)}
+    return {c.cell.framework: Change(c).text for c in compare(a, b, noisy)}
 
 
 @pytest.mark.parametrize(

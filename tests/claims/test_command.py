@@ -95,7 +95,7 @@ def test_a_users_own_claim(mine, tmp_path):
     assert "Every verdict is the registered one." in words
     assert len(samples.read(tmp_path / "r")) == 3
     markdown = (tmp_path / "r" / "ledger.md").read_text()
-    assert "&lt;/script> \\[bold\\]" in markdown
+    assert "\\</script\\> \\[bold\\]" in markdown
     (claim,) = json.loads((tmp_path / "ledger.json").read_text())["claims"]
     assert claim["verdict"] == "CONSISTENT"
     again = run("reproduce", "mine.toml", "--frameworks", "numpy", "--out", "r")

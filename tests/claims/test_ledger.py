@@ -9,7 +9,7 @@ from harness.claims import samples
 from harness.claims.claim_plan import claim_runs
 from harness.claims.judge import judge
 from harness.claims.loading import ledger
-from harness.report.claims import ENOUGH_ROWS
+from harness.report.claim_text import ENOUGH_ROWS
 
 LEDGER = Path(__file__).parents[2] / "results" / "ledger"
 

@@ -8,6 +8,8 @@ from rich.console import Console
 
 from harness.claims.model import Verdict
 from harness.report import claims as report
+from harness.report.claim_numbers import difference, finding_cells, measured
+from harness.report.verdict_counts import summarise
 from tests.claims.builders import accuracies, judged, make_claim, make_sample
 
 GOOD = (0.921, 0.919, 0.922, 0.918)
@@ -22,7 +24,7 @@ def printed(*judged_claims):
 def test_cells_of_a_level():
     claim = make_claim(number={"unit": "percent", "published": "92.1"})
     (finding,) = judged(claim, accuracies(claim, *GOOD)).findings
-    name, published, measured, difference, verdict, why = report.finding_cells(finding)
+    name, published, measured, difference, verdict, why = finding_cells(finding)
     assert (name, published, verdict) == ("accuracy", "92.1 %", "CONSISTENT")
     assert measured == "92.00 ± 0.18 % (4 seeds)"
     assert difference == "-0.10 (± 0.65 allowed)"
@@ -44,8 +46,8 @@ def test_cells_of_a_level():
 def test_measured_as_precisely_as_printed(number, value, cell):
     claim = make_claim(seeds=1, number={"rule": "exact", **number})
     (finding,) = judged(claim, accuracies(claim, value, tested=9_600)).findings
-    assert report.measured(finding) == cell
-    assert report.difference(finding) == "0"
+    assert measured(finding) == cell
+    assert difference(finding) == "0"
 
 
 def test_a_block_says_all():
@@ -58,7 +60,7 @@ def test_a_block_says_all():
     assert "T1 A made-up claim CONSISTENT (registered: WORSE)" in words
     assert "mnist, 60,000 rows, divide_by_255; 784-10; SGD 0.1, batches of 100; 20 epochs" in words
     assert "A, B (2020); read in the primary source" in words
-    assert "jax and numpy: right on the very same rows; equivalent within 0.2 points" in words
+    assert "jax and numpy: right on exactly the same rows; equivalent within 0.2 points" in words
     assert "torch: its proof says different; its rows do not count" in words
     assert "their draw counts too" in words
     assert "beware of the comma" in words
@@ -69,19 +71,19 @@ def test_the_summary_counts():
     good = judged(claim, accuracies(claim, *GOOD))
     bad = judged(claim, accuracies(claim, 0.8, 0.8001, 0.8002))
     none = judged(make_claim(not_run="needs dropout", protocol=None, numbers=[]), [])
-    assert report.summary([good, bad, none]) == [
+    assert summarise([good, bad, none]).sentences == [
         "2 claims judged: 1 consistent, 1 worse than published.",
         "1 claim not run.",
         "Other than registered: T1.",
         "2 numbers tested at 5 %: about 0.1 would be found off by chance alone.",
     ]
-    assert report.summary([]) == []
+    assert summarise([]).sentences == []
 
 
 def test_hostile_words_stay_inert():
     claim = make_claim(title="a | b [red] </script> \x1b[31m `x`")
-    document = report.markdown([judged(claim, accuracies(claim, *GOOD))])
-    assert "a \\| b \\[red\\] &lt;/script>" in document
+    document = report.as_markdown([judged(claim, accuracies(claim, *GOOD))])
+    assert "a \\| b \\[red\\] \\</script\\>" in document
     assert "\x1b" not in document
     assert "\x1b" not in printed(judged(claim, accuracies(claim, *GOOD)))
     rows = [line for line in document.splitlines() if line.startswith("| T1")]
@@ -92,7 +94,7 @@ def test_hostile_words_stay_inert():
 def test_the_document_names_machine_versions_and_date():
     claim = make_claim()
     samples = accuracies(claim, *GOOD, machine="m", started_at="2026-11-21T10:00:00+00:00")
-    document = report.markdown([judged(claim, samples)])
+    document = report.as_markdown([judged(claim, samples)])
     assert "Measured 2026-11-21 on m; numpy 1.0." in document
 
 

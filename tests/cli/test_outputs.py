@@ -4,7 +4,7 @@ import pytest
 
 from harness.cli import outputs
 from harness.cli.outputs import Output
-from harness.report.charts import NoChartError, NoChartLibraryError
+from harness.report.chart_names import NoChartError, NoChartLibraryError
 
 REPORT = ("xor-mlp/training-loss-by-step", "xor-mlp/phases", "iris-softmax/phases")
 CLAIM = ("differences",)

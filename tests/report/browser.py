@@ -20,7 +20,7 @@ class Browser:
 
     Attributes:
         errors: what the console and uncaught exceptions said.
-        requests: addresses that the page asked for.
+        requests: addresses that the page requested.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -33,9 +33,11 @@ class Browser:
         flags += ["--remote-debugging-port=0", f"--user-data-dir={folder}", "--hide-scrollbars"]
         with (folder / "log").open("wb") as log:
             self.process = subprocess.Popen(
-                [CHROMIUM, *flags, "about:blank"], stdout=log, stderr=log,
+                [CHROMIUM, *flags, "about:blank"],
+                stdout=log,
+                stderr=log,
                 env=os.environ | {"HOME": str(folder)},
-            )  # fmt: skip
+            )
         self.ends = contextlib.ExitStack()
         self.ends.callback(self._end_process)
         with contextlib.ExitStack() as unless_it_starts:
@@ -71,16 +73,16 @@ class Browser:
         message = {"id": self.number, "method": method, "params": parameters}
         self.socket.send(json.dumps(message | ({"sessionId": session} if session else {})))
         while True:
-            told = json.loads(self.socket.recv(timeout=PATIENCE_S))
-            if told.get("id") == self.number:
-                if "error" in told:
-                    raise RuntimeError(f"{method}: {told['error']}")
-                return told["result"]
-            self._note(told)
+            reply = json.loads(self.socket.recv(timeout=PATIENCE_S))
+            if reply.get("id") == self.number:
+                if "error" in reply:
+                    raise RuntimeError(f"{method}: {reply['error']}")
+                return reply["result"]
+            self._note(reply)
 
-    def _note(self, told):
-        parameters = told.get("params", {})
-        match told.get("method"):
+    def _note(self, reply):
+        parameters = reply.get("params", {})
+        match reply.get("method"):
             case "Runtime.exceptionThrown":
                 self.errors.append(json.dumps(parameters["exceptionDetails"])[:500])
             case "Runtime.consoleAPICalled" if parameters["type"] in ("error", "warning"):
@@ -99,8 +101,11 @@ class Browser:
         self.call("Emulation.setScriptExecutionDisabled", value=not scripts)
         self.call(
             "Emulation.setDeviceMetricsOverride",
-            width=width, height=height, deviceScaleFactor=1, mobile=width < 600,
-        )  # fmt: skip
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
         self.call("Page.navigate", url=file.as_uri())
         self.until("document.readyState === 'complete' && location.protocol === 'file:'")
         if scripts:
@@ -116,12 +121,12 @@ class Browser:
 
     def value(self, expression):
         """What JavaScript makes of an expression; a promise is waited for."""
-        found = self.call(
+        answer = self.call(
             "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
         )
-        if "exceptionDetails" in found:
-            raise RuntimeError(f"{expression[:200]}: {found['exceptionDetails']}")
-        return found["result"].get("value")
+        if "exceptionDetails" in answer:
+            raise RuntimeError(f"{expression[:200]}: {answer['exceptionDetails']}")
+        return answer["result"].get("value")
 
     def close(self):
         """End the browser."""
@@ -147,13 +152,13 @@ def press(browser, key, code, text=""):
 
 def grave_barriers(browser):
     """What axe finds serious or critical; skips where it is not installed."""
-    found = importlib.util.find_spec("axe_core_python")
-    if found is None:
+    axe = importlib.util.find_spec("axe_core_python")
+    if axe is None:
         pytest.skip('no axe: python -m pip install -e ".[test]"')
-    folder = Path(found.submodule_search_locations[0])
+    folder = Path(axe.submodule_search_locations[0])
     browser.value((folder / "axe.min.js").read_text(encoding="utf-8") + ";null")
     # charts are hidden from screen readers, whose table is beside them, and take axe long
-    run = "axe.run({exclude: [['.chart']]}).then((found) => JSON.stringify(found.violations))"
+    run = "axe.run({exclude: [['.chart']]}).then((result) => JSON.stringify(result.violations))"
     return [
         (one["id"], [node["html"][:200] for node in one["nodes"][:3]])
         for one in json.loads(browser.value(run))

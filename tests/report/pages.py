@@ -1,6 +1,7 @@
 """A run to make pages of, as if it had been run: with failures, proofs, curves and outputs."""
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from harness.claims.judge import judge
 from harness.claims.loading import from_values
 from harness.parity.judgement import Judgement, Rung, Verdict
 from harness.plan import Request
-from harness.report import changes, summary
-from harness.report.export import Report
-from harness.report.page import bundle
+from harness.report.page import chart_library
+from harness.report.run_comparison import RunComparison, find_changes
+from harness.report.sections import make_report
 from harness.results import RunFolder, write_arrays
+from harness.run import Run
 from harness.start import initial_parameters
 from harness.trial.outcome import blank_row
 from tests.analysis.rows import run_of
@@ -44,9 +46,9 @@ def request(experiments=EXPERIMENTS, **options):
     return Request(experiments=experiments, **options)
 
 
-def made(path, asked=None, keep=lambda trial: True):
+def report_of(path, requested=None, keep=lambda trial: True):
     """The report of a run in a folder; `keep` says which trials have a row."""
-    plan = planning.make_plan(asked or request())
+    plan = planning.make_plan(requested or request())
     folder = RunFolder(path)
     for trial in filter(keep, plan.trials):
         _write(plan, folder, trial)
@@ -57,8 +59,7 @@ def read(plan, folder):
     rows = folder.rows(trial.id for trial in plan.trials)
     verdicts = {(t.experiment, t.framework, t.loop): SAME for t in plan.proofs}
     verdicts |= {cell: WRONG for cell in verdicts if cell[1] == "keras"}
-    sections = summary.sections(plan, folder, rows, verdicts)
-    return Report(plan, rows, sections, verdicts, (), folder.arrays)
+    return make_report(Run(plan, rows, verdicts, (), folder.arrays, folder.path))
 
 
 def _write(plan, folder, trial):
@@ -80,9 +81,15 @@ def _write(plan, folder, trial):
 def _result(experiment, trial):
     train_s = TRAIN_S[trial.framework] * (1 + 0.01 * trial.seed)
     columns = {
-        "train_s": train_s, "step_us": train_s * 100, "first_step_s": 0.01, "build_s": 0.02,
-        "predict_s": 0.001, "test_loss": 0.3, "blas": "openblas", "data_digest": "d" * 16,
-    }  # fmt: skip
+        "train_s": train_s,
+        "step_us": train_s * 100,
+        "first_step_s": 0.01,
+        "build_s": 0.02,
+        "predict_s": 0.001,
+        "test_loss": 0.3,
+        "blas": "openblas",
+        "data_digest": "d" * 16,
+    }
     if experiment.data.facts.kind in ("binary", "classes"):
         columns["test_accuracy"] = 0.95 + 0.001 * trial.seed
     if trial.framework == "numpy" and trial.experiment == "diabetes-linear":
@@ -101,11 +108,14 @@ def arrays_of(experiment, trial):
     share = np.linspace(0, 1, len(steps))
     start = initial_parameters(experiment, trial.seed, "float32")
     arrays = {
-        "step": steps, "train_s": share * TRAIN_S[trial.framework],
-        "train_loss": 0.7 - 0.69 * share, "train_accuracy": share,
-        "test_loss": 0.7 - 0.6 * share, "test_accuracy": 0.5 + 0.5 * share,
+        "step": steps,
+        "train_s": share * TRAIN_S[trial.framework],
+        "train_loss": 0.7 - 0.69 * share,
+        "train_accuracy": share,
+        "test_loss": 0.7 - 0.6 * share,
+        "test_accuracy": 0.5 + 0.5 * share,
         "first_weights": start[0][0],
-    }  # fmt: skip
+    }
     if trial.experiment in BOUNDARIES:
         for index, (W, b) in enumerate(start, start=1):
             growth = 1 + 5 * share
@@ -119,16 +129,6 @@ def arrays_of(experiment, trial):
     return arrays
 
 
-class Arrays:
-    """What `summary.sections` needs of a folder."""
-
-    def __init__(self, report):
-        self.arrays = report.arrays
-
-    def limit_rows(self, trials):
-        return []
-
-
 # ---------------------------------------------------------------- claims and comparisons
 
 
@@ -140,7 +140,7 @@ def ledger(**changes):
     exact = make_claim(id="exact", seeds=1, number={"rule": "exact"}, **changes)
     bounds = {"rule": "range", "published": "", "low": 0.9, "high": 0.95}
     between = make_claim(id="range", number=bounds, **changes)
-    found = [
+    run = [
         judged(of, accuracies(of, *values, machine="a machine", started_at="2026-01-02T03:04"))
         for of, values in (
             (level, (0.921, 0.919, 0.922)),
@@ -151,14 +151,15 @@ def ledger(**changes):
         )
     ]
     left_out = from_values(NOT_RUN | changes, "test")
-    return [*found, judge(left_out, [], {})]
+    return [*run, judge(left_out, [], {})]
 
 
 NOT_RUN = {
-    "id": "left-out", "title": "Dropout", "not_run": "the protocol has no random masks",
-    "source": {"author": "A", "title": "B", "address": "https://a.org/x (a page)",
-               "verified": "R"},
-}  # fmt: skip
+    "id": "left-out",
+    "title": "Dropout",
+    "not_run": "the protocol has no random masks",
+    "source": {"author": "A", "title": "B", "address": "https://a.org/x (a page)", "verified": "R"},
+}
 
 
 def verdicts_of(plan, **judgements):
@@ -178,16 +179,16 @@ def compared(a=None, b=None, verdicts=None, **different):
     noisy = [row.trial for row in rows_b if row.framework == "numpy"]
     verdicts_b = verdicts_of(plan_b) if verdicts is None else verdicts
     runs = (
-        changes.Run("a", plan_a, rows_a, verdicts_of(plan_a)),
-        changes.Run("b", plan_b, rows_b, verdicts_b),
+        Run(plan_a, rows_a, verdicts_of(plan_a), path=Path("a")),
+        Run(plan_b, rows_b, verdicts_b, path=Path("b")),
     )
-    made = changes.Compared(runs, changes.changes(runs, noisy))
-    return dataclasses.replace(made, **different)
+    comparison = RunComparison(runs, find_changes(runs, noisy))
+    return dataclasses.replace(comparison, **different)
 
 
-def charts_or_skip() -> bundle.ChartLibrary:
-    """The charts' library, made now or before; a test that draws is skipped where it cannot be."""
-    library = bundle.chart_library()
+def charts_or_skip() -> chart_library.ChartLibrary:
+    """The charts' library. A test that draws is skipped where there is none."""
+    library = chart_library.chart_library()
     if library is None:
         pytest.skip('no charts without vl-convert: python -m pip install -e ".[report]"')
     return library

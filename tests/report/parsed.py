@@ -1,4 +1,4 @@
-"""A page read back: elements nest, nothing is fetched, and what the tests ask about is kept."""
+"""A page read back: elements nest, nothing is fetched, and what the tests check is stored."""
 
 import json
 import re
@@ -20,15 +20,17 @@ class Page(HTMLParser):
         self.close()
         assert self.open == []
 
-    def handle_starttag(self, tag, attributes):
-        found = dict(attributes)
-        self.tags.append((tag, found))
-        assert not any(name.startswith("on") for name in found)
+    def handle_starttag(self, tag, pairs):
+        attributes = dict(pairs)
+        self.tags.append((tag, attributes))
+        assert not any(name.startswith("on") for name in attributes)
         for name in ("src", "href"):
-            local = found.get(name, "#")[:1] == "#" or found[name].startswith("data:image/png;")
-            assert local or (tag == "a" and re.match("https?://", found[name]))
-        if "id" in found:
-            self.ids.append(found["id"])
+            local = attributes.get(name, "#")[:1] == "#" or attributes[name].startswith(
+                "data:image/png;"
+            )
+            assert local or (tag == "a" and re.match("https?://", attributes[name]))
+        if "id" in attributes:
+            self.ids.append(attributes["id"])
         if re.fullmatch("h[1-6]", tag):
             self.headings.append(int(tag[1]))
         while self.open and (tag, self.open[-1]) in CLOSED_BY:
@@ -54,7 +56,7 @@ class Page(HTMLParser):
     def json(self):
         """Identity of a script to its value."""
         return {
-            found["id"]: json.loads(text)
-            for found, text in self.scripts
-            if found.get("type") == "application/json"
+            attributes["id"]: json.loads(text)
+            for attributes, text in self.scripts
+            if attributes.get("type") == "application/json"
         }

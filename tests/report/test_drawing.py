@@ -4,30 +4,33 @@ import dataclasses
 import struct
 
 import pytest
-from pages import charts_or_skip, compared, ledger, made, request
+from pages import charts_or_skip, compared, ledger, report_of, request
 from typer.testing import CliRunner
 
 from harness import cli, planning
 from harness.experiment.training import Length
-from harness.report import export
-from harness.report.charts import NoChartError
+from harness.report.chart_names import NoChartError
+from harness.report.files import write_report
 from harness.report.page import drawing
-from harness.report.page.series import ENOUGH_POINTS
+from harness.report.page.learning_curves import ENOUGH_POINTS
 from harness.results import RunFolder
 from tests.analysis.rows import run_of
 
 CHARTS = (
-    "training-loss-by-step", "training-loss-by-time", "test-accuracy-by-step",
-    "test-accuracy-by-time", "phases",
-)  # fmt: skip
+    "training-loss-by-step",
+    "training-loss-by-time",
+    "test-accuracy-by-step",
+    "test-accuracy-by-time",
+    "phases",
+)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A run of two small experiments."""
     path = tmp_path_factory.mktemp("run")
-    report = made(path, request(("xor-mlp", "diabetes-linear"), frameworks=("numpy", "jax")))
-    RunFolder(path).plan_file.write_text(report.plan.to_json(), encoding="utf-8")
+    report = report_of(path, request(("xor-mlp", "diabetes-linear"), frameworks=("numpy", "jax")))
+    RunFolder(path).plan_file.write_text(report.run.plan.to_json(), encoding="utf-8")
     return path, report
 
 
@@ -44,17 +47,18 @@ def test_names(folder):
     drawings = drawing.of_report(folder[1])
     regression = [name.replace("accuracy", "loss") for name in CHARTS]
     assert list(drawings) == [
-        *(f"xor-mlp/{name}" for name in CHARTS), *(f"diabetes-linear/{name}" for name in regression)
-    ]  # fmt: skip
+        *(f"xor-mlp/{name}" for name in CHARTS),
+        *(f"diabetes-linear/{name}" for name in regression),
+    ]
     assert list(drawing.of_claims(ledger())) == ["differences"]
     assert list(drawing.of_comparison(compared())) == ["time", "time-to-baseline"]
 
 
 def test_names_that_are_known_before_anything_is_trained(folder):
-    names = drawing.names(folder[1].plan)
+    names = drawing.names(folder[1].run.plan)
     assert set(drawing.of_report(folder[1])) <= set(names)
     assert len(set(names)) == len(names) == 2 * (len(CHARTS) + 1)  # and the limits
-    plan = folder[1].plan
+    plan = folder[1].run.plan
     short = plan.experiments["xor-mlp"].of_length(Length(steps=20))
     few = dataclasses.replace(plan, experiments={"xor-mlp": short})
     evaluated = len(short.evaluation_points) < ENOUGH_POINTS
@@ -65,10 +69,10 @@ def test_names_that_are_known_before_anything_is_trained(folder):
 
 def test_what_was_not_measured_cannot_be_drawn(folder):
     drawings = drawing.of_report(folder[1])
-    with pytest.raises(NoChartError, match="nothing was measured that it could show") as told:
+    with pytest.raises(NoChartError, match="nothing was measured that it could show") as error:
         drawing.image(drawings, "xor-mlp/limits", ".svg")
-    assert "There are: xor-mlp/training-loss-by-step, " in str(told.value)
-    assert "diabetes-linear/phases" not in str(told.value)  # of the same experiment only
+    assert "There are: xor-mlp/training-loss-by-step, " in str(error.value)
+    assert "diabetes-linear/phases" not in str(error.value)  # of the same experiment only
     with pytest.raises(NoChartError, match="nothing to draw"):
         drawing.image({}, "", ".png")
 
@@ -82,8 +86,8 @@ def test_images_are_pure_functions(folder, vl_convert):
     png = drawing.image(drawings, "xor-mlp/phases", ".png")
     width, _ = struct.unpack(">II", png[16:24])
     assert width > drawing.SCALE * drawing.WIDTH
-    for own in (drawing.of_claims(ledger()), drawing.of_comparison(compared())):
-        assert drawing.image(own, "", ".svg").count(b"<path") > 3
+    for drawings_of_one in (drawing.of_claims(ledger()), drawing.of_comparison(compared())):
+        assert drawing.image(drawings_of_one, "", ".svg").count(b"<path") > 3
 
 
 def test_without_vl_convert(folder, tmp_path, monkeypatch):
@@ -107,10 +111,10 @@ def test_without_vl_convert(folder, tmp_path, monkeypatch):
 
 
 def test_a_chart_that_fails_hides_no_failed_trial(tmp_path, cache):
-    report = made(tmp_path / "r", request(("xor-flip",), frameworks=("numpy", "jax")))
+    report = report_of(tmp_path / "r", request(("xor-flip",), frameworks=("numpy", "jax")))
     folder = RunFolder(tmp_path / "r")
-    folder.plan_file.write_text(report.plan.to_json(), encoding="utf-8")
-    (row, *_) = report.rows
+    folder.plan_file.write_text(report.run.plan.to_json(), encoding="utf-8")
+    (row, *_) = report.run.rows
     folder.write_row(dataclasses.replace(row, status="crashed"))
     done = run("report", "--from", folder.path, "--chart", f"xor-flip/limits={tmp_path / 'x.svg'}")
     assert done.exit_code == 1
@@ -127,7 +131,7 @@ def test_report_writes_charts(folder, tmp_path, vl_convert):
     assert png.read_bytes()[:4] == b"\x89PNG"
     assert f"wrote {svg}" in " ".join(done.stdout.split())
     assert b"not proven" in svg.read_bytes()  # the folder holds no proofs
-    export.write(svg, folder[1], "xor-mlp/test-accuracy-by-time")
+    write_report(svg, folder[1], "xor-mlp/test-accuracy-by-time")
     assert b"not proven" not in svg.read_bytes()
     for name in ("xor-mlp/limits", "xor/phases", ""):
         wrong = run("report", "--from", folder[0], "--chart", f"{name}={tmp_path / 'x.svg'}")

@@ -2,9 +2,9 @@
 
 import pytest
 from browser import grave_barriers, press
-from pages import charts_or_skip, made
+from pages import charts_or_skip, report_of
 
-from harness.report.page import document
+from harness.report.page import report_page
 
 PHONE, DESK = (360, 740), (1280, 900)
 
@@ -14,9 +14,9 @@ def page(tmp_path_factory, page_cache):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SAMESTEP_CACHE", str(page_cache))
         charts_or_skip()
-        report = made(tmp_path_factory.mktemp("run"))
+        report = report_of(tmp_path_factory.mktemp("run"))
         file = tmp_path_factory.mktemp("page") / "report.html"
-        file.write_text(document.html(report), encoding="utf-8")
+        file.write_text(report_page.as_html(report), encoding="utf-8")
     return file
 
 
@@ -25,8 +25,8 @@ def page(tmp_path_factory, page_cache):
 def test_it_draws_fits_and_asks_nobody(browser, page, size, dark):
     browser.open(page, *size, dark=dark)
     assert browser.errors == []
-    asked = [url for url in browser.requests if not url.startswith("data:")]
-    assert asked == [page.as_uri()]
+    requested = [url for url in browser.requests if not url.startswith("data:")]
+    assert requested == [page.as_uri()]
     charts = "document.querySelectorAll('.chart').length"
     drawn = "[...document.querySelectorAll('.chart')].filter((c) => c.querySelector('svg path'))"
     assert browser.value(charts) == browser.value(f"{drawn}.length") > 10
@@ -77,8 +77,8 @@ def test_tables_filter(browser, page):
       input.dispatchEvent(new Event('input'));
     })()"""
     browser.value(typed)
-    shown = f"[...{TABLE}.tBodies[0].rows].filter((row) => !row.hidden).length"
-    assert browser.value(shown) == len([name for name in column(browser, 0) if "jax" in name]) > 0
+    visible = f"[...{TABLE}.tBodies[0].rows].filter((row) => !row.hidden).length"
+    assert browser.value(visible) == len([name for name in column(browser, 0) if "jax" in name]) > 0
     assert "rows" in browser.value("document.querySelectorAll('[role=status]')[1].textContent")
 
 
@@ -89,12 +89,12 @@ def test_the_keyboard_sorts_opens_and_closes(browser, page):
     assert browser.value(f"{TABLE}.tHead.rows[0].cells[0].getAttribute('aria-sort')") == "ascending"
     browser.value("document.querySelector('.how').focus()")
     press(browser, "Enter", 13, "\r")
-    assert browser.value("document.querySelectorAll('.told:popover-open').length") == 1
+    assert browser.value("document.querySelectorAll('.line-details:popover-open').length") == 1
     assert "samestep report xor-mlp" in browser.value(
-        "document.querySelector('.told:popover-open').innerText"
+        "document.querySelector('.line-details:popover-open').innerText"
     )
     press(browser, "Escape", 27)
-    assert browser.value("document.querySelectorAll('.told:popover-open').length") == 0
+    assert browser.value("document.querySelectorAll('.line-details:popover-open').length") == 0
 
 
 def test_the_slider_goes_back_in_training(browser, page):
@@ -143,9 +143,9 @@ def test_the_keyboard_reaches_every_number_of_a_table(browser, page):
     browser.open(page)
     assert browser.value(f"{TABLE}.querySelectorAll('td[tabindex=\\'0\\']').length") == 1
     browser.value(f"{TABLE}.querySelector('td[tabindex=\\'0\\']').focus()")
-    told = browser.value(TIP)
-    assert "test accuracy" in told
-    assert "network 2-2-1" in told
+    tip = browser.value(TIP)
+    assert "test accuracy" in tip
+    assert "network 2-2-1" in tip
     assert browser.value(f"{ACTIVE}.getAttribute('aria-describedby')") == "tip"
     press(browser, "ArrowRight", 39)
     assert "400 ms; one run: too few for an interval" in browser.value(TIP)
@@ -165,7 +165,7 @@ def test_the_keyboard_reaches_every_number_of_a_table(browser, page):
 def test_pointing_shows_and_leaving_hides(browser, page):
     browser.open(page)
     at = browser.value("""(() => {
-      const box = document.querySelector('td[data-told]').getBoundingClientRect();
+      const box = document.querySelector('td[data-details]').getBoundingClientRect();
       return [box.left + 5, box.top + 5];
     })()""")
     browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=at[0], y=at[1])

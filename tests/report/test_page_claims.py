@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from harness import cli
 from harness.claims.model import Verdict
-from harness.report.page import claims, differences
+from harness.report.page import claims_page, differences
 from tests.claims.builders import accuracies, judged, make_claim
 
 
@@ -19,62 +19,66 @@ def _cache(page_cache, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def found():
+def judged_claims():
     return ledger()
 
 
-def test_verdicts_and_their_sentence(found):
-    told = claims.context(found, {})
-    assert told["answer"] == (
+def test_verdicts_and_their_sentence(judged_claims):
+    page = claims_page.context(judged_claims, {})
+    assert page["answer"] == (
         "5 claims judged: 1 exact, 2 consistent, 1 better than published, 1 worse than published. "
         "1 claim not run."
     )
-    assert (told["others"], [one.id for one in told["own_others"]]) == ([], ["worse"])
-    assert told["wanted"] == "expected"
-    assert not any("registered" in sentence for sentence in told["sentences"])
-    assert [(one.id, one.why) for one in told["left_out"]] == [
+    assert (page["others"], [one.id for one in page["others_in_files"]]) == ([], ["worse"])
+    assert page["stated_as"] == "expected"
+    assert not any("registered" in sentence for sentence in page["sentences"])
+    assert [(one.id, one.why) for one in page["not_run"]] == [
         ("left-out", "The protocol has no random masks")
     ]
-    assert told["measured"] == ["Measured 2026-01-02 on a machine; numpy 1.0."]
-    assert told["trials"] == 12
+    assert page["measured"] == ["Measured 2026-01-02 on a machine; numpy 1.0."]
+    assert page["trials"] == 12
 
 
-def test_a_claim_in_words(found):
-    told = claims.show(found[1], {"worse": "my claims/worse.toml"})
-    assert (told.verdict, told.registered, told.as_registered) == ("WORSE", "CONSISTENT", False)
-    assert (told.published, told.measured, told.seeds) == ("0.990", "0.9207 ± 0.0015", "3")
-    assert told.explanation == ""  # it is of a file
-    assert told.difference == "-0.0693"
-    assert told.allowed.startswith("± 0.00")
-    assert told.keys[:3] == (0.99, pytest.approx(0.92067, abs=1e-4), 3.0)
-    assert told.keys[3] < -1
-    assert told.command == "samestep reproduce 'my claims/worse.toml'"
-    assert claims.show(found[1], {}).command == "samestep reproduce worse"
+def test_a_claim_in_words(judged_claims):
+    row = claims_page.claim_row(judged_claims[1], {"worse": "my claims/worse.toml"})
+    assert (row.verdict, row.registered, row.as_registered) == ("WORSE", "CONSISTENT", False)
+    assert (row.published, row.measured, row.seeds) == ("0.990", "0.9207 ± 0.0015", "3")
+    assert row.explanation == ""  # it is of a file
+    assert row.difference == "-0.0693"
+    assert row.allowed.startswith("± 0.00")
+    assert row.keys[:3] == (0.99, pytest.approx(0.92067, abs=1e-4), 3.0)
+    assert row.keys[3] < -1
+    assert row.command == "samestep reproduce 'my claims/worse.toml'"
+    assert claims_page.claim_row(judged_claims[1], {}).command == "samestep reproduce worse"
 
 
-def test_only_the_ledger_that_comes_with_samestep_was_registered(found, monkeypatch):
-    text = claims.html(found)
+def test_only_the_ledger_that_comes_with_samestep_was_registered(judged_claims, monkeypatch):
+    text = claims_page.as_html(judged_claims)
     assert "Other than the file expects" in text
     assert "<small>expected CONSISTENT</small>" in text
     assert "written down before the first run" not in text
     assert ">registered<" not in text
-    monkeypatch.setattr(claims, "ledger", lambda: {one.claim.id: one.claim for one in found})
-    told = claims.context(found, {})
-    assert ([one.id for one in told["others"]], told["own_others"]) == (["worse"], [])
-    text = claims.html(found)
+    monkeypatch.setattr(
+        claims_page, "ledger", lambda: {one.claim.id: one.claim for one in judged_claims}
+    )
+    page = claims_page.context(judged_claims, {})
+    assert ([one.id for one in page["others"]], page["others_in_files"]) == (["worse"], [])
+    text = claims_page.as_html(judged_claims)
     assert "Every verdict was written down before the first run" in text
     assert "<small>registered CONSISTENT</small>" in text
-    assert claims.context(found, {"worse": "worse.toml"})["others"] == []  # another of that name
-    alike = claims.context(found[:1], {})
+    assert (
+        claims_page.context(judged_claims, {"worse": "worse.toml"})["others"] == []
+    )  # another of that name
+    alike = claims_page.context(judged_claims[:1], {})
     assert alike["sentences"][0] == "Every verdict is the registered one."
-    assert claims.context(found[:1], {"level": "my.toml"})["sentences"][0] == (
+    assert claims_page.context(judged_claims[:1], {"level": "my.toml"})["sentences"][0] == (
         "Every verdict is the expected one."
     )
 
 
 def test_a_claim_without_a_stated_verdict_is_expected_to_hold():
     of = make_claim(number={"published": "0.990"})
-    text = claims.html([judged(of, accuracies(of, 0.921, 0.919, 0.922))])
+    text = claims_page.as_html([judged(of, accuracies(of, 0.921, 0.919, 0.922))])
     assert "<small>expected to hold</small>" in text
 
 
@@ -86,41 +90,43 @@ def test_the_row_shows_the_number_that_decides():
         ],
         number={},
     )
-    told = accuracies(of, 0.92, 0.921)  # of the first number
+    samples = accuracies(of, 0.92, 0.921)  # of the first number
     both = [
         type(one)(**{**vars(one), "values": {**one.values, "test_accuracy at last": [0.92 + i]}})
-        for i, one in zip((0.0, 0.001), told, strict=True)
+        for i, one in zip((0.0, 0.001), samples, strict=True)
     ]
-    shown = claims.show(judged(of, both), {})
-    assert (shown.verdict, shown.number) == ("WORSE", "accuracy, of 2 numbers")
-    assert len(shown.numbers) == 2
+    row = claims_page.claim_row(judged(of, both), {})
+    assert (row.verdict, row.number) == ("WORSE", "accuracy, of 2 numbers")
+    assert len(row.numbers) == 2
 
 
 def test_long_numbers_are_cut_off_and_others_not():
-    assert claims._brief("0.8788889050483704") == "0.87888890…"
-    assert claims._brief("97.54 %") == "97.54 %"
-    assert claims._brief("0.31682708, 0.69627909") == "0.31682708, 0.69627909"
+    assert claims_page._brief("0.8788889050483704") == "0.87888890…"
+    assert claims_page._brief("97.54 %") == "97.54 %"
+    assert claims_page._brief("0.31682708, 0.69627909") == "0.31682708, 0.69627909"
 
 
 @pytest.mark.parametrize(
     ("address", "links"),
     [
-        ("https://a.org/b (c.py, commit 1); text: https://d.org", ["https://a.org/b",
-                                                                  "https://d.org"]),
+        (
+            "https://a.org/b (c.py, commit 1); text: https://d.org",
+            ["https://a.org/b", "https://d.org"],
+        ),
         ("a study post", []),
         ("javascript:alert(1)", []),
         ("data:text/html,x", []),
         ('https://a.org/"onclick="x', ["https://a.org/"]),
     ],
-)  # fmt: skip
+)
 def test_only_addresses_of_the_web_are_links(address, links):
-    pieces = claims.pieces(address)
+    pieces = claims_page.pieces(address)
     assert "".join(piece.text for piece in pieces) == address
     assert [piece.href for piece in pieces if piece.href] == links
 
 
-def test_dots_are_where_the_differences_are(found):
-    figure = differences.differences(found)
+def test_dots_are_where_the_differences_are(judged_claims):
+    figure = differences.differences(judged_claims)
     (spec,) = figure.specs.values()
     records = {record["n"].partition(":")[0]: record for record in figure.records}
     assert list(records) == ["better", "level", "exact", "worse"]
@@ -132,7 +138,7 @@ def test_dots_are_where_the_differences_are(found):
     assert -1 < records["level"]["d"] < 1
     for name in ("level", "worse", "better"):
         record = records[name]
-        (one,) = [each for each in found if each.claim.id == name]
+        (one,) = [each for each in judged_claims if each.claim.id == name]
         (finding,) = one.findings
         assert record["d"] == pytest.approx(finding.difference / finding.tolerance, rel=1e-4)
         assert record["lo"] < record["d"] < record["hi"]
@@ -145,33 +151,33 @@ def test_dots_are_where_the_differences_are(found):
     assert len(set(shapes["range"])) == len(shapes["domain"]) == 4
 
 
-def test_nothing_run_has_no_chart(found):
-    assert differences.differences(found[-1:]) is None
-    text = claims.html(found[-1:])
+def test_nothing_run_has_no_chart(judged_claims):
+    assert differences.differences(judged_claims[-1:]) is None
+    text = claims_page.as_html(judged_claims[-1:])
     Page(text)
     assert "1 claim not run." in text
     assert "data-charts" not in text.partition("<script>")[0]
 
 
-def test_the_page(found):
-    page = Page(claims.html(found))
+def test_the_page(judged_claims):
+    page = Page(claims_page.as_html(judged_claims))
     assert len(set(page.ids)) == len(page.ids)
     assert page.headings[0] == 1
     assert all(b - a <= 1 for a, b in zip(page.headings, page.headings[1:], strict=False))
-    assert {"claim-worse", "claim-left-out", "left-out"} <= set(page.ids)
-    assert sum(found.get("class") == "unlike" for _, found in page.tags) == 1
+    assert {"claim-worse", "claim-left-out", "not-run"} <= set(page.ids)
+    assert sum(attributes.get("class") == "other-verdict" for _, attributes in page.tags) == 1
     assert sum(tag == "summary" for tag, _ in page.tags) == 1 + 5
 
 
 @pytest.mark.parametrize("hostile", [*HOSTILE, "javascript:alert(1)"])
 def test_hostile_text_stays_text(hostile):
     source = {"author": hostile, "title": hostile, "address": hostile, "verified": "V1"}
-    text = claims.html(ledger(title=hostile, note=hostile, source=source))
+    text = claims_page.as_html(ledger(title=hostile, note=hostile, source=source))
     page = Page(text)
-    assert len([1 for found, _ in page.scripts if "type" not in found]) == 1
+    assert len([1 for attributes, _ in page.scripts if "type" not in attributes]) == 1
     assert "\x1b" not in text
-    assert not any(found.get("href", "#")[:1] != "#" for _, found in page.tags)
-    assert not any("onmouseover" in found for _, found in page.tags)
+    assert not any(attributes.get("href", "#")[:1] != "#" for _, attributes in page.tags)
+    assert not any("onmouseover" in attributes for _, attributes in page.tags)
 
 
 def test_the_committed_ledger_as_a_page_and_a_picture(cache, tmp_path, request):
@@ -179,10 +185,10 @@ def test_the_committed_ledger_as_a_page_and_a_picture(cache, tmp_path, request):
     arguments = ["reproduce", "--from", str(folder), "-o", "l.html", "--chart", "differences=l.svg"]
     done = CliRunner().invoke(cli.app, [*arguments, "-o", "l.json"])
     assert done.exit_code in (0, 1), done.output
-    told = json.loads((tmp_path / "l.json").read_text())["claims"]
+    claims = json.loads((tmp_path / "l.json").read_text())["claims"]
     text = (tmp_path / "l.html").read_text()
     page = Page(text)
-    assert {f"claim-{one['id']}" for one in told} <= set(page.ids)
+    assert {f"claim-{one['id']}" for one in claims} <= set(page.ids)
     assert len(text) < 1_500_000
     assert (tmp_path / "l.svg").read_text().startswith("<svg")
     wrong = CliRunner().invoke(cli.app, [*arguments[:3], "--chart", "difference=x.svg"])

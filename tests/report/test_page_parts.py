@@ -1,4 +1,4 @@
-"""The parts that a page is made of: pictures, boundaries, images, ladder, commands, answer."""
+"""The parts of a page: pictures, boundaries, images, ladder, commands, answer."""
 
 import base64
 import dataclasses
@@ -7,20 +7,20 @@ import zlib
 
 import numpy as np
 import pytest
-from pages import Arrays, made, read, request
+from pages import read, report_of, request
 
-from harness.report import summary
-from harness.report.lines import parity
-from harness.report.page import boundaries, commands, images, pictures
+from harness.report.model import LineState
+from harness.report.page import boundaries, commands, image_results, png
 from harness.report.page.answer import answer
+from harness.report.page.learning_curves import MOST_POINTS, thinned
 from harness.report.page.proofs import ladder_of
-from harness.report.page.series import MOST_POINTS, thinned
+from harness.report.sections import make_sections
 from harness.results import RunFolder
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
-    return made(tmp_path_factory.mktemp("run"))
+    return report_of(tmp_path_factory.mktemp("run"))
 
 
 def decoded(uri):
@@ -42,42 +42,42 @@ def decoded(uri):
 
 
 def test_pictures():
-    pixels, palette = decoded(pictures.grey(np.array([[0, 8, 16], [16, 0, 0]])))
+    pixels, palette = decoded(png.grey(np.array([[0, 8, 16], [16, 0, 0]])))
     assert pixels.tolist() == [[255, 128, 0], [0, 255, 255]]
     assert palette is None
-    places, palette = decoded(pictures.signed(np.array([[-2.0, 0.0, 1.0, 2.0]])))
+    places, palette = decoded(png.signed(np.array([[-2.0, 0.0, 1.0, 2.0]])))
     assert places[0, 0] == 0
-    assert places[0, 3] == pictures.LEVELS - 1
-    assert palette[:3] == bytes(pictures.LOW)
-    assert palette[-3:] == bytes(pictures.HIGH)
-    decoded(pictures.grey(np.zeros((2, 2))))
-    decoded(pictures.shares(np.array([[np.nan, 5.0, -5.0]])))
+    assert places[0, 3] == png.LEVELS - 1
+    assert palette[:3] == bytes(png.LOW)
+    assert palette[-3:] == bytes(png.HIGH)
+    decoded(png.grey(np.zeros((2, 2))))
+    decoded(png.shares(np.array([[np.nan, 5.0, -5.0]])))
 
 
 def test_boundaries_are_those_of_the_network(report):
     section = report.sections[0]
-    found = boundaries.boundaries_of(section, report.rows, report.arrays)
-    assert found.corners == ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 0))
-    assert len(found.steps) == boundaries.MOST_FRAMES
-    assert found.steps[0] == 1
-    assert found.steps[-1] == 10_001
+    result = boundaries.boundaries_of(section, report.run)
+    assert result.corners == ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 0))
+    assert len(result.steps) == boundaries.MOST_FRAMES
+    assert result.steps[0] == 1
+    assert result.steps[-1] == 10_001
     # every framework of this run left the same parameters, so they share their pictures
-    assert found.alike
-    assert len(found.pictures) <= len(found.steps)
-    row = next(row for row in report.rows if row.status == "ok")
-    arrays = report.arrays(row.trial)
+    assert result.alike
+    assert len(result.pictures) <= len(result.steps)
+    row = next(row for row in report.run.rows if row.status == "ok")
+    arrays = report.run.arrays(row.trial)
     points = boundaries.plane()
     hidden = 1 / (1 + np.exp(-(points @ arrays["W1"][-1] + arrays["b1"][-1])))
     logits = hidden @ arrays["W2"][-1] + arrays["b2"][-1]
     expected = (1 / (1 + np.exp(-logits))).reshape(boundaries.SIDE, boundaries.SIDE)
-    places, _ = decoded(found.planes[0].last)
-    assert np.abs(places / (pictures.LEVELS - 1) - expected).max() < 0.51 / (pictures.LEVELS - 1)
-    signs = found.pictures[found.planes[0].frames[-1]]
+    places, _ = decoded(result.planes[0].last)
+    assert np.abs(places / (png.LEVELS - 1) - expected).max() < 0.51 / (png.LEVELS - 1)
+    signs = result.pictures[result.planes[0].frames[-1]]
     assert [boundaries.ALPHABET.index(sign) for sign in signs] == places.ravel().tolist()
 
 
 def test_features_between_the_bits_are_those_at_the_bits(report):
-    data = report.plan.experiments["xor-flip"].data
+    data = report.run.plan.experiments["xor-flip"].data
     bits = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     exact = boundaries.transforms.features(data.features, bits)
     assert np.array_equal(boundaries.features(data, bits.astype(float)), exact)
@@ -85,30 +85,30 @@ def test_features_between_the_bits_are_those_at_the_bits(report):
 
 def test_images_are_counted_and_sorted(report):
     section = next(s for s in report.sections if s.experiment.name == "digits-mlp")
-    found = images.images_of(section, report.rows, report.arrays)
-    assert found.missing == ""
-    counts = np.array(found.confusion)
+    results = image_results.image_results_of(section, report.run)
+    assert results.missing == ""
+    counts = np.array(results.confusion)
     assert counts.sum() == 360
     assert np.trace(counts) > 180
-    shares = [float(one.confidence.rstrip("%")) for one in found.wrong]
+    shares = [float(one.confidence.rstrip("%")) for one in results.wrong]
     assert shares == sorted(shares, reverse=True)
-    assert len(found.wrong) == 10
-    assert all(one.label != one.taken_for for one in found.wrong)
-    assert len(found.weights) == 20
-    assert found.units == 64
+    assert len(results.wrong) == 10
+    assert all(one.label != one.taken_for for one in results.wrong)
+    assert len(results.weights) == 20
+    assert results.units == 64
 
 
 def test_images_without_the_dataset(report, monkeypatch):
     section = next(s for s in report.sections if s.experiment.name == "digits-mlp")
 
     def absent(dataset):
-        raise images.DataMissingError("digits: not here")
+        raise image_results.DataMissingError("digits: not here")
 
-    monkeypatch.setattr(images, "_raw", absent)
-    found = images.images_of(section, report.rows, report.arrays)
-    assert found.missing == "digits: not here"
-    assert found.confusion == ()
-    assert found.weights
+    monkeypatch.setattr(image_results, "_raw", absent)
+    results = image_results.image_results_of(section, report.run)
+    assert results.missing == "digits: not here"
+    assert results.confusion == ()
+    assert results.weights
 
 
 def test_thinned():
@@ -120,17 +120,18 @@ def test_thinned():
 
 
 def test_the_ladder_shades_and_marks(report):
-    ladder = ladder_of(report.sections[0], report.verdicts)
-    wrong = next(climb for climb in ladder.climbs if climb.label.startswith("keras"))
-    assert not wrong.proven
-    assert [step and step.passed for step in wrong.steps] == [True, None, False]
-    assert ladder.climbs[0].steps[0].shade == 0
-    assert wrong.steps[2].shade == 5
+    ladder = ladder_of(report.sections[0], report.run.verdicts)
+    wrong = next(row for row in ladder.rows if row.label.startswith("keras"))
+    assert wrong.state == LineState.DIFFERENT
+    assert [cell and cell.passed for cell in wrong.cells] == [True, None, False]
+    assert ladder.rows[0].state == LineState.PROVEN
+    assert ladder.rows[0].cells[0].shade == 0
+    assert wrong.cells[2].shade == 5
 
 
 def test_commands(tmp_path):
-    asked = request(("xor-mlp",), frameworks=("numpy", "jax"), seeds=2, dtype="float64")
-    plan = made(tmp_path, asked).plan
+    requested = request(("xor-mlp",), frameworks=("numpy", "jax"), seeds=2, dtype="float64")
+    plan = report_of(tmp_path, requested).run.plan
     report = read(plan, RunFolder(tmp_path))
     options = "--seeds 2 --dtype float64"
     assert commands.of_run(plan) == f"samestep report xor-mlp --frameworks numpy,jax {options}"
@@ -141,10 +142,11 @@ def test_commands(tmp_path):
 
 
 def test_a_cell_that_is_not_proven_is_never_compared(report):
-    rows = [row for row in report.rows if row.framework == "keras" and row.status == "ok"]
-    assert all(not parity(row, report.verdicts).proven for row in rows)
+    rows = [row for row in report.run.rows if row.framework == "keras" and row.status == "ok"]
+    assert all(not report.run.judgement_of(row).proven for row in rows)
     quick = {row.trial: 1e-9 for row in rows}
-    faster = [dataclasses.replace(r, train_s=quick.get(r.trial, r.train_s)) for r in report.rows]
-    verdicts = report.verdicts
-    sections = summary.sections(report.plan, Arrays(report), faster, verdicts)
-    assert "keras" not in answer(report.plan, faster, sections)
+    faster = [
+        dataclasses.replace(r, train_s=quick.get(r.trial, r.train_s)) for r in report.run.rows
+    ]
+    run = dataclasses.replace(report.run, rows=faster)
+    assert "keras" not in answer(run, make_sections(run))

@@ -4,7 +4,7 @@ import pytest
 from browser import grave_barriers
 from pages import charts_or_skip, compared, ledger
 
-from harness.report.page import claims, comparison
+from harness.report.page import claims_page, compare_page
 
 PHONE, DESK = (360, 740), (1280, 900)
 HOSTILE = "</script><img src=x onerror=alert(1)>"
@@ -19,8 +19,8 @@ def files(tmp_path_factory, page_cache):
         charts_or_skip()
         folder = tmp_path_factory.mktemp("pages")
         for name, text in (
-            ("claims", claims.html(ledger(title=f"A claim {HOSTILE}"))),
-            ("compare", comparison.html(compared(failures=[HOSTILE]))),
+            ("claims", claims_page.as_html(ledger(title=f"A claim {HOSTILE}"))),
+            ("compare", compare_page.as_html(compared(failures=[HOSTILE]))),
         ):
             (folder / f"{name}.html").write_text(text, encoding="utf-8")
     return {name: folder / f"{name}.html" for name in CHARTS}
@@ -32,8 +32,8 @@ def files(tmp_path_factory, page_cache):
 def test_it_draws_fits_and_asks_nobody(browser, files, name, size, dark):
     browser.open(files[name], *size, dark=dark)
     assert browser.errors == []
-    asked = [url for url in browser.requests if not url.startswith("data:")]
-    assert asked == [files[name].as_uri()]
+    requested = [url for url in browser.requests if not url.startswith("data:")]
+    assert requested == [files[name].as_uri()]
     drawn = "[...document.querySelectorAll('.chart')].filter((c) => c.querySelector('svg path'))"
     assert browser.value(f"{drawn}.length") == CHARTS[name]
     assert browser.value("document.documentElement.scrollWidth") <= size[0]
@@ -50,8 +50,8 @@ def test_no_barrier_that_axe_finds(browser, files, name, dark):
 
 def first_cells(browser):
     rows = "[...document.querySelector('table.sortable').tBodies[0].rows]"
-    shown = f"{rows}.filter((row) => !row.hidden).map((row) => row.cells[0].firstChild.data)"
-    return [text.strip() for text in browser.value(shown)]
+    cells = f"{rows}.filter((row) => !row.hidden).map((row) => row.cells[0].firstChild.data)"
+    return [text.strip() for text in browser.value(cells)]
 
 
 def test_claims_sort_filter_and_unfold(browser, files):
@@ -74,11 +74,11 @@ def test_claims_sort_filter_and_unfold(browser, files):
       document.querySelector('#claim-worse summary').click();
       return document.querySelector('#claim-worse').innerText;
     })()""")
-    for shown in ("Why:", "samestep reproduce worse", "other: CONSISTENT", "primary source"):
-        assert shown in words
-    assert browser.value("getComputedStyle(document.querySelector('.unlike th')).boxShadow") != (
-        "none"
-    )
+    for expected in ("Why:", "samestep reproduce worse", "other: CONSISTENT", "primary source"):
+        assert expected in words
+    assert browser.value(
+        "getComputedStyle(document.querySelector('.other-verdict th')).boxShadow"
+    ) != ("none")
     assert browser.errors == []
 
 

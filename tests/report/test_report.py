@@ -13,10 +13,15 @@ from harness import planning
 from harness.cli.progress import Announcer
 from harness.parity.judgement import Judgement, Rung, Verdict
 from harness.plan import Request
-from harness.report import export, summary, terminal
-from harness.report.export import Report
-from harness.report.numbers import seconds
+from harness.report import row_export, terminal
+from harness.report.markdown import as_markdown
+from harness.report.model import LineState, NoRanking
+from harness.report.remarks import ranking_text, remarks
+from harness.report.section_table import status_text
+from harness.report.sections import make_report, make_sections
+from harness.report.text import seconds
 from harness.results import COLUMNS, RunFolder, from_json, to_json, write_arrays
+from harness.run import Run
 from harness.trial.outcome import blank_row
 
 SAME = Judgement(Verdict.SAME, "", (Rung("start", 0.0, 0.0), Rung("100 steps", 3e-15, 1e-11)))
@@ -42,7 +47,7 @@ def row_of(plan, trial, **columns):
 
 @pytest.fixture
 def run(tmp_path):
-    """A plan, and rows as if it had run: one failure, one missing framework, one native."""
+    """A run with one failure, one missing framework, one native solver."""
     request = Request(
         experiments=("mnist-softmax", "mnist-mlp", "fixed-forward", "diabetes-linear"), seeds=2
     )
@@ -70,7 +75,7 @@ def run(tmp_path):
             columns = {"status": "timeout", "status_detail": "killed after 600 s"}
         folder.write_row(row_of(plan, trial, **columns))
     rows = folder.rows(trial.id for trial in plan.trials)
-    return plan, folder, rows
+    return Run(plan, rows, VERDICTS, (), folder.arrays, folder.path)
 
 
 def rendered(sections, width=140):
@@ -79,78 +84,140 @@ def rendered(sections, width=140):
     return stream.getvalue()
 
 
+def exported(run):
+    """The rows as a table, read from their CSV."""
+    return pd.read_csv(io.StringIO(row_export.as_csv(run)))
+
+
 def test_markdown_and_terminal(run, snapshot):
-    plan, folder, rows = run
-    sections = summary.sections(plan, folder, rows, VERDICTS)
-    assert export.markdown(Report(plan, rows, sections, VERDICTS)) == snapshot
-    assert rendered(sections) == snapshot
+    report = make_report(run)
+    assert as_markdown(report) == snapshot
+    assert rendered(report.sections) == snapshot
 
 
 def test_one_line_per_framework_and_native_apart(run):
-    plan, folder, rows = run
-    softmax, mlp, *_ = summary.sections(plan, folder, rows, VERDICTS)
+    softmax, mlp, *_ = make_sections(run)
     lines = [(line.framework, line.track, line.loop) for line in softmax.lines]
     assert lines[-1] == ("sklearn", "native", "LogisticRegression(lbfgs)")
     best = [line for line in mlp.lines if line.best]
     assert [line.framework for line in best] == ["numpy", "sklearn", "keras", "torch", "jax"]
     assert {line.framework: line.loop for line in best}["keras"] == "fused"
     jax = mlp.lines[-1]
-    assert jax.status == "1 ok, 1 timeout"
+    assert status_text(jax) == "1 ok, 1 timeout"
     assert jax.accuracy == pytest.approx(0.9171)  # the failed seed is not averaged in
     numpy = mlp.lines[0]
     assert numpy.accuracy == pytest.approx(0.9176)
     assert numpy.spread == pytest.approx(0.001 / np.sqrt(2))
 
 
+def test_the_state_of_a_line(run):
+    softmax, mlp, *_ = make_sections(run)
+    states = {line.name: line.state for line in (*softmax.lines, *mlp.lines)}
+    assert states["numpy stepwise"] == LineState.PROVEN
+    assert states["keras fused"] == LineState.DIFFERENT
+    assert states["jax fused"] == LineState.UNPROVEN  # although one of its trials failed
+    assert states["torch stepwise"] == LineState.ABSENT
+    assert states["sklearn LogisticRegression(lbfgs)"] == LineState.NATIVE
+    failed = [dataclasses.replace(row, status="timeout") for row in run.rows]
+    (line, *_) = make_sections(dataclasses.replace(run, rows=failed))[0].lines
+    assert line.state == LineState.FAILED
+
+
+def ranked(tmp_path, noisy=(), slower=1.0, seeds=4):
+    """The ranking of NumPy and JAX; `slower`: factor of JAX's time in every other seed."""
+    request = Request(experiments=("xor-mlp",), frameworks=("numpy", "jax"), seeds=seeds)
+    plan = planning.make_plan(request)
+    rows = []
+    for trial in plan.trials:
+        factor = slower if trial.framework == "jax" and trial.seed % 2 else 1.0
+        train_s = (1.0 if trial.framework == "numpy" else 1.1) * factor
+        steal = 0.5 if trial.framework in noisy else 0.0
+        rows.append(row_of(plan, trial, train_s=train_s, steal_fraction=steal))
+    verdicts = {(t.experiment, t.framework, t.loop): SAME for t in plan.proofs}
+    (section,) = make_sections(Run(plan, rows, verdicts))
+    return section.ranking
+
+
+def test_who_is_fastest(tmp_path):
+    ranking = ranked(tmp_path)
+    assert (ranking.winner.name, ranking.tied, ranking.reason) == ("numpy stepwise", (), None)
+    assert ranking_text(ranking) == "fastest: numpy stepwise; every paired interval excludes 1"
+
+
+def test_who_is_tied_for_fastest(tmp_path):
+    ranking = ranked(tmp_path, slower=0.7)
+    assert ranking.winner is None
+    assert [line.framework for line in ranking.tied] == ["jax", "numpy"]
+    assert ranking_text(ranking) == "tied for fastest: jax fused, numpy stepwise"
+
+
+def test_noisy_lines_are_not_ranked(tmp_path):
+    ranking = ranked(tmp_path, noisy=("numpy",))
+    assert (ranking.winner.framework, ranking.without_noisy) == ("jax", True)
+    assert ranking_text(ranking).endswith("(noisy loops are left out)")
+    ranking = ranked(tmp_path, noisy=("numpy", "jax"))
+    assert (ranking.winner, ranking.tied, ranking.reason) == (None, (), NoRanking.ALL_NOISY)
+
+
+def test_too_few_runs_are_not_ranked(tmp_path):
+    ranking = ranked(tmp_path, seeds=2)
+    assert (ranking.winner, ranking.tied, ranking.reason) == (None, (), NoRanking.TOO_FEW_RUNS)
+    assert ranking_text(ranking) == (
+        "nothing is called fastest: no interval with fewer than 3 runs (--seeds 3)"
+    )
+
+
 def test_csv_has_every_row_and_every_public_column(run):
-    plan, _, rows = run
-    table = pd.read_csv(io.StringIO(export.csv(Report(plan, rows, (), VERDICTS))))
-    assert len(table) == len(plan.trials)
+    table = exported(run)
+    assert len(table) == len(run.plan.trials)
     assert list(table.columns[: len(COLUMNS)]) == list(COLUMNS)
     assert set(table.columns[len(COLUMNS) :]) == {
-        "parity", "parity_detail", "gemm_fraction", "own_gemm_fraction", "noise",
-    }  # fmt: skip
+        "parity",
+        "parity_detail",
+        "gemm_fraction",
+        "own_gemm_fraction",
+        "noise",
+    }
     assert set(table.loop[table.framework == "keras"]) == {"idiomatic", "fused"}
 
 
 def test_a_cell_that_is_not_proven_says_so(run):
-    plan, folder, rows = run
-    mlp = summary.sections(plan, folder, rows, VERDICTS)[1]
+    mlp = make_sections(run)[1]
     keras = next(line for line in mlp.lines if line.framework == "keras" and line.best)
     assert keras.judgement == WRONG
     assert not keras.proven
-    assert any("different: 1 update" in remark for remark in summary.remarks(mlp))
-    table = pd.read_csv(io.StringIO(export.csv(Report(plan, rows, (), VERDICTS))))
-    found = table[(table.experiment == "mnist-mlp") & (table.framework == "keras")]
-    assert dict(zip(found.loop, found.parity, strict=True)) == {
-        "idiomatic": "same", "fused": "different",
-    }  # fmt: skip
+    assert any("different: 1 update" in remark for remark in remarks(mlp))
+    table = exported(run)
+    cells = table[(table.experiment == "mnist-mlp") & (table.framework == "keras")]
+    assert dict(zip(cells.loop, cells.parity, strict=True)) == {
+        "idiomatic": "same",
+        "fused": "different",
+    }
     assert table.steps.dtype != "float64" or table.steps.isna().all()
 
 
 def test_json_is_json(run):
-    plan, _, rows = run
-    broken = dataclasses.replace(rows[0], test_loss=float("nan"))
-    value = json.loads(export.as_json(Report(plan, [broken, *rows], (), VERDICTS)))
+    broken = dataclasses.replace(run.rows[0], test_loss=float("nan"))
+    rows = [broken, *run.rows]
+    value = json.loads(row_export.as_json(dataclasses.replace(run, rows=rows)))
     assert value["schema"] == 1
     assert value["rows"][0]["test_loss"] is None
-    assert len(value["rows"]) == len(rows) + 1
+    assert len(value["rows"]) == len(run.rows) + 1
 
 
 def test_a_row_reads_back_the_same(run):
-    _, _, rows = run
-    for row in rows:
+    for row in run.rows:
         assert from_json(to_json(row)) == row
 
 
-@pytest.mark.parametrize("kept", ["none", "failed", "one"])
-def test_runs_of_nothing_of_failures_and_of_one_trial(run, kept):
-    plan, folder, rows = run
-    rows = {"none": [], "failed": [r for r in rows if r.status != "ok"], "one": rows[:1]}[kept]
-    sections = summary.sections(plan, folder, rows, VERDICTS)
-    assert "samestep report" in export.markdown(Report(plan, rows, sections, VERDICTS))
-    assert "mnist-mlp" in rendered(sections)
-    assert export.csv(Report(plan, rows, (), VERDICTS)).startswith("schema,protocol,run,trial")
+@pytest.mark.parametrize("rows_of", ["none", "failed", "one"])
+def test_runs_of_nothing_of_failures_and_of_one_trial(run, rows_of):
+    failed = [row for row in run.rows if row.status != "ok"]
+    rows = {"none": [], "failed": failed, "one": run.rows[:1]}[rows_of]
+    report = make_report(dataclasses.replace(run, rows=rows))
+    assert "samestep report" in as_markdown(report)
+    assert "mnist-mlp" in rendered(report.sections)
+    assert row_export.as_csv(report.run).startswith("schema,protocol,run,trial")
 
 
 HOSTILE = [
@@ -167,37 +234,42 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_stays_text(run, text):
-    plan, folder, rows = run
-    named = plan.experiments["mnist-mlp"].model_copy(update={"title": text})
-    plan = dataclasses.replace(plan, experiments=plan.experiments | {"mnist-mlp": named})
-    rows = [dataclasses.replace(r, status="error", status_detail=text) for r in rows]
-    sections = summary.sections(plan, folder, rows, VERDICTS)
-    shown = rendered(sections)
-    assert "\x1b[31m" not in shown
-    markdown = export.markdown(Report(plan, rows, sections, VERDICTS))
+    named = run.plan.experiments["mnist-mlp"].model_copy(update={"title": text})
+    experiments = run.plan.experiments | {"mnist-mlp": named}
+    plan = dataclasses.replace(run.plan, experiments=experiments)
+    rows = [dataclasses.replace(row, status="error", status_detail=text) for row in run.rows]
+    report = make_report(dataclasses.replace(run, plan=plan, rows=rows))
+    assert "\x1b[31m" not in rendered(report.sections)
+    markdown = as_markdown(report)
     tables = [line for line in markdown.splitlines() if line.startswith("| numpy")]
     assert tables
     assert "<script>" not in markdown.replace("\\<", "")
     for line in tables:
         assert line.replace("\\|", "").count("|") == 11
-    details = pd.read_csv(io.StringIO(export.csv(Report(plan, rows, (), VERDICTS)))).status_detail
-    assert not details.iloc[0].startswith("=")
+    assert not exported(report.run).status_detail.iloc[0].startswith("=")
 
 
 @pytest.mark.parametrize(
-    ("value", "shown"),
+    ("value", "text"),
     [
-        (0, "0 s"), (5.15e-7, "515 ns"), (9.999e-4, "1.00 ms"), (1.234e-5, "12.3 µs"),
-        (0.157, "157 ms"), (0.9996, "1.00 s"), (12.345, "12.3 s"), (99.96, "100 s"),
-        (119.6, "2 min 0 s"), (3725.0, "62 min 5 s"),
+        (0, "0 s"),
+        (5.15e-7, "515 ns"),
+        (9.999e-4, "1.00 ms"),
+        (1.234e-5, "12.3 µs"),
+        (0.157, "157 ms"),
+        (0.9996, "1.00 s"),
+        (12.345, "12.3 s"),
+        (99.96, "100 s"),
+        (119.6, "2 min 0 s"),
+        (3725.0, "62 min 5 s"),
     ],
-)  # fmt: skip
-def test_seconds(value, shown):
-    assert seconds(value) == shown
+)
+def test_seconds(value, text):
+    assert seconds(value) == text
 
 
 def test_progress_is_plain_lines_in_a_log(run):
-    plan, _, rows = run
+    plan, rows = run.plan, run.rows
     stream = io.StringIO()
     with Announcer(plan, Console(file=stream, width=140)) as announcer:
         announcer.resumed(plan.trials[:3])

@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import re
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -15,8 +16,12 @@ from harness.analysis.scaling import Timing
 from harness.execute import runner as local
 from harness.parity.judgement import Judgement, Verdict
 from harness.plan import Request
-from harness.report import chart, scale, sweep
+from harness.report import scale
+from harness.report.files import write_sweep
 from harness.report.page.laws import laws
+from harness.report.sweep import _signs, fit_sweep
+from harness.report.text_chart import step_time_chart
+from harness.run import Run
 from harness.trial.outcome import blank_row
 
 CENTRE = (16, 32, 2)
@@ -88,110 +93,114 @@ def verdicts_of(plan, verdict="same"):
     return {cell: Judgement(Verdict(verdict), "", ()) for cell in cells}
 
 
-def printed(made, tmp_path, width=80):
+def printed(sweep, width=80):
     console = Console(file=io.StringIO(), width=width)
-    scale.print_sweep(made, tmp_path, console)
+    scale.print_sweep(sweep, console)
     return console.file.getvalue()
 
 
 def test_the_chart():
     fast = [Timing("x", work, us) for work, us in ((1e6, 100.0), (1e7, 200.0), (1e8, 2e3))]
     slow = [Timing("x", work, us) for work, us in ((1e6, 100.0), (1e7, 200.0), (1e8, 1e4))]
-    lines = chart.chart([("a", fast), ("b", slow)])
+    lines = step_time_chart([("a", fast), ("b", slow)])
     assert "\n".join(lines) == GOLDEN.strip("\n")
     assert max(map(len, lines)) <= 80
-    assert chart.chart([]) == chart.chart([("a", [])]) == []
+    assert step_time_chart([]) == step_time_chart([("a", [])]) == []
 
 
 @pytest.mark.parametrize("decades", range(2, 11))
 def test_no_two_ticks_run_into_each_other(decades):
     ends = [Timing("x", 1e3, 1.0), Timing("x", 10.0 ** (3 + decades), 1.0)]
-    *_, labels, _ = chart.chart([("a", ends)])
+    *_, labels, _ = step_time_chart([("a", ends)])
     wanted = [f"{size} {prefix}" for prefix in "kMGT" for size in (1, 10, 100)]
     assert re.findall(r"\S+ \S+", labels) == wanted[: decades + 1]
 
 
 def test_one_point_makes_a_chart():
-    assert any("a" in line[11:] for line in chart.chart([("a", [Timing("x", 1e6, 0.5)])])[1:-3])
+    assert any("a" in line[11:] for line in step_time_chart([("a", [Timing("x", 1e6, 0.5)])])[1:-3])
 
 
-def test_what_is_printed(plan, tmp_path):
-    text = printed(sweep.sweep(plan, rows_of(plan), verdicts_of(plan)), tmp_path)
+def test_what_is_printed(plan):
+    text = printed(fit_sweep(Run(plan, rows_of(plan), verdicts_of(plan), path=Path("run"))))
     assert max(len(line) for line in text.splitlines()) <= 80
     words = " ".join(text.split())
     assert "n numpy stepwise, t torch stepwise, j jax fused, * several in one place" in words
     assert "50 (50-50) 100 (100-100) 0%" in words
     assert "jax is faster than numpy up to about width 41, then numpy is" in words
     assert "numpy is faster than torch up to about width 147, then torch is" in words
-    assert f"rows in {tmp_path}" in words
+    assert "rows in run/trials" in words
 
 
 def test_the_chart_of_laws(plan, tmp_path):
-    made = sweep.sweep(plan, rows_of(plan), verdicts_of(plan))
-    figure = laws(made)
+    sweep = fit_sweep(Run(plan, rows_of(plan), verdicts_of(plan)))
+    figure = laws(sweep)
     assert list(figure.specs) == ["step-time"]
     assert {record["c"] for record in figure.records} == {
-        "numpy stepwise", "torch stepwise", "jax fused",
-    }  # fmt: skip
+        "numpy stepwise",
+        "torch stepwise",
+        "jax fused",
+    }
     assert all(record["t"] == pytest.approx(record["law"], rel=1e-3) for record in figure.records)
-    scale.write(tmp_path / "s.json", made, rows_of(plan), tmp_path)
+    write_sweep(tmp_path / "s.json", sweep)
     assert json.loads((tmp_path / "s.json").read_text())["laws"]
     pytest.importorskip("vl_convert")
-    scale.write(tmp_path / "s.svg", made, rows_of(plan), tmp_path)
+    write_sweep(tmp_path / "s.svg", sweep)
     assert "step time by work" in (tmp_path / "s.svg").read_text()
-    assert laws(sweep.sweep(plan, [], {})) is None
+    assert laws(fit_sweep(Run(plan, [], {}))) is None
 
 
-def test_unproven_loops_are_said_so_and_compared_with_nobody(plan, tmp_path):
-    made = sweep.sweep(plan, rows_of(plan), verdicts_of(plan, "different"))
-    assert not made.comparisons
-    words = " ".join(printed(made, tmp_path).split())
+def test_unproven_loops_are_said_so_and_compared_with_nobody(plan):
+    sweep = fit_sweep(Run(plan, rows_of(plan), verdicts_of(plan, "different")))
+    assert not sweep.comparisons
+    words = " ".join(printed(sweep).split())
     assert "torch stepwise: different at scale-w256-b128-d2, so it is compared with" in words
     assert "Who is faster where: needs laws of at least two proven frameworks." in words
-    made = sweep.sweep(plan, rows_of(plan), {})
-    assert {cell.verdict for cell in made.cells} == {"not proven"}
+    sweep = fit_sweep(Run(plan, rows_of(plan), {}))
+    assert {loop.verdict for loop in sweep.loops} == {"not proven"}
 
 
-def test_failed_rows_are_reasons_not_tracebacks(plan, tmp_path):
+def test_failed_rows_are_reasons_not_tracebacks(plan):
     rows = rows_of(plan, status="crashed", status_detail="signal 9 [bold]")
-    words = " ".join(printed(sweep.sweep(plan, rows, {}), tmp_path).split())
+    words = " ".join(printed(fit_sweep(Run(plan, rows, {}))).split())
     assert "nothing was measured" in words
     assert "jax fused: no law; a fit needs points of at least 3 different sizes. Got 0" in words
     assert "jax fused: 16 points: crashed (signal 9 [bold])" in words
-    assert "nothing was measured" in printed(sweep.sweep(plan, [], {}), tmp_path)
+    assert "nothing was measured" in printed(fit_sweep(Run(plan, [], {})))
 
 
 def disturb(rows, slower, which):
-    """The same rows, those of NumPy that `which` picks slowed by a neighbour."""
-    own = [i for i, row in enumerate(rows) if row.framework == "numpy"]
-    for place in own[which]:
+    """The same rows, those of NumPy that `which` picks slowed by another process."""
+    of_numpy = [i for i, row in enumerate(rows) if row.framework == "numpy"]
+    for place in of_numpy[which]:
         slowed = slower * rows[place].step_us
         rows[place] = dataclasses.replace(rows[place], step_us=slowed, wait_fraction=0.9)
     return rows
 
 
-def test_a_disturbed_point_is_counted_and_left_out_of_the_law(plan, tmp_path):
-    calm = sweep.sweep(plan, rows_of(plan), verdicts_of(plan))
+def test_a_disturbed_point_is_counted_and_left_out_of_the_law(plan):
+    calm = fit_sweep(Run(plan, rows_of(plan), verdicts_of(plan)))
     rows = disturb(rows_of(plan), 20, slice(0, 1))
-    made = sweep.sweep(plan, rows, verdicts_of(plan))
-    words = " ".join(printed(made, tmp_path).split())
-    assert "something else slowed 1 of 48 measurements" in words
+    sweep = fit_sweep(Run(plan, rows, verdicts_of(plan)))
+    words = " ".join(printed(sweep).split())
+    assert "1 of 48 measurements were disturbed by other processes" in words
     assert "does not hold everywhere" not in words
-    before, after = (next(c.fit for c in s.cells if c.framework == "numpy") for s in (calm, made))
+    before, after = (
+        next(loop.fit for loop in each.loops if loop.framework == "numpy") for each in (calm, sweep)
+    )
     assert after.gflop_per_s.value == pytest.approx(before.gflop_per_s.value, rel=0.2)
 
 
-def test_where_most_points_are_disturbed_they_stay_and_are_named(plan, tmp_path):
+def test_where_most_points_are_disturbed_they_stay_and_are_named(plan):
     rows = disturb(rows_of(plan), 1.0, slice(1, None))
     rows = disturb(rows, 20, slice(0, 1))
-    made = sweep.sweep(plan, rows, verdicts_of(plan))
-    words = " ".join(printed(made, tmp_path).split())
+    sweep = fit_sweep(Run(plan, rows, verdicts_of(plan)))
+    words = " ".join(printed(sweep).split())
     assert "numpy stepwise: the law does not hold everywhere: at scale-w256-b128-d2" in words
     assert "(disturbed: waited 90% of the time for a CPU" in words
 
 
 def test_signs_are_different_letters():
-    signs = sweep._signs(["torch", "tinygrad", "t", "numpy"])
+    signs = _signs(["torch", "tinygrad", "t", "numpy"])
     assert signs == {"torch": "t", "tinygrad": "i", "t": "a", "numpy": "n"}
 
 
@@ -215,16 +224,18 @@ def test_the_command_from_end_to_end(small, cache, tmp_path):
     assert law["verdict"] == "same"
     assert law["fit"]["points"] == len(values["rows"]) == 3
     assert [point["name"] for point in values["points"]] == [
-        "scale-w16-b32-d2", "scale-w24-b32-d2", "scale-w16-b8-d2",
-    ]  # fmt: skip
+        "scale-w16-b32-d2",
+        "scale-w24-b32-d2",
+        "scale-w16-b8-d2",
+    ]
 
 
 @pytest.mark.xdist_group("processes")
 def test_ctrl_c_keeps_rows_and_exits_130(small, cache, tmp_path, monkeypatch):
-    told = local.Runner._store
+    store = local.Runner._store
 
     def interrupting(self, trial, row, tail):
-        told(self, trial, row, tail)
+        store(self, trial, row, tail)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(local.Runner, "_store", interrupting)

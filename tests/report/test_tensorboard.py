@@ -20,6 +20,7 @@ from harness.report import tensorboard
 from harness.report.tensorboard.curves import layer_outputs
 from harness.report.tensorboard.writing import HISTOGRAM_POINTS, SCALAR_POINTS
 from harness.results import RunFolder, write_arrays
+from harness.run import load_run
 from harness.start import initial_parameters
 from harness.trial.curves import Curves
 from harness.trial.evaluation import Score
@@ -58,7 +59,7 @@ def run(tmp_path, cache):
             arrays = stored(experiment, trial.seed, [1, 2000, 4000], random)
             write_arrays(folder.trials / f"{trial.id}.npz", arrays)
         folder.write_row(row_of(plan, trial, **columns))
-    return plan, folder, folder.rows(trial.id for trial in plan.trials)
+    return load_run(folder.path, plan)
 
 
 def opened(place):
@@ -67,39 +68,41 @@ def opened(place):
 
 
 def trial_of(plan, experiment, framework):
-    asked = (experiment, framework)
-    return next(t for t in plan.trials if (t.experiment, t.framework) == asked)
+    key = (experiment, framework)
+    return next(t for t in plan.trials if (t.experiment, t.framework) == key)
 
 
 def test_one_run_per_trial_with_a_result(run, tmp_path):
-    plan, folder, rows = run
-    written = tensorboard.write(tmp_path / "tb", plan, folder, rows)
-    found = sorted(str(f.parent.relative_to(tmp_path / "tb")) for f in tmp_path.rglob("*tfevents*"))
-    assert found == [
+    written = tensorboard.write(tmp_path / "tb", run)
+    folders = sorted(
+        str(f.parent.relative_to(tmp_path / "tb")) for f in tmp_path.rglob("*tfevents*")
+    )
+    assert folders == [
         "mnist-softmax/numpy-stepwise-s0",
         "mnist-softmax/sklearn-LogisticRegression-lbfgs-s0",
         "mnist-softmax/sklearn-stepwise-s0",
         "xor-mlp/numpy-stepwise-s0",
     ]
-    assert {str(place.relative_to(tmp_path / "tb")) for place in written.runs} == set(found)
+    assert {str(place.relative_to(tmp_path / "tb")) for place in written.runs} == set(folders)
     assert written.left_out == (
         "1 of 5 trials, which have no result",
-        "layer outputs of mnist-softmax: they are computed from whole parameters, which are kept "
+        "layer outputs of mnist-softmax: they are computed from whole parameters, which are stored "
         "below 5,000 of them; 784-10 has 7,850",
     )
-    again = tensorboard.write(tmp_path / "tb", plan, folder, rows)
+    again = tensorboard.write(tmp_path / "tb", run)
     assert again == written
     assert all(len(list(place.iterdir())) == 1 for place in written.runs)
 
 
 def test_scalars_are_the_curves_and_wall_time_is_training_time(run, tmp_path):
-    plan, folder, rows = run
-    tensorboard.write(tmp_path, plan, folder, rows)
-    arrays = folder.arrays(trial_of(plan, SMALL, "numpy").id)
+    tensorboard.write(tmp_path, run)
+    arrays = run.arrays(trial_of(run.plan, SMALL, "numpy").id)
     reader = opened(tmp_path / SMALL / "numpy-stepwise-s0")
     for tag, name in (
-        ("loss/train", "train_loss"), ("loss/test", "test_loss"), ("accuracy/test", "test_accuracy")
-    ):  # fmt: skip
+        ("loss/train", "train_loss"),
+        ("loss/test", "test_loss"),
+        ("accuracy/test", "test_accuracy"),
+    ):
         points = reader.Scalars(tag)
         assert [point.step for point in points] == [1, 2000, 4000]
         assert [point.value for point in points] == arrays[name].astype(np.float32).tolist()
@@ -116,10 +119,9 @@ def test_scalars_are_the_curves_and_wall_time_is_training_time(run, tmp_path):
 
 
 def test_histograms_hold_every_parameter_and_every_output(run, tmp_path):
-    plan, folder, rows = run
-    tensorboard.write(tmp_path, plan, folder, rows)
-    experiment = plan.experiments[SMALL]
-    arrays = folder.arrays(trial_of(plan, SMALL, "numpy").id)
+    tensorboard.write(tmp_path, run)
+    experiment = run.plan.experiments[SMALL]
+    arrays = run.arrays(trial_of(run.plan, SMALL, "numpy").id)
     reader = opened(tmp_path / SMALL / "numpy-stepwise-s0")
     layers = range(1, len(experiment.network.layers) + 1)
     assert set(reader.Tags()["histograms"]) == {
@@ -142,22 +144,20 @@ def test_histograms_hold_every_parameter_and_every_output(run, tmp_path):
 
 
 def test_stored_histograms_are_written_as_they_are(run, tmp_path):
-    plan, folder, rows = run
-    tensorboard.write(tmp_path, plan, folder, rows)
-    arrays = folder.arrays(trial_of(plan, LARGE, "numpy").id)
+    tensorboard.write(tmp_path, run)
+    arrays = run.arrays(trial_of(run.plan, LARGE, "numpy").id)
     reader = opened(tmp_path / LARGE / "numpy-stepwise-s0")
     assert set(reader.Tags()["histograms"]) == {"weights/layer_1", "biases/layer_1"}
     for point, event in enumerate(reader.Histograms("weights/layer_1")):
         counts = arrays["W1_counts"][point]
-        held = slice(counts.nonzero()[0][0], counts.nonzero()[0][-1] + 1)
-        assert event.histogram_value.bucket == counts[held].tolist()
-        edges = arrays["W1_edges"][point, 1:][held].astype(np.float64)
+        filled = slice(counts.nonzero()[0][0], counts.nonzero()[0][-1] + 1)
+        assert event.histogram_value.bucket == counts[filled].tolist()
+        edges = arrays["W1_edges"][point, 1:][filled].astype(np.float64)
         assert event.histogram_value.bucket_limit == edges.tolist()
 
 
 def test_the_graph_has_every_layer_and_the_loss(run, tmp_path):
-    plan, folder, rows = run
-    tensorboard.write(tmp_path, plan, folder, rows)
+    tensorboard.write(tmp_path, run)
     reader = opened(tmp_path / LARGE / "numpy-stepwise-s0")
     assert reader.Tags()["graph"]
     graph = reader.Graph()
@@ -172,27 +172,31 @@ def test_the_graph_has_every_layer_and_the_loss(run, tmp_path):
         "layer_1/Identity": ("Identity", ["layer_1/Add"]),
         "targets": ("Placeholder", []),
         "loss/SparseSoftmaxCrossEntropyWithLogits": (
-            "SparseSoftmaxCrossEntropyWithLogits", ["layer_1/Identity", "targets"],
+            "SparseSoftmaxCrossEntropyWithLogits",
+            ["layer_1/Identity", "targets"],
         ),
-    }  # fmt: skip
+    }
 
 
 def test_hyperparameters(run, tmp_path):
-    plan, folder, rows = run
-    tensorboard.write(tmp_path, plan, folder, rows)
+    tensorboard.write(tmp_path, run)
 
-    def told(name):
+    def hyperparameters(name):
         metadata = opened(tmp_path / LARGE / name).SummaryMetadata("_hparams_/session_start_info")
         content = HParamsPluginData.FromString(metadata.plugin_data.content)
         values = content.session_start_info.hparams
         return {key: v.string_value or v.number_value for key, v in values.items()}
 
-    training = plan.experiments[LARGE].training
-    own = told("numpy-stepwise-s0")
-    assert own["learning_rate"] == training.optimizer.learning_rate
-    assert own["batch_size"] == training.batches.size
-    assert (own["framework"], own["loop"], own["optimizer"]) == ("numpy", "stepwise", "sgd")
-    native = told("sklearn-LogisticRegression-lbfgs-s0")
+    training = run.plan.experiments[LARGE].training
+    adapter = hyperparameters("numpy-stepwise-s0")
+    assert adapter["learning_rate"] == training.optimizer.learning_rate
+    assert adapter["batch_size"] == training.batches.size
+    assert (adapter["framework"], adapter["loop"], adapter["optimizer"]) == (
+        "numpy",
+        "stepwise",
+        "sgd",
+    )
+    native = hyperparameters("sklearn-LogisticRegression-lbfgs-s0")
     assert native["loop"] == "LogisticRegression(lbfgs)"
     assert "learning_rate" not in native
     reader = opened(tmp_path / LARGE / "sklearn-LogisticRegression-lbfgs-s0")
@@ -217,9 +221,8 @@ def test_names_stay_inside_the_directory(tmp_path):
 
 @pytest.mark.parametrize("damage", ["short", "shape", "nan", "none", "endless"])
 def test_damaged_curves_cost_only_themselves(run, tmp_path, damage):
-    plan, folder, rows = run
-    trial = trial_of(plan, SMALL, "numpy")
-    arrays = folder.arrays(trial.id)
+    trial = trial_of(run.plan, SMALL, "numpy")
+    arrays = run.arrays(trial.id)
     if damage == "short":
         arrays["train_loss"], arrays["b1"] = arrays["train_loss"][:1], arrays["b1"][:1]
     elif damage == "shape":
@@ -232,23 +235,22 @@ def test_damaged_curves_cost_only_themselves(run, tmp_path, damage):
         arrays["step"] = np.arange(100_000)
         arrays["train_loss"] = arrays["train_s"] = np.linspace(0, 1, 100_000)
         arrays["W1"] = np.zeros((100_000, 2, 2), np.float32)
-    write_arrays(folder.trials / f"{trial.id}.npz", arrays)
-    tensorboard.write(tmp_path, plan, folder, rows)
+    write_arrays(RunFolder(run.path).trials / f"{trial.id}.npz", arrays)
+    tensorboard.write(tmp_path, run)
     reader = opened(tmp_path / SMALL / "numpy-stepwise-s0")
     assert reader.Tags()["graph"]
-    kept = "loss/train" in reader.Tags()["scalars"]
-    losses = reader.Scalars("loss/train") if kept else []
+    has_losses = "loss/train" in reader.Tags()["scalars"]
+    losses = reader.Scalars("loss/train") if has_losses else []
     assert len(losses) == {"short": 0, "shape": 3, "nan": 2, "none": 0, "endless": 1000}[damage]
     if damage == "endless":
         assert len(reader.Histograms("weights/layer_1")) == HISTOGRAM_POINTS
 
 
 def test_a_row_without_a_time_begins_at_zero(run, tmp_path):
-    plan, folder, rows = run
     for index, text in enumerate([None, "never", "0001-01-01T00:00:00"]):
         place = tmp_path / str(index)
-        changed = [dataclasses.replace(row, started_at=text) for row in rows]
-        tensorboard.write(place, plan, folder, changed)
+        rows = [dataclasses.replace(row, started_at=text) for row in run.rows]
+        tensorboard.write(place, dataclasses.replace(run, rows=rows))
         assert opened(place / SMALL / "numpy-stepwise-s0").Scalars("loss/train")[0].wall_time == 0
 
 

@@ -1,1 +1,1 @@
-"""Rows to one HTML file that needs no network: `document.html` is a pure function of a report."""
+"""A report to one HTML file that needs no network: a pure function of the report."""

@@ -1,44 +1,45 @@
 """The answer of a report in one sentence, and what has to be known to read it."""
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
-from harness.plan import Plan
-from harness.report.lines import Line
-from harness.report.numbers import seconds, three_digits
-from harness.report.summary import Section, remarks
+from harness.report.model import Line, Section
+from harness.report.remarks import ranking_text
+from harness.report.text import seconds, three_digits
 from harness.results import Row
+from harness.run import Run
 
 WORTH_SAYING = 1.5
-"""A smaller factor between the slowest and the quickest is not the news of a report."""
+"""A smaller factor between the slowest and the quickest is not mentioned."""
 
 
-def answer(plan: Plan, rows: Sequence[Row], sections: Sequence[Section]) -> str:
-    """What the run says, for somebody who reads one sentence."""
-    if not rows:
-        return f"Nothing to compare yet: none of the {len(plan.trials)} planned trials has a row."
-    trained = [(section, line) for section, line in _identical(sections) if "ok" in line.status]
+def answer(run: Run, sections: Sequence[Section]) -> str:
+    """Return what the run says, for somebody who reads one sentence."""
+    if not run.rows:
+        planned = len(run.plan.trials)
+        return f"Nothing to compare yet: none of the {planned} planned trials has a row."
+    identical = [(section, line) for section in sections for line in _identical(section)]
+    trained = [(section, line) for section, line in identical if line.has_result]
     if not trained:
-        return f"No trial ended with a result: {counts(rows)}."
-    proven = [(section, line) for section, line in trained if line.proven]
+        return f"No trial ended with a result: {status_counts(run.rows)}."
     if len(trained) == 1:
-        (section, line) = trained[0]
-        shown = (
-            "proven to compute" if proven else f"not proven ({line.judgement.verdict}) to compute"
-        )
-        return (
-            f"{line.framework} {line.loop} alone ran {section.experiment.name}; it is {shown} "
-            "what the protocol says, and there is nothing to compare it with."
-        )
-    parts = [_proof(len(proven), len(trained)), *_agreement(sections), *_times(sections)]
+        return _alone(*trained[0])
+    proven = sum(line.proven for _, line in trained)
+    parts = [_proof(proven, len(trained)), *_agreement(sections), *_times(sections)]
     return "; ".join(parts) + "."
 
 
-def _identical(sections: Sequence[Section]) -> Iterator[tuple[Section, Line]]:
-    for section in sections:
-        for line in section.lines:
-            if line.track == "identical":
-                yield section, line
+def _identical(section: Section) -> list[Line]:
+    return [line for line in section.lines if line.identical]
+
+
+def _alone(section: Section, line: Line) -> str:
+    proof = "proven" if line.proven else f"not proven ({line.judgement.verdict})"
+    return (
+        f"Only {line.name} ran {section.experiment.name}; it is {proof} to compute what the "
+        "protocol says, and there is nothing to compare it with."
+    )
 
 
 def _proof(proven: int, trained: int) -> str:
@@ -53,11 +54,11 @@ def _proof(proven: int, trained: int) -> str:
 
 
 def _agreement(sections: Sequence[Section]) -> list[str]:
-    """How far the accuracies of proven cells of one experiment lie apart, at most."""
+    """Return the largest difference between accuracies of proven lines of one experiment."""
     gaps = []
     for section in sections:
-        found = [line.accuracy for _, line in _identical([section]) if line.proven]
-        known = [accuracy for accuracy in found if accuracy is not None]
+        accuracies = [line.accuracy for line in _identical(section) if line.proven]
+        known = [accuracy for accuracy in accuracies if accuracy is not None]
         if len(known) > 1:
             gaps.append(max(known) - min(known))
     if not gaps:
@@ -69,8 +70,8 @@ def _agreement(sections: Sequence[Section]) -> list[str]:
 
 
 def _times(sections: Sequence[Section]) -> list[str]:
-    """By which factor the training times of proven, undisturbed lines differ."""
-    ranked = [line for _, line in _identical(sections) if line.ranked]
+    """Return by which factor the training times of proven, undisturbed lines differ."""
+    ranked = [line for section in sections for line in section.lines if line.ranked]
     if ranked and all(line.noisy for line in ranked):
         return ["the machine was disturbed, so training times are shown but not compared"]
     widest = 1.0, ""
@@ -78,7 +79,7 @@ def _times(sections: Sequence[Section]) -> list[str]:
     for section in sections:
         timed = [
             (line.train.value, line)
-            for _, line in _identical([section])
+            for line in section.lines
             if line.ranked and line.best and not line.noisy and line.train is not None
         ]
         if len(timed) < 2:
@@ -86,35 +87,31 @@ def _times(sections: Sequence[Section]) -> list[str]:
         quick_s, quick = min(timed, key=lambda pair: pair[0])
         slow_s, slow = max(timed, key=lambda pair: pair[0])
         ratios.append(slow_s / quick_s)
-        told = (
+        example = (
             f"{section.experiment.name}: {seconds(quick_s)} in {quick.framework}, "
             f"{seconds(slow_s)} in {slow.framework}"
         )
-        widest = max(widest, (slow_s / quick_s, told))
-    if widest[0] < WORTH_SAYING:
+        widest = max(widest, (slow_s / quick_s, example))
+    factor, example = widest
+    if factor < WORTH_SAYING:
         return []
     middle = f", typically {three_digits(statistics.median(ratios))}" if len(ratios) > 2 else ""
-    most = three_digits(widest[0])
-    return [f"training time differs by a factor of up to {most}{middle} ({widest[1]})"]
+    most = three_digits(factor)
+    return [f"training time differs by a factor of up to {most}{middle} ({example})"]
 
 
-def ranking(sections: Sequence[Section]) -> list[str]:
-    """Who may be called fastest, experiment by experiment; what is alike is said once."""
-    told: dict[str, list[str]] = {}
+def rankings(sections: Iterable[Section]) -> list[str]:
+    """Return who is fastest, experiment by experiment. Experiments with one answer share it."""
+    names: dict[str, list[str]] = {}
     for section in sections:
-        for remark in remarks(section):
-            if remark.startswith(("fastest", "no cell is called fastest")):
-                told.setdefault(remark, []).append(section.experiment.name)
-    if len(told) == 1:
-        return [_sentence(remark) for remark in told]
-    return [f"{', '.join(names)}: {remark}" for remark, names in told.items()]
+        if section.ranking:
+            names.setdefault(ranking_text(section.ranking), []).append(section.experiment.name)
+    if len(names) == 1:
+        return [text[0].upper() + text[1:] for text in names]
+    return [f"{', '.join(experiments)}: {text}" for text, experiments in names.items()]
 
 
-def _sentence(remark: str) -> str:
-    return remark[0].upper() + remark[1:]
-
-
-def counts(rows: Sequence[Row]) -> str:
+def status_counts(rows: Sequence[Row]) -> str:
     """`13 ok, 2 missing`."""
-    statuses = [row.status for row in rows]
-    return ", ".join(f"{statuses.count(name)} {name}" for name in dict.fromkeys(statuses))
+    counts = Counter(row.status for row in rows)
+    return ", ".join(f"{count} {status}" for status, count in counts.items())

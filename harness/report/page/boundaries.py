@@ -1,7 +1,7 @@
-"""What a network of two inputs says of every point of the plane, while it learns.
+"""What a network of two inputs answers at every point of the plane, while it learns.
 
-The parameters that a trial left at its evaluation points go through the textbook network of
-`harness.parity.reference`; nothing is trained.
+The parameters that a trial stored at its evaluation points go through the textbook network of
+`harness.parity.reference`. Nothing is trained.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,22 +14,23 @@ from harness.data import raw, transforms
 from harness.experiment.data import Data
 from harness.experiment.model import Experiment
 from harness.parity.reference import Reference
-from harness.report.lines import Line
-from harness.report.page import pictures
-from harness.report.page.series import Arrays, rows_of, thinned
-from harness.report.summary import Section
-from harness.results import Row
+from harness.report.model import Line, Section
+from harness.report.page import png
+from harness.report.page.learning_curves import rows_of, thinned
+from harness.run import Run
 from harness.scoring import meaning_of, sigmoid
 from harness.trainer import Array, Parameters
 
 Floats = NDArray[np.float64]
+Steps = dict[int, Parameters]
+"""Step to the parameters after it."""
 
 SIDE = 31
 FIRST, LAST = -0.25, 1.25
-"""The square that is shown; the four inputs are at its corners, at 0 and 1."""
+"""The square that is shown. The four inputs are at its corners, at 0 and 1."""
 MOST_FRAMES = 9
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
-"""One sign for each of `pictures.LEVELS`."""
+"""One sign for each of `png.LEVELS`."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Boundaries:
         pictures: every picture that differs, a sign per point, row by row from the top.
         corners: (x1, x2, class) of the four inputs.
         seed: of the trials.
-        continued: what the features do between the corners, in words; "" where it is plain.
+        between_corners: what the features are between the corners, in words; "" where it is plain.
     """
 
     steps: tuple[int, ...]
@@ -65,7 +66,7 @@ class Boundaries:
     pictures: tuple[str, ...]
     corners: tuple[tuple[int, int, int], ...]
     seed: int
-    continued: str
+    between_corners: str
 
     @property
     def alike(self) -> bool:
@@ -73,63 +74,67 @@ class Boundaries:
         return len(self.planes) > 1 and len({plane.frames for plane in self.planes}) == 1
 
 
-def boundaries_of(section: Section, rows: Sequence[Row], arrays: Arrays) -> Boundaries | None:
-    """The pictures of every framework's best loop; None where the experiment has none."""
+def boundaries_of(section: Section, run: Run) -> Boundaries | None:
+    """Return the pictures of every framework's best loop; None where there are none."""
     experiment = section.experiment
-    facts = experiment.data.facts
-    if facts.kind != "binary" or experiment.data.scale != "none" or experiment.training is None:
+    data = experiment.data
+    if data.facts.kind != "binary" or data.scale != "none" or experiment.training is None:
         return None
-    found: list[tuple[Line, dict[int, Parameters]]] = []
-    lines = [line for line in section.lines if line.track == "identical" and line.best]
-    seed = min((row.seed for line in lines for row in rows_of(section, line, rows)), default=0)
-    for line in lines:
-        own = [row for row in rows_of(section, line, rows) if row.seed == seed]
-        if own:
-            steps = parameters_by_step(experiment, arrays(own[0].trial))
-            if steps:
-                found.append((line, steps))
-    common = sorted(set.intersection(*(set(steps) for _, steps in found))) if found else []
+    seed, parameters = _parameters_of_lines(section, run)
+    if not parameters:
+        return None
+    common = sorted(set.intersection(*(set(steps) for _, steps in parameters)))
     if not common:
         return None
-    shown = [common[index] for index in _frames(len(common))]
-    unlike: dict[str, int] = {}
+    steps = [common[index] for index in _frames(len(common))]
+    pictures: dict[str, int] = {}
     planes = []
-    for line, steps in found:
-        shares = [probabilities(experiment, steps[step]) for step in shown]
-        frames = tuple(unlike.setdefault(_signs(each), len(unlike)) for each in shares)
-        label, last = f"{line.framework} {line.loop}", pictures.shares(shares[-1])
-        planes.append(Plane(label, line.proven, frames, last))
-    targets = raw.read(experiment.data.dataset).targets
+    for line, by_step in parameters:
+        shares = [probabilities(experiment, by_step[step]) for step in steps]
+        frames = tuple(pictures.setdefault(_signs(each), len(pictures)) for each in shares)
+        planes.append(Plane(line.name, line.proven, frames, png.shares(shares[-1])))
+    flipped = data.features == "flipped_and"
+    between = "Between the corners, AND is computed as a product." if flipped else ""
+    return Boundaries(tuple(steps), tuple(planes), tuple(pictures), _corners(data), seed, between)
+
+
+def _parameters_of_lines(section: Section, run: Run) -> tuple[int, list[tuple[Line, Steps]]]:
+    """Return the first seed, and of every best loop the parameters that its trial stored."""
+    lines = [line for line in section.lines if line.identical and line.best]
+    rows = {line.name: rows_of(section, line, run.rows) for line in lines}
+    seed = min((row.seed for of_line in rows.values() for row in of_line), default=0)
+    parameters = []
+    for line in lines:
+        trials = [row.trial for row in rows[line.name] if row.seed == seed]
+        steps = parameters_by_step(section.experiment, run.arrays(trials[0])) if trials else {}
+        if steps:
+            parameters.append((line, steps))
+    return seed, parameters
+
+
+def _corners(data: Data) -> tuple[tuple[int, int, int], ...]:
+    targets = raw.read(data.dataset).targets
     classes = [] if targets is None else targets.tolist()
-    corners = tuple(
-        (int(x1), int(x2), int(y)) for (x1, x2), y in zip(raw.BITS, classes, strict=True)
-    )
-    continued = (
-        "Between the corners, AND is continued as a product."
-        if experiment.data.features == "flipped_and"
-        else ""
-    )
-    return Boundaries(tuple(shown), tuple(planes), tuple(unlike), corners, seed, continued)
+    return tuple((int(x1), int(x2), int(y)) for (x1, x2), y in zip(raw.BITS, classes, strict=True))
 
 
-def _frames(count: int) -> list[int]:
-    """More of the beginning, where most happens: squares of even distances."""
+def _frames(count: int) -> Sequence[int]:
+    """Return places of `count` steps, denser at the beginning, where most happens."""
     if count <= MOST_FRAMES:
         return [int(place) for place in thinned(count, MOST_FRAMES)]
     places = np.linspace(0, 1, MOST_FRAMES) ** 2 * (count - 1)
     return sorted({int(place) for place in places.round()})
 
 
-def parameters_by_step(experiment: Experiment, found: Mapping[str, Array]) -> dict[int, Parameters]:
-    """Step to whole parameters; empty where a trial did not keep them, or not whole."""
-    if "step" not in found:
+def parameters_by_step(experiment: Experiment, arrays: Mapping[str, Array]) -> Steps:
+    """Return step to whole parameters; nothing where a trial did not store them, or not whole."""
+    if "step" not in arrays:
         return {}
-    points = len(found["step"])
+    points = len(arrays["step"])
+    network = experiment.network
     layers = []
-    for index, (layer, shape) in enumerate(
-        zip(experiment.network.layers, experiment.network.shapes, strict=True), start=1
-    ):
-        W, b = found.get(f"W{index}"), found.get(f"b{index}")
+    for index, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=True), 1):
+        W, b = arrays.get(f"W{index}"), arrays.get(f"b{index}")
         if W is None or W.shape != (points, *shape):
             return {}
         if layer.bias and (b is None or b.shape != (points, shape[1])):
@@ -137,12 +142,12 @@ def parameters_by_step(experiment: Experiment, found: Mapping[str, Array]) -> di
         layers.append((W, b if layer.bias else None))
     return {
         int(step): [(W[i], None if b is None else b[i]) for W, b in layers]
-        for i, step in enumerate(found["step"].tolist())
+        for i, step in enumerate(arrays["step"].tolist())
     }
 
 
 def probabilities(experiment: Experiment, parameters: Parameters) -> Floats:
-    """(SIDE, SIDE) probability of class 1, the first row at the top (x2 = LAST)."""
+    """Return (SIDE, SIDE) probabilities of class 1, the first row at the top (x2 = LAST)."""
     inputs = features(experiment.data, plane())
     outputs = Reference(experiment, parameters, inputs, None).predict(inputs)[:, 0]
     exact = np.asarray(outputs, np.float64)
@@ -151,14 +156,14 @@ def probabilities(experiment: Experiment, parameters: Parameters) -> Floats:
 
 
 def plane() -> Floats:
-    """(SIDE * SIDE, 2) points of the square, row by row from the top left."""
+    """Return (SIDE * SIDE, 2) points of the square, row by row from the top left."""
     ticks = np.linspace(FIRST, LAST, SIDE)
     x2, x1 = np.meshgrid(ticks[::-1], ticks, indexing="ij")
     return np.stack([x1.ravel(), x2.ravel()], axis=1)
 
 
 def features(data: Data, points: Floats) -> Floats:
-    """The protocol's features of points between the bits."""
+    """Return the protocol's features of points between the bits."""
     if data.features == "flipped_and":
         x1, x2 = points.T
         return np.stack([(1 - x1) * x2, x1 * (1 - x2)], axis=1)
@@ -166,4 +171,4 @@ def features(data: Data, points: Floats) -> Floats:
 
 
 def _signs(shares: Floats) -> str:
-    return "".join(ALPHABET[level] for level in pictures.quantised(shares).ravel())
+    return "".join(ALPHABET[level] for level in png.quantised(shares).ravel())

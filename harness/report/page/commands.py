@@ -1,16 +1,16 @@
-"""The commands that made a run, and that make one line of it again."""
+"""The command that made a run, and the command that runs one line of it again."""
 
 import shlex
 
 from harness.experiment.loading import catalogue_names
 from harness.plan import REPEATS, SEEDS, Plan, Request
-from harness.report.lines import Line
+from harness.report.model import Line
 
 DEFAULTS = Request()
 
 
 def is_known(plan: Plan) -> bool:
-    """Whether `report` can be asked for these experiments: of the catalogue, or in files.
+    """Whether `report` can run these experiments: they are in the catalogue, or in files.
 
     The runs of `scale` and of `reproduce` make their experiments themselves.
     """
@@ -20,7 +20,7 @@ def is_known(plan: Plan) -> bool:
 
 
 def of_run(plan: Plan) -> str:
-    """`samestep report xor-mlp --frameworks numpy,jax`: what was asked for; "" if unknown."""
+    """`samestep report xor-mlp --frameworks numpy,jax`; "" where `report` did not make it."""
     request = plan.request
     if not is_known(plan):
         return ""
@@ -33,22 +33,25 @@ def of_run(plan: Plan) -> str:
 
 
 def of_line(plan: Plan, experiment: str, line: Line) -> str:
-    """The same for one experiment, framework and loop; a native solver comes with its framework."""
+    """Return the command for one experiment, framework and loop.
+
+    A native solver is run with its framework.
+    """
     request = plan.request
     if not is_known(plan):
         return ""
-    asked_experiments = dict(zip(plan.experiments, request.experiments, strict=False))
+    names_or_files = dict(zip(plan.experiments, request.experiments, strict=False))
     planned = dict.fromkeys(trial.framework for trial in plan.trials)
-    asked_frameworks = dict(zip(planned, request.frameworks, strict=False))
-    words = ["samestep", "report", asked_experiments.get(experiment, experiment)]
-    words += ["--frameworks", asked_frameworks.get(line.framework, line.framework)]
-    if line.track == "identical":
+    frameworks = dict(zip(planned, request.frameworks, strict=False))
+    words = ["samestep", "report", names_or_files.get(experiment, experiment)]
+    words += ["--frameworks", frameworks.get(line.framework, line.framework)]
+    if line.identical:
         words += ["--loops", line.loop]
     return shlex.join([*words, *_options(request)])
 
 
 def _options(request: Request) -> list[str]:
-    """Everything else that is not as it is by default."""
+    """Return all other options that do not have their defaults."""
     words = []
     if request.seeds not in (None, SEEDS[request.preset]):
         words += ["--seeds", str(request.seeds)]

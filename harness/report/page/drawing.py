@@ -1,21 +1,23 @@
-"""Charts as files: SVG and PNG of the very specifications that the pages draw."""
+"""Charts as files: SVG and PNG of the same specifications that the pages draw."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from harness.claims.judge import Judged
 from harness.experiment.names import nearest
 from harness.plan import Plan
-from harness.report.changes import Compared
-from harness.report.charts import NoChartError, need_library
-from harness.report.export import Report
-from harness.report.page import bars, comparison, document, learning
-from harness.report.page.charts import LOOK, Figure, Spec
+from harness.report.chart_names import NoChartError, need_library
+from harness.report.model import Report
+from harness.report.page import learning_charts, report_page
 from harness.report.page.differences import differences
+from harness.report.page.figures import CHART_CONFIG, Figure, Record, Spec
 from harness.report.page.laws import laws
+from harness.report.page.phases_and_limits import LIMITS_CHART, PHASES_CHART
+from harness.report.page.time_ratios import time_ratios
+from harness.report.run_comparison import RunComparison
 from harness.report.sweep import Sweep
 
+IMAGES = (".svg", ".png")
 WIDTH = 640
 SCALE = 2
 """Pixels of a PNG for each of the chart's."""
@@ -26,7 +28,7 @@ class Drawing:
     """A specification and its records: all that an image is made of."""
 
     spec: Spec
-    records: Sequence[Mapping[str, Any]]
+    records: Sequence[Record]
 
 
 Drawings = Mapping[str, Drawing]
@@ -34,24 +36,25 @@ Drawings = Mapping[str, Drawing]
 
 
 def names(plan: Plan) -> list[str]:
-    """Every chart that a report of the plan may have, on one device: `<experiment>/<chart>`."""
+    """Return every chart that a report of the plan may have on one device."""
     return [
         f"{name}/{chart}"
         for name, experiment in plan.experiments.items()
-        for chart in (*learning.names(experiment), bars.PHASES_CHART, bars.LIMITS_CHART)
+        for chart in (*learning_charts.chart_names(experiment), PHASES_CHART, LIMITS_CHART)
     ]
 
 
 def of_report(report: Report) -> Drawings:
-    """Every chart of a report: `<experiment>/<chart>`; of several devices `<experiment>@cpu/…`."""
-    found: dict[str, Drawing] = {}
+    """Return charts by `<experiment>/<chart>`; of several devices by `<experiment>@cpu/…`."""
+    drawings: dict[str, Drawing] = {}
     names = [section.experiment.name for section in report.sections]
     for section in report.sections:
         name = section.experiment.name
         place = f"{name}@{section.device}" if names.count(name) > 1 else name
-        for figure in document.figures(report, section):
-            found |= {f"{place}/{chart}": each for chart, each in _of_figure(figure).items()}
-    return found
+        for figure in report_page.figures(report.run, section):
+            of_figure = _of_figure(figure)
+            drawings |= {f"{place}/{chart}": drawing for chart, drawing in of_figure.items()}
+    return drawings
 
 
 def of_claims(judged: Sequence[Judged]) -> Drawings:
@@ -59,14 +62,14 @@ def of_claims(judged: Sequence[Judged]) -> Drawings:
     return _of_figure(differences(judged))
 
 
-def of_comparison(compared: Compared) -> Drawings:
+def of_comparison(comparison: RunComparison) -> Drawings:
     """`time`, and `time-to-baseline`, where two runs have a pair in common."""
-    return _of_figure(comparison.ratios(compared.changes))
+    return _of_figure(time_ratios(comparison.changes))
 
 
-def of_sweep(made: Sweep) -> Drawings:
+def of_sweep(sweep: Sweep) -> Drawings:
     """`step-time`, where something was measured."""
-    return _of_figure(laws(made))
+    return _of_figure(laws(sweep))
 
 
 def _of_figure(figure: Figure | None) -> dict[str, Drawing]:
@@ -76,25 +79,26 @@ def _of_figure(figure: Figure | None) -> dict[str, Drawing]:
 
 
 def image(drawings: Drawings, name: str, suffix: str) -> bytes:
-    """One chart as `.svg` or `.png`; without a name the first.
+    """Return one chart as `.svg` or `.png`; without a name the first.
 
     Raises:
-        NoChartError: there is no such chart; the message lists those there are.
-        NoChartLibraryError: nothing here can draw.
+        NoChartError: there is no such chart. The message lists the charts there are.
+        NoChartLibraryError: charts cannot be drawn here.
     """
-    chosen = _chosen(drawings, name)
+    drawing = _choose(drawings, name)
     need_library()
     import vl_convert
 
-    spec = chosen.spec | {"data": {"values": list(chosen.records)}, "width": WIDTH}
-    config = LOOK | {"background": "white", "font": "sans-serif", "axisY": {"labelLimit": 300}}
+    spec = drawing.spec | {"data": {"values": list(drawing.records)}, "width": WIDTH}
+    fixed = {"background": "white", "font": "sans-serif", "axisY": {"labelLimit": 300}}
+    config = CHART_CONFIG | fixed
     if suffix == ".svg":
         return str(vl_convert.vegalite_to_svg(spec, config=config)).encode()
     return bytes(vl_convert.vegalite_to_png(spec, scale=SCALE, config=config))
 
 
-def _chosen(drawings: Drawings, name: str) -> Drawing:
-    """The drawing of that name; of those there are, an error names the same experiment's."""
+def _choose(drawings: Drawings, name: str) -> Drawing:
+    """Return the drawing of that name. The error lists the charts of the same experiment."""
     if not drawings:
         raise NoChartError(f"chart {name!r}: there is nothing to draw")
     if name and name not in drawings:

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 from harness.parity.judgement import Judgement, Rung
 from harness.parity.verdicts import CellKey
-from harness.report.lines import Verdicts
-from harness.report.summary import Section
+from harness.report.model import LineState, Section, state_of
+from harness.run import Verdicts
 
 SHADES = 6
 EXPONENTS = (-17, -5)
-"""Differences from here to there get the shades 1 to 5; 0 has shade 0."""
+"""Differences of 1e-17 to 1e-5 get the shades 1 to 5. A difference of 0 has shade 0."""
 
 
 @dataclass(frozen=True)
-class Step:
-    """One rung of one cell: text, shade from 0 (exact) to 5 (far), and whether it holds."""
+class LadderCell:
+    """One rung of one line: text, shade from 0 (exact) to 5 (far), and whether it holds."""
 
     text: str
     shade: int
@@ -24,48 +24,46 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Climb:
-    """One line of the ladder."""
+class LadderRow:
+    """One line of a section on the ladder; None where it has no such rung."""
 
     label: str
     verdict: str
-    proven: bool
-    steps: tuple[Step | None, ...]
+    state: LineState
+    cells: tuple[LadderCell | None, ...]
 
 
 @dataclass(frozen=True)
 class Ladder:
-    """The rungs by name, and how far every line comes on them."""
+    """The rungs by name, and how far every line is from the textbook network on them."""
 
     rungs: tuple[str, ...]
-    climbs: tuple[Climb, ...]
+    rows: tuple[LadderRow, ...]
 
 
 def ladder_of(section: Section, verdicts: Verdicts) -> Ladder | None:
-    """The ladder of an experiment's lines; None where nothing was judged."""
+    """Return the ladder of an experiment's lines; None where nothing was judged."""
     judged: dict[str, Judgement] = {}
     for line in section.lines:
         judgement = verdicts.get(CellKey(section.experiment.name, line.framework, line.loop))
-        if line.track == "identical" and judgement is not None and judgement.rungs:
-            judged[f"{line.framework} {line.loop}"] = judgement
+        if line.identical and judgement is not None and judgement.rungs:
+            judged[line.name] = judgement
     if not judged:
         return None
     rungs = tuple(dict.fromkeys(rung.name for j in judged.values() for rung in j.rungs))
-    climbs = tuple(
-        Climb(label, judgement.verdict, judgement.proven, _steps(rungs, judgement))
-        for label, judgement in judged.items()
-    )
-    return Ladder(rungs, climbs)
+    rows = tuple(_row(label, judgement, rungs) for label, judgement in judged.items())
+    return Ladder(rungs, rows)
 
 
-def _steps(names: Sequence[str], judgement: Judgement) -> tuple[Step | None, ...]:
-    found = {rung.name: rung for rung in judgement.rungs}
-    return tuple(_step(found[name]) if name in found else None for name in names)
+def _row(label: str, judgement: Judgement, names: Sequence[str]) -> LadderRow:
+    rungs = {rung.name: rung for rung in judgement.rungs}
+    cells = tuple(_cell(rungs[name]) if name in rungs else None for name in names)
+    return LadderRow(label, judgement.verdict, state_of(judgement), cells)
 
 
-def _step(rung: Rung) -> Step:
-    shown = "0" if rung.difference == 0 else f"{rung.difference:.1e}"
-    return Step(shown, _shade(rung.difference), rung.passed)
+def _cell(rung: Rung) -> LadderCell:
+    text = "0" if rung.difference == 0 else f"{rung.difference:.1e}"
+    return LadderCell(text, _shade(rung.difference), rung.passed)
 
 
 def _shade(difference: float) -> int:

@@ -1,4 +1,4 @@
-"""A page out of a template: what keeps it safe to open, and what every page of ours has."""
+"""A page out of a template: what keeps it safe to open, and what all our pages share."""
 
 import base64
 import hashlib
@@ -11,16 +11,16 @@ import jinja2
 from markupsafe import Markup
 
 from harness.__version__ import __version__
-from harness.report.page.bundle import chart_library
-from harness.report.page.charts import LOOK
-from harness.report.page.tables import LOOKS
+from harness.report.page.chart_library import chart_library
+from harness.report.page.figures import CHART_CONFIG
+from harness.report.page.tables import STATE_SIGNS
 from harness.results import clean
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 def render(template: str, **context: Any) -> str:
-    """One HTML file: no request ever leaves it, and it says the same without JavaScript."""
+    """Return one HTML file. It sends no request, and it says the same without JavaScript."""
     library = chart_library()
     script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
     environment = jinja2.Environment(
@@ -39,21 +39,21 @@ def render(template: str, **context: Any) -> str:
         script=script,
         library=library.packed if library else None,
         charts=library is not None,
-        look=LOOK,
-        looks=LOOKS,
-        own_version=__version__,
+        chart_config=CHART_CONFIG,
+        state_signs=STATE_SIGNS,
+        samestep_version=__version__,
         **context,
     )
 
 
 def _columns(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
-    """Records as columns: the same, in half the bytes."""
+    """Return records as columns, which take half the bytes."""
     names = records[0].keys() if records else ()
     return {name: [record[name] for record in records] for name in names}
 
 
 def policy(scripts: list[str]) -> str:
-    """A Content-Security-Policy: these scripts, no network, no evaluation of text."""
+    """Return a Content-Security-Policy: these scripts, no network, no evaluation of text."""
     hashes = " ".join(f"'sha256-{_sha256(script)}'" for script in scripts)
     return (
         f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {hashes}; "
@@ -66,13 +66,13 @@ def _sha256(text: str) -> str:
 
 
 def embedded(value: Mapping[str, Any]) -> Markup:
-    """JSON that no text in it can end: `<` is written as an escape, and NaN does not occur."""
+    """Return JSON without NaN, in which no text can end the script element around it."""
     text = json.dumps(clean(value), allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
 def printable(value: Any) -> Any:
-    """Any text without control characters, which no reader of a page can see."""
+    """Return text without control characters, which no reader of a page can see."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     return "".join(sign if sign.isprintable() or sign == "\n" else " " for sign in value)

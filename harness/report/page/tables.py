@@ -5,53 +5,52 @@ from dataclasses import dataclass
 
 from harness.analysis.intervals import Estimate
 from harness.plan import Plan
-from harness.report.lines import Line
-from harness.report.numbers import seconds
+from harness.report.model import Line, LineState, Measure, Section
 from harness.report.page import commands
-from harness.report.summary import (
-    HEADINGS,
-    Section,
-    baseline,
+from harness.report.section_table import (
+    RESULT_HEADINGS,
+    baseline_name,
     cells,
     headings,
-    headline,
-    ratio_text,
+    result_text,
+    status_text,
 )
+from harness.report.text import count_text, ratio_text, seconds
 
-LOOKS = {
-    "proven": ("✓", "proven the same"),
-    "unproven": ("?", "not proven"),
-    "different": ("≠", "proven different"),
-    "failed": ("✗", "failed"),
-    "absent": ("∅", "not run"),
-    "native": ("◦", "a library's own solver, not ranked"),
+STATE_SIGNS = {
+    LineState.PROVEN: ("✓", "proven the same"),
+    LineState.UNPROVEN: ("?", "not proven"),
+    LineState.DIFFERENT: ("≠", "proven different"),
+    LineState.FAILED: ("✗", "failed"),
+    LineState.ABSENT: ("∅", "not run"),
+    LineState.NATIVE: ("◦", "a library's own solver, not ranked"),
 }
-"""Look of a cell to its sign and what the sign says; the sign, never colour alone."""
-TIME, STEP = "training time", "time of a step"
+"""State of a line to its sign and its meaning. Colour alone never says it."""
+TRAINING_TIME, STEP_TIME = "training time", "time of a step"
 """Facts that cells of several tables show."""
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """One cell.
 
     Args:
         sort: what a sort goes by; None comes last.
-        look: a key of `LOOKS`, or "".
-        fact: what of its line's facts it shows, told when it is pointed at; "" for none.
+        state: names its sign and its class, or "".
+        fact: the fact of its line that a tip shows when the user points at it; "" for none.
         line: place of that line in its section, where the cell is not in the line's own row.
     """
 
     text: str
     sort: float | str | None = None
-    look: str = ""
+    state: str = ""
     fact: str = ""
     line: int | None = None
 
 
 @dataclass(frozen=True)
-class Told:
-    """What is told of one line on demand: named facts, and the command that makes it again."""
+class LineDetails:
+    """Named facts of one line, and the command that runs it again."""
 
     name: str
     facts: tuple[tuple[str, str], ...]
@@ -62,9 +61,9 @@ class Told:
 class TableRow:
     """One row: its cells, the first of them the row's heading."""
 
-    cells: tuple[Cell, ...]
-    look: str
-    told: Told | None = None
+    cells: tuple[TableCell, ...]
+    state: str
+    details: LineDetails | None = None
 
 
 @dataclass(frozen=True)
@@ -75,120 +74,119 @@ class Table:
     rows: tuple[TableRow, ...]
 
 
-def look_of(line: Line) -> str:
-    """How a line's cells look."""
-    if line.track == "native":
-        return "native"
-    if "ok" not in line.status:
-        return "absent" if line.status in ("missing", "unsupported") else "failed"
-    if line.proven:
-        return "proven"
-    return "different" if line.judgement.verdict == "different" else "unproven"
-
-
-def glance(sections: Sequence[Section]) -> Table:
-    """One row per experiment, one column per framework of the identical track."""
-    identical = [line for s in sections for line in s.lines if line.track == "identical"]
-    names = tuple(dict.fromkeys(line.framework for line in identical))
+def overview(sections: Sequence[Section]) -> Table:
+    """Return a row per experiment and a column per framework of the identical track."""
+    identical = [line for section in sections for line in section.lines if line.identical]
+    frameworks = tuple(dict.fromkeys(line.framework for line in identical))
+    names = [section.experiment.name for section in sections]
     rows = []
     for section in sections:
-        best = {x.framework: x for x in section.lines if x.track == "identical" and x.best}
-        shown = (_glance(section, best[n]) if n in best else Cell("", None) for n in names)
+        best = {line.framework: line for line in section.lines if line.identical and line.best}
         name = section.experiment.name
-        if sum(other.experiment.name == name for other in sections) > 1:
+        if names.count(name) > 1:
             name += f" ({section.device})"
-        rows.append(TableRow((Cell(name, name), *shown), ""))
-    return Table(("experiment", *names), tuple(rows))
+        of_frameworks = (
+            _overview_cell(section, best[framework]) if framework in best else TableCell("")
+            for framework in frameworks
+        )
+        rows.append(TableRow((TableCell(name, name), *of_frameworks), ""))
+    return Table(("experiment", *frameworks), tuple(rows))
 
 
-def _glance(section: Section, line: Line) -> Cell:
-    """Result and training time; the status where there is no result."""
-    look, place = look_of(line), section.lines.index(line)
-    result = headline(section, line)
-    if look in ("absent", "failed"):
-        return Cell(line.status, None, look, "status", place)
-    time = "" if line.train is None else seconds(line.train.value)
-    if section.measure == "outputs":  # long, and in the experiment's own table
+def _overview_cell(section: Section, line: Line) -> TableCell:
+    """Return result and training time; the status where there is no result."""
+    state, place = line.state, section.lines.index(line)
+    if state in (LineState.ABSENT, LineState.FAILED):
+        return TableCell(status_text(line), None, state, "status", place)
+    result = result_text(section, line)
+    if section.measure == Measure.OUTPUTS:  # they are long, and in the experiment's own table
         result = "outputs"
-    if look in ("unproven", "different"):
+    if state in (LineState.UNPROVEN, LineState.DIFFERENT):
         result = f"{result} ({line.judgement.verdict})"
-    parts = [result, time, "noisy" if line.noisy else ""]
-    fact = TIME if line.train else HEADINGS[section.measure]
-    return Cell(
-        ", ".join(filter(None, parts)), line.train.value if line.train else None, look, fact, place
-    )
+    time = seconds(line.train.value) if line.train else ""
+    text = ", ".join(filter(None, [result, time, "noisy" if line.noisy else ""]))
+    fact = TRAINING_TIME if line.train else RESULT_HEADINGS[section.measure]
+    return TableCell(text, _value(line.train), state, fact, place)
 
 
 def lines_table(plan: Plan, section: Section) -> Table:
-    """The whole table of one experiment."""
+    """Return the whole table of one experiment."""
+    facts = _column_facts(section)
     rows = []
     for line in section.lines:
-        found = told(plan, section, line)
-        known = dict(found.facts)
-        shown = zip(cells(section, line), _sort_keys(line), _facts(section), strict=True)
+        details = line_details(plan, section, line)
+        known = dict(details.facts)
+        columns = zip(cells(section, line), _sort_keys(line), facts, strict=True)
         row = tuple(
-            Cell(text, key, fact=fact if fact in known else "") for text, key, fact in shown
+            TableCell(text, key, fact=fact if fact in known else "") for text, key, fact in columns
         )
-        rows.append(TableRow(row, look_of(line), found))
+        rows.append(TableRow(row, line.state, details))
     return Table(headings(section), tuple(rows))
 
 
 def _sort_keys(line: Line) -> tuple[float | str | None, ...]:
-    """What the columns of `summary.cells` sort by."""
+    """Return what the columns of `section_table.cells` sort by."""
     return (
-        line.framework, line.loop, line.loss if line.accuracy is None else line.accuracy,
-        line.phases.get("first_step_s"), _value(line.train), _value(line.ratio) or 1.0,
-        _value(line.step), line.fractions.of_own, line.status, line.judgement.verdict,
-    )  # fmt: skip
+        line.framework,
+        line.loop,
+        line.loss if line.accuracy is None else line.accuracy,
+        line.phases.get("first_step_s"),
+        _value(line.train),
+        _value(line.ratio) or 1.0,
+        _value(line.step),
+        line.fractions.of_own,
+        status_text(line),
+        line.judgement.verdict,
+    )
 
 
-def _facts(section: Section) -> tuple[str, ...]:
-    """Which of a line's facts the columns of `summary.cells` show."""
-    return (
-        "", "", HEADINGS[section.measure], "", TIME, _against(section), STEP, "", "status",
-        "parity",
-    )  # fmt: skip
+def _column_facts(section: Section) -> tuple[str, ...]:
+    """Return which of a line's facts the columns of `section_table.cells` show."""
+    result, ratio = RESULT_HEADINGS[section.measure], _ratio_fact(section)
+    return ("", "", result, "", TRAINING_TIME, ratio, STEP_TIME, "", "status", "parity")
 
 
-def _against(section: Section) -> str:
-    return f"times that of {baseline(section)}"
+def _ratio_fact(section: Section) -> str:
+    return f"times that of {baseline_name(section)}"
 
 
 def _value(estimate: Estimate | None) -> float | None:
     return estimate.value if estimate else None
 
 
-def told(plan: Plan, section: Section, line: Line) -> Told:
-    """Intervals, protocol and origin of a line."""
+# ---------------------------------------------------------------- the facts of a line
+
+
+def line_details(plan: Plan, section: Section, line: Line) -> LineDetails:
+    """Return intervals, protocol and origin of a line."""
     facts = [
-        (HEADINGS[section.measure], _result(section, line)),
-        (TIME, _interval(line.train)),
-        (STEP, _interval(line.step)),
-        (_against(section), _ratio(line)),
+        (RESULT_HEADINGS[section.measure], _result(section, line)),
+        (TRAINING_TIME, _interval(line.train)),
+        (STEP_TIME, _interval(line.step)),
+        (_ratio_fact(section), _ratio(line)),
         ("parity", f"{line.judgement.verdict} {line.judgement.reason}".strip()),
-        ("status", " ".join(filter(None, [line.status, line.detail]))),
+        ("status", " ".join(filter(None, [status_text(line), line.detail]))),
         ("disturbed", f"{line.noisy} of its trials" if line.noisy else ""),
         ("ran on", ", ".join(filter(None, [line.device, f"{line.framework} {line.version}"]))),
         ("protocol", section.caption),
     ]
-    command = commands.of_line(plan, section.experiment.name, line)
     known = tuple((name, text) for name, text in facts if text)
-    return Told(f"{line.framework} {line.loop}", known, command)
+    return LineDetails(line.name, known, commands.of_line(plan, section.experiment.name, line))
 
 
 def _result(section: Section, line: Line) -> str:
-    """The result and what it is a mean of."""
-    shown = headline(section, line)
-    if shown == "-" or section.measure == "outputs":
+    """Return the result and what it is a mean of."""
+    result = result_text(section, line)
+    if result == "-" or section.measure == Measure.OUTPUTS:
         return ""
     seeds = len({seed for seed, _ in line.samples})
-    if line.spread is not None and section.measure == "accuracy":
-        return f"{shown}: mean and standard deviation of {seeds} seeds"
-    return f"{shown}; {'one seed' if seeds < 2 else f'median of {seeds} seeds'}"
+    if line.spread is not None and section.measure == Measure.ACCURACY:
+        return f"{result}: mean and standard deviation of {seeds} seeds"
+    return f"{result}; {'one seed' if seeds < 2 else f'median of {seeds} seeds'}"
 
 
 def _ratio(line: Line) -> str:
-    """The ratio with its interval, or why it has none."""
+    """Return the ratio with its interval, or why it has none."""
     if line.ratio is None:
         return ""
     if line.ratio.low is None:
@@ -196,13 +194,13 @@ def _ratio(line: Line) -> str:
     return f"{ratio_text(line.ratio)}: 95 % interval of {line.ratio.count} pairs of runs"
 
 
-def _interval(estimate: Estimate | None) -> str:
-    if estimate is None:
+def _interval(time_s: Estimate | None) -> str:
+    if time_s is None:
         return ""
-    if estimate.low is None or estimate.high is None:
-        runs = "one run" if estimate.count == 1 else f"{estimate.count} runs"
-        return f"{seconds(estimate.value)}; {runs}: too few for an interval"
+    if time_s.low is None or time_s.high is None:
+        runs = "one run" if time_s.count == 1 else count_text(time_s.count, "run")
+        return f"{seconds(time_s.value)}; {runs}: too few for an interval"
     return (
-        f"{seconds(estimate.value)}, 95 % interval {seconds(estimate.low)} to "
-        f"{seconds(estimate.high)}, {estimate.count} runs"
+        f"{seconds(time_s.value)}, 95 % interval {seconds(time_s.low)} to "
+        f"{seconds(time_s.high)}, {count_text(time_s.count, 'run')}"
     )

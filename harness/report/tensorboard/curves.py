@@ -1,4 +1,4 @@
-"""A trial's stored curves, checked: what does not fit its steps or its network is not there."""
+"""A trial's stored curves. What does not fit its steps or its network is left out."""
 
 from collections.abc import Iterator, Mapping
 
@@ -12,16 +12,16 @@ from harness.parity.functions import Floats, activate
 from harness.results import Row
 from harness.trainer import Array, Parameters
 
-PARTS = ("train", "validation", "test")
+SUBSETS = ("train", "validation", "test")
 TIMES = ("train_s", "first_step_s", "step_us")
 
 
 class StoredCurves:
-    """What `harness.trial.curves` left of a trial.
+    """What `harness.trial.curves` stored of a trial.
 
     Attributes:
         steps: int64 (points,), the evaluation points.
-        train_s: (points,) training time at each, the first step left out.
+        train_s: (points,) training time at each, without the first step.
     """
 
     def __init__(self, arrays: Mapping[str, Array]) -> None:
@@ -38,23 +38,23 @@ class StoredCurves:
         return np.asarray(steps if fits else (), np.int64)
 
     def at_points(self, name: str) -> Array | None:
-        """(points, ...) of that name, or None."""
-        found = self.arrays.get(name)
-        return found if found is not None and len(found) == len(self.steps) else None
+        """Return the (points, ...) array of that name, or None."""
+        array = self.arrays.get(name)
+        return array if array is not None and len(array) == len(self.steps) else None
 
     def time_at(self, step: float) -> float:
-        """Training seconds after so many steps, evenly spent between evaluation points."""
+        """Return the training seconds after a step, interpolated between evaluation points."""
         return float(np.interp(step, self.steps, self.train_s)) if len(self.steps) else 0.0
 
     def histograms(self, name: str) -> tuple[Array, Array] | None:
-        """(points, bins) counts and (points, bins + 1) edges of a parameter, or None."""
+        """Return (points, bins) counts and (points, bins + 1) edges of a parameter, or None."""
         counts, edges = self.at_points(f"{name}_counts"), self.at_points(f"{name}_edges")
         if counts is None or edges is None or counts.ndim != 2 or edges.ndim != 2:
             return None
         return (counts, edges) if edges.shape[1] == counts.shape[1] + 1 else None
 
     def parameters_at(self, point: int, network: Network) -> Parameters | None:
-        """The whole parameters at an evaluation point, or None."""
+        """Return the whole parameters at an evaluation point, or None."""
         pairs = []
         for number, (layer, shape) in enumerate(
             zip(network.layers, network.shapes, strict=True), 1
@@ -68,35 +68,35 @@ class StoredCurves:
         return pairs
 
     def scalars(self, row: Row) -> Iterator[tuple[str, Array, Array]]:
-        """(tag, steps, values); a score that has no curve is its last value, from the row."""
+        """Yield (tag, steps, values). A score without a curve is its last value, from the row."""
         last = np.array([row.steps or 0])
-        for part in PARTS:
+        for subset in SUBSETS:
             for kind in ("loss", "accuracy"):
-                values, final = self.at_points(f"{part}_{kind}"), getattr(row, f"{part}_{kind}")
+                values, final = self.at_points(f"{subset}_{kind}"), getattr(row, f"{subset}_{kind}")
                 if values is not None and values.ndim == 1:
-                    yield f"{kind}/{part}", self.steps, values
+                    yield f"{kind}/{subset}", self.steps, values
                 elif final is not None:
-                    yield f"{kind}/{part}", last, np.array([final])
+                    yield f"{kind}/{subset}", last, np.array([final])
         losses = self.arrays.get("loss")
         if losses is not None and losses.ndim == 1:
             yield "loss/batch", np.arange(1, len(losses) + 1), losses
-        looks, watched = self._steps("watch_step"), self.arrays.get("watch_validation_accuracy")
-        if watched is not None and watched.shape == looks.shape:
-            yield "accuracy/watched", looks, watched
+        steps, watched = self._steps("watch_step"), self.arrays.get("watch_validation_accuracy")
+        if watched is not None and watched.shape == steps.shape:
+            yield "accuracy/watched", steps, watched
         for name in TIMES:
             if (value := getattr(row, name)) is not None:
                 yield f"time/{name}", last, np.array([value])
 
 
 def layer_outputs(experiment: Experiment, parameters: Parameters, inputs: Array) -> list[Floats]:
-    """What every layer gives, (rows, units) each: f(x W + b) in float64, f the oracle's."""
+    """Return (rows, units) of every layer: f(x W + b) in float64, with the oracle's f."""
     exact = experiment.constants == "exact"
     network = experiment.network if exact else start.rounded_network(experiment.network)
     x: Floats = np.asarray(inputs, np.float64)
-    found: list[Floats] = []
-    with np.errstate(all="ignore"):  # parameters that diverge may give anything
+    outputs: list[Floats] = []
+    with np.errstate(all="ignore"):  # parameters that diverge may overflow
         for layer, (W, b) in zip(network.layers, parameters, strict=True):
             z = x @ np.asarray(W, np.float64)
             x = activate(layer, z if b is None else z + np.asarray(b, np.float64))
-            found.append(x)
-    return found
+            outputs.append(x)
+    return outputs

@@ -1,7 +1,7 @@
 """TensorBoard's messages and its file format. Imports tensorboardX, so it is imported lazily.
 
 A run is one file of records, each a serialized `Event` between its length and two checksums
-(https://www.tensorflow.org/tutorials/load_data/tfrecord). The file is put together in memory and
+(https://www.tensorflow.org/tutorials/load_data/tfrecord). The file is built in memory and
 written at once: tensorboardX's own writer starts a thread and a queue for every run.
 """
 
@@ -24,15 +24,24 @@ from harness.results import write_atomically
 from harness.trainer import Array
 
 FILE = "events.out.tfevents.0000000000.samestep"
-"""One name for every run's file, so that writing it again replaces it."""
+"""Every run's file has this name, so that writing it again replaces it."""
 OPERATIONS = {
-    "identity": "Identity", "sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "Relu",
-    "leaky_relu": "LeakyRelu", "elu": "Elu", "swish": "Swish", "softplus": "Softplus",
-    "gelu": "Gelu", "gelu_tanh": "GeluTanh", "step": "Step",
+    "identity": "Identity",
+    "sigmoid": "Sigmoid",
+    "tanh": "Tanh",
+    "relu": "Relu",
+    "leaky_relu": "LeakyRelu",
+    "elu": "Elu",
+    "swish": "Swish",
+    "softplus": "Softplus",
+    "gelu": "Gelu",
+    "gelu_tanh": "GeluTanh",
+    "step": "Step",
     "mean_squared_error": "MeanSquaredError",
     "binary_cross_entropy": "SigmoidCrossEntropyWithLogits",
     "softmax_cross_entropy": "SparseSoftmaxCrossEntropyWithLogits",
-}  # fmt: skip
+}
+"""Name of an activation or a loss to what TensorBoard's graph calls it."""
 
 
 class Events:
@@ -40,18 +49,18 @@ class Events:
 
     def __init__(self, wall_time: float) -> None:
         self.wall_time = wall_time
-        self.found = [Event(wall_time=wall_time, file_version="brain.Event:2")]
+        self.events = [Event(wall_time=wall_time, file_version="brain.Event:2")]
 
     def scalar(self, tag: str, value: float, step: int, train_s: float) -> None:
-        """One point of a curve; TensorBoard keeps it in float32."""
+        """Add one point of a curve, which TensorBoard rounds to float32."""
         self._add(Summary.Value(tag=tag, simple_value=value), step, train_s)
 
     def histogram(self, tag: str, counts: Array, edges: Array, step: int, train_s: float) -> None:
-        """(bins,) counts between (bins + 1,) edges; sums are taken from the bins' middles."""
-        held = np.flatnonzero(counts)
-        if len(held) == 0:
+        """Add (bins,) counts between (bins + 1,) edges. Sums are taken at the bins' middles."""
+        filled = np.flatnonzero(counts)
+        if len(filled) == 0:
             return
-        first, last = held[0], held[-1] + 1
+        first, last = filled[0], filled[-1] + 1
         inside = np.asarray(counts[first:last], np.float64)
         limits = np.asarray(edges[first : last + 1], np.float64)
         middles = (limits[:-1] + limits[1:]) / 2
@@ -67,12 +76,12 @@ class Events:
         self._add(Summary.Value(tag=tag, histo=message), step, train_s)
 
     def graph(self, experiment: Experiment) -> None:
-        """The network as TensorBoard draws it."""
+        """Add the network as TensorBoard draws it."""
         graph = GraphDef(node=_nodes(experiment)).SerializeToString()
-        self.found.append(Event(wall_time=self.wall_time, graph_def=graph))
+        self.events.append(Event(wall_time=self.wall_time, graph_def=graph))
 
     def hyperparameters(self, values: Mapping[str, str | float]) -> None:
-        """A row of the HPARAMS page; its metrics are the last values of the run's scalars."""
+        """Add a row of the HPARAMS page. Its metrics are the last values of the run's scalars."""
         began = plugin_hparams_pb2.SessionStartInfo(start_time_secs=self.wall_time)
         for name, value in values.items():
             if isinstance(value, str):
@@ -90,11 +99,11 @@ class Events:
 
     def write(self, folder: Path) -> None:
         """Write the run, whole or not at all, in place of an earlier one."""
-        records = (_record(event.SerializeToString()) for event in self.found)
+        records = (_record(event.SerializeToString()) for event in self.events)
         write_atomically(folder / FILE, b"".join(records))
 
     def _add(self, value: Summary.Value, step: int, train_s: float) -> None:
-        self.found.append(
+        self.events.append(
             Event(wall_time=self.wall_time + train_s, step=step, summary=Summary(value=[value]))
         )
 
@@ -106,7 +115,7 @@ def _record(content: bytes) -> bytes:
 
 
 def _nodes(experiment: Experiment) -> list[NodeDef]:
-    """Inputs, layer by layer x W + b and the activation, targets and loss; rows are `-1`."""
+    """Return inputs, x W + b and activation of every layer, targets and loss; rows are `-1`."""
     network = experiment.network
     nodes = [_node("inputs", "Placeholder", (), (-1, network.inputs))]
     for index, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=True)):

@@ -1,4 +1,4 @@
-"""Rows and stored curves to TensorBoard runs: which folder, which events, what is left out."""
+"""A run to TensorBoard runs: which folder, which events, what is left out."""
 
 import re
 from collections.abc import Sequence
@@ -12,9 +12,11 @@ import numpy as np
 from harness import data
 from harness.data.fetching import DataMissingError
 from harness.experiment.model import Experiment
-from harness.plan import Plan, Trial
+from harness.experiment.vocabulary import Status, Track
+from harness.plan import Trial
 from harness.report.tensorboard.curves import StoredCurves, layer_outputs
-from harness.results import HISTOGRAM_BINS, WHOLE_PARAMETERS_BELOW, Row, RunFolder
+from harness.results import HISTOGRAM_BINS, WHOLE_PARAMETERS_BELOW, Row
+from harness.run import Run
 from harness.trainer import Array
 
 if TYPE_CHECKING:
@@ -22,9 +24,9 @@ if TYPE_CHECKING:
 
 SCALAR_POINTS = 1_000
 HISTOGRAM_POINTS = 100
-"""Points of a curve at most, evenly thinned; the first and the last are kept."""
+"""A longer curve is thinned evenly to this many points, with its first and last."""
 OUTPUT_ROWS = 1_000
-"""Training rows that layer outputs are computed on, at most."""
+"""Layer outputs are computed on at most this many training rows."""
 LONGEST_NAME = 64
 
 
@@ -41,14 +43,12 @@ class Written:
     left_out: tuple[str, ...]
 
 
-def write(directory: Path, plan: Plan, folder: RunFolder, rows: Sequence[Row]) -> Written:
-    """Write one TensorBoard run per row that has a result; an earlier one is replaced.
+def write(directory: Path, run: Run) -> Written:
+    """Write one TensorBoard run per row that has a result, in place of an earlier one.
 
     Args:
-        directory: TensorBoard's `--logdir`; made where it is not there.
-        plan: of the run.
-        folder: with its curves.
-        rows: of its trials.
+        directory: TensorBoard's `--logdir`, which need not exist.
+        run: whose trials are written.
 
     Raises:
         ModuleNotFoundError: tensorboardX is not installed.
@@ -56,15 +56,15 @@ def write(directory: Path, plan: Plan, folder: RunFolder, rows: Sequence[Row]) -
     """
     from harness.report.tensorboard.events import Events
 
-    names = run_names(plan.trials)
-    trials = {trial.id: trial for trial in plan.trials}
-    done = [row for row in rows if row.status == "ok" and row.trial in trials]
+    names = run_names(run.plan.trials)
+    trials = {trial.id: trial for trial in run.plan.trials}
+    done = [row for row in run.rows if row.status == Status.OK and row.trial in trials]
     left_out: dict[str, None] = {}
     if len(done) < len(trials):
         left_out[f"{len(trials) - len(done)} of {len(trials)} trials, which have no result"] = None
     for row in done:
-        experiment = plan.experiments[trials[row.trial].experiment]
-        curves, events = StoredCurves(folder.arrays(row.trial)), Events(_started(row))
+        experiment = run.plan.experiments[trials[row.trial].experiment]
+        curves, events = StoredCurves(run.arrays(row.trial)), Events(_started(row))
         events.graph(experiment)
         events.hyperparameters(_hyperparameters(row, experiment))
         _add_scalars(events, row, curves)
@@ -76,12 +76,12 @@ def write(directory: Path, plan: Plan, folder: RunFolder, rows: Sequence[Row]) -
 
 
 def run_names(trials: Sequence[Trial]) -> dict[str, Path]:
-    """By trial id the folder of its run, relative to the directory.
+    """Return the folder of each trial's run, by trial id, relative to the directory.
 
-    No name leads outside: of each only letters, digits, `_`, `.` and `-` stay, never a dot in
-    front. Names that become alike get the digest of their trial.
+    No name leads outside: other signs than letters, digits, `_`, `.` and `-` are replaced, and no
+    name starts with a dot. Names that become equal get the digest of their trial.
     """
-    found: dict[str, Path] = {}
+    folders: dict[str, Path] = {}
     taken: set[str] = set()
     for trial in trials:
         repeat = f"-r{trial.repeat}" if trial.repeat else ""
@@ -90,17 +90,17 @@ def run_names(trials: Sequence[Trial]) -> dict[str, Path]:
         if str(path).lower() in taken:
             path = path.with_name(f"{name}-{trial.id[-8:]}")
         taken.add(str(path).lower())
-        found[trial.id] = path
-    return found
+        folders[trial.id] = path
+    return folders
 
 
 def _safe(name: str) -> str:
-    kept = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.")
-    return kept[:LONGEST_NAME].rstrip("-.") or "unnamed"
+    safe = re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-.")
+    return safe[:LONGEST_NAME].rstrip("-.") or "unnamed"
 
 
 def _thinned(count: int, most: int) -> list[int]:
-    """At most so many numbers below `count`, evenly spread, the first and the last among them."""
+    """Return at most `most` numbers below `count`, evenly, with the first and the last."""
     if count <= most:
         return list(range(count))
     return [int(number) for number in np.linspace(0, count - 1, most).round()]
@@ -115,9 +115,9 @@ def _add_scalars(events: "Events", row: Row, curves: StoredCurves) -> None:
 
 
 def _add_parameters(events: "Events", curves: StoredCurves, layers: int) -> None:
-    """Histograms of weights and biases: of the whole arrays, or as they were stored."""
-    parts = [(n, letter) for n in range(1, layers + 1) for letter in ("W", "b")]
-    for number, letter in parts:
+    """Add histograms of weights and biases: of the whole arrays, or as they were stored."""
+    names = [(n, letter) for n in range(1, layers + 1) for letter in ("W", "b")]
+    for number, letter in names:
         tag = f"{'weights' if letter == 'W' else 'biases'}/layer_{number}"
         whole = curves.at_points(f"{letter}{number}")
         stored = curves.histograms(f"{letter}{number}")
@@ -142,13 +142,13 @@ def _add_histogram(
 def _add_outputs(
     events: "Events", row: Row, experiment: Experiment, curves: StoredCurves
 ) -> str | None:
-    """Add what every layer gives on training rows; why not, where that cannot be computed."""
+    """Add the outputs of every layer on training rows, or return why they are left out."""
     network = experiment.network
     if len(curves.steps) == 0:
         return None
     if curves.parameters_at(0, network) is None:
         return (
-            f"they are computed from whole parameters, which are kept below "
+            f"they are computed from whole parameters, which are stored below "
             f"{WHOLE_PARAMETERS_BELOW:,} of them; {network} has {network.parameter_count:,}"
         )
     try:
@@ -166,14 +166,18 @@ def _add_outputs(
 
 
 def _hyperparameters(row: Row, experiment: Experiment) -> dict[str, str | float]:
-    """What is stated for the trial; a library's own solver has no optimizer of the protocol."""
+    """Return the trial's settings. A library's own solver has no optimizer of the protocol."""
     values: dict[str, str | float] = {
-        "framework": row.framework, "loop": row.loop, "seed": float(row.seed),
-        "repeat": float(row.repeat), "dtype": row.dtype, "device": row.device,
+        "framework": row.framework,
+        "loop": row.loop,
+        "seed": float(row.seed),
+        "repeat": float(row.repeat),
+        "dtype": row.dtype,
+        "device": row.device,
         "network": str(experiment.network),
-    }  # fmt: skip
+    }
     training = experiment.training
-    if training is not None and row.track == "identical":
+    if training is not None and row.track == Track.IDENTICAL:
         values["optimizer"] = training.optimizer.name
         values["learning_rate"] = float(training.optimizer.learning_rate)
         values["batch_size"] = float(experiment.batch_size)
@@ -181,7 +185,7 @@ def _hyperparameters(row: Row, experiment: Experiment) -> dict[str, str | float]
 
 
 def _started(row: Row) -> float:
-    """Seconds since 1970; 0 where the row has no time that can be read."""
+    """Return seconds since 1970; 0 where the row has no time that can be read."""
     try:
         began = datetime.fromisoformat(row.started_at or "")
         return max(0.0, (began if began.tzinfo else began.replace(tzinfo=UTC)).timestamp())

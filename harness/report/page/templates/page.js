@@ -1,8 +1,8 @@
 "use strict";
-// The page says everything without this file; here tables sort, charts draw and sliders move.
+// The page says everything without this file. It sorts tables, draws charts and moves sliders.
 
 const element = (name, properties = {}) => Object.assign(document.createElement(name), properties);
-const stored = (id) => JSON.parse(document.getElementById(id).textContent);
+const embeddedJson = (id) => JSON.parse(document.getElementById(id).textContent);
 
 // ---------------------------------------------------------------- light and dark
 
@@ -11,22 +11,22 @@ function chooseTheme() {
   const isDark = () =>
     (document.documentElement.dataset.theme ||
       (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
-  const name = () => { button.textContent = isDark() ? "Light" : "Dark"; };
+  const label = () => { button.textContent = isDark() ? "Light" : "Dark"; };
   button.addEventListener("click", () => {
     document.documentElement.dataset.theme = isDark() ? "light" : "dark";
-    name();
+    label();
   });
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", name);
-  name();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", label);
+  label();
   button.hidden = false;
 }
 
 // ---------------------------------------------------------------- tables
 
-const WORTH_FILTERING = 5; // rows
+const ROWS_TO_FILTER = 5; // a shorter table has no filter
 
-// Numbers by size, text by the alphabet, and what is empty always last.
-function compared(a, b, direction) {
+// Compare numbers by size and text by the alphabet. Empty cells always come last.
+function compareKeys(a, b, direction) {
   if (a === "" || b === "") return (a === "") - (b === "");
   const numbers = Number(a) - Number(b);
   return direction * (Number.isNaN(numbers) ? a.localeCompare(b) : numbers);
@@ -43,15 +43,15 @@ function makeSortable(table) {
       headings.forEach((other) => other.removeAttribute("aria-sort"));
       heading.setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
       const key = (row) => row.cells[column].dataset.sort;
-      const rows = [...body.rows].sort((a, b) => compared(key(a), key(b), direction));
+      const rows = [...body.rows].sort((a, b) => compareKeys(key(a), key(b), direction));
       body.append(...rows);
     });
   });
-  if (body.rows.length >= WORTH_FILTERING) addFilter(table, body);
+  if (body.rows.length >= ROWS_TO_FILTER) addFilter(table, body);
 }
 
-// What a row says without its buttons and what is folded away.
-function said(row) {
+// Return the text of a row without its buttons and its closed details.
+function textOf(row) {
   const cells = [...row.cells].filter((cell) => !cell.matches(".plain"));
   return cells.map((cell) => (cell.querySelector("summary") || cell).textContent).join(" ");
 }
@@ -62,33 +62,33 @@ function addFilter(table, body) {
   const input = element("input", { type: "search", autocomplete: "off" });
   const count = element("span", { role: "status" });
   input.addEventListener("input", () => {
-    const wanted = input.value.trim().toLowerCase();
-    let shown = 0;
+    const text = input.value.trim().toLowerCase();
+    let matches = 0;
     for (const row of body.rows) {
-      row.hidden = !said(row).toLowerCase().includes(wanted);
-      shown += !row.hidden;
+      row.hidden = !textOf(row).toLowerCase().includes(text);
+      matches += !row.hidden;
     }
     enterAt(table, [...table.querySelectorAll("tr:not([hidden]) > [data-fact]")][0]);
-    count.textContent = wanted ? `${shown} of ${body.rows.length} rows` : "";
+    count.textContent = text ? `${matches} of ${body.rows.length} rows` : "";
   });
   label.append(input);
   tools.append(label, count);
   table.parentElement.before(tools);
 }
 
-// ---------------------------------------------------------------- what a number is made of
+// ---------------------------------------------------------------- tips: the facts behind a number
 
-const POINTED_MS = 150, LEFT_MS = 250; // until a tip appears, and until it goes
+const SHOW_AFTER_MS = 150, HIDE_AFTER_MS = 250;
 const NUMBER = "td[data-fact]";
 
-// Tab enters a table's numbers at one place; the arrow keys go on from there.
+// Tab enters a table's numbers at one cell. The arrow keys move on from there.
 function enterAt(table, cell) {
   if (!cell) return;
   table.querySelectorAll(NUMBER).forEach((other) => { other.tabIndex = -1; });
   cell.tabIndex = 0;
 }
 
-function next(cell, key) {
+function neighbour(cell, key) {
   const along = { ArrowLeft: "previousElementSibling", ArrowRight: "nextElementSibling" }[key];
   if (along) {
     do { cell = cell[along]; } while (cell && !cell.matches(NUMBER));
@@ -100,94 +100,94 @@ function next(cell, key) {
   return after.map((row) => row.cells[cell.cellIndex]).find((other) => other.matches(NUMBER));
 }
 
-function makeSteerable(table) {
+function moveByArrowKeys(table) {
   enterAt(table, table.querySelector(NUMBER));
   table.addEventListener("keydown", (event) => {
-    const found = event.target.matches(NUMBER) && next(event.target, event.key);
-    if (!found) return;
+    const cell = event.target.matches(NUMBER) && neighbour(event.target, event.key);
+    if (!cell) return;
     event.preventDefault();
-    enterAt(table, found);
-    found.focus();
+    enterAt(table, cell);
+    cell.focus();
   });
 }
 
-// A cell's fact, and what has to be known to read it, from its row's facts.
+// Fill a tip with a cell's fact and what a reader needs beside it, from the details of its line.
 function fill(tip, cell) {
-  const told = cell.dataset.told
-    ? document.getElementById(cell.dataset.told) : cell.parentElement.querySelector(".told");
-  const wanted = new Set([cell.dataset.fact, "parity", "disturbed", "protocol"]);
+  const details = cell.dataset.details
+    ? document.getElementById(cell.dataset.details) : cell.parentElement.querySelector(".line-details");
+  const facts = new Set([cell.dataset.fact, "parity", "disturbed", "protocol"]);
   const list = element("dl");
-  for (const name of wanted) {
-    const term = [...told.querySelectorAll("dt")].find((one) => one.textContent === name);
+  for (const name of facts) {
+    const term = [...details.querySelectorAll("dt")].find((one) => one.textContent === name);
     if (term) list.append(term.cloneNode(true), term.nextElementSibling.cloneNode(true));
   }
-  tip.replaceChildren(told.firstElementChild.cloneNode(true), list);
+  tip.replaceChildren(details.firstElementChild.cloneNode(true), list);
 }
 
 function makeTips() {
   const tip = document.getElementById("tip");
-  if (!tip.showPopover) return; // an old browser; the buttons of the rows tell the same
-  let shown = null, dismissed = null, waiting = 0;
+  if (!tip.showPopover) return; // an old browser: the buttons of the rows open the same facts
+  let current = null, dismissed = null, timer = 0;
   const place = () => {
-    if (!shown) return;
-    const cell = shown.getBoundingClientRect();
+    if (!current) return;
+    const cell = current.getBoundingClientRect();
     const above = cell.top - tip.offsetHeight - 6;
     tip.style.left = `${Math.max(8, Math.min(cell.left, innerWidth - tip.offsetWidth - 8))}px`;
     tip.style.top = `${above < 8 ? cell.bottom + 6 : above}px`;
   };
   const hide = () => {
-    if (shown) { tip.hidePopover(); shown.removeAttribute("aria-describedby"); }
-    shown = null;
+    if (current) { tip.hidePopover(); current.removeAttribute("aria-describedby"); }
+    current = null;
   };
   const show = (cell) => {
-    if (cell === shown || (cell && cell === dismissed)) return;
+    if (cell === current || (cell && cell === dismissed)) return;
     hide();
     dismissed = null;
     if (!cell) return;
     fill(tip, cell);
     tip.showPopover();
     cell.setAttribute("aria-describedby", "tip");
-    shown = cell;
+    current = cell;
     place();
   };
   document.addEventListener("pointerover", (event) => {
-    clearTimeout(waiting);
+    clearTimeout(timer);
     if (tip.contains(event.target)) return;
     const cell = event.target.closest(NUMBER) || (document.activeElement.matches(NUMBER) ? document.activeElement : null);
     if (cell !== dismissed) dismissed = null;
-    waiting = setTimeout(() => show(cell), cell ? POINTED_MS : LEFT_MS);
+    timer = setTimeout(() => show(cell), cell ? SHOW_AFTER_MS : HIDE_AFTER_MS);
   });
   document.addEventListener("focusin", (event) => show(event.target.closest(NUMBER)));
   document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && shown) { dismissed = shown; hide(); }
+    if (event.key === "Escape" && current) { dismissed = current; hide(); }
   });
   document.addEventListener("scroll", place, { capture: true, passive: true });
-  document.querySelectorAll("table.sortable").forEach(makeSteerable);
-  document.querySelectorAll(".tipped").forEach((hint) => { hint.hidden = false; });
+  document.querySelectorAll("table.sortable").forEach(moveByArrowKeys);
+  document.querySelectorAll(".needs-tips").forEach((hint) => { hint.hidden = false; });
 }
 
 // ---------------------------------------------------------------- charts
 
 const NARROW = 420; // pixels
 
-// What depends on the width comes on top of the look that all charts have.
-function lookAt(width) {
-  const look = stored("look");
+// Return the configuration of all charts, with what depends on the width.
+function chartConfig(width) {
+  const config = embeddedJson("chart-config");
   const narrow = width < NARROW;
   return {
-    ...look,
+    ...config,
     background: null,
     font: "system-ui, 'DejaVu Sans', sans-serif",
-    legend: { ...look.legend, columns: narrow ? 2 : 6 },
+    legend: { ...config.legend, columns: narrow ? 2 : 6 },
     axisY: { labelLimit: (narrow ? 0.5 : 0.4) * width, ...(narrow && { labelFontSize: 9 }) },
   };
 }
 
-// Beside long names a narrow chart has room for one column of its legend.
+// Beside long names a narrow chart has room for one legend column only.
 function fitted(spec, width) {
   if (width >= NARROW || spec.encoding.y?.type !== "nominal") return spec;
-  const alone = (name, value) => (name === "legend" ? { ...value, columns: 1 } : value);
-  return JSON.parse(JSON.stringify(spec), alone);
+  const oneColumn = (name, value) => (name === "legend" ? { ...value, columns: 1 } : value);
+  return JSON.parse(JSON.stringify(spec), oneColumn);
 }
 
 function recordsOf(columns) {
@@ -196,7 +196,7 @@ function recordsOf(columns) {
   return Array.from({ length: count }, (_, i) => Object.fromEntries(names.map((n) => [n, columns[n][i]])));
 }
 
-// The page's policy knows the library by its hash. A browser too old to unpack it shows the tables.
+// The page's policy allows the library by its hash. A browser too old to unpack it shows the tables.
 async function unpackLibrary() {
   const packed = document.getElementById("library");
   if (!packed || !window.DecompressionStream) return;
@@ -207,11 +207,11 @@ async function unpackLibrary() {
 
 async function drawCharts() {
   for (const row of document.querySelectorAll("[data-charts]")) {
-    const { specs, columns } = stored(row.dataset.charts);
+    const { specs, columns } = embeddedJson(row.dataset.charts);
     for (const [index, place] of [...row.children].entries()) {
       const spec = { ...fitted(specs[index], place.clientWidth), data: { values: recordsOf(columns) } };
-      const config = lookAt(place.clientWidth);
-      // `ast`: expressions are interpreted, never made into code
+      const config = chartConfig(place.clientWidth);
+      // `ast`: expressions are interpreted, never compiled to code
       await vegaEmbed(place, spec, { mode: "vega-lite", renderer: "svg", ast: true, actions: false, config });
       await new Promise((resume) => setTimeout(resume));
     }
@@ -220,13 +220,13 @@ async function drawCharts() {
 
 // ---------------------------------------------------------------- decision boundaries
 
-const FINER = 4; // pixels of the picture for each of the grid's points
+const PIXELS = 4; // of the picture, for each point of the grid
 
 function levels(text, alphabet) {
   return Uint8Array.from(text, (sign) => alphabet.indexOf(sign));
 }
 
-// The level between four points of the grid.
+// Interpolate between four points of the grid.
 function between(grid, side, x, y) {
   const left = Math.min(Math.floor(x), side - 2), top = Math.min(Math.floor(y), side - 2);
   const right = x - left, low = y - top, at = top * side + left;
@@ -239,19 +239,19 @@ function colour(colours, level) {
   return colours[low].map((channel, i) => channel * (1 - share) + colours[low + 1][i] * share);
 }
 
-function painted(grid, side, colours) {
-  const wide = (side - 1) * FINER + 1;
-  const canvas = element("canvas", { width: wide, height: wide });
+function paint(grid, side, colours) {
+  const width = (side - 1) * PIXELS + 1;
+  const canvas = element("canvas", { width, height: width });
   const context = canvas.getContext("2d");
-  const image = context.createImageData(wide, wide);
+  const image = context.createImageData(width, width);
   const middle = (colours.length - 1) / 2;
-  const level = (x, y) => between(grid, side, x / FINER, y / FINER);
-  for (let y = 0; y < wide; y += 1) {
-    for (let x = 0; x < wide; x += 1) {
+  const level = (x, y) => between(grid, side, x / PIXELS, y / PIXELS);
+  for (let y = 0; y < width; y += 1) {
+    for (let x = 0; x < width; x += 1) {
       const here = level(x, y), one = here > middle;
-      const edge = one !== level(Math.min(x + 1, wide - 1), y) > middle
-        || one !== level(x, Math.min(y + 1, wide - 1)) > middle;
-      image.data.set(edge ? [20, 20, 20, 255] : [...colour(colours, here), 255], 4 * (y * wide + x));
+      const edge = one !== level(Math.min(x + 1, width - 1), y) > middle
+        || one !== level(x, Math.min(y + 1, width - 1)) > middle;
+      image.data.set(edge ? [20, 20, 20, 255] : [...colour(colours, here), 255], 4 * (y * width + x));
     }
   }
   context.putImageData(image, 0, 0);
@@ -259,18 +259,18 @@ function painted(grid, side, colours) {
 }
 
 function makeSlider(figure) {
-  const { steps, frames, pictures, side, alphabet, colours } = stored(figure.dataset.boundaries);
-  const made = new Map();
+  const { steps, frames, pictures, side, alphabet, colours } = embeddedJson(figure.dataset.boundaries);
+  const painted = new Map();
   const picture = (index) => {
-    if (!made.has(index)) made.set(index, painted(levels(pictures[index], alphabet), side, colours));
-    return made.get(index);
+    if (!painted.has(index)) painted.set(index, paint(levels(pictures[index], alphabet), side, colours));
+    return painted.get(index);
   };
   const input = figure.querySelector("input");
   const show = () => {
     const place = Number(input.value);
-    const words = steps[place].toLocaleString("en");
-    figure.querySelector("output").textContent = words;
-    input.setAttribute("aria-valuetext", `after step ${words}`);
+    const step = steps[place].toLocaleString("en");
+    figure.querySelector("output").textContent = step;
+    input.setAttribute("aria-valuetext", `after step ${step}`);
     figure.querySelectorAll("image").forEach((image, plane) =>
       image.setAttribute("href", picture(frames[plane][place])));
   };

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from harness.claims.judge import Judged
 from harness.claims.loading import ledger
 from harness.claims.model import Verdict
+from harness.report.text import count_text
 
 IN_WORDS = {
     Verdict.EXACT: "exact",
@@ -21,11 +22,12 @@ IN_WORDS = {
     Verdict.NOT_RUN: "not run",
 }
 
-NAMED_AT_MOST = 10
+MOST_NAMED = 10
+"""More claims than these are counted, not named."""
 
 
 @dataclass(frozen=True)
-class Tally:
+class Summary:
     """A sentence on each subject; "" where there is nothing to say.
 
     Args:
@@ -44,48 +46,55 @@ class Tally:
 
     @property
     def sentences(self) -> list[str]:
-        """What there is to say."""
         return [sentence for sentence in self.by_subject.values() if sentence]
 
     @property
     def by_subject(self) -> dict[str, str]:
-        """Subject to sentence, in the order they are said."""
         return asdict(self)
 
 
-def tally(judged: Sequence[Judged]) -> Tally:
-    """What they say together."""
+def summarise(judged: Sequence[Judged]) -> Summary:
     run = [one for one in judged if one.verdict != Verdict.NOT_RUN]
-    counts = Counter(one.verdict for one in run)
-    parts = [f"{counts[v]} {IN_WORDS[v]}" for v in Verdict if counts[v]]
-    left_out = len(judged) - len(run)
+    not_run = len(judged) - len(run)
+    return Summary(
+        judged=f"{count_text(len(run), 'claim')} judged: {_by_verdict(run)}." if run else "",
+        not_run=f"{count_text(not_run, 'claim')} not run." if not_run else "",
+        more=_more(judged) if len(judged) > 1 else "",
+        registered=_registered(judged),
+        by_chance=_by_chance(sum(one.tested for one in run)),
+    )
+
+
+def _by_verdict(judged: Sequence[Judged]) -> str:
+    counts = Counter(one.verdict for one in judged)
+    return ", ".join(f"{counts[v]} {IN_WORDS[v]}" for v in Verdict if counts[v])
+
+
+def _registered(judged: Sequence[Judged]) -> str:
     others = [one.claim.id for one in judged if not one.claim.not_run and not one.as_registered]
-    registered = f"Other than registered: {', '.join(others)}." if others else ""
-    if run and not others:
-        registered = "Every verdict is the registered one."
-    tests = sum(one.tested for one in run)
-    return Tally(
-        f"{_count(len(run), 'claim')} judged: {', '.join(parts)}." if run else "",
-        f"{_count(left_out, 'claim')} not run." if left_out else "",
-        _more(judged) if len(judged) > 1 else "",
-        registered,
-        f"{_count(tests, 'number')} tested at 5 %: about {0.05 * tests:.1g} would be found off "
-        "by chance alone." if tests else "",
-    )  # fmt: skip
+    if others:
+        return f"Other than registered: {', '.join(others)}."
+    run = any(one.verdict != Verdict.NOT_RUN for one in judged)
+    return "Every verdict is the registered one." if run else ""
+
+
+def _by_chance(tests: int) -> str:
+    if not tests:
+        return ""
+    return (
+        f"{count_text(tests, 'number')} tested at 5 %: about {0.05 * tests:.1g} would be found off "
+        "by chance alone."
+    )
 
 
 def _more(judged: Sequence[Judged]) -> str:
-    """What else the ledger has to run; "" where it has not, or for a user's claims alone."""
-    told = {one.claim.id for one in judged}
+    """Return what else the ledger has to run; "" where there is nothing, or for a user's claims."""
+    names = {one.claim.id for one in judged}
     known = ledger()
-    others = [claim for name, claim in known.items() if name not in told and not claim.not_run]
-    if not others or not told & known.keys():
+    others = [claim for name, claim in known.items() if name not in names and not claim.not_run]
+    if not others or not names & known.keys():
         return ""
     heavy = sum(claim.cost == "heavy" for claim in others)
-    named = f" ({', '.join(claim.id for claim in others)})" if len(others) <= NAMED_AT_MOST else ""
+    named = f" ({', '.join(claim.id for claim in others)})" if len(others) <= MOST_NAMED else ""
     how = "all heavy" if heavy == len(others) else f"{heavy} of them heavy"
     return f"{len(others)} more can be run, {how}{named}."
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"

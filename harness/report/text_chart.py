@@ -7,10 +7,11 @@ from harness.analysis.scaling import Timing
 
 CHART_COLUMNS, CHART_ROWS, MARGIN = 68, 18, 9
 SEVERAL = "*"
+"""The sign where several points share a place."""
 
 
-def chart(series: Sequence[tuple[str, Sequence[Timing]]]) -> list[str]:
-    """Step time over work, both logarithmic, at most 80 columns; ticks at powers of ten."""
+def step_time_chart(series: Sequence[tuple[str, Sequence[Timing]]]) -> list[str]:
+    """Return the lines of a chart of signs and their timings, with ticks at powers of ten."""
     timings = [timing for _, points in series for timing in points]
     if not timings:
         return []

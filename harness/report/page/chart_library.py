@@ -1,7 +1,7 @@
 """The charts' JavaScript: Vega, Vega-Lite and Vega-Embed, out of the package vl-convert.
 
-A page holds it compressed, at two fifths of its size, and unpacks it when it is opened. Making the
-bundle takes two seconds, so it is kept in the user's cache, one file per version.
+A page contains this script compressed, at two fifths of its size, and unpacks it when it is opened.
+Making the bundle takes two seconds, so the user's cache stores it, one file per version.
 """
 
 import base64
@@ -25,7 +25,7 @@ class ChartLibrary:
 
     Args:
         text: the script that runs.
-        packed: the same by gzip and base64, as a page holds it.
+        packed: the same by gzip and base64, as a page contains it.
     """
 
     text: str
@@ -33,36 +33,40 @@ class ChartLibrary:
 
     @classmethod
     def of(cls, compressed: bytes) -> "ChartLibrary":
-        """Raises OSError, EOFError, zlib.error or UnicodeDecodeError of what is no whole script."""
+        """Unpack a script.
+
+        Raises:
+            OSError, EOFError, zlib.error, UnicodeDecodeError: it is not a whole script.
+        """
         if not compressed:
             raise EOFError("an empty file")
         return cls(gzip.decompress(compressed).decode(), base64.b64encode(compressed).decode())
 
 
 def chart_library() -> ChartLibrary | None:
-    """The charts' library; None where vl-convert is not installed.
+    """Return the charts' library; None where vl-convert is not installed.
 
-    Vega-Embed brings Vega's expression interpreter, so that a page needs no `unsafe-eval`.
+    Vega-Embed contains Vega's expression interpreter, so that a page needs no `unsafe-eval`.
     """
     try:
         version = metadata.version(PACKAGE)
     except metadata.PackageNotFoundError:
         return None
     file = cache_folder() / "page" / f"vega-{version}.js.gz"
-    return _kept(file) or _made(file)
+    return _read(file) or _make(file)
 
 
-def _kept(file: Path) -> ChartLibrary | None:
+def _read(file: Path) -> ChartLibrary | None:
     with contextlib.suppress(OSError, EOFError, zlib.error, UnicodeDecodeError):
         return ChartLibrary.of(file.read_bytes())
     return None
 
 
-def _made(file: Path) -> ChartLibrary:
+def _make(file: Path) -> ChartLibrary:
     import vl_convert
 
     bundle = vl_convert.javascript_bundle(SNIPPET)
     compressed = gzip.compress(bundle.encode(), mtime=0)  # the same bytes every time
-    with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
+    with contextlib.suppress(OSError):  # a cache that cannot be written only costs time
         write_atomically(file, compressed)
     return ChartLibrary.of(compressed)

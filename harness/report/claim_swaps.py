@@ -1,4 +1,4 @@
-"""What `samestep explain` prints: a claim's numbers with one ingredient swapped at a time."""
+"""What `samestep explain` prints: a claim's numbers with one detail changed at a time."""
 
 import dataclasses
 import json
@@ -9,47 +9,46 @@ from rich.console import Console
 from harness.claims.explaining import Swap, conclusion
 from harness.claims.judge import Judged
 from harness.claims.judge_number import Finding
-from harness.report.claims import new_table, protocol_line
-from harness.report.findings import measured, published
-from harness.report.terminal import plain
+from harness.report.claim_numbers import measured, published
+from harness.report.claims import new_table
+from harness.report.protocol_text import protocol_line
+from harness.report.text import plain
 from harness.results import clean
 
 SCHEMA = 1
 
 
-def print_explained(judged: Judged, swapped: Sequence[Swap], console: Console) -> None:
-    """One line per ingredient and number, then what the number turns on."""
+def print_swaps(judged: Judged, swaps: Sequence[Swap], console: Console) -> None:
+    """Print a line per detail and number, then what the number depends on."""
     claim = judged.claim
     console.print(plain(f"{claim.id}  {claim.title}"), style="bold", soft_wrap=True)
     if claim.protocol is not None:
         console.print(plain(f"  {protocol_line(claim.protocol)}"), style="dim", soft_wrap=True)
-    table = new_table("ingredient", "number", "published", "measured", "verdict", "what it is")
+    table = new_table("detail", "number", "published", "measured", "verdict", "what it is")
     for finding in judged.findings:
         if not finding.variant:
             table.add_row(*map(plain, _cells("as registered", finding, "")))
-    for swap in swapped:
+    for swap in swaps:
         for place, finding in enumerate(swap.findings):
-            what = f"{swap.variant.role}: {swap.variant.why}" if not place else ""
-            table.add_row(*map(plain, _cells(swap.variant.name, finding, what)))
+            meaning = f"{swap.variant.role}: {swap.variant.why}" if not place else ""
+            table.add_row(*map(plain, _cells(swap.variant.name, finding, meaning)))
     console.print(table)
-    for sentence in conclusion(judged, swapped):
+    for sentence in conclusion(judged, swaps):
         console.print(plain(sentence), soft_wrap=True)
 
 
-def _cells(ingredient: str, finding: Finding, what: str) -> tuple[str, ...]:
+def _cells(detail: str, finding: Finding, meaning: str) -> tuple[str, ...]:
     value = measured(finding) if finding.measured else finding.why
-    return (
-        ingredient, finding.number, published(finding), value, finding.verdict.value, what,
-    )  # fmt: skip
+    verdict = finding.verdict.value
+    return (detail, finding.number, published(finding), value, verdict, meaning)
 
 
-def as_json(judged: Judged, swapped: Sequence[Swap]) -> str:
-    """The same for scripts."""
-    told = {
+def as_json(judged: Judged, swaps: Sequence[Swap]) -> str:
+    value = {
         "schema": SCHEMA,
         "claim": judged.claim.id,
         "verdict": judged.verdict.value,
-        "conclusion": conclusion(judged, swapped),
+        "conclusion": conclusion(judged, swaps),
         "swaps": [
             {
                 "variant": swap.variant.model_dump(mode="json"),
@@ -57,7 +56,7 @@ def as_json(judged: Judged, swapped: Sequence[Swap]) -> str:
                 "gives_the_number": swap.gives_it,
                 "findings": [dataclasses.asdict(finding) for finding in swap.findings],
             }
-            for swap in swapped
+            for swap in swaps
         ],
     }
-    return json.dumps(clean(told), indent=1, allow_nan=False)
+    return json.dumps(clean(value), indent=1, allow_nan=False)

@@ -1,4 +1,4 @@
-"""One number of a claim in words, part by part, and the parts together as tables show them."""
+"""One number of a claim as text: published, measured, difference, and what is allowed."""
 
 import numpy as np
 
@@ -7,6 +7,19 @@ from harness.claims.model import Verdict
 from harness.claims.number_rules import DIGITS
 
 UNITS = {"fraction": "", "percent": " %", "number": ""}
+HEADINGS = ("number", "published", "measured", "difference", "verdict", "why")
+
+
+def finding_cells(finding: Finding) -> tuple[str, ...]:
+    """Return the cells of a number, in the order of `HEADINGS`."""
+    return (
+        name(finding),
+        published(finding),
+        measured(finding),
+        difference(finding),
+        finding.verdict.value,
+        finding.why,
+    )
 
 
 def name(finding: Finding) -> str:
@@ -15,7 +28,7 @@ def name(finding: Finding) -> str:
 
 
 def published(finding: Finding) -> str:
-    """As printed, with its unit."""
+    """Return the number as printed, with its unit."""
     unit = UNITS[finding.unit] if finding.published[:1].isdigit() else ""
     return f"{finding.published}{unit}"
 
@@ -46,38 +59,30 @@ def measured(finding: Finding) -> str:
     return f"{mean(finding)} ({finding.seeds} seeds)" if several else mean(finding)
 
 
-def off(finding: Finding) -> str:
+def signed_difference(finding: Finding) -> str:
     """`-0.0021`: measured minus published."""
     if finding.difference is None:
         return "-"
-    digits = DIGITS[finding.unit]
-    if _is_none(finding):
+    if _exactly_as_printed(finding):
         return "0"
-    return f"{finding.difference:+.{digits}f}"
+    return f"{finding.difference:+.{DIGITS[finding.unit]}f}"
 
 
-def _is_none(finding: Finding) -> bool:
-    """Whether the difference is that of numbers which are exactly the same as printed."""
+def _exactly_as_printed(finding: Finding) -> bool:
+    """Whether the verdict is exact and the difference too small for its digits."""
     least = 10.0 ** -DIGITS[finding.unit]
     return finding.verdict == Verdict.EXACT and abs(finding.difference or 0.0) < least
 
 
 def allowed(finding: Finding) -> str:
     """`± 0.0093 allowed`; "" where there is no tolerance."""
-    if finding.difference is None or finding.tolerance is None or _is_none(finding):
+    if finding.difference is None or finding.tolerance is None or _exactly_as_printed(finding):
         return ""
     return f"± {finding.tolerance:.{DIGITS[finding.unit]}f} allowed"
 
 
 def difference(finding: Finding) -> str:
     """`-0.0021 (± 0.0093 allowed)`."""
-    within = allowed(finding)
-    return f"{off(finding)} ({within})" if within else off(finding)
-
-
-def finding_cells(finding: Finding) -> tuple[str, ...]:
-    """Number, published, measured, difference, verdict, why."""
-    return (
-        name(finding), published(finding), measured(finding), difference(finding),
-        finding.verdict.value, finding.why,
-    )  # fmt: skip
+    tolerance = allowed(finding)
+    text = signed_difference(finding)
+    return f"{text} ({tolerance})" if tolerance else text

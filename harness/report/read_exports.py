@@ -1,6 +1,6 @@
 """Rows as a pandas table, read from a run's folder or from an export of it.
 
-What `harness.load_results` does. The columns, and what is derived, are `harness.report.export`'s.
+`harness.load_results` is `read`. The columns are those of `harness.report.row_export`.
 """
 
 import dataclasses
@@ -13,16 +13,13 @@ from typing import Any
 
 import pandas as pd
 
-from harness.parity.verdicts import read as read_verdicts
-from harness.plan import Plan
-from harness.report.export import DERIVED, FORMULA_STARTS, Report, records
+from harness.report.row_export import DERIVED, FORMULA_STARTS, records
 from harness.results import COLUMNS, SCHEMA, Row, RunFolder, clean
+from harness.run import load_run
 
 RULE = "`path` must be a run's folder (it holds plan.json), or its results as .csv or .json"
 WHAT_TO_DO = "Give the folder or the file that `samestep report` said it wrote."
-NUMBERS = {
-    int: "Int64", int | None: "Int64", float: "Float64", float | None: "Float64",
-}  # fmt: skip
+NUMBERS = {int: "Int64", int | None: "Int64", float: "Float64", float | None: "Float64"}
 DTYPES = {name: NUMBERS.get(kind, "string") for name, kind in typing.get_type_hints(Row).items()}
 DTYPES |= {name: "Float64" if name.endswith("fraction") else "string" for name in DERIVED}
 REQUIRED = [f.name for f in dataclasses.fields(Row) if f.default is dataclasses.MISSING]
@@ -30,7 +27,7 @@ REQUIRED = [f.name for f in dataclasses.fields(Row) if f.default is dataclasses.
 
 
 def read(path: str | PathLike[str]) -> pd.DataFrame:
-    """As `harness.load_results`."""
+    """Do what `harness.load_results` promises."""
     place = Path(path)
     if not place.exists():
         raise FileNotFoundError(f"{RULE}. Got {str(place)!r}, which is not there. {WHAT_TO_DO}")
@@ -48,15 +45,12 @@ def read(path: str | PathLike[str]) -> pd.DataFrame:
 
 
 def _folder(place: Path) -> pd.DataFrame:
-    folder = RunFolder(place)
-    if not folder.plan_file.is_file():
+    if not RunFolder(place).plan_file.is_file():
         raise ValueError("it holds no plan.json")
-    plan = Plan.from_json(folder.plan_file.read_text(encoding="utf-8"))
-    rows = folder.rows(trial.id for trial in plan.trials)
-    limits = folder.limit_rows(trial.id for trial in plan.limits)
-    found = records(Report(plan, rows, (), read_verdicts(folder, plan.proofs), limits))
-    columns = {name: [clean(record[name]) for record in found] for name in DTYPES}
-    return _table(columns, len(found), plan.digest)
+    run = load_run(place)
+    rows = records(run)
+    columns = {name: [clean(row[name]) for row in rows] for name in DTYPES}
+    return _table(columns, len(rows), run.plan.digest)
 
 
 def _json(place: Path) -> pd.DataFrame:
@@ -71,19 +65,19 @@ def _json(place: Path) -> pd.DataFrame:
 
 
 def _csv(place: Path) -> pd.DataFrame:
-    # all as text, and only an empty cell is nothing: a detail may well read "None"
+    # all as text, and only an empty cell is missing: a detail may well read "None"
     text = pd.read_csv(place, dtype=str, keep_default_na=False)
     _check_columns(text.columns)
     _check_schema(text["schema"].unique())
     columns: dict[str, Sequence[Any]] = {}
     for name, dtype in DTYPES.items():
         cells = [cell or None for cell in text[name]] if name in text else [None] * len(text)
-        columns[name] = [_plain(cell) for cell in cells] if dtype == "string" else cells
+        columns[name] = [_unquoted(cell) for cell in cells] if dtype == "string" else cells
     return _table(columns, len(text), None)
 
 
-def _plain(cell: str | None) -> str | None:
-    """The text without the apostrophe that keeps a spreadsheet from running it."""
+def _unquoted(cell: str | None) -> str | None:
+    """Return text without the apostrophe that keeps a spreadsheet from running it."""
     starts = cell is not None and cell[:1] == "'" and cell[1:].startswith(FORMULA_STARTS)
     return cell[1:] if cell is not None and starts else cell
 
@@ -94,24 +88,24 @@ def _check_columns(names: Iterable[str]) -> None:
         raise ValueError(f"it has no column {missing[0]!r}, so it is no export of samestep")
 
 
-def _check_schema(found: Iterable[Any]) -> None:
-    for schema in found:
+def _check_schema(schemas: Iterable[Any]) -> None:
+    for schema in schemas:
         if str(schema) != str(SCHEMA):
             raise ValueError(f"schema {schema!r}; this version reads {SCHEMA}")
 
 
 def _table(columns: Mapping[str, Sequence[Any]], rows: int, plan: str | None) -> pd.DataFrame:
-    """The columns in their dtypes, in the export's order; an empty text is nothing."""
-    made = {}
+    """Return the columns in their dtypes, in the export's order. An empty text is missing."""
+    series = {}
     for name, values in columns.items():
         dtype: Any = DTYPES[name]
         read = {"Int64": int, "Float64": float}.get(dtype, str)
-        try:  # through text, so that 1.5 and true are no whole numbers
+        try:  # through text, so that 1.5 and true are not read as whole numbers
             cells = [None if value in (None, "") else read(str(value)) for value in values]
-            made[name] = pd.Series(cells, dtype=dtype, index=range(rows))
+            series[name] = pd.Series(cells, dtype=dtype, index=range(rows))
         except (ValueError, OverflowError) as error:
             raise ValueError(f"column {name!r}: {error}") from error
-    table = pd.DataFrame(made)
+    table = pd.DataFrame(series)
     runs, machines = (sorted(set(table[name].dropna())) for name in ("run", "machine"))
     table.attrs |= {"plan": "; ".join(runs) if plan is None else plan}
     table.attrs |= {"machine": "; ".join(machines)}

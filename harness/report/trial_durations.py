@@ -1,9 +1,9 @@
-"""How long a trial may take, roughly, from its protocol alone.
+"""How long a trial may take, estimated from its protocol alone.
 
-Measured once on two cores; a run corrects it by its own pace as it goes.
+The constants were measured once on two cores. A run corrects its estimate as it goes.
 """
 
-from harness.experiment.vocabulary import Purpose
+from harness.experiment.vocabulary import Preset, Purpose, Track
 from harness.plan import Plan, Trial
 
 FIXED_S = 0.3
@@ -14,13 +14,13 @@ OVERHEAD_S = {"idiomatic": 4e-4, "stepwise": 2e-4, "fused": 1e-5}
 NATIVE_S = 8.0
 PROOF_S = 0.8
 PATIENCE, PATIENCE_S_AT_LEAST = 10, 600
-"""A trial that takes so many times its estimate, and so long, hangs."""
+"""A trial counts as hanging after this many times the longest estimate, and this many seconds."""
 FLOP_PER_S = 1e11
 
 
 def estimate_s(plan: Plan, trial: Trial) -> float:
-    """Seconds one trial may take."""
-    if trial.track == "native":
+    """Return the seconds that one trial may take."""
+    if trial.track == Track.NATIVE:
         return NATIVE_S
     experiment = plan.experiments[trial.experiment]
     multiplications = experiment.network.parameter_count
@@ -32,32 +32,33 @@ def estimate_s(plan: Plan, trial: Trial) -> float:
 
 
 def estimates_s(plan: Plan) -> dict[str, float]:
-    """Seconds of every trial and proof, by id; the first of a process imports its framework.
+    """Return the seconds of every trial and proof, by id.
 
-    Trials of a framework that is not installed take none.
+    The first trial of a process imports its framework. A framework that is not installed takes
+    no time.
     """
     absent = {key for key, framework in plan.frameworks.items() if framework.missing}
-    found: dict[str, float] = {}
+    durations_s: dict[str, float] = {}
     started = set()
     for trial in (*plan.trials, *plan.proofs):
         if trial.framework_key in absent:
-            found[trial.id] = 0.0
+            durations_s[trial.id] = 0.0
             continue
         proof = trial.purpose == Purpose.PROOF
         process = (trial.purpose, trial.framework, trial.track, trial.dtype)
-        fresh = plan.request.preset != "quick" and not proof
-        starts = IMPORT_S if fresh or process not in started else 0.0
+        own_process = plan.request.preset != Preset.QUICK and not proof
+        import_s = IMPORT_S if own_process or process not in started else 0.0
         started.add(process)
-        found[trial.id] = starts + (PROOF_S if proof else estimate_s(plan, trial))
-    return found
+        durations_s[trial.id] = import_s + (PROOF_S if proof else estimate_s(plan, trial))
+    return durations_s
 
 
 def total_s(plan: Plan) -> float:
-    """Seconds the whole plan may take."""
+    """Return the seconds that the whole plan may take."""
     return sum(estimates_s(plan).values())
 
 
 def patience_s(plan: Plan) -> float:
-    """After how many seconds any trial of the plan counts as hanging."""
+    """Return after how many seconds any trial of the plan counts as hanging."""
     longest = max((estimate_s(plan, trial) for trial in plan.trials), default=0.0)
     return max(PATIENCE * longest, PATIENCE_S_AT_LEAST)

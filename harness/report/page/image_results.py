@@ -1,0 +1,183 @@
+"""What a network answers to pictures of digits or clothes: confusions, errors, first weights."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.data import raw, splits
+from harness.data.fetching import DataMissingError
+from harness.experiment.data import Data
+from harness.experiment.model import Experiment
+from harness.report.model import Line, Section
+from harness.report.page import png
+from harness.report.page.figures import label_of
+from harness.report.page.learning_curves import rows_of
+from harness.results import Row
+from harness.run import Run
+from harness.scoring import sigmoid
+from harness.trainer import Array
+
+Labels = NDArray[np.int64]
+Confusion = tuple[tuple[int, ...], ...]
+
+SIDES = {784: 28, 64: 8}
+"""Columns of a dataset of pictures to the side of a picture."""
+MOST_WRONG, MOST_UNITS = 10, 20
+
+
+@dataclass(frozen=True)
+class Wrong:
+    """One picture that was confidently taken for another class."""
+
+    picture: str
+    row: int
+    label: int
+    taken_for: int
+    confidence: str
+
+
+@dataclass(frozen=True)
+class ImageResults:
+    """What one trial's test outputs and first weights show.
+
+    Args:
+        label, accuracy: of the trial.
+        missing: why there are no confusions and errors; "" where there are.
+        confusion: (classes, classes) counts, rows the true class; empty where missing.
+        weights: (unit, data URI).
+        units: how many units the first layer has.
+    """
+
+    label: str
+    accuracy: str
+    side: int
+    missing: str
+    confusion: Confusion
+    wrong: tuple[Wrong, ...]
+    weights: tuple[tuple[int, str], ...]
+    units: int
+
+
+def image_results_of(section: Section, run: Run) -> ImageResults | None:
+    """Return the results of the best test accuracy, of a proven line if there is any.
+
+    None for an experiment without pictures.
+    """
+    experiment = section.experiment
+    side = SIDES.get(experiment.data.facts.features)
+    if side is None or experiment.data.facts.kind != "classes" or experiment.training is None:
+        return None
+    best = _best(section, run.rows)
+    if best is None:
+        return None
+    line, row = best
+    arrays = run.arrays(row.trial)
+    missing, confusion, wrong = _confusion_and_wrong(experiment, arrays.get("test_outputs"), side)
+    first = arrays.get("first_weights")
+    return ImageResults(
+        label=f"{label_of(line)}, seed {row.seed}",
+        accuracy=f"{row.test_accuracy:.4f}",
+        side=side,
+        missing=missing,
+        confusion=confusion,
+        wrong=wrong,
+        weights=_weights(first, side),
+        units=0 if first is None else first.shape[1],
+    )
+
+
+def _best(section: Section, rows: Sequence[Row]) -> tuple[Line, Row] | None:
+    with_accuracy = [
+        (line, row)
+        for line in section.lines
+        for row in rows_of(section, line, rows)
+        if line.identical and row.test_accuracy is not None
+    ]
+    return max(
+        with_accuracy, key=lambda pair: (pair[0].proven, pair[1].test_accuracy or 0), default=None
+    )
+
+
+def _confusion_and_wrong(
+    experiment: Experiment, outputs: Array | None, side: int
+) -> tuple[str, Confusion, tuple[Wrong, ...]]:
+    """Return why there is nothing to show, or "" with the confusions and the errors."""
+    if outputs is None:
+        return "the trial left no test outputs", (), ()
+    try:
+        inputs, labels = test_pictures(experiment.data)
+    except DataMissingError as error:
+        return str(error), (), ()
+    if len(outputs) != len(labels):
+        return "the outputs are of other rows", (), ()
+    confusion = _confusion(outputs, labels, experiment.data.facts.outputs)
+    return "", confusion, _wrong(experiment, outputs, inputs, labels, side)
+
+
+def test_pictures(data: Data) -> tuple[Array, Labels]:
+    """Return raw inputs and labels of the test rows.
+
+    Raises:
+        DataMissingError: the dataset is not on this machine.
+    """
+    source = _raw(data.dataset)
+    if source.targets is None:
+        raise DataMissingError(f"{data.dataset}: has no labels")
+    rows = splits.split(data, source.targets, len(source.inputs), source.train_rows).test
+    return source.inputs[rows], np.asarray(source.targets[rows], np.int64)
+
+
+@lru_cache(maxsize=2)
+def _raw(dataset: str) -> raw.Raw:
+    """Read a dataset once for all experiments on it: MNIST takes a second."""
+    return raw.read(dataset)
+
+
+def _confusion(outputs: Array, labels: Labels, classes: int) -> Confusion:
+    counts = np.zeros((classes, classes), np.int64)
+    np.add.at(counts, (labels, np.asarray(outputs).argmax(axis=1)), 1)
+    return tuple(tuple(row) for row in counts.tolist())
+
+
+def _wrong(
+    experiment: Experiment, outputs: Array, inputs: Array, labels: Labels, side: int
+) -> tuple[Wrong, ...]:
+    """Return the rows that are wrong with the most confidence, worst first."""
+    confidence = confidences(experiment, outputs)
+    answers = np.asarray(outputs).argmax(axis=1)
+    of_answer = confidence[np.arange(len(answers)), answers]
+    rows = np.flatnonzero(answers != labels)
+    worst = rows[np.argsort(-of_answer[rows], kind="stable")][:MOST_WRONG]
+    return tuple(
+        Wrong(
+            picture=png.grey(inputs[row].reshape(side, side)),
+            row=int(row),
+            label=int(labels[row]),
+            taken_for=int(answers[row]),
+            confidence=f"{of_answer[row]:.1%}",
+        )
+        for row in worst
+    )
+
+
+def confidences(experiment: Experiment, outputs: Array) -> NDArray[np.float64]:
+    """Return softmax or sigmoid of logits, by the loss; other outputs as they are."""
+    exact = np.asarray(outputs, np.float64)
+    if experiment.loss is None or experiment.loss.name == "mean_squared_error":
+        return exact
+    if experiment.loss.name == "binary_cross_entropy":
+        return np.asarray(sigmoid(exact))
+    powers = np.exp(exact - exact.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+
+
+def _weights(first: Array | None, side: int) -> tuple[tuple[int, str], ...]:
+    """Return the units with the largest weights, in their own order."""
+    if first is None or first.shape[0] != side * side or not np.isfinite(first).all():
+        return ()
+    sizes = np.linalg.norm(np.asarray(first, np.float64), axis=0)
+    units = np.sort(np.argsort(-sizes, kind="stable")[:MOST_UNITS])
+    return tuple((int(u), png.signed(first[:, u].reshape(side, side))) for u in units)

@@ -1,0 +1,174 @@
+"""Charts of learning: loss and score, by step and by seconds, and the loss of single batches."""
+
+from collections.abc import Sequence
+from itertools import chain
+
+from harness.experiment.model import Experiment
+from harness.report.model import Measure, measure_of
+from harness.report.page.curve_chart import SECONDS, STEP, Axis, curve_chart
+from harness.report.page.figures import (
+    NOT_PROVEN,
+    Figure,
+    Record,
+    five_digits,
+)
+from harness.report.page.learning_curves import (
+    ENOUGH_POINTS,
+    MOST_POINTS,
+    MOST_TRIALS,
+    BatchLosses,
+    Curves,
+    thinned,
+)
+from harness.report.section_table import RESULT_HEADINGS
+from harness.report.text import seconds
+
+TABLE_POINTS = 12
+"""The table under a chart has at most this many points of each curve."""
+
+
+LOSS, BATCH_LOSS = Axis("loss", "training loss"), Axis("loss", "batch loss")
+
+
+def chart_names(experiment: Experiment) -> list[str]:
+    """Return what the charts of an experiment's curves are called; none without training."""
+    if experiment.training is None:
+        return []
+    scores = (LOSS, _score(measure_of(experiment)))
+    names = [_name(x, y) for y in scores for x in (STEP, SECONDS)]
+    few_points = len(experiment.evaluation_points) < ENOUGH_POINTS
+    return [*names, _name(STEP, BATCH_LOSS)] if few_points else names
+
+
+def _name(x: Axis, y: Axis) -> str:
+    """`training-loss-by-step`; by time for seconds of training."""
+    return f"{y.title.replace(' ', '-')}-by-{'step' if x is STEP else 'time'}"
+
+
+def _score(measure: Measure) -> Axis:
+    return Axis("score", RESULT_HEADINGS[measure])
+
+
+def learning(
+    measure: Measure, all_curves: Sequence[Curves], frameworks: Sequence[str], length: str
+) -> Figure | None:
+    """Return loss and score, by step and by seconds.
+
+    Args:
+        measure: what the score is.
+        all_curves: of the lines of a section.
+        frameworks: all of the report, so that each keeps its colour through it.
+        length: what was run of the full length, in words.
+    """
+    if not all_curves:
+        return None
+    score = _score(measure)
+    drawn = [_records(curves) for curves in all_curves]
+    records = tuple(chain.from_iterable(drawn))
+    axes = [(x, y) for y in (LOSS, score) for x in (STEP, SECONDS)]
+    specs = {_name(x, y): curve_chart(records, x, y, frameworks) for x, y in axes}
+    return Figure(
+        name="learning",
+        title="Learning curves",
+        caption=f"{length}. Of all training rows and all test rows, at the evaluation points"
+        f"{_medians(all_curves)}; evaluation is not in the time.{_unproven_text(all_curves)} By "
+        "step, curves that compute the same lie on each other, the thin ones on the wide ones."
+        f"{_thinned_text(drawn)}",
+        specs=specs,
+        records=records,
+        headings=("framework", "loop", "step", "training time", LOSS.title, score.title),
+        rows=tuple(_cells(record) for record in _table_points(drawn)),
+    )
+
+
+def _records(curves: Curves) -> list[Record]:
+    loss, score = curves.values.values()
+    points = zip(curves.steps, curves.seconds, loss, score, strict=True)
+    return [
+        {
+            "f": curves.framework,
+            "l": _loop(curves),
+            "step": int(step),
+            "s": five_digits(train_s),
+            "loss": five_digits(loss_here),
+            "score": five_digits(score_here),
+        }
+        for step, train_s, loss_here, score_here in points
+    ]
+
+
+def _loop(curve: Curves | BatchLosses) -> str:
+    """Return the loop of a curve. What is not proven is another kind of line."""
+    return curve.loop if curve.proven else f"{curve.loop}{NOT_PROVEN}"
+
+
+def _cells(record: Record) -> tuple[str, ...]:
+    return (
+        record["f"],
+        record["l"],
+        f"{record['step']:,}",
+        seconds(record["s"] or 0),
+        _number(record["loss"]),
+        _number(record["score"]),
+    )
+
+
+def _medians(all_curves: Sequence[Curves]) -> str:
+    trials = max(curves.trials for curves in all_curves)
+    if trials == 1:
+        return " of one trial each"
+    first = " the first" if trials == MOST_TRIALS else ""
+    return f", medians of{first} {trials} trials, at most {MOST_POINTS} points"
+
+
+def _unproven_text(curves: Sequence[Curves] | Sequence[BatchLosses]) -> str:
+    """Say what the widely dashed curves are, where there are any."""
+    if all(curve.proven for curve in curves):
+        return ""
+    return " Pale curves with wide gaps are not proven to compute the same."
+
+
+def _table_points(drawn: Sequence[Sequence[Record]]) -> list[Record]:
+    """Return the points of the curves that the table shows: evenly, with first and last."""
+    return [curve[point] for curve in drawn for point in thinned(len(curve), TABLE_POINTS)]
+
+
+def _thinned_text(drawn: Sequence[Sequence[Record]]) -> str:
+    """Say that the table has fewer points than the chart, where it has."""
+    if all(len(curve) <= TABLE_POINTS for curve in drawn):
+        return ""
+    return f" The table has {TABLE_POINTS} points of each curve."
+
+
+def batches(
+    all_losses: Sequence[BatchLosses], frameworks: Sequence[str], length: str
+) -> Figure | None:
+    """Return the loss of the batches, where evaluation points are too few for a curve."""
+    if not all_losses:
+        return None
+    drawn = [_batch_records(losses) for losses in all_losses]
+    records = tuple(chain.from_iterable(drawn))
+    return Figure(
+        name="batches",
+        title="Loss of the batches",
+        caption=f"{length}. The loss that every step computed on its own batch, before its update: "
+        f"medians of {len(all_losses[0].steps)} stretches of equal length, of the first seed's "
+        "trial. A loop that does not give losses is not in it."
+        f"{_unproven_text(all_losses)}{_thinned_text(drawn)}",
+        specs={_name(STEP, BATCH_LOSS): curve_chart(records, STEP, BATCH_LOSS, frameworks)},
+        records=records,
+        headings=("framework", "loop", "middle step", BATCH_LOSS.title),
+        rows=tuple(
+            (r["f"], r["l"], f"{r['step']:,}", _number(r["loss"])) for r in _table_points(drawn)
+        ),
+    )
+
+
+def _batch_records(losses: BatchLosses) -> list[Record]:
+    fixed = {"f": losses.framework, "l": _loop(losses)}
+    points = zip(losses.steps, losses.losses, strict=True)
+    return [fixed | {"step": int(step), "loss": five_digits(loss)} for step, loss in points]
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.5g}"

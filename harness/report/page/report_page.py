@@ -1,0 +1,114 @@
+"""The page of a report: what its template shows, as plain values."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from harness.experiment.vocabulary import Status, Track
+from harness.report.model import Report, Section
+from harness.report.page import commands, tables
+from harness.report.page.answer import answer, rankings, status_counts
+from harness.report.page.boundaries import ALPHABET, SIDE, Boundaries, boundaries_of
+from harness.report.page.figures import Figure
+from harness.report.page.image_results import ImageResults, image_results_of
+from harness.report.page.learning_charts import batches, learning
+from harness.report.page.learning_curves import batch_losses_of, curves_of
+from harness.report.page.phases_and_limits import limits, phases
+from harness.report.page.png import palette
+from harness.report.page.proofs import Ladder, ladder_of
+from harness.report.page.rendering import render
+from harness.report.remarks import remarks
+from harness.run import Run
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """One experiment of the page."""
+
+    anchor: str
+    section: Section
+    table: tables.Table
+    remarks: tuple[str, ...]
+    figures: tuple[Figure, ...]
+    ladder: Ladder | None
+    boundaries: Boundaries | None
+    images: ImageResults | None
+
+
+def as_html(report: Report) -> str:
+    """Return the report as one HTML file."""
+    return render(
+        "report.html.j2",
+        painting={"side": SIDE, "alphabet": ALPHABET, "colours": palette()},
+        **context(report),
+    )
+
+
+def context(report: Report) -> dict[str, Any]:
+    run, sections = report.run, report.sections
+    started = sorted(row.started_at for row in run.rows if row.started_at)
+    return {
+        "answer": answer(run, sections),
+        "rankings": rankings(sections),
+        "preset": run.plan.request.preset,
+        "counts": status_counts(run.rows),
+        "trials": (len(run.rows), len(run.plan.trials)),
+        "overview": tables.overview(sections),
+        "chapters": [_chapter(report, number) for number in range(len(sections))],
+        "machines": sorted({row.machine for row in run.rows if row.machine}),
+        "libraries": sorted({row.blas for row in run.rows if row.blas}),
+        "started": (started[0], started[-1]) if started else None,
+        "versions": sorted(
+            {(row.framework, row.framework_version) for row in run.rows if row.framework_version}
+        ),
+        "digest": run.plan.digest,
+        "digests": _digests(run),
+        "command": commands.of_run(run.plan),
+    }
+
+
+def _chapter(report: Report, number: int) -> Chapter:
+    run, section = report.run, report.sections[number]
+    return Chapter(
+        anchor=f"e{number}-{section.experiment.name}",
+        section=section,
+        table=tables.lines_table(run.plan, section),
+        remarks=tuple(remarks(section)),
+        figures=figures(run, section),
+        ladder=ladder_of(section, run.verdicts),
+        boundaries=boundaries_of(section, run),
+        images=image_results_of(section, run),
+    )
+
+
+def figures(run: Run, section: Section) -> tuple[Figure, ...]:
+    """Return the charts of one experiment, as far as its rows and curves allow.
+
+    A framework has one colour in all experiments of a report.
+    """
+    frameworks = list(dict.fromkeys(trial.framework for trial in run.plan.trials))
+    length = _length(run, section)
+    possible = (
+        learning(section.measure, curves_of(section, run), frameworks, length),
+        batches(batch_losses_of(section, run), frameworks, length),
+        phases(section),
+        limits(section),
+    )
+    return tuple(figure for figure in possible if figure is not None)
+
+
+def _length(run: Run, section: Section) -> str:
+    """`3,000 steps of the full 50,000 steps`, as far as the protocol trains."""
+    training = section.experiment.training
+    length = str(training.length) if training else "no training"
+    full = run.plan.full_lengths.get(section.experiment.name, length)
+    return f"Full length, {length}" if length == full else f"{length} of the full {full}"
+
+
+def _digests(run: Run) -> list[tuple[str, str, str, str]]:
+    """Return (experiment, protocol, data, start) of the first seed's rows."""
+    digests: dict[str, tuple[str, str, str, str]] = {}
+    for row in run.rows:
+        if row.status == Status.OK and row.track == Track.IDENTICAL:
+            of_row = (row.experiment_digest, row.data_digest or "-", row.start_digest or "-")
+            digests.setdefault(row.experiment, (row.experiment, *of_row))
+    return list(digests.values())

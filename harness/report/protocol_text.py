@@ -1,0 +1,75 @@
+"""A protocol in words: its network, its update rule, its length, as one line."""
+
+from harness.experiment.loading import catalogue_names
+from harness.experiment.model import Experiment
+from harness.experiment.optimizers import Momentum, Nesterov
+from harness.experiment.training import DrawnBatches
+from harness.plan import Plan
+from harness.report.text import count_text
+
+OPTIMIZERS = {
+    "sgd": "SGD",
+    "momentum": "momentum",
+    "nesterov": "Nesterov momentum",
+    "rmsprop": "RMSprop",
+    "adagrad": "Adagrad",
+    "adam": "Adam",
+}
+
+
+def caption(plan: Plan, name: str) -> str:
+    """`784-50-10; SGD, rate 0.1, batches of 100; 60,000 training rows; 3,000 of 50,000 steps`."""
+    experiment = plan.experiments[name]
+    train, _, test = experiment.data.rows
+    parts = [f"network {experiment.network}"]
+    training = experiment.training
+    if training is not None:
+        parts += [update_rule(experiment), _length(plan, name, str(training.length))]
+    parts.append(f"{train:,} training and {count_text(test, 'test row')}")
+    if training is not None:
+        seeds = len({trial.seed for trial in plan.trials if trial.experiment == name})
+        parts.append("seed 0" if seeds == 1 else f"{seeds} seeds")
+    dtype = experiment.dtype or plan.request.dtype
+    parts.append(f"{dtype}, {count_text(plan.request.threads, 'thread')}")
+    return "; ".join(parts)
+
+
+def _length(plan: Plan, name: str, run: str) -> str:
+    """How long it was run, and the command that runs it at full length."""
+    full = plan.full_lengths[name]
+    if run == full:
+        return f"full length, {run}"
+    command = f"samestep report {name}" if name in catalogue_names() else "with"
+    return f"{run} of the full {full} ({command} --preset full)"
+
+
+def update_rule(experiment: Experiment) -> str:
+    """`SGD 0.1, batches of 100`, `momentum 0.9 at rate 0.05, full batch`; "" without training."""
+    training = experiment.training
+    if training is None:
+        return ""
+    optimizer = training.optimizer
+    name = OPTIMIZERS[optimizer.name]
+    batches = "full batch"
+    if isinstance(training.batches, DrawnBatches):
+        batches = f"batches of {training.batches.size}"
+    if isinstance(optimizer, Momentum | Nesterov):
+        return f"{name} {optimizer.momentum:g} at rate {optimizer.learning_rate:g}, {batches}"
+    return f"{name} {optimizer.learning_rate:g}, {batches}"
+
+
+def protocol_line(experiment: Experiment) -> str:
+    """`mnist, 50,000 rows, divide_by_256; 784-10; SGD 0.13, batches of 600; 1,000 epochs`."""
+    data = experiment.data
+    first = f"{data.dataset}, {data.rows[0]:,} rows"
+    first += "" if data.scale == "none" else f", {data.scale}"
+    first += "" if data.features == "none" else f", features {data.features}"
+    parts = [first, str(experiment.network)]
+    if experiment.native:
+        solver = experiment.native[0]
+        parameters = ", ".join(f"{name}={value}" for name, value in solver.parameters.items())
+        return "; ".join([*parts, f"{solver.estimator}({parameters})"])
+    if experiment.training is not None:
+        at_most = "at most " if experiment.training.stopping is not None else ""
+        parts += [update_rule(experiment), f"{at_most}{experiment.training.length}"]
+    return "; ".join(parts)

@@ -1,0 +1,101 @@
+"""The table of a section as text, column by column; the same in terminal, Markdown and page."""
+
+from harness.experiment.vocabulary import Status
+from harness.report.model import Line, Measure, Section
+from harness.report.text import ratio_digits, ratio_text, seconds, time_text
+
+RESULT_HEADINGS = {
+    Measure.ACCURACY: "test accuracy",
+    Measure.LOSS: "test loss",
+    Measure.OUTPUTS: "outputs",
+}
+PHASES = {
+    "import": "import_s",
+    "build": "build_s",
+    "first step": "first_step_s",
+    "train": "train_s",
+    "predict": "predict_s",
+    "total": "total_s",
+    "to target": "target_s",
+}
+"""Heading to column."""
+PHASE_HEADINGS = ("framework", "loop", *PHASES, "peak memory")
+
+
+def headings(section: Section) -> tuple[str, ...]:
+    return (
+        "framework",
+        "loop",
+        RESULT_HEADINGS[section.measure],
+        "first step",
+        "train time",
+        f"/ {baseline_name(section)}",
+        "step time",
+        "limits",
+        "status",
+        "parity",
+    )
+
+
+def cells(section: Section, line: Line) -> tuple[str, ...]:
+    """Return the cells of a line, in the order of `headings`."""
+    first_step_s = line.phases.get("first_step_s")
+    return (
+        line.framework,
+        line.loop,
+        result_text(section, line),
+        "-" if first_step_s is None else seconds(first_step_s),
+        time_text(line.train),
+        _over_baseline(section, line),
+        time_text(line.step),
+        _shares(line),
+        f"{status_text(line)}, noisy" if line.noisy else status_text(line),
+        line.judgement.verdict if line.identical else "native",
+    )
+
+
+def phase_cells(line: Line) -> tuple[str, ...]:
+    """Return median seconds of every phase, in the order of `PHASE_HEADINGS`."""
+    times = [line.phases.get(column) for column in PHASES.values()]
+    memory = "-" if line.peak_rss_mb is None else f"{line.peak_rss_mb:.0f} MiB"
+    texts = ["-" if time_s is None else seconds(time_s) for time_s in times]
+    return (line.framework, line.loop, *texts, memory)
+
+
+def baseline_name(section: Section) -> str:
+    return section.baseline.framework if section.baseline else "baseline"
+
+
+def result_text(section: Section, line: Line) -> str:
+    """Return the result of a line, at the precision it has."""
+    if section.measure == Measure.OUTPUTS:
+        return line.outputs or "-"
+    if section.measure == Measure.LOSS:
+        return "-" if line.loss is None else f"{line.loss:.6g}"
+    if line.accuracy is None:
+        return "-"
+    spread = "" if line.spread is None else f" ± {line.spread:.4f}"
+    return f"{line.accuracy:.4f}{spread}"
+
+
+def status_text(line: Line) -> str:
+    """`ok`, or `2 ok, 1 timeout` where trials ended differently."""
+    names = sorted(dict.fromkeys(line.statuses), key=lambda status: status != Status.OK)
+    if len(names) == 1:
+        return str(names[0])
+    return ", ".join(f"{line.statuses.count(name)} {name}" for name in names)
+
+
+def _over_baseline(section: Section, line: Line) -> str:
+    if line.ratio is None:
+        alone = not any(other.ratio for other in section.lines)
+        return "-" if alone or not line.ranked else "1"
+    if line.noisy:
+        return f"{ratio_digits(line.ratio.value)}, noisy"
+    return ratio_text(line.ratio)
+
+
+def _shares(line: Line) -> str:
+    """`59 %, 58 %`: of the framework's own matrix products, and of the machine's best."""
+    own, machine = line.fractions.of_own, line.fractions.of_machine
+    return "-" if own is None or machine is None else f"{own * 100:.0f} %, {machine * 100:.0f} %"

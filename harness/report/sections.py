@@ -1,0 +1,167 @@
+"""A run to the sections of its report: rows to lines, one per framework and loop."""
+
+import dataclasses
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from harness.analysis.intervals import Estimate, estimate, paired_ratio
+from harness.analysis.limits import (
+    LimitFractions,
+    Setting,
+    fractions_of_limits,
+    machine_limits_us,
+)
+from harness.analysis.noise import disturbances
+from harness.experiment.vocabulary import Loop, Status, Track
+from harness.report.model import Line, Report, Section, measure_of
+from harness.report.protocol_text import caption
+from harness.results import Row
+from harness.run import Run
+from harness.trainer import Array
+
+LOOPS = tuple(Loop)
+"""Slowest first. The last one that ran is the framework's best."""
+PHASES = ("import_s", "build_s", "first_step_s", "train_s", "predict_s", "total_s", "target_s")
+MOST_OUTPUTS = 8
+"""More outputs than these are not shown as text."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A run, with what is derived from all its rows together."""
+
+    run: Run
+    disturbed: Mapping[str, str]
+    limits_us: Mapping[Setting, float]
+
+
+def make_report(run: Run) -> Report:
+    return Report(run, make_sections(run))
+
+
+def make_sections(run: Run) -> list[Section]:
+    """Return a section per experiment and device of the plan, in its order."""
+    order = list(dict.fromkeys(trial.framework for trial in run.plan.trials))
+    known = [row for row in run.rows if row.framework in order]
+    ordered = sorted(known, key=lambda row: order.index(row.framework))
+    facts = Facts(run, disturbances(run.rows), machine_limits_us([*run.rows, *run.limits]))
+    return [
+        Section(
+            experiment,
+            device,
+            measure_of(experiment),
+            caption(run.plan, name),
+            tuple(make_lines(rows, facts)),
+        )
+        for name, experiment in run.plan.experiments.items()
+        for device, rows in _by_device([row for row in ordered if row.experiment == name])
+    ]
+
+
+def _by_device(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    """Device to its rows; ("", all rows) where no row has a result.
+
+    A row without a result belongs to the device that was planned for it, or else to the first.
+    """
+    devices = list(dict.fromkeys(row.device for row in rows if row.status == Status.OK)) or [""]
+    of_device: dict[str, list[Row]] = {device: [] for device in devices}
+    for row in rows:
+        of_device[row.device if row.device in of_device else devices[0]].append(row)
+    return list(of_device.items())
+
+
+def make_lines(rows: Sequence[Row], facts: Facts) -> list[Line]:
+    """Return the lines of one experiment on one device, native solvers last."""
+    groups: dict[tuple[Track, str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row.track, row.framework, row.loop), []).append(row)
+    order = sorted(groups, key=lambda key: key[0] == Track.NATIVE)
+    lines = [_line(groups[key], facts) for key in order]
+    lines = [dataclasses.replace(line, best=line is _best(lines, line)) for line in lines]
+    baseline = _baseline(lines)
+    return [dataclasses.replace(line, ratio=_ratio(line, baseline)) for line in lines]
+
+
+def _best(lines: Sequence[Line], line: Line) -> Line:
+    """Return the most compiled loop that ran, of the line's framework and track."""
+    if not line.identical:
+        return line
+    same = [other for other in lines if other.identical and other.framework == line.framework]
+    return max(same, key=lambda other: (other.has_result, _compiled(other)))
+
+
+def _compiled(line: Line) -> int:
+    return LOOPS.index(line.loop) if line.loop in LOOPS else -1
+
+
+def _baseline(lines: Sequence[Line]) -> Line | None:
+    """Return NumPy's best loop, or else the first framework's."""
+    ranked = [line for line in lines if line.ranked and line.best]
+    numpy = [line for line in ranked if line.framework == "numpy"]
+    return next(iter(numpy or ranked), None)
+
+
+def _ratio(line: Line, baseline: Line | None) -> Estimate | None:
+    if baseline is None or not line.ranked or line.name == baseline.name:
+        return None
+    return paired_ratio(line.samples, baseline.samples)
+
+
+def _line(rows: list[Row], facts: Facts) -> Line:
+    ended_well = [row for row in rows if row.status == Status.OK]
+    example = ended_well[0] if ended_well else rows[0]
+    others = [row for row in rows if row.status != Status.OK]
+    accuracies = _by_seed(ended_well, lambda row: row.test_accuracy)
+    samples = {(row.seed, row.repeat): row.train_s for row in ended_well if row.train_s}
+    phases = {name: _median([getattr(row, name) for row in ended_well]) for name in PHASES}
+    return Line(
+        framework=example.framework,
+        version=example.framework_version,
+        track=example.track,
+        loop=example.loop,
+        device=example.device,
+        accuracy=statistics.fmean(accuracies) if accuracies else None,
+        spread=statistics.stdev(accuracies) if len(accuracies) > 1 else None,
+        loss=_median(_by_seed(ended_well, lambda row: row.test_loss)),
+        outputs=_outputs(facts.run.arrays(example.trial)) if ended_well else None,
+        train=estimate(list(samples.values())),
+        step=estimate([row.step_us * 1e-6 for row in ended_well if row.step_us]),
+        samples=samples,
+        phases={name: value for name, value in phases.items() if value is not None},
+        peak_rss_mb=max((row.peak_rss_mb for row in ended_well if row.peak_rss_mb), default=None),
+        fractions=_fractions(ended_well, facts),
+        noisy=sum(row.trial in facts.disturbed for row in ended_well),
+        statuses=tuple(row.status for row in rows),
+        detail=others[0].status_detail if others else example.status_detail,
+        judgement=facts.run.judgement_of(example),
+    )
+
+
+def _fractions(rows: list[Row], facts: Facts) -> LimitFractions:
+    """Return medians over undisturbed rows, or over all rows where none was undisturbed."""
+    quiet = [row for row in rows if row.trial not in facts.disturbed]
+    measured = [fractions_of_limits(row, facts.limits_us) for row in quiet or rows]
+    of_machine, of_own = [f.of_machine for f in measured], [f.of_own for f in measured]
+    return LimitFractions(_median(of_machine), _median(of_own))
+
+
+def _by_seed(rows: list[Row], value: Callable[[Row], float | None]) -> list[float]:
+    """Return one value per seed, since repeats of a seed compute the same."""
+    by_seed = {row.seed: value(row) for row in rows}
+    return [value for value in by_seed.values() if value is not None]
+
+
+def _median(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
+
+
+def _outputs(arrays: Mapping[str, Array]) -> str | None:
+    """Return the test outputs as text, where they are few enough to read."""
+    outputs = arrays.get("test_outputs")
+    if outputs is None or outputs.size > MOST_OUTPUTS:
+        return None
+    return "; ".join(
+        "[" + ", ".join(f"{value:.8f}" for value in row) + "]" for row in outputs.tolist()
+    )
