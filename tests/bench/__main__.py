@@ -6,7 +6,7 @@ Per experiment and framework one process, pinned to one CPU, in the environment 
 own workers. In it take turns: every loop of the adapter, the same work as a plain hand-written
 loop (`tests/bench/loops`), and the step's bare matrix products. A turn is about 0.15 s, so what
 disturbs one turn disturbs its neighbours, and ratios are taken round by round. One CPU must be
-idle: run it on a quiet machine.
+idle: run the bench on a quiet machine.
 """
 
 import argparse
@@ -40,7 +40,7 @@ Turns = dict[str, list[float]]
 
 
 def main() -> None:
-    """Measure, print and keep the table."""
+    """Measure, print the table and write it to a file."""
     arguments = _arguments()
     measured = {}
     for experiment in arguments.experiments:
@@ -63,7 +63,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("experiments", nargs="*", default=EXPERIMENTS, metavar="EXPERIMENT")
     parser.add_argument("--frameworks", nargs="+", default=FRAMEWORKS, metavar="NAME")
     parser.add_argument("--rounds", type=int, default=15, help="turns of every contestant")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE.md", help="keep the table here")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE.md", help="write the table here")
     arguments = parser.parse_args()
     if arguments.rounds < 1:
         parser.error(f"--rounds must be a positive int. Got {arguments.rounds}")
@@ -71,7 +71,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def _measured(experiment: str, framework: str, rounds: int) -> Turns | None:
-    """What the child found; None, and its last words on standard error, where it failed."""
+    """Return what the child measured, or None if it failed. Then show its last words."""
     child = subprocess.run(
         [sys.executable, "-m", "tests.bench.child", experiment, framework, str(rounds)],
         capture_output=True,
@@ -98,21 +98,21 @@ def _document(measured: dict[tuple[str, str], Turns], arguments: argparse.Namesp
 
 
 def _fastest_products(experiment: str, measured: dict[tuple[str, str], Turns]) -> float | None:
-    """Microseconds of the step's products in the framework that is quickest at them.
+    """Return the microseconds of the step's products in the framework that is quickest at them.
 
-    Least over the rounds: frameworks take no turns with each other, and what disturbs a
-    processor only ever slows it.
+    Each framework counts with its least time of all rounds: frameworks take no turns with each
+    other, and what disturbs a processor can only slow it.
     """
-    found = [
+    products_us = [
         min(turns["products"])
         for (name, _), turns in measured.items()
         if name == experiment and "products" in turns
     ]
-    return min(found, default=None)
+    return min(products_us, default=None)
 
 
 def _rows(experiment: str, framework: str, turns: Turns, fastest: float | None) -> list[str]:
-    """One line of the table per loop, products left out: they are a column."""
+    """Return one line of the table per loop. The products are a column, not a line."""
     lines = []
     for loop, times in turns.items():
         if loop == "products":
@@ -133,22 +133,22 @@ def _rows(experiment: str, framework: str, turns: Turns, fastest: float | None) 
 def _fractions(
     times: list[float], products: list[float] | None, fastest: float | None
 ) -> tuple[str, str]:
-    """Fractions of the own limit and of the machine's."""
+    """Return the fractions of the framework's limit and of the machine's."""
     if products is None or fastest is None:
         return "-", "-"
-    own = statistics.median(bare / step for bare, step in zip(products, times, strict=True))
-    return f"{own:.0%}", f"{own * fastest / min(products):.0%}"
+    of_limit = statistics.median(bare / step for bare, step in zip(products, times, strict=True))
+    return f"{of_limit:.0%}", f"{of_limit * fastest / min(products):.0%}"
 
 
 def _ratio(times: list[float], plain: list[float] | None) -> str:
-    """Median of the paired ratios and its interval, such as `0.93 (0.92 to 0.95)`.
+    """Return the median of the paired ratios and its interval, as `0.93 (0.92 to 0.95)`.
 
     The interval of a median by order statistics: the number of rounds below the true median is
     binomial with p = 1/2, whatever the distribution. Fewer than six rounds give none.
     """
     if plain is None:
         return "-"
-    ratios = sorted(mine / other for mine, other in zip(times, plain, strict=True))
+    ratios = sorted(loop / bare for loop, bare in zip(times, plain, strict=True))
     rank = int(binom.ppf(0.025, len(ratios), 0.5))
     middle = f"{statistics.median(ratios):.2f}"
     if rank == 0:

@@ -14,13 +14,14 @@ import time
 from harness.clock.environment import pin
 
 TURN_S = 0.15
-"""Each turn trains about so long."""
+"""About the time that a turn trains."""
 AN_EPOCH = 600
-"""Of MNIST: an idiomatic turn is at least so many steps, as the reports' calls of `fit` are."""
+"""Steps of an epoch of MNIST. An idiomatic turn is at least as long, as the reports' calls of
+`fit` are."""
 STEPS_AT_MOST = 3_000
-"""Steps of one turn, so that a plan of them stays small."""
+"""The most steps of a turn, so that its plan stays small."""
 PLANNED_STEPS = 20_000
-"""After so many steps the plan starts again."""
+"""The number of steps after which the plan starts again."""
 
 
 def main() -> None:
@@ -31,17 +32,17 @@ def main() -> None:
     pin(1)
     contestants = _contestants(experiment_name, framework_name)
     steps = {name: _steps_of_a_turn(name, prepare) for name, prepare in contestants.items()}
-    found: dict[str, list[float]] = {name: [] for name in contestants}
+    step_us: dict[str, list[float]] = {name: [] for name in contestants}
     for turn in range(rounds):
         names = list(contestants)[:: 1 if turn % 2 else -1]  # nobody always comes first
         for name in names:
-            found[name].append(_seconds(contestants[name], steps[name]) / steps[name] * 1e6)
-    channel.write(json.dumps(found))
+            step_us[name].append(_seconds(contestants[name], steps[name]) / steps[name] * 1e6)
+    channel.write(json.dumps(step_us))
     channel.flush()
 
 
 def _steps_of_a_turn(name: str, prepare) -> int:
-    """Compile and warm up; then see how many steps make a turn, and train as many once."""
+    """Return the number of steps of a turn, after compiling and warming up."""
     _seconds(prepare, 64)
     per_step = min(_seconds(prepare, 64) for _ in range(3)) / 64
     at_least = AN_EPOCH if name == "idiomatic" else 8
@@ -51,7 +52,7 @@ def _steps_of_a_turn(name: str, prepare) -> int:
 
 
 def _seconds(prepare, steps: int) -> float:
-    """Time of `steps` steps; what gets them ready is off the clock."""
+    """Return the time of `steps` steps. Their preparation is not timed."""
     train = prepare(steps)
     gc.disable()
     began = time.perf_counter_ns()
@@ -62,7 +63,7 @@ def _seconds(prepare, steps: int) -> float:
 
 
 def _contestants(experiment_name: str, framework_name: str):
-    """By name: functions that get so many steps ready and return what trains them."""
+    """Return by name: functions that prepare a number of steps and return what trains them."""
     from harness import data
     from harness.experiment.loading import load
     from harness.registry import find
@@ -91,7 +92,7 @@ def _contestants(experiment_name: str, framework_name: str):
 
 
 def _segments(plan):
-    """The plan's next `steps` steps, from the start again when it has grown long."""
+    """Return a function that gives the plan's next steps, and begins again after a while."""
     done = 0
 
     def following(steps: int):

@@ -56,9 +56,9 @@ def random_batches(experiment):
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_plain_loop_and_adapter_give_the_same_losses(name, framework):
     skip_without(framework)
-    experiment, found = load(name), find(framework)
-    task, batches = random_task(experiment, found.loops[-1]), random_batches(experiment)
-    trainer = found.load()(task)
+    experiment, entered = load(name), find(framework)
+    task, batches = random_task(experiment, entered.loops[-1]), random_batches(experiment)
+    trainer = entered.load()(task)
     trainer.stage(batches)
     train = importlib.import_module(f"tests.bench.loops.{framework}_loop").make(
         [(W.copy(), b.copy()) for W, b in task.parameters],

@@ -29,7 +29,7 @@ class AutogradTrainer(StepTrainer):
 
     @classmethod
     def supports(cls, experiment: Experiment) -> str | None:
-        """Refuse what has not been written."""
+        """Return what has not been written, or None."""
         if experiment.training is None:
             return None
         inside = getattr(experiment.training.optimizer, "rate_inside_velocity", False)
@@ -46,24 +46,24 @@ class AutogradTrainer(StepTrainer):
         self.gradient = value_and_grad(self._loss)
 
     def _forward(self, weights: list[Array], x: Array) -> Array:
-        left = list(weights)
+        remaining = list(weights)
         for layer in self.task.network.layers:
-            z = np.dot(x, left.pop(0))
-            x = _activate(layer, z + left.pop(0) if layer.bias else z)
+            z = np.dot(x, remaining.pop(0))
+            x = _activate(layer, z + remaining.pop(0) if layer.bias else z)
         return x
 
     def _loss(self, weights: list[Array], x: Array, y: Array) -> float:
         loss, z = self.task.loss, self._forward(weights, x)
         if isinstance(loss, SoftmaxCrossEntropy):
-            top = np.max(z, axis=1, keepdims=True)
-            log_sum = np.log(np.sum(np.exp(z - top), axis=1)) + top[:, 0]
+            largest = np.max(z, axis=1, keepdims=True)
+            log_sum = np.log(np.sum(np.exp(z - largest), axis=1)) + largest[:, 0]
             rows = log_sum - z[np.arange(len(z)), y]
         else:
             if isinstance(loss, BinaryCrossEntropy):
-                each = np.logaddexp(0.0, z) - y * z
+                per_output = np.logaddexp(0.0, z) - y * z
             else:
-                each = (z - y) ** 2 * (0.5 if loss.half else 1.0)
-            rows = np.sum(each, axis=1) / (z.shape[1] if loss.outputs == "mean" else 1)
+                per_output = (z - y) ** 2 * (0.5 if loss.half else 1.0)
+            rows = np.sum(per_output, axis=1) / (z.shape[1] if loss.outputs == "mean" else 1)
         total = np.sum(rows) / (len(rows) if loss.batch == "mean" else 1)
         l2 = self.task.l2
         if l2 is None:
@@ -72,7 +72,7 @@ class AutogradTrainer(StepTrainer):
         return total + l2.coefficient(len(x)) * sum(np.sum(w * w) for w in penalized)
 
     def advance(self, batches: Batches) -> Array:
-        """One gradient and one update per step."""
+        """Train with one gradient and one update per step."""
         losses = np.empty(len(batches))
         for step, rate in enumerate(batches.learning_rates.tolist()):
             x, y = self.task.inputs, self.task.targets
@@ -106,14 +106,15 @@ class AutogradTrainer(StepTrainer):
         return rate * (g + rule.momentum * v if rule.name == "nesterov" else v)
 
     def parameters(self) -> Parameters:
-        """Copies, as (W, b) pairs."""
-        left = [w.copy() for w in self.weights]
+        """Return copies, as (W, b) pairs."""
+        copies = [w.copy() for w in self.weights]
         return [
-            (left.pop(0), left.pop(0) if layer.bias else None) for layer in self.task.network.layers
+            (copies.pop(0), copies.pop(0) if layer.bias else None)
+            for layer in self.task.network.layers
         ]
 
     def predict(self, inputs: Array) -> Array:
-        """Logits or values."""
+        """Return logits or values."""
         return self._forward(self.weights, inputs)
 
 
