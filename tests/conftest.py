@@ -41,7 +41,7 @@ from harness.data import prepared
 from harness.experiment.loading import CATALOGUE, parse
 from harness.experiment.model import Experiment
 from harness.registry import installed
-from harness.report.page import bundle
+from harness.report.page import chart_library
 
 # A busy machine is no fault, and what fails once must fail again.
 hypothesis.settings.register_profile("samestep", deadline=None, derandomize=True)
@@ -165,7 +165,7 @@ def page_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("page-cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SAMESTEP_CACHE", str(folder))
-        bundle.chart_library()
+        chart_library.chart_library()
     return folder
 
 
