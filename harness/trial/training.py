@@ -106,7 +106,7 @@ def _summarise(clock: Clock, task: Task, columns: MeasuredColumns) -> None:
         clock.cpu_s > 1.1 * task.threads * clock.trained_s
     ):
         columns.status_detail = (
-            f"used {clock.cpu_s / clock.trained_s:.1f} CPUs in training, {task.threads} asked"
+            f"used {clock.cpu_s / clock.trained_s:.1f} CPUs in training, {task.threads} allowed"
         )
     if clock.step_us:
         low, middle, high = np.percentile(clock.step_us, [25, 50, 75])

@@ -181,9 +181,9 @@ def test_the_test_rows_decide_on_the_target(clock):
 @pytest.mark.parametrize(
     ("cpus", "threads", "step_s", "remark"),
     [
-        (3.0, 1, 1.0, "used 3.0 CPUs in training, 1 asked"),
-        (3.0, 2, 1.0, "used 3.0 CPUs in training, 2 asked"),
-        (1.2, 1, 1.0, "used 1.2 CPUs in training, 1 asked"),
+        (3.0, 1, 1.0, "used 3.0 CPUs in training, 1 allowed"),
+        (3.0, 2, 1.0, "used 3.0 CPUs in training, 2 allowed"),
+        (1.2, 1, 1.0, "used 1.2 CPUs in training, 1 allowed"),
         (1.0, 1, 1.0, None),  # all else takes 50
         (1.09, 1, 1.0, None),
         (3.0, 3, 1.0, None),
