@@ -54,9 +54,9 @@ def on_the_path(installed_plugin, monkeypatch):
 
 def test_it_is_listed_checked_and_reported_like_our_own(invoke, samestep, on_the_path):
     listed = json.loads(samestep("list", "frameworks", "--json").stdout)["frameworks"]
-    (own,) = [framework for framework in listed if framework["name"] == "autograd"]
-    assert own["loops"] == "stepwise"
-    assert own["version"][0].isdigit()
+    (entry,) = [framework for framework in listed if framework["name"] == "autograd"]
+    assert entry["loops"] == "stepwise"
+    assert entry["version"][0].isdigit()
     checked = invoke("check", "autograd")
     assert checked.exit_code == 0, checked.stdout
     assert "autograd stepwise: 11 protocols, 16 rules, all hold" in checked.stdout

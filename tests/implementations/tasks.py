@@ -1,4 +1,4 @@
-"""Tasks for adapters, made as a trial makes them."""
+"""Tasks for adapters, as a trial gives them."""
 
 from typing import Any
 

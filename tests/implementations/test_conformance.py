@@ -217,15 +217,15 @@ def test_the_covering_set_covers():
     assert set(COVERING) <= set(all_)
 
     def kinds(experiments):
-        found = set()
+        names = set()
         for experiment in experiments.values():
-            found |= {layer.activation for layer in experiment.network.layers[:-1]}
+            names |= {layer.activation for layer in experiment.network.layers[:-1]}
             if experiment.training:
                 training = experiment.training
-                found |= {training.loss.name, training.optimizer.name, training.batches.order}
-                found |= {"l2"} if training.l2 else set()
-                found |= {"decay"} if training.schedule else set()
-        return found
+                names |= {training.loss.name, training.optimizer.name, training.batches.order}
+                names |= {"l2"} if training.l2 else set()
+                names |= {"decay"} if training.schedule else set()
+        return names
 
     assert kinds(all_) - kinds(chosen) <= {"identity", "gelu_tanh", "sequential"}
 
@@ -245,22 +245,20 @@ def test_a_broken_rule_is_said(broken):
         def parameters(self):
             if broken == "returns views":
                 return [(layer.W, layer.b) for layer in self.layers]
-            found = super().parameters()
+            pairs = super().parameters()
             return (
-                [(W.astype("f"), b.astype("f")) for W, b in found]
-                if broken == "float32"
-                else (found)
+                [(W.astype("f"), b.astype("f")) for W, b in pairs] if broken == "float32" else pairs
             )
 
-    said = []
+    broken_rules = []
     for rule in RULES:
         try:
             rule(Subject(Broken, "stepwise"))
         except BrokenRuleError as error:
-            said.append(f"{rule.__name__}: {error}")
+            broken_rules.append(f"{rule.__name__}: {error}")
     assert {
         "loses state": "in pieces it differs",
         "returns views": "must return copies",
         "ignores rates": "nothing must move",
         "float32": "asked for",
-    }[broken] in "\n".join(said)
+    }[broken] in "\n".join(broken_rules)

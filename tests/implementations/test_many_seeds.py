@@ -131,9 +131,13 @@ def xor(steps=60):
 
 def many_starts_of(experiment, count=4, seed=0, loop="stepwise"):
     return trial_of(
-        purpose=Purpose.MANY_STARTS, experiment=experiment.name, loop=loop, seed=seed,
-        starts=count, dtype="float64",
-    )  # fmt: skip
+        purpose=Purpose.MANY_STARTS,
+        experiment=experiment.name,
+        loop=loop,
+        seed=seed,
+        starts=count,
+        dtype="float64",
+    )
 
 
 def trained(experiment, adapter=NumpyTrainer, **changes):
@@ -160,10 +164,10 @@ def test_every_seed_is_scored_as_if_alone():
 
 def test_a_worker_tells_by_the_purpose():
     outcome, experiment = Outcome(), xor(8)
-    said = _attempt(
+    status = _attempt(
         many_starts_of(experiment, 3), experiment, installed()["numpy"], False, 0.0, outcome
     )
-    assert said == ("ok", None)
+    assert status == ("ok", None)
     assert outcome.arrays["seed_loss"].shape == (3,)
 
 

@@ -19,9 +19,17 @@ LOSSES = {
     "squared-half": {"name": "mean_squared_error", "half": True, "batch": "sum", "outputs": "sum"},
 }
 ACTIVATIONS = [
-    "identity", "sigmoid", "tanh", "relu", "leaky_relu",
-    "elu", "swish", "softplus", "gelu", "gelu_tanh",
-]  # fmt: skip
+    "identity",
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "swish",
+    "softplus",
+    "gelu",
+    "gelu_tanh",
+]
 
 
 def gradient_experiment(loss, activation, bias=True):
