@@ -34,9 +34,7 @@ def prepare(folder: RunFolder, plan: Plan) -> None:
                 f"{folder.path} holds another plan ({other}, this one is {plan.digest}); it is "
                 f"left as it is. Name a new folder: --out {folder.path}-{plan.digest[:8]}"
             )
-    elif (
-        folder.path.is_dir() and {file.name for file in folder.path.iterdir()} - WRITTEN_BEFORE_PLAN
-    ):
+    elif folder.path.is_dir() and _names(folder) - WRITTEN_BEFORE_PLAN:
         raise OtherPlanError(
             f"{folder.path} is not empty and holds no run; it is left as it is. Name a new "
             f"folder: --out {folder.path / plan.digest[:8]}"

@@ -66,7 +66,8 @@ def _pop(waiting: "deque[Item]") -> tuple[Item] | None:
 def _wait(events: Iterable[threading.Event]) -> None:
     """Wait for all events, in turns.
 
-    `Thread.join` does not do: after an interrupted join Python 3.11 takes the thread for ended.
+    `Thread.join` does not do: after an interrupted join Python 3.11 believes that the thread has
+    ended.
     """
     for event in events:
         while not event.wait(WAKE_EVERY_S):

@@ -23,7 +23,7 @@ class Listener:
         """A trial starts."""
 
     def finished(self, trial: Trial, row: Row, log_tail: list[str]) -> None:
-        """A trial has its row; the tail of its log is for failures."""
+        """A trial has its row; `log_tail` matters only if the trial failed."""
 
     def rerunning(self, trials: Sequence[Trial]) -> None:
         """These trials were measured on a disturbed machine and are run again."""

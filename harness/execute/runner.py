@@ -102,7 +102,7 @@ class Runner:
         }
 
     def _rerun_noisy(self, budget_s: float) -> None:
-        """Run disturbed trials again, the worst first, and store the calmer row of each."""
+        """Run disturbed trials again, the worst first, and store the less disturbed row of each."""
         deadline = time.monotonic() + max(budget_s, RERUN_AT_LEAST_S)
         trials = {trial.id: trial for trial in self.plan.trials}
         for attempt in range(2, noise.ATTEMPTS + 1):

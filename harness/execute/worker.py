@@ -1,8 +1,9 @@
 """The child process: one framework, one trial at a time, talking JSON lines with its parent.
 
-First line in: how many threads, which framework. Every further line in: a trial. Every line
-out: the row of that trial (its arrays are on disk already). End of input: exit. Whatever
-libraries print goes to the log, never between the lines.
+First line in: how many threads, which framework. Each later line is a request: a trial, a rule
+of the contract or an inspection. Each line out is the answer; of a trial it is the row, and the
+arrays are on disk already. At the end of the input the child exits. Whatever libraries print
+goes to the log, never between the lines.
 
 Affinity and threads are set before anything heavy is imported, so this file imports the
 standard library only, until `main` has done so.
@@ -141,7 +142,7 @@ def _check(message: dict[str, Any], framework: "Framework") -> dict[str, Any]:
 
 
 def _inspect(message: dict[str, Any], framework: "Framework", import_s: float) -> dict[str, Any]:
-    """Describe this process once it computes, or the `problem` that keeps it from that."""
+    """Describe this process after its first computation, or return the `problem` with that."""
     from harness.doctor import probe
 
     facts: dict[str, Any] = {}

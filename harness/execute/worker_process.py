@@ -62,7 +62,7 @@ class WorkerProcess:
         self._send(setup)
 
     def ask(self, message: Mapping[str, Any], timeout_s: float | None) -> dict[str, Any] | Death:
-        """Send one trial and wait for its row; after a Death the process is gone."""
+        """Send one request and wait for its answer; after a Death the process is gone."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         self._tail.clear()
         self._log_is_complete.clear()
@@ -89,7 +89,7 @@ class WorkerProcess:
         return list(self._tail)
 
     def close(self) -> None:
-        """Let the worker exit by itself, or kill the process after a moment."""
+        """Ask the worker to exit, and kill the process after `GRACE_S` seconds."""
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             if self._process.stdin:
                 self._process.stdin.close()
@@ -181,15 +181,12 @@ def _lines(pipe: IO[bytes] | None, at_most: int) -> Iterator[bytes]:
 
 def oom_kills() -> int:
     """Return how often the kernel has killed a process here for lack of memory."""
-    for path, sign in (
-        ("/sys/fs/cgroup/memory.events", "oom_kill "),
-        ("/proc/vmstat", "oom_kill "),
-    ):
+    for path in ("/sys/fs/cgroup/memory.events", "/proc/vmstat"):
         try:
             lines = Path(path).read_text(encoding="ascii").splitlines()
         except OSError:
             continue
         for line in lines:
-            if line.startswith(sign):
+            if line.startswith("oom_kill "):
                 return int(line.split()[1])
     return 0

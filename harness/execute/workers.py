@@ -114,7 +114,7 @@ class Workers:
         return blank_row(trial, self.plan.digest, framework.version, experiment, status, detail)
 
     def close_idle(self) -> None:
-        """End idle workers politely."""
+        """Ask idle workers to exit."""
         while self._alive:
             self._alive.popitem()[1].close()
 

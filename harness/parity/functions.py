@@ -1,6 +1,7 @@
 """The oracle's functions of arrays: activations, their derivatives, sigmoid and softmax."""
 
 import math
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +34,10 @@ def activate(layer: Layer, z: Floats) -> Floats:
             return z * _normal_cdf(z)
         case "gelu_tanh":
             return z * (1 + _tanh(_gelu_inner(z))) / 2
-    return (z > 0).astype(z.dtype)
+        case "step":
+            return (z > 0).astype(z.dtype)
+        case unknown:
+            assert_never(unknown)
 
 
 def slope(layer: Layer, z: Floats) -> Floats:
@@ -62,7 +66,10 @@ def slope(layer: Layer, z: Floats) -> Floats:
             t = _tanh(_gelu_inner(z))
             inner_slope = math.sqrt(2 / math.pi) * (1 + 3 * 0.044715 * z**2)
             return (1 + t) / 2 + z * (1 - t**2) * inner_slope / 2
-    return np.zeros_like(z)
+        case "step":
+            return np.zeros_like(z)
+        case unknown:
+            assert_never(unknown)
 
 
 def _tanh(z: Floats) -> Floats:

@@ -49,7 +49,7 @@ def update_rule(experiment: Experiment) -> str:
     if training is None:
         return ""
     optimizer = training.optimizer
-    name = OPTIMIZERS[optimizer.name]
+    name = OPTIMIZERS.get(optimizer.name, optimizer.name)
     batches = "full batch"
     if isinstance(training.batches, DrawnBatches):
         batches = f"batches of {training.batches.size}"

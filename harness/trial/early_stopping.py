@@ -1,8 +1,9 @@
 """Early stopping by patience: the rule as a state machine, and the validation rows it scores.
 
-The rule is that of `harness.experiment.stopping.Patience`. Iteration i is the one that made
-step i + 1, so training ends after the first step s with s - 1 >= patience. Validation rows are
-scored off the clock. Test rows are scored whenever the validation error is the best so far.
+The rule is that of `harness.experiment.stopping.Patience`. Iterations count from 0 and steps from
+1, so iteration i is step i + 1. Training ends after the first step s with s - 1 >= patience.
+Validation rows are scored off the clock. Test rows are scored whenever the validation error is the
+best so far.
 """
 
 import math
@@ -18,7 +19,7 @@ from harness.trial.evaluation import right_rows
 
 
 class PatienceTracker:
-    """How long training still waits for a better validation error.
+    """Tracks how many more steps training waits for a better validation error.
 
     The tracker sees steps and numbers of wrong rows only.
 
@@ -48,7 +49,7 @@ class PatienceTracker:
         return step % self.every == 0
 
     def update(self, step: int, wrong: int) -> bool:
-        """Take the number of wrong validation rows after a step; whether it is the smallest."""
+        """Record the number of wrong rows after a step; return whether it is the smallest."""
         if wrong >= self.best_wrong:
             return False
         if wrong < self.best_wrong * self.rule.threshold:
@@ -95,7 +96,7 @@ class EarlyStopping:
         return self.tracker.is_over(step)
 
     def validate(self, trainer: StepTrainer, step: int) -> None:
-        """Score the validation rows if they are due; the test rows too if these are the best."""
+        """Score the validation rows if they are due, and the test rows if the error is the best."""
         if not self.tracker.validates_after(step):
             return
         right = self._right_rows(trainer, self.prepared.validation)
@@ -113,7 +114,7 @@ class EarlyStopping:
     def _right_rows(self, trainer: StepTrainer, part: Subset) -> NDArray[np.bool_]:
         right = right_rows(trainer, part, self.experiment)
         if right is None:
-            raise TypeError("training.stopping needs classes")
+            raise TypeError("training.stopping needs a dataset with classes; this one has none")
         return right
 
     def arrays(self) -> dict[str, Array]:

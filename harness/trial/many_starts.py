@@ -1,4 +1,7 @@
-"""Success rates: from which of many starts does a protocol learn? Trained at once, not timed."""
+"""Success rates: from which of many starts does a protocol learn?
+
+All starts are trained side by side. Nothing is timed.
+"""
 
 import math
 
@@ -34,7 +37,7 @@ def train_many_starts(
         raise ValueError(f"`starts` must be a positive int. Got {trial.starts}.")
     check_support(trial, experiment, adapter)
     if not issubclass(adapter, StepTrainer):
-        raise Unsupported("its own solvers start where they like")
+        raise Unsupported("a native solver draws its own start, and cannot take a given one")
     _check_shared_batches(experiment)
     prepared = data.load(experiment.data, experiment.loss, trial.dtype)
     trainer = adapter(task_of(trial, experiment, prepared))

@@ -11,11 +11,12 @@ import numpy as np
 from harness import data
 from harness.clock.conditions import record_conditions
 from harness.clock.process import blas_in_use
+from harness.clock.stopwatch import timed
 from harness.experiment.model import Experiment
 from harness.plan import Trial
 from harness.trainer import Operands, StepTrainer, Trainer
 from harness.trial.measure import check_support, task_of
-from harness.trial.outcome import Outcome, Unsupported, timed
+from harness.trial.outcome import Outcome, Unsupported
 
 TURNS = 5
 SHORTEST_TURN_S = 0.04

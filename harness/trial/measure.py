@@ -9,6 +9,7 @@ import numpy as np
 from harness import data, start
 from harness.clock.conditions import allocator, record_conditions
 from harness.clock.process import blas_in_use
+from harness.clock.stopwatch import timed
 from harness.data.prepared import Prepared
 from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Purpose
@@ -18,7 +19,7 @@ from harness.results import MeasuredColumns
 from harness.trainer import NativeTask, NativeTrainer, StepTrainer, Task, Trainer
 from harness.trial import training
 from harness.trial.evaluation import evaluate, predict, right_rows, score_columns
-from harness.trial.outcome import Diverged, Outcome, Unsupported, timed
+from harness.trial.outcome import Diverged, Outcome, Unsupported
 
 
 def measure(
@@ -155,7 +156,7 @@ def _train(
 
 
 def _finish(trainer: Trainer, experiment: Experiment, prepared: Prepared, outcome: Outcome) -> None:
-    """Predict the test set on the clock; score what training has not scored already."""
+    """Predict the test set, timed, and compute the scores that training did not compute."""
     columns = outcome.columns
     if columns.test_loss is None:  # else the last evaluation was a first prediction
         predict(trainer, prepared.test, experiment)

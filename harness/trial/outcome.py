@@ -1,13 +1,7 @@
 """What a trial leaves, how it may end, and the clock of its phases."""
 
-import gc
-import math
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
 
 from harness.clock.environment import machine_label
 from harness.experiment.model import Experiment
@@ -38,30 +32,6 @@ class Outcome:
     columns: MeasuredColumns = field(default_factory=MeasuredColumns)
     arrays: dict[str, Array] = field(default_factory=dict)
     not_counted_s: float = 0.0
-
-
-class Stopwatch(Protocol):
-    """Filled when the timed region ends."""
-
-    seconds: float
-
-
-@dataclass
-class _Elapsed:
-    seconds: float = math.nan
-
-
-@contextmanager
-def timed() -> Iterator[Stopwatch]:
-    """Time a region with garbage collection off."""
-    elapsed = _Elapsed()
-    gc.disable()
-    began = time.perf_counter_ns()
-    try:
-        yield elapsed
-    finally:
-        elapsed.seconds = (time.perf_counter_ns() - began) * 1e-9
-        gc.enable()
 
 
 def blank_row(

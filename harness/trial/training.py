@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from harness import start
+from harness.clock.stopwatch import timed
 from harness.data.prepared import Prepared
 from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Loop
@@ -14,7 +15,7 @@ from harness.trainer import Array, Batches, StepTrainer, Task
 from harness.trial.curves import Curves
 from harness.trial.early_stopping import EarlyStopping
 from harness.trial.evaluation import evaluate, score_columns
-from harness.trial.outcome import Diverged, Outcome, Unsupported, timed
+from harness.trial.outcome import Diverged, Outcome, Unsupported
 
 IDIOMATIC_SEGMENTS_AT_MOST = 10
 """An idiomatic loop pays for every segment (a `fit` call costs 45 ms), so it gets few."""
@@ -24,7 +25,7 @@ SHORTEST_CPU_CHECK_S = 0.2
 
 @dataclass
 class Clock:
-    """Seconds on the clock so far. The first segment, which compiles, is kept apart."""
+    """Timed seconds so far. The first segment includes compiling, so it is stored separately."""
 
     first_step_s: float | None = None
     trained_s: float = 0.0
@@ -70,32 +71,32 @@ def train(
     curves, clock = Curves(experiment.network), Clock()
     stopping = EarlyStopping.of(experiment, prepared)
     points = _points(experiment, task.loop)
-    done, samples, over = 0, 0, False
+    steps_done, samples, over = 0, 0, False
     while not over:
-        stop = next(point for point in points if point > done)
-        stop = stopping.next_stop(done, stop) if stopping else stop
-        batches = plan.segment(done, stop)
+        stop = next(point for point in points if point > steps_done)
+        stop = stopping.next_stop(steps_done, stop) if stopping else stop
+        batches = plan.segment(steps_done, stop)
         losses = clock.advance(trainer, batches)
         columns.first_step_s = clock.first_step_s
         if losses is None and task.loop != Loop.IDIOMATIC:
             raise ValueError(f"advance of a {task.loop} loop must return its losses. Got None")
         samples += int(batches.sizes.sum())
-        _check_losses(losses, batches, done)
+        _check_losses(losses, batches, steps_done)
         curves.add_losses(losses)
-        done = stop
-        over = done == points[-1]
+        steps_done = stop
+        over = steps_done == points[-1]
         if stopping:
-            stopping.validate(trainer, done)
-            over = over or stopping.is_over(done)
-        if over or done in points:
+            stopping.validate(trainer, steps_done)
+            over = over or stopping.is_over(steps_done)
+        if over or steps_done in points:
             scores = evaluate(trainer, experiment, prepared)
-            curves.add_point(done, clock.trained_s, scores, trainer.parameters())
-            columns.set(train_s=clock.trained_s, steps=done, samples=samples)
+            curves.add_point(steps_done, clock.trained_s, scores, trainer.parameters())
+            columns.set(train_s=clock.trained_s, steps=steps_done, samples=samples)
             columns.set(**score_columns(scores))
             if columns.target_s is None and _reaches_target(experiment, columns):
                 columns.target_s = clock.since_start_s
             if not np.isfinite(columns.train_loss or 0.0):
-                raise Diverged(f"training loss is not finite after step {done}")
+                raise Diverged(f"training loss is not finite after step {steps_done}")
     outcome.arrays = curves.arrays() | (stopping.arrays() if stopping else {})
     _summarise(clock, task, columns)
 
@@ -127,7 +128,7 @@ def check_loop(experiment: Experiment, loop: str) -> None:
 
 
 def _points(experiment: Experiment, loop: str) -> list[int]:
-    """Steps to evaluate after; an idiomatic loop has at most ten segments, one per epoch."""
+    """Steps to evaluate after: step 1, and for an idiomatic loop at most ten later ones."""
     points = list(experiment.evaluation_points)
     if loop != Loop.IDIOMATIC or len(points) <= 2:
         return points

@@ -74,7 +74,7 @@ def clock(monkeypatch):
         perf_counter_ns=lambda: round(shown.seconds * 1e9),
         process_time=lambda: shown.cpu_seconds,
     )
-    monkeypatch.setattr("harness.trial.outcome.time", now)
+    monkeypatch.setattr("harness.clock.stopwatch.time", now)
     monkeypatch.setattr("harness.trial.training.time", now)
     monkeypatch.setattr(Timed, "clock", shown)
     return shown
