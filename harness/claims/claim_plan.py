@@ -8,7 +8,7 @@ rows share one folder.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.claims.loading import changed_protocol, on_own_data
+from harness.claims.loading import changed_protocol, on_source_data
 from harness.claims.model import Claim, Variant
 from harness.claims.samples import Sample
 from harness.experiment.digests import digest_of
@@ -48,8 +48,8 @@ def claim_runs(claim: Claim, every_variant: bool = False) -> list[ClaimRun]:
 
 
 def on_sampled_data(claim: Claim, samples: Iterable[Sample]) -> Claim:
-    """Return the claim on the user's own data if there are samples of it, otherwise unchanged."""
-    on_own = on_own_data(claim)
+    """Return the claim on the source's data if there are samples of it, otherwise unchanged."""
+    on_own = on_source_data(claim)
     if on_own.protocol is None or on_own is claim:
         return claim
     own_digest = _claim_run(on_own, None).experiment.digest

@@ -1,4 +1,4 @@
-"""Which unstated detail a published number depends on: each is changed alone."""
+"""Find which unstated details a published number depends on, changing one at a time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -53,7 +53,7 @@ class Judged:
         why: the verdict in words.
         findings: of every number, and of the numbers of judged variants.
         agreements: of the frameworks among each other.
-        samples: that the verdict was made from.
+        samples: those that decide the verdict.
     """
 
     claim: Claim
@@ -70,7 +70,7 @@ class Judged:
         return self.verdict in HOLDS if expected is None else self.verdict == expected
 
     @property
-    def tested(self) -> int:
+    def test_count(self) -> int:
         """How many findings are 5 % tests, each of which errs once in twenty."""
         return sum(finding.tolerance is not None for finding in self.findings)
 

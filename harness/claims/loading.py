@@ -112,19 +112,19 @@ def changed_protocol(claim: Claim, variant: Variant) -> Experiment:
     return parse(values, f"{claim.id}, variant {variant.name}")
 
 
-def with_own_data(claim: Claim) -> Claim:
-    """Return the claim on the source's own data if the user has them; reads them to verify that."""
+def with_source_data(claim: Claim) -> Claim:
+    """Return the claim on the source's data, if the files are there and correct."""
     if claim.own_data is None:
         return claim
     try:
         fetching.files(claim.own_data, fetching.folder(claim.own_data))
     except (fetching.DataMissingError, KeyError):
         return claim
-    return on_own_data(claim)
+    return on_source_data(claim)
 
 
-def on_own_data(claim: Claim) -> Claim:
-    """Return the claim on the source's own data, so on the same rows; unchanged if it has none."""
+def on_source_data(claim: Claim) -> Claim:
+    """Return the claim on the source's data, so on the same rows; unchanged if it has none."""
     if claim.own_data is None or claim.protocol is None:
         return claim
     data = claim.protocol.data.model_copy(update={"dataset": claim.own_data})

@@ -137,7 +137,10 @@ class Claim(Frozen):
         for number in self.numbers:
             for name in (number.on, number.minus or ""):
                 if name and name not in names:
-                    raise ValueError(f"numbers: {number.name!r} names no variant: {name!r}")
+                    raise ValueError(
+                        f"numbers: {number.name!r} refers to variant {name!r}, which the claim "
+                        "does not have"
+                    )
             self._check_seeds(number)
             number.check_against(self.protocol)
         if self.own_data is not None and self.own_data not in DATASETS:

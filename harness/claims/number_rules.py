@@ -15,7 +15,7 @@ from harness.claims.model import Claim, Verdict
 from harness.claims.number import Number
 
 NEAR_ROWS, NEAR_ROW_SHARE = 5, 0.01
-"""A deterministic count that is off by so many rows, or this share of them, is numerics."""
+"""A deterministic count may be off by so many rows, or this share of them, through rounding."""
 NEAR_SHARE = 1e-4
 """A deterministic number that is not a count may be off by this, relative to itself."""
 RATE_AT_LEAST = 0.05
@@ -159,7 +159,7 @@ def _tolerance(
 
 
 def _spread(measured: Sequence[float]) -> float:
-    """Return the standard deviation over seeds; NaN, and with it the tolerance, of one value."""
+    """Return the standard deviation over seeds; NaN for a single value."""
     return float(np.std(measured, ddof=1)) if len(measured) > 1 else math.nan
 
 

@@ -21,7 +21,7 @@ class Tolerance:
         sampling: 1.96 * sqrt(2) * sqrt(p (1 - p) / rows), where the test rows are another draw;
             0 where both numbers were measured on the same rows.
         rounding: half a unit of the last printed digit.
-        floor: numerics.
+        floor: rounding of floating-point numbers.
     """
 
     seeds: float

@@ -30,7 +30,7 @@ def explain(
     from harness.report import claim_swaps
 
     (registered,) = claims.load([claim])
-    chosen = loading.with_own_data(registered)
+    chosen = loading.with_source_data(registered)
     if chosen.not_run:
         stop(USAGE, f"{chosen.id}: cannot be run: {chosen.not_run}")
     runs = claim_plan.claim_runs(chosen, every_variant=True)

@@ -73,7 +73,7 @@ def reproduce(
     typed = {claim.id: name for name, claim in zip(names, chosen, strict=False)}
     if source is not None:
         _finish(_judge_again(chosen, source, bool(names)), typed, files, True, json_output)
-    chosen = [loading.with_own_data(claim) for claim in chosen]
+    chosen = [loading.with_source_data(claim) for claim in chosen]
     runs = [run for claim in chosen for run in claim_plan.claim_runs(claim)]
     folder = out or shared.FOLDER
     finished = True

@@ -31,7 +31,7 @@ class Reference:
         experiment: the protocol.
         parameters: the start.
         inputs, targets: as in `harness.trainer.Task`.
-        dtype: the precision of every number.
+        dtype: the precision of parameters, activations and gradients. Losses are float64.
     """
 
     def __init__(
@@ -83,13 +83,13 @@ class Reference:
         dL/da = delta W^T of the a below. A penalty adds 2 c w.
         """
         zs, values = self._forward(X)
-        loss, delta = self._output_loss(values[-1], y, counted)
+        loss, da = self._output_loss(values[-1], y, counted)
         gradients: Pairs = []
         for index in reversed(range(len(self.pairs))):
             W, b = self.pairs[index]
-            delta = delta * slope(self.layers[index], zs[index])
+            delta = da * slope(self.layers[index], zs[index])
             gradients.insert(0, (values[index].T @ delta, None if b is None else delta.sum(axis=0)))
-            delta = delta @ W.T
+            da = delta @ W.T
         for l2 in self.penalties:
             c, on_biases = l2.coefficient(counted), l2.on == "all"
             loss += c * _sum_of_squares(self.pairs, on_biases)
@@ -97,15 +97,15 @@ class Reference:
         return loss, gradients
 
     def _output_loss(self, outputs: Floats, y: Array, counted: int) -> tuple[float, Floats]:
-        """L = sum of weight * loss over all rows and outputs, and dL/d outputs."""
+        """L = sum of row weight * loss over all rows and outputs, and dL/da of the outputs."""
         loss = self.experiment.loss
         if loss is None:
             raise ValueError(f"{self.experiment.name} has no loss")
-        weights = self._loss_weights(loss, outputs, counted)
+        row_weights = self._row_weights(loss, outputs, counted)
         losses, slopes = self._losses(loss, outputs, y)
-        return float((weights * losses).sum()), weights * slopes
+        return float((row_weights * losses).sum()), row_weights * slopes
 
-    def _loss_weights(self, loss: Loss, outputs: Floats, counted: int) -> Floats:
+    def _row_weights(self, loss: Loss, outputs: Floats, counted: int) -> Floats:
         """(rows, 1): 1, or 1 / rows, or 1 / (rows * outputs) for means; 0 from row `counted` on."""
         weights = (np.arange(len(outputs)) < counted).astype(self.dtype)[:, np.newaxis]
         if loss.batch == "mean":
@@ -127,8 +127,8 @@ class Reference:
             return -(onehot * log_softmax(z)), softmax(z) - onehot
         targets: Floats = np.asarray(y, self.dtype)
         if loss.name == "mean_squared_error":
-            half = 0.5 if loss.half else 1.0
-            return half * (z - targets) ** 2, 2 * half * (z - targets)
+            factor = 0.5 if loss.half else 1.0
+            return factor * (z - targets) ** 2, 2 * factor * (z - targets)
         return np.logaddexp(0, z) - targets * z, sigmoid(z) - targets
 
     # ------------------------------------------------------------ training
@@ -153,7 +153,7 @@ class Reference:
     def _update(self, gradients: Pairs, rate: float) -> None:
         """w <- w - the step of the update rule; t counts from 1."""
         self.t += 1
-        steps = self._steps(gradients, rate)
+        steps = self._subtracted(gradients, rate)
         self.pairs = map_pairs(lambda w, step: w - step, self.pairs, steps)
 
     def _empty_memory(self) -> None:
@@ -163,7 +163,7 @@ class Reference:
         self.m = map_pairs(np.zeros_like, self.pairs)
         self.v = map_pairs(lambda w: np.full_like(w, start), self.pairs)
 
-    def _steps(self, g: Pairs, rate: float) -> Pairs:
+    def _subtracted(self, g: Pairs, rate: float) -> Pairs:
         """What the update rule subtracts; `harness.experiment.optimizers` states the formulas."""
         rule = self.rule
         match rule:

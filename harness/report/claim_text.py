@@ -1,4 +1,4 @@
-"""What is said of a claim beside its numbers: source, agreement of frameworks, notes, origin."""
+"""The sentences beside the numbers of a claim: source, agreement of frameworks, notes."""
 
 from collections.abc import Sequence
 

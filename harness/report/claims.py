@@ -59,9 +59,9 @@ def print_list(claims: Iterable[Claim], console: Console) -> None:
 
 
 def print_judged(judged: Sequence[Judged], console: Console) -> None:
-    """Print every claim in a block, then what they say together."""
-    for one in judged:
-        _print_block(one, console)
+    """Print every claim in a block, then the summary."""
+    for claim in judged:
+        _print_block(claim, console)
     for sentence in summarise(judged).sentences:
         console.print(plain(sentence), soft_wrap=True)
 

@@ -153,7 +153,7 @@ def _affinity(affinity: Sequence[int] | None) -> str:
 
 
 def _libraries(framework: Inspected) -> str:
-    """`computes with …; pools: openblas 0.3.31 SkylakeX 1 thread, openmp 1 thread`."""
+    """Return `BLAS; pools: openblas 0.3.31 SkylakeX 1 thread, openmp 1 thread`."""
     pools = []
     for pool in framework.pools:
         parts = (pool.library, pool.version, pool.kernel, count_text(pool.threads, "thread"))

@@ -142,7 +142,7 @@ class Ranking:
     """Which line of a table may be called fastest.
 
     Args:
-        winner: the line than which every other one is slower, with its whole interval.
+        winner: the fastest line. The ratio of every other line to it has an interval above 1.
         tied: without a winner the quickest line, then those not clearly slower.
         reason: why there is neither.
         without_noisy: whether lines measured on a disturbed machine were left out.
@@ -155,7 +155,7 @@ class Ranking:
 
 
 def rank(lines: Sequence[Line]) -> Ranking | None:
-    """Return who is fastest by paired ratios; None where fewer than two lines may be compared."""
+    """Return which line is fastest by paired ratios; None where fewer than two lines may be compared."""
     ranked = [line for line in lines if line.ranked]
     if len(ranked) < 2:
         return None

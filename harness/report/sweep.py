@@ -1,4 +1,4 @@
-"""Rows of `samestep scale` to laws: one per framework and loop, and who is faster where."""
+"""Fit one law per framework and loop to the rows of `samestep scale`, and compare the laws."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What verdicts say together: how many of each, how many as registered, how many by chance."""
+"""Summary of verdicts: how many of each, how many as registered, how many by chance."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -61,7 +61,7 @@ def summarise(judged: Sequence[Judged]) -> Summary:
         not_run=f"{count_text(not_run, 'claim')} not run." if not_run else "",
         more=_more(judged) if len(judged) > 1 else "",
         registered=_registered(judged),
-        by_chance=_by_chance(sum(one.tested for one in run)),
+        by_chance=_by_chance(sum(one.test_count for one in run)),
     )
 
 

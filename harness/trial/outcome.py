@@ -1,4 +1,4 @@
-"""What a trial leaves, how it may end, and the clock of its phases."""
+"""What a trial leaves, and how it may end."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime

@@ -147,7 +147,7 @@ def test_explain_lists_a_detail_that_diverges(mine, tmp_path):
     assert "Not run" not in words
 
 
-OWN = loading.on_own_data(loading.load("C04"))
+OWN = loading.on_source_data(loading.load("C04"))
 
 
 def folder_with_samples(folder, claim):

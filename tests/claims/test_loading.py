@@ -147,7 +147,7 @@ def test_a_variant_changes_what_it_says_and_nothing_else():
 def test_own_data_replaces_the_stand_in(cache):
     claim = loading.load("C04")
     assert claim.protocol.data.dataset == "mnist-42000"
-    assert loading.with_own_data(claim) is claim
-    own = loading.on_own_data(claim)
+    assert loading.with_source_data(claim) is claim
+    own = loading.on_source_data(claim)
     assert (own.protocol.data.dataset, own.same_test) == ("kaggle-digits", True)
     assert own.protocol.data.rows == claim.protocol.data.rows

@@ -26,7 +26,7 @@ STEP, SECONDS = Axis("step", "step"), Axis("s", "training time (s)")
 
 
 def curve_chart(records: Sequence[Record], x: Axis, y: Axis, frameworks: Sequence[str]) -> Spec:
-    """Return one chart. By step, later frameworks are thinner, so that what they cover is seen."""
+    """Return one chart. By step, later frameworks are thinner, so that all curves are visible."""
     present = [name for name in frameworks if any(r["f"] == name for r in records)]
     loops = [loop for loop in DASHES if any(r["l"] == loop for r in records)]
     fields: Spec = {
@@ -91,7 +91,7 @@ def _colour(frameworks: Sequence[str], present: Sequence[str]) -> Spec:
 
 
 def _shape(frameworks: Sequence[str], present: Sequence[str]) -> Spec:
-    """Return shapes. Where there are more frameworks than colours, one colour has two shapes."""
+    """Return the point shape of each framework. Two frameworks may share a colour, not a shape."""
     places = [frameworks.index(name) for name in present]
     shapes = [SHAPES[(place + place // len(COLOURS)) % len(SHAPES)] for place in places]
     return {"field": "f", "title": "framework", "scale": {"domain": present, "range": shapes}}

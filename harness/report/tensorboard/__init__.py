@@ -1,7 +1,7 @@
 """`--tensorboard DIR`: what a run stored, as files that TensorBoard reads. Nothing is trained.
 
 One TensorBoard run per trial that ended well, `DIR/<experiment>/<framework>-<loop>-s<seed>`
-(`-r<repeat>` for later repeats). In it, by step:
+(`-r<repeat>` for later repeats). Each run holds, by step:
 
 - scalars `loss/train`, `accuracy/test` and so on at evaluation points, `accuracy/watched` (what
   early stopping watched), `loss/batch` (every step's own loss, before its update), and at the
