@@ -155,7 +155,7 @@ class Ranking:
 
 
 def rank(lines: Sequence[Line]) -> Ranking | None:
-    """Return which line is fastest by paired ratios; None where fewer than two lines may be compared."""
+    """Return which line is fastest by paired ratios; None for fewer than two comparable lines."""
     ranked = [line for line in lines if line.ranked]
     if len(ranked) < 2:
         return None

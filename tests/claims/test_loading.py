@@ -59,7 +59,7 @@ def test_ids_in_any_case(name):
         ({"number": {"rule": "rate"}}, "at least 200 seeds. Got 0"),
         ({"number": {"rule": "range"}}, "needs low, high or both"),
         ({"number": {"low": 0.5}}, "belong to rule 'range'"),
-        ({"number": {"on": "twin"}}, "names no variant: 'twin'"),
+        ({"number": {"on": "twin"}}, "refers to variant 'twin'"),
         ({"number": {"published": "0.1, 0.2"}}, "belong to the metric 'outputs'"),
         ({"seeds": 1}, "spread"),
         ({"seeds": 1, "spread": 0.1}, "spread_from"),
