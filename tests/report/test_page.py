@@ -231,7 +231,9 @@ def test_the_chart_library_is_made_once(monkeypatch):
     assert bundle.chart_library() == first
 
 
-@pytest.mark.parametrize("broken", [b"", b"no gzip", gzip.compress(b"whole")[:-9]])
+@pytest.mark.parametrize(
+    "broken", [b"", b"no gzip", gzip.compress(b"whole")[:-9]], ids=["empty", "other", "cut short"]
+)
 def test_a_broken_cache_of_the_chart_library_is_made_anew(broken):
     first = charts_or_skip()
     (file,) = (cache_folder() / "page").iterdir()
