@@ -54,9 +54,12 @@ PROCESSES_AT_MOST = 4
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Return how many processes share the tests; 0 means that a few files need no other process."""
+    """Return how many processes share the tests; 0 is this one, which is enough for a few files."""
+    groups_are_lost = pytest.version_tuple >= (9, 2) and metadata.version("pytest-xdist") == "3.8.0"
     only_folders = all(Path(argument).is_dir() for argument in config.args)
-    return min(PROCESSES_AT_MOST, available_cpus()) if only_folders else 0
+    if groups_are_lost or not only_folders:
+        return 0
+    return min(PROCESSES_AT_MOST, available_cpus())
 
 
 def pytest_configure(config: pytest.Config) -> None:
