@@ -6,6 +6,7 @@ classes there are, which loops and precisions a class states, and which files it
 
 import ast
 import importlib.util
+import re
 from functools import cache
 from pathlib import Path
 
@@ -38,22 +39,41 @@ def source_of(module: str) -> Path:
 def files_of(module: str) -> list[Path]:
     """Return the files whose change makes an adapter another one.
 
-    A package is all of its files. A module of a package is its own file and the helpers beside
-    it, which are the files that state no loops; a file outside a package stands alone.
+    A package is all of its files. A module of a package is its own file, the helpers beside it
+    (the files that state no loops), and what these mention by name, sub-folders included. To
+    mention is enough: an import need not be followed. A file outside a package stands alone.
     """
     source = source_of(module)
     if source.name == "__init__.py":
-        return sorted(source.parent.rglob("*.py"))
+        return _python_files(source.parent)
     if module.endswith(".py") or "." not in module:
         return [source]
-    beside = (file for file in source.parent.glob("*.py") if file != source)
-    return sorted([source, *(file for file in beside if not _states_loops(file))])
+    others = [file for file in _python_files(source.parent) if file != source]
+    chosen = [source, *(f for f in others if f.parent == source.parent and not _states_loops(f))]
+    while True:
+        words = {word for file in chosen for word in re.findall(rb"\w+", file.read_bytes())}
+        more = [f for f in others if f not in chosen and _names_of(f, source.parent) <= words]
+        if not more:
+            return sorted(chosen)
+        chosen += more
+
+
+def _python_files(folder: Path) -> list[Path]:
+    """All Python files below a folder but those that an editor or a system hides there."""
+    files = folder.rglob("*.py")
+    return sorted(file for file in files if file.is_file() and not file.name.startswith("."))
+
+
+def _names_of(file: Path, package: Path) -> set[bytes]:
+    """The names that a source must mention to import this file of its package."""
+    parts = file.relative_to(package).with_suffix("").parts
+    return {part.encode() for part in parts if part != "__init__"}
 
 
 def _states_loops(file: Path) -> bool:
     try:
         classes = _top_classes(file.read_bytes())
-    except SyntaxError:
+    except (SyntaxError, ValueError):
         return False
     return any(stated_names(node, "loops", tuple(Loop)) for node in classes.values())
 
@@ -65,9 +85,10 @@ def classes_of(module: str) -> dict[str, ast.ClassDef]:
         UnknownFrameworkError: a file cannot be parsed.
     """
     source = source_of(module)
-    files = source.parent.glob("*.py") if source.name == "__init__.py" else [source]
+    is_package = source.name == "__init__.py"
+    beside = [file for file in _python_files(source.parent) if file.parent == source.parent]
     classes: dict[str, ast.ClassDef] = {}
-    for file in files:
+    for file in beside if is_package else [source]:
         try:
             classes |= _top_classes(file.read_bytes())
         except (SyntaxError, ValueError) as error:

@@ -91,6 +91,11 @@ class Trial:
     starts: int = 1
 
     @property
+    def repeat_column(self) -> int:
+        """What the row says in `repeat`: the number of starts, where there are many."""
+        return self.starts if self.purpose == Purpose.MANY_STARTS else self.repeat
+
+    @property
     def framework_key(self) -> FrameworkKey:
         """What the plan finds its framework by."""
         return self.framework, self.track

@@ -269,7 +269,9 @@ def _words(trial: Trial) -> str:
 def _state_digest(trial: Trial, framework: Framework, experiment: Experiment) -> str:
     is_native = trial.track == Track.NATIVE
     native = native_of(experiment, trial.loop).model_dump() if is_native else None
-    state: list[Any] = [asdict(trial), experiment.digest, native, framework.digest]
+    fields = asdict(trial) | {"repeat": trial.repeat_column}
+    fields.pop("starts")  # `repeat` says it, as the row does
+    state: list[Any] = [fields, experiment.digest, native, framework.digest]
     state += [framework.version, PROTOCOL, *_kernel_choice().values()]
     if trial.purpose == Purpose.MEASURE and experiment.target is not None:
         state.append(experiment.target)  # `target_s` is taken while it trains

@@ -9,9 +9,8 @@ group `samestep.trainers`, or give its file on the command line: `--frameworks` 
 `samestep new-adapter` writes a file to start from, and `samestep check` proves an adapter.
 
 A proof holds for one digest of the adapter's source. The digest of a package covers all files
-of the package. A helper file beside an adapter module of a package counts for the digest of that
-module, so an adapter with helpers in sub-folders should be a package of its own. A file given on
-the command line stands alone.
+of the package. That of a module in a package covers the helpers beside the module, and the files
+of the package that these mention by name. A file given on the command line stands alone.
 """
 
 from abc import ABC, abstractmethod

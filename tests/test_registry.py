@@ -46,28 +46,46 @@ def test_a_file_is_an_adapter(tmp_path):
     assert find(str(file)).digest != digest
 
 
-def test_a_change_of_a_helper_beside_it_is_seen(tmp_path, monkeypatch):
+def test_a_change_of_what_an_adapter_uses_is_seen(tmp_path, monkeypatch):
     package = tmp_path / "mypackage"
-    package.mkdir()
+    (package / "deep").mkdir(parents=True)
     adapter = FILE.format(name="Mine", loops='("fused",)')
-    (package / "adapter.py").write_text(adapter)
-    helpers = [package / name for name in ("__init__.py", "layers.py", "rules.py")]
-    for file in helpers:
+    imports = "import math\nfrom mypackage.base import Base\nfrom .layers import NAME\n"
+    (package / "adapter.py").write_text(imports + adapter)
+    (package / "base.py").write_text(FILE.format(name="Base", loops='("stepwise",)'))
+    (package / "layers.py").write_text("from .deep.far import RATE\n")
+    beside = [package / "__init__.py", package / "rules.py"]
+    below = [package / "deep" / "__init__.py", package / "deep" / "far.py"]
+    for file in (*beside, *below):
         file.write_text("RATE = 1\n")
-    other = package / "other_adapter.py"
-    other.write_text(adapter)
     monkeypatch.syspath_prepend(tmp_path)
 
     def digest():
         return find("mypackage.adapter:Mine").digest
 
+    used = [*beside, *below, *(package / name for name in ("adapter.py", "base.py", "layers.py"))]
     digests = [digest()]
-    for file in (*helpers, package / "adapter.py"):
+    for file in used:
         file.write_text(file.read_text() + "\n# changed\n")
         digests.append(digest())
-    assert len(set(digests)) == 2 + len(helpers)
-    other.write_text(adapter + "\n# changed\n")  # another adapter is no helper
-    assert digest() == digests[-1]
+    assert len(set(digests)) == 1 + len(used)
+
+
+def test_what_an_adapter_does_not_use_is_not_seen(tmp_path, monkeypatch):
+    package = tmp_path / "neighbours"
+    (package / "other").mkdir(parents=True)
+    adapter = FILE.format(name="Mine", loops='("fused",)')
+    for name in ("__init__.py", "other/__init__.py", "other/layers.py"):
+        (package / name).write_text("")
+    (package / "adapter.py").write_text(adapter + "\nlayers = 1\n")
+    (package / "neighbour.py").write_text(adapter)
+    monkeypatch.syspath_prepend(tmp_path)
+    before = find("neighbours.adapter:Mine").digest
+    for name in ("neighbour.py", "other/layers.py"):
+        (package / name).write_text("# changed\n" + adapter)
+    (package / ".#adapter.py").symlink_to("nowhere")  # an editor's lock of an unsaved file
+    (package / "folder.py").mkdir()
+    assert find("neighbours.adapter:Mine").digest == before
 
 
 def test_every_file_of_an_adapter_that_is_a_package_is_seen(tmp_path, monkeypatch):

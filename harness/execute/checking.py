@@ -5,7 +5,7 @@ nothing else.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from harness.execute.listener import Listener
 from harness.execute.proving import judge
 from harness.execute.worker_process import Death, WorkerProcess
 from harness.execute.workers import Workers
-from harness.experiment.vocabulary import Device
+from harness.experiment.model import Experiment
+from harness.experiment.vocabulary import Device, Status
 from harness.parity.findings import Finding
 from harness.parity.protocols import covering, every
 from harness.parity.rules import RULES, TIMED_RULES
@@ -46,17 +47,38 @@ def check(name: str, full: bool, device: Device, scratch: Path) -> Iterator[Find
     workers = Workers(plan, RunFolder(scratch), TIMEOUT_S, _Silent())
     try:
         for loop in framework.loops:
-            for experiment in experiments.values():
-                judgement, _ = judge(proof_trial(framework, experiment, loop, device), workers)
-                if judgement.status == "unsupported":
-                    continue
-                yield Finding(
-                    framework.name, loop, "ladder", experiment.name,
-                    judgement.proven, judgement.reason, judgement,
-                )  # fmt: skip
+            yield from _ladder(framework, loop, experiments.values(), device, workers)
     finally:
         workers.close_idle()
     yield from _rules(framework, device, scratch)
+
+
+def _ladder(
+    framework: Framework,
+    loop: str,
+    experiments: Iterable[Experiment],
+    device: Device,
+    workers: Workers,
+) -> Iterator[Finding]:
+    """Every protocol that the adapter supports; to judge none is a finding too."""
+    judged, reason = 0, ""
+    for experiment in experiments:
+        judgement, _ = judge(proof_trial(framework, experiment, loop, device), workers)
+        if judgement.status == Status.UNSUPPORTED:
+            reason = judgement.reason
+            continue
+        judged += 1
+        yield Finding(
+            framework.name,
+            loop,
+            "ladder",
+            experiment.name,
+            judgement.proven,
+            judgement.reason,
+            judgement,
+        )
+    if not judged:
+        yield Finding(framework.name, loop, "ladder", "no protocol", False, reason)
 
 
 def _rules(framework: Framework, device: Device, scratch: Path) -> Iterator[Finding]:

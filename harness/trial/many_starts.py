@@ -14,7 +14,13 @@ from harness.parity.reference import Reference
 from harness.plan import Trial
 from harness.start import BatchPlan, initial_parameters
 from harness.trainer import Parameters, StepTrainer, Trainer
-from harness.trial.measure import check_support, describe_device, task_of
+from harness.trial.measure import (
+    check_dtype,
+    check_loop,
+    check_protocol,
+    describe_device,
+    task_of,
+)
 from harness.trial.outcome import Diverged, Outcome, Unsupported
 
 
@@ -35,9 +41,11 @@ def train_many_starts(
     """
     if trial.starts < 1:
         raise ValueError(f"`starts` must be a positive int. Got {trial.starts}.")
-    check_support(trial, experiment, adapter)
+    check_protocol(experiment, adapter)
     if not issubclass(adapter, StepTrainer):
         raise Unsupported("a native solver draws its own start, and cannot take a given one")
+    check_loop(trial, adapter)
+    check_dtype(trial, adapter)
     _check_shared_batches(experiment)
     prepared = data.load(experiment.data, experiment.loss, trial.dtype)
     trainer = adapter(task_of(trial, experiment, prepared))

@@ -15,7 +15,7 @@ from harness.clock.stopwatch import timed
 from harness.experiment.model import Experiment
 from harness.plan import Trial
 from harness.trainer import Operands, StepTrainer, Trainer
-from harness.trial.measure import check_support, task_of
+from harness.trial.measure import check_dtype, check_protocol, task_of
 from harness.trial.outcome import Outcome, Unsupported
 
 TURNS = 5
@@ -53,9 +53,10 @@ def measure_limit(
     Raises:
         As `harness.trial.measure.measure`.
     """
-    check_support(trial, experiment, adapter)
+    check_protocol(experiment, adapter)
     if not issubclass(adapter, StepTrainer):
-        raise Unsupported("its own solvers have no steps")
+        raise Unsupported("a native solver has no steps")
+    check_dtype(trial, adapter)
     prepared = data.load(experiment.data, experiment.loss, trial.dtype)
     trainer = adapter(task_of(trial, experiment, prepared))
     outcome.columns.device = str(trainer.device)

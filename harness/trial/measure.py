@@ -34,13 +34,15 @@ def measure(
         harness.trainer.DeviceUnavailableError: the adapter sees no such device.
         Exception: whatever the adapter or its framework raises.
     """
-    check_support(trial, experiment, adapter)
+    check_protocol(experiment, adapter)
     prepared = data.load(experiment.data, experiment.loss, trial.dtype)
     outcome.columns.set(data_digest=prepared.digest, allocator=allocator() or None)
     if issubclass(adapter, NativeTrainer):
         trainer: Trainer = _fit_native(trial, experiment, adapter, prepared, outcome)
     elif issubclass(adapter, StepTrainer):
-        training.check_loop(experiment, trial.loop)
+        check_loop(trial, adapter)
+        check_dtype(trial, adapter)
+        training.check_can_stop(experiment, trial.loop)
         trainer = _train(trial, experiment, adapter, prepared, outcome)
     else:
         raise TypeError(f"{adapter.__name__} must be a StepTrainer or a NativeTrainer")
@@ -49,20 +51,35 @@ def measure(
     return trainer
 
 
-def check_support(trial: Trial, experiment: Experiment, adapter: type[Trainer]) -> None:
-    """Refuse a trial that the adapter cannot run, before anything is built.
+def check_protocol(experiment: Experiment, adapter: type[Trainer]) -> None:
+    """Refuse a protocol that the adapter cannot follow, before anything is built.
 
     Raises:
-        Unsupported: the adapter refuses the protocol, or lacks the loop or the precision.
+        Unsupported: with the adapter's own reason.
     """
     reason = adapter.supports(experiment)
     if reason is not None:
         raise Unsupported(reason)
-    if issubclass(adapter, StepTrainer):
-        if trial.loop not in adapter.loops:
-            raise Unsupported(f"has no {trial.loop} loop; it has {', '.join(adapter.loops)}")
-        if trial.dtype not in adapter.dtypes:
-            raise Unsupported(f"has no {trial.dtype}; it has {', '.join(adapter.dtypes)}")
+
+
+def check_loop(trial: Trial, adapter: type[StepTrainer]) -> None:
+    """Refuse a loop that the adapter does not have.
+
+    Raises:
+        Unsupported: the adapter's `loops` lack the trial's.
+    """
+    if trial.loop not in adapter.loops:
+        raise Unsupported(f"has no {trial.loop} loop; it has {', '.join(adapter.loops)}")
+
+
+def check_dtype(trial: Trial, adapter: type[StepTrainer]) -> None:
+    """Refuse a precision that the adapter does not have.
+
+    Raises:
+        Unsupported: the adapter's `dtypes` lack the trial's.
+    """
+    if trial.dtype not in adapter.dtypes:
+        raise Unsupported(f"has no {trial.dtype}; it has {', '.join(adapter.dtypes)}")
 
 
 def describe_device(trainer: Trainer, trial: Trial, columns: MeasuredColumns) -> None:
@@ -78,9 +95,10 @@ def prove(trial: Trial, experiment: Experiment, adapter: type[Trainer], outcome:
     Raises:
         As `measure`.
     """
-    check_support(trial, experiment, adapter)
+    check_protocol(experiment, adapter)
     if not issubclass(adapter, StepTrainer):
         raise TypeError(f"{adapter.__name__} must be a StepTrainer")
+    check_loop(trial, adapter)
     prepared = data.load(experiment.data, experiment.loss, trial.dtype)
 
     def build(protocol: Experiment) -> StepTrainer:

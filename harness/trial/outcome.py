@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from harness.clock.environment import machine_label
 from harness.experiment.model import Experiment
-from harness.experiment.vocabulary import Purpose, Status
+from harness.experiment.vocabulary import Status
 from harness.plan import Trial
 from harness.results import PROTOCOL, SCHEMA, MeasuredColumns, Row
 from harness.trainer import Array
@@ -65,7 +65,7 @@ def blank_row(
         loop=trial.loop,
         track=trial.track,
         seed=trial.seed,
-        repeat=trial.starts if trial.purpose == Purpose.MANY_STARTS else trial.repeat,
+        repeat=trial.repeat_column,
         device=trial.device,
         dtype=trial.dtype,
         precision=None,

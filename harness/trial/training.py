@@ -114,7 +114,7 @@ def _summarise(clock: Clock, task: Task, columns: MeasuredColumns) -> None:
         columns.set(step_us=float(middle), step_us_low=float(low), step_us_high=float(high))
 
 
-def check_loop(experiment: Experiment, loop: str) -> None:
+def check_can_stop(experiment: Experiment, loop: str) -> None:
     """Refuse an idiomatic loop, which pays for every segment, where a rule may end training.
 
     Raises:

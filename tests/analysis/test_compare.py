@@ -9,8 +9,14 @@ from harness.analysis.comparable import NotComparableError, check_comparable
 from harness.analysis.compare import agreement, compare
 from harness.analysis.gates import Gate, exceeded_limits, failed_only_in_b
 from harness.cli import main
+from harness.experiment.loading import load
+from harness.experiment.vocabulary import Purpose, Status
+from harness.plan import Request
+from harness.planning import make_plan, make_trial
+from harness.registry import find
 from harness.report.run_comparison import Change
 from harness.results import RunFolder
+from harness.trial.outcome import blank_row
 from tests.analysis.rows import run_of
 
 
@@ -84,6 +90,18 @@ def test_trials_that_failed_only_in_b_are_listed(status):
     assert not failed_only_in_b(plan, b, a)
     assert not failed_only_in_b(dataclasses.replace(plan, trials=()), a, b)  # B planned none
     assert exceeded_limits(Gate.parse("accuracy>1%"), a, b) == []
+
+
+def test_a_lost_success_rate_is_listed():
+    request, experiment = Request(("xor-mlp",), ("numpy",)), load("xor-mlp")
+    trial = make_trial(
+        Purpose.MANY_STARTS, experiment, find("numpy"), "stepwise", request, starts=200
+    )
+    plan = dataclasses.replace(make_plan(request), trials=(trial,))
+    ok = blank_row(trial, plan.digest, "1", experiment, Status.OK, None)
+    crashed = dataclasses.replace(ok, status=Status.CRASHED)
+    ((_, description),) = failed_only_in_b(plan, [ok], [crashed])
+    assert description.endswith("crashed")
 
 
 def store(path, plan, rows):

@@ -65,6 +65,18 @@ def test_a_framework_without_float64_is_judged_in_float32(invoke, tmp_path, unti
     assert all(32 * 1.1e-7 < tolerance < 1e-2 for tolerance in tolerances)
 
 
+def test_a_check_that_judges_no_protocol_does_not_hold(invoke, tmp_path, untimed, monkeypatch):
+    monkeypatch.setattr("harness.execute.checking.RULES", ())
+    invoke("new-adapter", "demo")
+    file = tmp_path / "demo.py"
+    refusal = "DemoTrainer.supports = staticmethod(lambda experiment: 'follows none of them')\n"
+    file.write_text(f"{file.read_text()}\n\n{refusal}")
+    done = invoke("check", "demo.py")
+    assert done.exit_code == 1
+    assert "no protocol" in done.stdout
+    assert "follows none of them" in done.stdout
+
+
 @pytest.mark.parametrize("name", ["Demo", "class", "../x", "1a", "numpy"])
 def test_names_that_no_file_may_have(invoke, tmp_path, name):
     done = invoke("new-adapter", name)

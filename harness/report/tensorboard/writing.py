@@ -84,7 +84,7 @@ def run_names(trials: Sequence[Trial]) -> dict[str, Path]:
     folders: dict[str, Path] = {}
     taken: set[str] = set()
     for trial in trials:
-        repeat = f"-r{trial.repeat}" if trial.repeat else ""
+        repeat = f"-r{trial.repeat_column}" if trial.repeat_column else ""
         name = f"{_safe(trial.framework)}-{_safe(trial.loop)}-s{trial.seed}{repeat}"
         path = Path(_safe(trial.experiment), name)
         if str(path).lower() in taken:
