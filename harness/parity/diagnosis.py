@@ -84,6 +84,7 @@ def _where_to_look(judgement: Judgement) -> str:
         "start": "look at how the start is taken over",
         "outputs": "look at the forward pass: start and inputs are as they should be, or not yet",
         "gradients": "the forward pass is right; look at the rows taken, the loss and its gradient",
+        "losses": "all parameters are right; return the loss of every step, before its update",
     }
     later = "the first gradient is right; look at the optimizer and at the rows of later steps"
     where = places.get(failed.name, later) if failed else later

@@ -205,6 +205,25 @@ def test_a_correct_adapter_is_not_accused(protocol):
     assert all(rung.passed for rung in judgement.rungs)
 
 
+def test_losses_of_another_moment_are_told_from_another_update():
+    class After(Mutant):
+        def advance(self, batches):
+            losses = super().advance(batches)
+            return losses * 0.99  # as if taken after the update
+
+    experiment = protocols()["sgd"]
+    prepared = data.load(experiment.data, experiment.loss, "float64")
+
+    def build(changed):
+        task = task_of(changed, prepared, seed=0, loop="stepwise", dtype="float64")
+        return After(task, "")
+
+    trace = record(build, experiment, prepared, 0, keep_first_20_steps=True)
+    judgement = ladder.judge(trace, experiment, 0)
+    reason = diagnosis.with_cause(judgement, trace, experiment, 0).reason
+    assert "all parameters are right" in reason
+
+
 def test_two_mistakes_at_once_are_located():
     class Twice(Mutant):
         def _penalty(self, rows):
