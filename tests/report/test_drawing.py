@@ -90,7 +90,7 @@ def test_images_are_pure_functions(folder, vl_convert):
         assert drawing.image(drawings_of_one, "", ".svg").count(b"<path") > 3
 
 
-def test_without_vl_convert(folder, tmp_path, monkeypatch):
+def test_without_vl_convert(folder, cache, tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "vl_convert", None)
     files = f"xor-mlp/phases={tmp_path / 'p.svg'}", tmp_path / "r.md"
     done = run("report", "--from", folder[0], "--chart", files[0], "-o", files[1])

@@ -44,7 +44,7 @@ class ChartLibrary:
 
 
 def chart_library() -> ChartLibrary | None:
-    """Return the charts' library; None where vl-convert is not installed.
+    """Return the charts' library; None where vl-convert cannot be imported.
 
     Vega-Embed contains Vega's expression interpreter, so that a page needs no `unsafe-eval`.
     """
@@ -53,7 +53,9 @@ def chart_library() -> ChartLibrary | None:
     except metadata.PackageNotFoundError:
         return None
     file = cache_folder() / "page" / f"vega-{version}.js.gz"
-    return _read(file) or _make(file)
+    with contextlib.suppress(ImportError):  # it is there, and broken
+        return _read(file) or _make(file)
+    return None
 
 
 def _read(file: Path) -> ChartLibrary | None:
