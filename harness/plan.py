@@ -114,7 +114,7 @@ class Plan:
         experiments: by name, at the length they are run.
         full_lengths: by name, the protocol's own length in words ("" without training).
         trials: in order.
-        proofs: one per (experiment, framework, loop) of the identical track, by framework.
+        proofs: of every (experiment, framework, loop) of the identical track, one or two.
         limits: one per experiment and installed framework that the request leaves out.
         frameworks: of all these trials; empty in a plan that was read back, which only reports.
     """

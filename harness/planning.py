@@ -179,7 +179,7 @@ def proofs_of(
     experiments: Mapping[str, Experiment],
     frameworks: Mapping[str, Framework],
 ) -> list[Trial]:
-    """Return one proof for every measured cell whose framework is installed.
+    """Return the proofs of every measured cell whose framework is installed.
 
     The order is experiment by experiment: all frameworks are compared with the same run of the
     oracle.
@@ -193,17 +193,33 @@ def proofs_of(
         if trial.track == Track.IDENTICAL and trial.loop in loops.get(trial.framework, ())
     )
     order = list(experiments)
+    timed = {trial.experiment: trial.dtype for trial in trials}
     return [
-        proof_trial(frameworks[name], experiments[experiment], loop, trials[0].device)
+        proof
         for name, experiment, loop in sorted(cells, key=lambda cell: order.index(cell[1]))
+        for proof in proof_trials(
+            frameworks[name], experiments[experiment], loop, trials[0].device, timed[experiment]
+        )
     ]
 
 
-def proof_trial(framework: Framework, experiment: Experiment, loop: str, device: Device) -> Trial:
-    """Return the trial that leaves the trace of a loop: float64 where the framework has it."""
-    dtype = Dtype.FLOAT64 if Dtype.FLOAT64 in framework.dtypes else Dtype.FLOAT32
-    request = Request(device=device)
-    return make_trial(Purpose.PROOF, proof_of(experiment), framework, loop, request, dtype=dtype)
+def proof_trials(
+    framework: Framework, experiment: Experiment, loop: str, device: Device, timed: Dtype
+) -> list[Trial]:
+    """Return the trials that leave the traces of a loop.
+
+    The first is in float64 where the framework has it. The second is in the precision that is
+    timed, if that is another: what an adapter does in float64 it need not do in float32.
+    """
+    request, dtypes = Request(device=device), framework.dtypes
+    dtype = Dtype.FLOAT64 if Dtype.FLOAT64 in dtypes else Dtype.FLOAT32
+    short = proof_of(experiment)
+    proofs = [make_trial(Purpose.PROOF, short, framework, loop, request, dtype=dtype)]
+    if timed != dtype and timed in dtypes:
+        short = proof_of(experiment, as_timed=True)
+        purpose = Purpose.PROOF_AS_TIMED
+        proofs.append(make_trial(purpose, short, framework, loop, request, dtype=timed))
+    return proofs
 
 
 # ---------------------------------------------------------------- one trial
@@ -261,6 +277,8 @@ def _words(trial: Trial) -> str:
             parts += ["many", f"s{trial.seed}", f"n{trial.starts}"]
         case Purpose.LIMIT:
             parts += ["limit"]
+        case Purpose.PROOF_AS_TIMED:
+            parts += ["proof", trial.dtype]
         case _:
             parts += ["proof"]
     return "-".join(re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-") for part in parts)

@@ -45,6 +45,9 @@ class Row:
     the test set, not for the first time. In the native track `loop` is the estimator's label,
     `train_s` its whole fit, and `steps` its iterations.
 
+    `contradiction`: what in this very trial its proof cannot be true of, such as outputs that are
+    not those of its parameters; null where nothing is.
+
     `target_s` is the training time (first step included) at the first evaluation point whose
     test accuracy reaches the protocol's target. `gemm_us`: the step's matrix products alone.
     What went on meanwhile: see `harness.clock.conditions.Conditions`. `attempt` counts reruns of
@@ -103,6 +106,7 @@ class Row:
     probe_us: float | None = None
     allocator: str | None = None
     attempt: int = 1
+    contradiction: str | None = None
 
     @property
     def failed(self) -> bool:
@@ -150,6 +154,7 @@ class MeasuredColumns:
     other_cpus: float | None = None
     frequency_mhz: float | None = None
     probe_us: float | None = None
+    contradiction: str | None = None
 
     def set(self, **columns: Any) -> None:
         """Set several columns.

@@ -64,11 +64,24 @@ def load_run(path: Path, plan: Plan | None = None) -> Run:
     """
     folder = RunFolder(path)
     plan = plan or Plan.from_json(folder.plan_file.read_text(encoding="utf-8"))
+    rows = folder.rows(trial.id for trial in plan.trials)
     return Run(
         plan=plan,
-        rows=folder.rows(trial.id for trial in plan.trials),
-        verdicts=read(folder, plan.proofs),
+        rows=rows,
+        verdicts=_contradicted(read(folder, plan.proofs), rows),
         limits=folder.limit_rows(trial.id for trial in plan.limits),
         arrays=folder.arrays,
         path=path,
     )
+
+
+def _contradicted(verdicts: Verdicts, rows: Sequence[Row]) -> Verdicts:
+    """A proof does not hold for a cell with a trial that contradicts it."""
+    judgements = dict(verdicts)
+    for row in rows:
+        key = CellKey(row.experiment, row.framework, row.loop)
+        proof = judgements.get(key)
+        if row.contradiction and proof is not None and proof.proven:
+            reason = f"in the timed run itself (seed {row.seed}), {row.contradiction}"
+            judgements[key] = Judgement(Verdict.DIFFERENT, reason, proof.rungs)
+    return judgements

@@ -16,6 +16,7 @@ float64, 15 in float32.
 import math
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import sklearn
@@ -52,6 +53,18 @@ ESTIMATORS = {
     "Perceptron": Perceptron,
     "SGDClassifier": SGDClassifier,
 }
+
+
+class NoPenalty(float):
+    """alpha = 0. Its product with a sum of squares is 0 even where that sum overflows.
+
+    The library multiplies them in every step; 0 times infinity would make its loss NaN.
+    """
+
+    def __mul__(self, other: Any) -> Any:
+        return self if np.ndim(other) == 0 else float(self) * other
+
+    __rmul__ = __mul__
 
 
 class SklearnTrainer(StepTrainer):
@@ -250,7 +263,7 @@ def _perceptron(task: Task) -> MLPClassifier | MLPRegressor:
     settings = {
         "hidden_layer_sizes": tuple(widths),
         "activation": ACTIVATIONS[hidden],
-        "alpha": 0.0,
+        "alpha": NoPenalty(),
         "batch_size": 1,
         "shuffle": False,
         "tol": 0.0,

@@ -26,13 +26,10 @@ def fail(code: int, message: str) -> int:
 
 def exit_code(run: "Run") -> int:
     """Return the exit code of a run that was not interrupted."""
-    from harness.parity.judgement import Verdict
-
     if run.rows and all(row.status == Status.MISSING for row in run.rows):
         return ENVIRONMENT
     broken = any(
-        judgement.verdict == Verdict.DIFFERENT or judgement.status.failed
-        for judgement in run.verdicts.values()
+        judgement.refuted or judgement.status.failed for judgement in run.verdicts.values()
     )
     return FAILED if broken or any(row.failed for row in run.rows) else OK
 

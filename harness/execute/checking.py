@@ -11,16 +11,16 @@ from pathlib import Path
 
 from harness.clock.environment import child_environment
 from harness.execute.listener import Listener
-from harness.execute.proving import judge
+from harness.execute.proving import judge_all
 from harness.execute.worker_process import Death, WorkerProcess
 from harness.execute.workers import Workers
 from harness.experiment.model import Experiment
-from harness.experiment.vocabulary import Device, Status
+from harness.experiment.vocabulary import Device, Dtype, Status
 from harness.parity.findings import Finding
 from harness.parity.protocols import covering, every
 from harness.parity.rules import RULES, TIMED_RULES
 from harness.plan import Plan, Request
-from harness.planning import framework_table, proof_trial
+from harness.planning import framework_table, proof_trials
 from harness.registry import Framework, find
 from harness.results import RunFolder
 
@@ -63,7 +63,8 @@ def _ladder(
     """Every protocol that the adapter supports; to judge none is a finding too."""
     judged, reason = 0, ""
     for experiment in experiments:
-        judgement, _ = judge(proof_trial(framework, experiment, loop, device), workers)
+        proofs = proof_trials(framework, experiment, loop, device, Dtype.FLOAT32)
+        judgement = judge_all(proofs, workers)
         if judgement.status == Status.UNSUPPORTED:
             reason = judgement.reason
             continue

@@ -2,6 +2,8 @@
 
 import dataclasses
 import threading
+from collections.abc import Sequence
+from typing import Any
 
 from harness.execute.lanes import in_lanes
 from harness.execute.listener import Listener
@@ -10,7 +12,8 @@ from harness.experiment.model import Experiment
 from harness.experiment.proof_length import proof_of
 from harness.experiment.vocabulary import Purpose, Status
 from harness.parity import diagnosis, ladder, verdicts
-from harness.parity.judgement import Judgement, Verdict
+from harness.parity.judgement import Judgement, Verdict, with_proof_as_timed
+from harness.parity.precision import with_precision
 from harness.parity.trace import Trace
 from harness.plan import Trial
 from harness.results import Row
@@ -50,13 +53,28 @@ def prove(workers: Workers, listener: Listener, lanes: int) -> None:
     in_lanes(todo, prove_one, lanes, workers.kill)
 
 
+def judge_all(proofs: Sequence[Trial], workers: Workers) -> Judgement:
+    """Return what the proofs of one loop say together; the second is not made if the first fails.
+
+    Args:
+        proofs: as `harness.planning.proof_trials` returns them.
+        workers: run them.
+    """
+    judgement, _ = judge(proofs[0], workers)
+    for proof in proofs[1:]:
+        if judgement.proven:
+            judgement = with_proof_as_timed(judgement, judge(proof, workers)[0])
+    return judgement
+
+
 def judge(proof: Trial, workers: Workers, lane: int = FIRST_LANE) -> tuple[Judgement, list[str]]:
     """Run a proof in its worker and judge its trace.
 
     Returns:
-        The judgement, with a diagnosis where the trace differs, and the tail of the log.
+        The judgement, with the cause where the trace differs, and the tail of the log.
     """
-    experiment = proof_of(workers.plan.experiments[proof.experiment])
+    as_timed = proof.purpose == Purpose.PROOF_AS_TIMED
+    experiment = proof_of(workers.plan.experiments[proof.experiment], as_timed)
     trace, row, log_tail = _trace(proof, experiment, workers, lane)
     if trace is None:
         reason = f"the proof gave no trace: {row.status}"
@@ -66,16 +84,37 @@ def judge(proof: Trial, workers: Workers, lane: int = FIRST_LANE) -> tuple[Judge
         with _judging:
             judgement = ladder.judge(trace, experiment, proof.seed, proof.dtype)
         if judgement.verdict == Verdict.DIFFERENT:
-            again = dataclasses.replace(proof, purpose=Purpose.PROOF_IN_DETAIL)
-            detailed, _, _ = _trace(again, experiment, workers, lane)
-            with _judging:
-                judgement = diagnosis.with_cause(
-                    judgement, detailed or trace, experiment, proof.seed
-                )
+            find_cause = _with_precision if as_timed else _with_cause
+            judgement = find_cause(judgement, trace, proof, experiment, workers, lane)
     except Exception as error:  # whatever a strange trace does to the judge, rows stay
         reason = f"the trace cannot be judged: {type(error).__name__}: {error}"
         return Judgement(Verdict.NOT_COMPARABLE, reason, (), Status.ERROR), log_tail
     return judgement, log_tail
+
+
+def _with_cause(
+    judgement: Judgement,
+    trace: Trace,
+    proof: Trial,
+    experiment: Experiment,
+    workers: Workers,
+    lane: int,
+) -> Judgement:
+    """Take the trace once more, in detail, and find the mistake that explains it."""
+    failed = judgement.first_failure
+    if failed is not None and failed.name == ladder.FINAL_OUTPUTS:
+        return judgement  # training is right
+    again = dataclasses.replace(proof, purpose=Purpose.PROOF_IN_DETAIL)
+    detailed, _, _ = _trace(again, experiment, workers, lane)
+    with _judging:
+        return diagnosis.with_cause(judgement, detailed or trace, experiment, proof.seed)
+
+
+def _with_precision(
+    judgement: Judgement, trace: Trace, proof: Trial, experiment: Experiment, *_: Any
+) -> Judgement:
+    with _judging:
+        return with_precision(judgement, trace, experiment, proof.seed)
 
 
 def _trace(

@@ -228,7 +228,7 @@ def _run(
             measure_limit(trial, experiment, adapter, outcome)
         case Purpose.MANY_STARTS:
             train_many_starts(trial, experiment, adapter, outcome)
-        case Purpose.PROOF | Purpose.PROOF_IN_DETAIL:
+        case Purpose.PROOF | Purpose.PROOF_IN_DETAIL | Purpose.PROOF_AS_TIMED:
             prove(trial, experiment, adapter, outcome)
 
 

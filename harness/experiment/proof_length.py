@@ -9,10 +9,16 @@ FEWEST_STEPS = 24
 """Steps of a proof of large batches, at least: as many as `samestep check` takes."""
 MAX_ROWS = 1_000_000
 """Rows of all steps of a proof. A step on all rows of MNIST costs as much as 600 on 100 rows."""
+AS_TIMED_STEPS, AS_TIMED_ROWS = 24, 50_000
+"""Likewise of a proof in the precision that is timed, where the oracle is rerun eight times."""
 
 
-def proof_of(experiment: Experiment) -> Experiment:
+def proof_of(experiment: Experiment, as_timed: bool = False) -> Experiment:
     """Return the protocol at the length of a proof, at most `STEPS` steps.
+
+    Args:
+        experiment: the protocol.
+        as_timed: whether it is the shorter proof in the precision that is timed.
 
     The protocol returned has no native solvers, does not stop early, and rounds its numbers to
     float32 as the oracle does. A proof is about the computation of a step, which these do not
@@ -21,7 +27,10 @@ def proof_of(experiment: Experiment) -> Experiment:
     plain = experiment.model_copy(update={"native": (), "quick": None, "constants": "float32"})
     if experiment.training is None:
         return plain
-    steps = min(experiment.steps, max(FEWEST_STEPS, min(STEPS, MAX_ROWS // experiment.batch_size)))
+    fewest, most, rows = FEWEST_STEPS, STEPS, MAX_ROWS
+    if as_timed:
+        fewest, most, rows = 2, AS_TIMED_STEPS, AS_TIMED_ROWS
+    steps = min(experiment.steps, max(fewest, min(most, rows // experiment.batch_size)))
     training = experiment.training.model_copy(
         update={
             "length": Length(steps=steps),

@@ -54,6 +54,8 @@ class Purpose(StrEnum):
     """Leave the trace of a short run, for the ladder."""
     PROOF_IN_DETAIL = "proof, closely"
     """Leave the trace of a proof that failed, with its first 20 steps."""
+    PROOF_AS_TIMED = "proof, as timed"
+    """Leave the trace of a shorter run in the precision that is timed, if that is another."""
     LIMIT = "limit"
     """Time the matrix products of an installed framework that the user did not name."""
     MANY_STARTS = "many seeds"

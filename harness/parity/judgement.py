@@ -1,6 +1,6 @@
 """What the ladder says of one (experiment, framework, loop): a verdict, its reason, its rungs."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -8,11 +8,16 @@ from harness.experiment.vocabulary import Status
 
 
 class Verdict(StrEnum):
-    """Whether an adapter computes what the protocol says."""
+    """Whether an adapter computes what the protocol says.
+
+    `NOT_FLOAT32`: it does in float64, and what it computes in float32, which is what is timed, is
+    further from that than rounding to float32 is.
+    """
 
     SAME = "same"
     SAME_TO_FLOAT32 = "same to float32"
     SAME_WHILE_COMPARABLE = "same while comparable"
+    NOT_FLOAT32 = "same, but its float32 is not float32"
     DIFFERENT = "different"
     NOT_COMPARABLE = "not comparable"
 
@@ -81,6 +86,11 @@ class Judgement:
         return self.verdict in PROVEN
 
     @property
+    def refuted(self) -> bool:
+        """Whether the adapter, or the precision it is timed in, is shown to be another."""
+        return self.verdict in (Verdict.DIFFERENT, Verdict.NOT_FLOAT32)
+
+    @property
     def first_failure(self) -> Rung | None:
         """The lowest rung that does not hold."""
         return first_failure(self.rungs)
@@ -89,3 +99,34 @@ class Judgement:
 def first_failure(rungs: tuple[Rung, ...]) -> Rung | None:
     """Return the lowest rung that does not hold, None where all hold."""
     return next((rung for rung in rungs if not rung.passed), None)
+
+
+IN_FLOAT32 = "float32"
+"""The rung that sums up the proof in the precision that is timed."""
+
+
+def with_proof_as_timed(judgement: Judgement, as_timed: Judgement) -> Judgement:
+    """Return what two proofs of one loop say together.
+
+    Args:
+        judgement: of the proof in float64.
+        as_timed: of the proof in float32, the precision that is timed.
+    """
+    if not judgement.proven:
+        return judgement
+    rungs = (*judgement.rungs, *_summed_up(as_timed))
+    if as_timed.proven:
+        return replace(judgement, rungs=rungs)
+    verdict, reason = Verdict.NOT_FLOAT32, as_timed.reason
+    if not as_timed.refuted:
+        verdict, reason = Verdict.NOT_COMPARABLE, f"in float32: {as_timed.reason}"
+    return Judgement(verdict, reason, rungs, as_timed.status)
+
+
+def _summed_up(judgement: Judgement) -> tuple[Rung, ...]:
+    """The rung that is furthest beyond its tolerance, or nearest to it."""
+    tolerated = [rung for rung in judgement.rungs if rung.tolerance > 0]
+    if not tolerated:
+        return ()
+    worst = max(tolerated, key=lambda rung: (not rung.passed, rung.difference / rung.tolerance))
+    return (replace(worst, name=IN_FLOAT32),)

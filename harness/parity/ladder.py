@@ -1,14 +1,32 @@
 """The ladder: the judgement of a trace, rung by rung, against the oracle's."""
 
+import dataclasses
+from collections.abc import Mapping
+
 import numpy as np
 
 from harness.experiment.model import Experiment
+from harness.parity.clipped import are_clipped
 from harness.parity.judgement import Judgement, Rung, Verdict, first_failure
-from harness.parity.rounding import judge_with_growth, rounding_tolerances
+from harness.parity.rounding import (
+    expected_in,
+    first_allowances,
+    judge_with_growth,
+    outputs_beyond_rounding,
+    rounding_tolerances,
+)
 from harness.parity.rungs import FIRST_RUNGS, compare, rung_name
-from harness.parity.trace import Trace, expected_trace
+from harness.parity.trace import PREDICTED_ROWS, Trace, expected_trace, is_finite, prepared_of
 
 EPS32 = float(np.finfo(np.float32).eps)
+FINAL_OUTPUTS = "outputs after training"
+FINAL_TOLERANCE: Mapping[str, float] = {"float64": 1e-12, "float32": 32 * EPS32}
+"""How far outputs may lie beyond rounding from the forward pass of the same parameters."""
+CANCELS = "terms cancel here, and rounding with them: compared as far as it allows"
+CLIPPED = (
+    "the losses it returns are those of clipped probabilities; judged by outputs, gradients and "
+    "parameters"
+)
 
 
 def judge(trace: Trace, experiment: Experiment, seed: int, dtype: str = "float64") -> Judgement:
@@ -20,23 +38,47 @@ def judge(trace: Trace, experiment: Experiment, seed: int, dtype: str = "float64
         seed: of the trace's start.
         dtype: of the trace; float32 traces get a measured tolerance.
     """
-    expected = expected_trace(experiment, seed)
-    if dtype != "float64":
-        return _judge_float32(trace, expected, experiment, seed, dtype)
+    is_double = dtype == "float64"
+    expected = (
+        expected_trace(experiment, seed) if is_double else expected_in(experiment, seed, dtype)
+    )
+    climb = _climb if is_double else _climb_in_float32
+    judgement = climb(trace, expected, experiment, seed)
+    failed = judgement.first_failure
+    clips = failed is not None and failed.name == "losses" and trace.losses is not None
+    if clips and are_clipped(np.asarray(trace.losses), experiment, seed, dtype):
+        # with the right losses in their place, all other rungs are judged as ever
+        unclipped = dataclasses.replace(trace, losses=None)
+        judgement = climb(unclipped, expected, experiment, seed)
+        judgement = _remarked(judgement, CLIPPED)
+    return _with_final_outputs(judgement, trace, expected, experiment, dtype)
+
+
+def _climb(trace: Trace, expected: Trace, experiment: Experiment, seed: int) -> Judgement:
+    """In float64: strictly, then as far as rounding of terms that cancel allows, then growth."""
+    diverges = _where_it_diverges(expected)
     rungs = compare(trace, expected)
     failed = first_failure(rungs)
     if failed is None:
-        return Judgement(Verdict.SAME, _where_it_diverges(expected), rungs)
+        return Judgement(Verdict.SAME, diverges, rungs)
+    if failed.name == "start":
+        return _different(failed, rungs)
+    allowed = first_allowances(experiment, seed)
+    rungs = compare(trace, expected, allowed=allowed)
+    failed = first_failure(rungs)
+    if failed is None:
+        return _remarked(Judgement(Verdict.SAME, diverges, rungs), CANCELS)
     growth = None
     if failed.name not in FIRST_RUNGS:
-        growth = judge_with_growth(trace, expected, experiment, seed)
+        growth = judge_with_growth(trace, expected, experiment, seed, allowed)
     return growth or _different(failed, rungs)
 
 
-def _judge_float32(
-    trace: Trace, expected: Trace, experiment: Experiment, seed: int, dtype: str
+def _climb_in_float32(
+    trace: Trace, expected: Trace, experiment: Experiment, seed: int
 ) -> Judgement:
-    rungs = compare(trace, expected, rounding_tolerances(experiment, seed, dtype), EPS32)
+    tolerances = rounding_tolerances(experiment, seed, "float32")
+    rungs = compare(trace, expected, tolerances, EPS32)
     failed = first_failure(rungs)
     if failed is None:
         return Judgement(Verdict.SAME_TO_FLOAT32, _where_it_diverges(expected), rungs)
@@ -44,6 +86,34 @@ def _judge_float32(
         fork = "after step 2 a ReLU's input lies on the other side of 0, by rounding"
         return Judgement(Verdict.SAME_TO_FLOAT32, fork, rungs)
     return _different(failed, rungs)
+
+
+def _with_final_outputs(
+    judgement: Judgement, trace: Trace, expected: Trace, experiment: Experiment, dtype: str
+) -> Judgement:
+    """Add the rung of the outputs after training: are they those of the adapter's parameters?"""
+    last = max(trace.parameters)
+    if trace.final_outputs is None or not judgement.proven or last == 0:
+        return judgement
+    parameters = trace.parameters[last]
+    if not is_finite(parameters) or last not in expected.parameters:
+        return judgement
+    rows = prepared_of(experiment).test.inputs[:PREDICTED_ROWS]
+    beyond = outputs_beyond_rounding(experiment, parameters, rows, trace.final_outputs, dtype)
+    tolerance = FINAL_TOLERANCE[dtype]
+    where = "" if beyond <= tolerance else f"{FINAL_OUTPUTS} are not those of its own parameters"
+    rung = Rung(FINAL_OUTPUTS, beyond, tolerance, where)
+    rungs = (*judgement.rungs, rung)
+    if rung.passed:
+        return dataclasses.replace(judgement, rungs=rungs)
+    reason = f"{where}; they differ by {beyond:.1e}"
+    return Judgement(Verdict.DIFFERENT, reason, rungs)
+
+
+def _remarked(judgement: Judgement, remark: str) -> Judgement:
+    """The judgement with a remark before its reason."""
+    reason = "; ".join(filter(None, [remark, judgement.reason]))
+    return dataclasses.replace(judgement, reason=reason)
 
 
 def _different(failed: Rung, rungs: tuple[Rung, ...]) -> Judgement:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from harness.experiment.model import Experiment
+from harness.experiment.network import Layer
 from harness.experiment.optimizers import SGD, Adagrad, Adam, Momentum, Nesterov, RMSprop
 from harness.experiment.training import Loss
 from harness.parity.functions import Floats, activate, log_softmax, sigmoid, slope, softmax
@@ -67,11 +68,17 @@ class Reference:
         zs: list[Floats] = []
         values = [X]
         for layer, (W, b) in zip(self.layers, self.pairs, strict=True):
-            z = values[-1] @ W
-            z = z if b is None else z + b
+            z = self._affine(values[-1], W, b)
             zs.append(z)
-            values.append(activate(layer, z))
+            values.append(self._activate(layer, z))
         return zs, values
+
+    def _affine(self, a: Floats, W: Floats, b: Floats | None) -> Floats:
+        z: Floats = a @ W
+        return z if b is None else z + b
+
+    def _activate(self, layer: Layer, z: Floats) -> Floats:
+        return activate(layer, z)
 
     # ------------------------------------------------------------ loss and gradients
 
@@ -87,14 +94,30 @@ class Reference:
         gradients: Pairs = []
         for index in reversed(range(len(self.pairs))):
             W, b = self.pairs[index]
-            delta = da * slope(self.layers[index], zs[index])
-            gradients.insert(0, (values[index].T @ delta, None if b is None else delta.sum(axis=0)))
-            da = delta @ W.T
+            delta = da * self._slope(self.layers[index], zs[index])
+            dW = self._weights_gradient(values[index], delta)
+            gradients.insert(0, (dW, None if b is None else self._biases_gradient(delta)))
+            da = self._inputs_gradient(delta, W)
         for l2 in self.penalties:
             c, on_biases = l2.coefficient(counted), l2.on == "all"
             loss += c * _sum_of_squares(self.pairs, on_biases)
             gradients = _add_multiple(gradients, 2 * c, self.pairs, on_biases)
         return loss, gradients
+
+    def _slope(self, layer: Layer, z: Floats) -> Floats:
+        return slope(layer, z)
+
+    def _weights_gradient(self, a: Floats, delta: Floats) -> Floats:
+        product: Floats = a.T @ delta
+        return product
+
+    def _biases_gradient(self, delta: Floats) -> Floats:
+        total: Floats = delta.sum(axis=0)
+        return total
+
+    def _inputs_gradient(self, delta: Floats, W: Floats) -> Floats:
+        product: Floats = delta @ W.T
+        return product
 
     def _output_loss(self, outputs: Floats, y: Array, counted: int) -> tuple[float, Floats]:
         """L = sum of row weight * loss over all rows and outputs, and dL/da of the outputs."""

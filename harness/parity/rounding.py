@@ -1,18 +1,30 @@
-"""How far rounding alone goes: the oracle rerun with the last bit of its start moved.
+"""How far rounding alone goes: the oracle rerun with noise of the size of rounding in every sum.
 
-With too high a learning rate, or inputs far from 1, a rounding error doubles every few steps, in
-every framework. What becomes of the last bit is measured here, and allowed for.
+Frameworks add in other orders and write formulas in other ways. Where terms cancel, where an
+optimizer divides a gradient by itself, or where a learning rate is too high, that moves results
+by much more than the last bit, in every framework. How far is measured here, and allowed for.
+
+This is Monte Carlo arithmetic (Parker, 1997): each result of an operation is moved at random by
+the unit in the last place of what went into it. Runs come in pairs with opposite noise, so that
+a gradient that is rounding alone is seen with either sign.
 """
 
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from harness.experiment.model import Experiment
+from harness.experiment.network import Layer
+from harness.experiment.training import Length, Loss
+from harness.parity.clipped import Clipped
 from harness.parity.functions import Floats
 from harness.parity.judgement import Judgement, Rung, Verdict
 from harness.parity.reference import Reference, map_pairs
 from harness.parity.rungs import (
+    EPS,
     FIRST_RUNGS,
     LATER_TOLERANCE,
     TOLERANCES,
@@ -21,57 +33,179 @@ from harness.parity.rungs import (
     loss_gaps,
     rung_name,
 )
-from harness.parity.trace import Trace, expected_trace, prepared_of, record
+from harness.parity.trace import Trace, expected_trace, is_finite, prepared_of, record
 from harness.start import initial_parameters
-from harness.trainer import Array, Batches, Parameters
+from harness.trainer import Array, Parameters
 
-RERUNS = 8
+PAIRS = 4
+"""Reruns come in pairs of opposite noise."""
+FACTOR = 10
+"""How often the largest difference that reruns show is allowed."""
+FIRST_UNIT = {"float64": 1e-13, "float32": 4 * float(np.finfo(np.float32).eps)}
+"""Noise of the first rungs. In float64 `FACTOR` times this is their tolerance, of all terms of a
+sum in place of what is left of them."""
+LATER_UNITS = 2
+"""Noise of later rungs, in units in the last place: what a sum really costs."""
+FIRST_STEPS = 2
 GROWN_AT_MOST = 1e-5
 """Where rounding grows further, the end says little: `same while comparable`."""
 COMPARABLE_AT_MOST = 1e-3
 """Losses are compared up to the step where rounding moves them by a tenth of this."""
 
+ABSOLUTE = ("sigmoid", "softplus", "swish", "gelu", "gelu_tanh")
+"""Activations that frameworks compute from others: rounding of 1 enters, not of the result."""
+EXACT_SLOPES = ("identity", "relu", "leaky_relu", "step")
+"""Activations whose slope is a constant on either side of 0."""
 
-class _Permuted(Reference):
-    """The oracle on batches whose rows are in another order: the same sums, rounded differently."""
+
+class Noisy(Reference):
+    """The oracle with noise in every sum, function and slope.
+
+    Args:
+        experiment, parameters, inputs, targets, dtype: as in `Reference`.
+        unit: of the noise, relative to the sum of the absolute values that were added up.
+        sign: 1 or -1; the same generator with the other sign gives the opposite noise.
+        seed: of the noise.
+    """
 
     def __init__(
         self,
         experiment: Experiment,
         parameters: Parameters,
+        inputs: Array,
+        targets: Array | None,
         dtype: str,
-        generator: np.random.Generator,
+        *,
+        unit: float,
+        sign: int,
+        seed: int,
     ) -> None:
-        train = prepared_of(experiment).train
-        super().__init__(experiment, parameters, train.inputs, train.targets, dtype)
-        self.generator = generator
+        super().__init__(experiment, parameters, inputs, targets, dtype)
+        self.unit, self.generator = sign * unit, np.random.default_rng(seed)
 
-    def advance(self, batches: Batches) -> Floats:
-        """Train on the same rows, permuted inside every whole batch."""
-        rows = batches.rows
-        if rows is not None and (batches.sizes == rows.shape[1]).all():
-            rows = self.generator.permuted(rows, axis=1)
-        return super().advance(Batches(rows, batches.sizes, batches.learning_rates))
+    def _moved(self, values: Floats, scale: Floats) -> Floats:
+        """The values, each up or down by one unit of its scale."""
+        signs = self.generator.integers(0, 2, values.shape) * 2 - 1
+        moved: Floats = values + (self.unit * scale * signs).astype(values.dtype)
+        return moved
+
+    def _affine(self, a: Floats, W: Floats, b: Floats | None) -> Floats:
+        terms = super()._affine(np.abs(a), np.abs(W), None if b is None else np.abs(b))
+        return self._moved(super()._affine(a, W, b), terms)
+
+    def _activate(self, layer: Layer, z: Floats) -> Floats:
+        a, name = super()._activate(layer, z), layer.activation
+        if name in EXACT_SLOPES:
+            return a
+        one = 1.0 if name in ("sigmoid", "softplus") else np.abs(z)
+        return self._moved(a, np.abs(a) + (one if name in ABSOLUTE else 0.0))
+
+    def _slope(self, layer: Layer, z: Floats) -> Floats:
+        slope = super()._slope(layer, z)
+        return slope if layer.activation in EXACT_SLOPES else self._moved(slope, np.abs(slope) + 1)
+
+    def _weights_gradient(self, a: Floats, delta: Floats) -> Floats:
+        terms = super()._weights_gradient(np.abs(a), np.abs(delta))
+        return self._moved(super()._weights_gradient(a, delta), terms)
+
+    def _biases_gradient(self, delta: Floats) -> Floats:
+        return self._moved(super()._biases_gradient(delta), super()._biases_gradient(np.abs(delta)))
+
+    def _inputs_gradient(self, delta: Floats, W: Floats) -> Floats:
+        terms = super()._inputs_gradient(np.abs(delta), np.abs(W))
+        return self._moved(super()._inputs_gradient(delta, W), terms)
+
+    def _losses(self, loss: Loss, z: Floats, y: Array) -> tuple[Floats, Floats]:
+        losses, slopes = super()._losses(loss, z, y)
+        if loss.name == "mean_squared_error":
+            terms = np.abs(z) + np.abs(np.asarray(y, self.dtype))
+            return (
+                self._moved(losses, losses + np.abs(slopes) * terms),
+                self._moved(slopes, 2 * terms),
+            )
+        largest = np.abs(z).max(axis=1, keepdims=True)
+        return self._moved(losses, losses + largest), self._moved(slopes, np.abs(slopes) + 1)
+
+
+@lru_cache(maxsize=4)
+def first_allowances(experiment: Experiment, seed: int, dtype: str = "float64") -> Trace:
+    """Return, per number of the first two steps, how far rounding may move it.
+
+    That is ten times the largest difference of the reruns: of outputs, gradients, and parameters
+    after one and two updates.
+    """
+    short = experiment
+    if experiment.training is not None:
+        short = experiment.of_length(Length(steps=min(FIRST_STEPS, experiment.steps)))
+    expected = expected_trace(short, seed)
+    reruns = _reruns(short, seed, dtype, FIRST_UNIT[dtype])
+
+    def allowed(part: Callable[[Trace], Parameters]) -> Parameters:
+        return _largest_gaps([part(rerun) for rerun in reruns], part(expected))
+
+    return Trace(
+        outputs=allowed(lambda trace: [(trace.outputs, None)])[0][0],
+        gradients=allowed(lambda trace: trace.gradients),
+        parameters={
+            step: allowed(lambda trace, step=step: trace.parameters[step])  # type: ignore[misc]
+            for step in expected.parameters
+            if step > 0
+        },
+        losses=None,
+    )
+
+
+def _largest_gaps(traces: Iterable[Parameters], expected: Parameters) -> Parameters:
+    """Return `FACTOR` times the largest |difference| of every number."""
+
+    def largest(right: Floats, *others: Floats) -> Floats:
+        gaps: Floats = FACTOR * np.max([np.abs(other - right) for other in others], axis=0)
+        return gaps
+
+    return map_pairs(largest, expected, *traces)
+
+
+@lru_cache(maxsize=4)
+def expected_in(experiment: Experiment, seed: int, dtype: str) -> Trace:
+    """Return the oracle's trace as far as its numbers are finite in this precision.
+
+    A protocol that diverges overflows earlier in float32: some rerun shows when.
+    """
+    expected = expected_trace(experiment, seed)
+    reruns = _reruns(experiment, seed, dtype, LATER_UNITS * float(np.finfo(dtype).eps))
+    losses, last = expected.losses, experiment.steps
+    if losses is not None:
+        of_reruns = [rerun.losses for rerun in reruns if rerun.losses is not None]
+        finite = np.isfinite(of_reruns).all(axis=0)
+        if not finite.all():
+            last = int(np.argmin(finite))
+            losses = np.where(np.arange(len(losses)) < last, losses, np.nan)
+    kept = {
+        step: pairs
+        for step, pairs in expected.parameters.items()
+        if step <= last and all(is_finite(rerun.parameters[step]) for rerun in reruns)
+    }
+    return replace(expected, parameters=kept, losses=losses)
 
 
 @lru_cache(maxsize=4)
 def rounding_tolerances(experiment: Experiment, seed: int, dtype: str) -> dict[str, float]:
     """Return per rung ten times the largest difference that rounding makes, at least 32 eps."""
-    expected = expected_trace(experiment, seed)
+    expected = expected_in(experiment, seed, dtype)
     eps = float(np.finfo(dtype).eps)
     worst: dict[str, float] = {}
-    for trace in _reruns(experiment, seed, dtype):
+    for trace in _reruns(experiment, seed, dtype, LATER_UNITS * eps):
         for rung in compare(trace, expected, equal_tolerances(float("inf")), eps):
             worst[rung.name] = max(worst.get(rung.name, 0.0), rung.difference)
-    return {name: max(10 * value, 32 * eps) for name, value in worst.items()}
+    return {name: max(FACTOR * value, 32 * eps) for name, value in worst.items()}
 
 
 def judge_with_growth(
-    trace: Trace, expected: Trace, experiment: Experiment, seed: int
+    trace: Trace, expected: Trace, experiment: Experiment, seed: int, allowed: Trace
 ) -> Judgement | None:
     """Return the judgement of a float64 trace if growing rounding explains it, None if not.
 
-    Growth is allowed for after the first update; the rungs before stay as strict as ever. Where
+    Growth is allowed for after the first update; the rungs before are judged by `allowed`. Where
     rounding grows so far that the end says little, the losses before that must be right, each
     within what rounding makes of it.
     """
@@ -82,8 +216,10 @@ def judge_with_growth(
         if name not in FIRST_RUNGS
     }
     largest = max(later.values())
-    rungs = compare(trace, expected, TOLERANCES | later)
-    growth = f"rounding grows in this protocol: it alone makes differences up to {largest / 10:.0e}"
+    rungs = compare(trace, expected, TOLERANCES | later, allowed=allowed)
+    growth = (
+        f"rounding grows in this protocol: it alone makes differences up to {largest / FACTOR:.0e}"
+    )
     if largest <= GROWN_AT_MOST:
         all_hold = all(rung.passed for rung in rungs)
         return Judgement(Verdict.SAME, growth, rungs) if all_hold else None
@@ -92,6 +228,65 @@ def judge_with_growth(
         return None
     reason = f"{growth}; compared for {steps} steps"
     return Judgement(Verdict.SAME_WHILE_COMPARABLE, reason, rungs)
+
+
+def outputs_beyond_rounding(
+    experiment: Experiment, parameters: Parameters, inputs: Array, outputs: Array, dtype: str
+) -> float:
+    """Return how far outputs are from the oracle's forward pass of these parameters.
+
+    Args:
+        experiment: the protocol.
+        parameters: of a trained network.
+        inputs: (rows, inputs).
+        outputs: (rows, outputs), what an adapter predicts with these parameters.
+        dtype: the adapter's precision.
+
+    Returns:
+        max(|a - b| - what rounding may do) / max|b|; 0 where all is within rounding.
+    """
+    with np.errstate(all="ignore"):
+        oracle = Reference(experiment, parameters, inputs, None)
+        right = oracle.predict(inputs)
+        noisy = [
+            Noisy(experiment, parameters, inputs, None, dtype, **noise).predict(inputs)
+            for noise in _noises(FIRST_UNIT[dtype])
+        ]
+        (within, _), *_ = _largest_gaps([[(values, None)] for values in noisy], [(right, None)])
+        gaps = np.abs(np.subtract(outputs, right)) - within
+        scale = float(np.abs(right).max(initial=0)) or 1.0
+        return max(float(gaps.max(initial=0)) / scale, 0.0)
+
+
+def rounded_losses(
+    experiment: Experiment, parameters: Parameters, inputs: Array, targets: Array, dtype: str
+) -> tuple[tuple[float, float], float]:
+    """Return what the loss of one batch may be, and by how much rounding may move it.
+
+    Args:
+        experiment: the protocol.
+        parameters: of the network.
+        inputs: (rows, inputs), the rows of the batch that count.
+        targets: of these rows, as in `harness.trainer.Task`.
+        dtype: the adapter's precision.
+
+    Returns:
+        The loss as the protocol states it and the loss of clipped probabilities; how far rounding
+        may move them.
+    """
+
+    def loss_of(network: Reference) -> float:
+        rows = np.asarray(inputs, network.dtype)
+        return network.loss_and_gradients(rows, targets, len(rows))[0]
+
+    with np.errstate(all="ignore"):
+        right = loss_of(Reference(experiment, parameters, inputs, targets))
+        clipped = loss_of(Clipped(experiment, parameters, inputs, targets, dtype))
+        noisy = [
+            loss_of(Noisy(experiment, parameters, inputs, targets, dtype, **noise))
+            for noise in _noises(FIRST_UNIT[dtype])
+        ]
+    return (right, clipped), FACTOR * max(abs(loss - right) for loss in noisy)
 
 
 def _first_updates_hold(rungs: tuple[Rung, ...]) -> bool:
@@ -104,43 +299,37 @@ def _comparable_steps(
     """How many steps are comparable; None if a loss among them is wrong. 2 without losses."""
     if trace.losses is None or expected.losses is None:
         return 2
-    tolerances = np.maximum(LATER_TOLERANCE, 10 * _grown_losses(experiment, seed, expected.losses))
+    tolerances = np.maximum(LATER_TOLERANCE, FACTOR * _grown_losses(experiment, seed, expected))
     steps = int(np.argmax(tolerances > COMPARABLE_AT_MOST)) or len(tolerances)
-    gaps = loss_gaps(trace.losses, expected.losses)
+    gaps = loss_gaps(trace.losses, expected)
     return steps if (gaps[:steps] <= tolerances[:steps]).all() else None
 
 
-def _grown_losses(experiment: Experiment, seed: int, expected: Array) -> Floats:
+def _grown_losses(experiment: Experiment, seed: int, expected: Trace) -> Floats:
     """Per step, how far rounding alone has moved a loss up to then (steps,)."""
     gaps = [
         loss_gaps(trace.losses, expected)
-        for trace in _reruns(experiment, seed, "float64")
+        for trace in _reruns(experiment, seed, "float64", LATER_UNITS * EPS)
         if trace.losses is not None
     ]
     return np.maximum.accumulate(np.max(gaps, axis=0))
 
 
 @lru_cache(maxsize=4)
-def _reruns(experiment: Experiment, seed: int, dtype: str) -> tuple[Trace, ...]:
-    """8 traces of the oracle that differ by rounding alone.
+def _reruns(experiment: Experiment, seed: int, dtype: str, unit: float) -> tuple[Trace, ...]:
+    """Traces of the oracle that differ by noise of this unit, in pairs of opposite noise."""
+    given, prepared = initial_parameters(experiment, seed, dtype), prepared_of(experiment)
+    train, traces = prepared.train, []
+    for noise in _noises(unit):
 
-    The start is moved by one unit in the last place, the rows of every batch are permuted.
-    """
-    given = initial_parameters(experiment, seed, dtype)
-    generator = np.random.default_rng(0)
-    traces = []
-    for _ in range(RERUNS):
-        start = map_pairs(lambda v: _one_unit_away(v, generator), given)
-
-        def build(protocol: Experiment, start: Parameters = start) -> Reference:
-            return _Permuted(protocol, start, dtype, generator)
+        def build(protocol: Experiment, noise: dict[str, Any] = noise) -> Reference:
+            return Noisy(protocol, given, train.inputs, train.targets, dtype, **noise)
 
         with np.errstate(all="ignore"):
-            traces.append(record(build, experiment, prepared_of(experiment), seed))
+            traces.append(record(build, experiment, prepared, seed))
     return tuple(traces)
 
 
-def _one_unit_away(values: Floats, generator: np.random.Generator) -> Floats:
-    """The values, each moved up or down by one unit in the last place."""
-    toward = np.where(generator.random(values.shape) < 0.5, -np.inf, np.inf)
-    return np.nextafter(values, toward.astype(values.dtype))
+def _noises(unit: float) -> list[dict[str, Any]]:
+    """The noise of every rerun, as arguments of `Noisy`."""
+    return [{"unit": unit, "sign": sign, "seed": seed} for seed in range(PAIRS) for sign in (1, -1)]

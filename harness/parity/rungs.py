@@ -1,8 +1,9 @@
 """The rungs of the ladder: two traces compared, tensor by tensor.
 
-The difference of two tensors is max|a - b| / max|b|. A tensor that should be nearly zero (a bias
-that symmetry keeps at 0) is measured against a thousandth of the largest tensor of its rung
-instead, because nothing can be said relative to nothing.
+The difference of two tensors is max|a - b| / max|b|. A gradient and the first update are measured
+against what was added up, if that is larger than what is left: terms may cancel, their rounding
+does not. A parameter that should be nearly zero is measured against a thousandth of the largest
+tensor of its rung instead, because nothing can be said relative to nothing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,9 @@ LATER_TOLERANCE = 1e-11
 TOLERANCES = FIRST_RUNGS | {"losses": LATER_TOLERANCE}
 EPS = float(np.finfo(np.float64).eps)
 
+Pairs = Sequence[tuple[Array | None, Array | None]]
+"""Per layer a tensor for the weights and one for the biases."""
+
 
 def rung_name(step: int) -> str:
     """`1 update`, `2 updates`, `100 steps`."""
@@ -36,7 +40,11 @@ def equal_tolerances(tolerance: float) -> dict[str, float]:
 
 
 def compare(
-    trace: Trace, expected: Trace, tolerances: Mapping[str, float] = TOLERANCES, eps: float = EPS
+    trace: Trace,
+    expected: Trace,
+    tolerances: Mapping[str, float] = TOLERANCES,
+    eps: float = EPS,
+    allowed: Trace | None = None,
 ) -> tuple[Rung, ...]:
     """Return all rungs of a trace, or the first alone where shapes differ.
 
@@ -45,12 +53,18 @@ def compare(
         expected: of the oracle.
         tolerances: by name of the rung; the largest of them holds for a rung without one.
         eps: the rounding unit of the trace's numbers.
+        allowed: per number of the first rungs, how far it may lie from the expected one before
+            the difference counts.
     """
-    return tuple(_rungs(trace, expected, tolerances, eps))
+    return tuple(_rungs(trace, expected, tolerances, eps, allowed))
 
 
 def _rungs(
-    trace: Trace, expected: Trace, tolerances: Mapping[str, float], eps: float
+    trace: Trace,
+    expected: Trace,
+    tolerances: Mapping[str, float],
+    eps: float,
+    allowed: Trace | None,
 ) -> Iterator[Rung]:
     start, expected_start = trace.parameters[0], expected.parameters[0]
     largest_tolerance = max(tolerances.values())
@@ -60,20 +74,34 @@ def _rungs(
         return
     yield _compare("start", start, expected_start, tolerances["start"])
     outputs, expected_outputs = [(trace.outputs, None)], [(expected.outputs, None)]
-    yield _compare("outputs", outputs, expected_outputs, tolerances["outputs"])
+    within = [(allowed.outputs, None)] if allowed else None
+    yield _compare("outputs", outputs, expected_outputs, tolerances["outputs"], allowed=within)
     if not expected.gradients:
         return
-    # the difference of two parameters cannot be more exact than the parameters
-    floor = 4 * eps * _largest(expected_start)
-    tolerance = tolerances["gradients"]
-    yield _compare("gradients", trace.gradients, expected.gradients, tolerance, floor)
+    sums = expected.sums
+    yield _compare(
+        "gradients",
+        trace.gradients,
+        expected.gradients,
+        tolerances["gradients"],
+        # the difference of two parameters cannot be more exact than the parameters
+        floor=4 * eps * _largest(expected_start),
+        sums=sums.gradients if sums else None,
+        allowed=allowed.gradients if allowed else None,
+    )
     for step in sorted(set(trace.parameters) & set(expected.parameters) - {0}):
         name = rung_name(step)
-        tolerance = tolerances.get(name, largest_tolerance)
-        yield _compare(name, trace.parameters[step], expected.parameters[step], tolerance)
+        yield _compare(
+            name,
+            trace.parameters[step],
+            expected.parameters[step],
+            tolerances.get(name, largest_tolerance),
+            sums=sums.update if sums else None,
+            allowed=allowed.parameters.get(step) if allowed else None,
+        )
     if trace.losses is not None and expected.losses is not None:
         tolerance = tolerances.get("losses", largest_tolerance)
-        yield _compare_losses(trace.losses, expected.losses, tolerance)
+        yield _compare_losses(trace.losses, expected, tolerance)
 
 
 def _shape_problem(parameters: Parameters, expected: Parameters) -> str:
@@ -87,21 +115,28 @@ def _shape_problem(parameters: Parameters, expected: Parameters) -> str:
 
 def _compare(
     name: str,
-    pairs: Sequence[tuple[Array | None, Array | None]],
-    expected: Sequence[tuple[Array | None, Array | None]],
+    pairs: Pairs,
+    expected: Pairs,
     tolerance: float,
+    *,
     floor: float = 0.0,
+    sums: Pairs | None = None,
+    allowed: Pairs | None = None,
 ) -> Rung:
     """Return the rung with its worst difference and the first tensor beyond the tolerance."""
     smallest = NEGLIGIBLE * _largest(expected)
+    nothing = [(None, None)] * len(expected)
     worst, where = 0.0, ""
-    for layer, (pair, expected_pair) in enumerate(zip(pairs, expected, strict=True), start=1):
-        for part, a, b in zip(("weights", "biases"), pair, expected_pair, strict=True):
+    for layer, tensors in enumerate(
+        zip(pairs, expected, sums or nothing, allowed or nothing, strict=True), start=1
+    ):
+        for part, a, b, added_up, within in zip(("weights", "biases"), *tensors, strict=True):
             if b is None:
                 continue
             if a is None or a.shape != b.shape:
                 return Rung(name, float("inf"), tolerance, f"{name}: {part} have another shape")
-            difference = _difference(a, b, smallest, floor)
+            scale = max(largest_of(b), smallest, 0.0 if added_up is None else largest_of(added_up))
+            difference = _difference(a, b, scale, floor, within)
             if not where and not difference <= tolerance:
                 place = name if name == "outputs" else f"{name}: {part} of layer {layer}"
                 where = f"{place} differ"
@@ -109,18 +144,21 @@ def _compare(
     return Rung(name, worst, tolerance, where)
 
 
-def _difference(a: Array, b: Array, smallest: float, floor: float) -> float:
-    """(max|a - b| - floor) / max|b|, at least 0; max|b| counts as no less than `smallest`."""
-    scale = max(float(np.abs(b).max(initial=0)), smallest)
-    gap = float(np.abs(np.subtract(a, b)).max(initial=0))
+def _difference(a: Array, b: Array, scale: float, floor: float, within: Array | None) -> float:
+    """max(|a - b| - what is allowed) / scale, at least 0."""
+    gaps = np.abs(np.subtract(a, b)) - floor
+    gap = max(float((gaps if within is None else gaps - within).max(initial=0)), 0.0)
+    if np.isnan(gaps).any():
+        return float("nan")
     if scale == 0:
         return 0.0 if gap == 0 else float("inf")
-    return max(gap / scale - floor / scale, 0.0)
+    return gap / scale
 
 
-def _compare_losses(losses: Array, expected: Array, tolerance: float) -> Rung:
-    if losses.shape != expected.shape:
-        lengths = f"losses: {len(losses)} for {len(expected)} steps"
+def _compare_losses(losses: Array, expected: Trace, tolerance: float) -> Rung:
+    assert expected.losses is not None
+    if losses.shape != expected.losses.shape:
+        lengths = f"losses: {len(losses)} for {len(expected.losses)} steps"
         return Rung("losses", float("inf"), tolerance, lengths)
     gaps = loss_gaps(losses, expected)
     beyond = np.flatnonzero(~(gaps <= tolerance))
@@ -129,13 +167,24 @@ def _compare_losses(losses: Array, expected: Array, tolerance: float) -> Rung:
     return Rung("losses", worst, tolerance, where)
 
 
-def loss_gaps(losses: Array, expected: Array) -> Floats:
-    """|a - b| / max|b| of every step; 0 where the expected loss is NaN."""
-    gaps = np.abs(np.subtract(losses, expected))
-    gaps[np.isnan(expected)] = 0
-    scaled: Floats = gaps / max(float(np.nanmax(np.abs(expected), initial=0)), 1e-300)
+def loss_gaps(losses: Array, expected: Trace) -> Floats:
+    """|a - b| / max|b| of every step; 0 where the expected loss is NaN.
+
+    Losses that are nearly zero are measured against a thousandth of the largest output: they are
+    a difference of logits, or the square of one.
+    """
+    assert expected.losses is not None
+    gaps = np.abs(np.subtract(losses, expected.losses))
+    gaps[np.isnan(expected.losses)] = 0
+    largest = float(np.nanmax(np.abs(expected.losses), initial=0))
+    scaled: Floats = gaps / max(largest, NEGLIGIBLE * largest_of(expected.outputs), 1e-300)
     return scaled
 
 
-def _largest(pairs: Sequence[tuple[Array | None, Array | None]]) -> float:
-    return max(float(np.abs(v).max(initial=0)) for pair in pairs for v in pair if v is not None)
+def largest_of(values: Array) -> float:
+    """max|values|, 0 where there are none."""
+    return float(np.abs(values).max(initial=0))
+
+
+def _largest(pairs: Pairs) -> float:
+    return max(largest_of(v) for pair in pairs for v in pair if v is not None)

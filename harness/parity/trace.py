@@ -1,8 +1,9 @@
 """A trace: what a short run of a trainer leaves to be judged by.
 
-It holds outputs before training, every gradient, whole parameters at steps 0, 1, 2 and the last,
-and the losses where the loop gives them. The same lines take it of an adapter in a worker and of
-the oracle. Gradients need no method of the contract: one SGD step with rate 1 shows them.
+It holds outputs before and after training, every gradient, whole parameters at steps 0, 1, 2 and
+the last, and the losses where the loop gives them. The same lines take it of an adapter in a
+worker and of the oracle. Gradients need no method of the contract: one SGD step with rate 1 shows
+them.
 """
 
 import itertools
@@ -19,7 +20,8 @@ from harness.experiment.model import Experiment
 from harness.experiment.optimizers import SGD
 from harness.experiment.proof_length import STEPS
 from harness.experiment.training import Evaluation, Length
-from harness.parity.reference import Reference
+from harness.parity.functions import Floats
+from harness.parity.reference import Reference, map_pairs
 from harness.start import BatchPlan, initial_parameters
 from harness.trainer import Array, Batches, Parameters
 
@@ -46,6 +48,22 @@ Build = Callable[[Experiment], Trainable]
 
 
 @dataclass(frozen=True)
+class Sums:
+    """What the oracle added up, as absolute values: what rounding of a sum is relative to.
+
+    A sum that cancels is small, and its rounding error is not: |error| <= n eps sum |x_i| (Higham,
+    Accuracy and Stability of Numerical Algorithms, 2002, section 4.2).
+
+    Args:
+        gradients: |a|^T |delta| and sum |delta| of every layer, of the first batch.
+        update: |w| plus the first update that such gradients would give.
+    """
+
+    gradients: Parameters
+    update: Parameters
+
+
+@dataclass(frozen=True)
 class Trace:
     """What a short run left.
 
@@ -54,12 +72,16 @@ class Trace:
         gradients: of the first batch; empty for a network that does not train.
         parameters: step to parameters.
         losses: of every step, or None where the loop gives none.
+        final_outputs: raw outputs of the same rows after the last step; None if not taken.
+        sums: of the oracle's trace alone.
     """
 
     outputs: Array
     gradients: Parameters
     parameters: dict[int, Parameters]
     losses: Array | None
+    final_outputs: Array | None = None
+    sums: Sums | None = None
 
     @property
     def has_first_20_steps(self) -> bool:
@@ -71,6 +93,8 @@ class Trace:
         arrays = {"outputs": self.outputs}
         if self.losses is not None:
             arrays["losses"] = self.losses
+        if self.final_outputs is not None:
+            arrays["final_outputs"] = self.final_outputs
         for label, pairs in (("gradients", self.gradients), *self.parameters.items()):
             for index, pair in enumerate(pairs):
                 for name, values in zip("Wb", pair, strict=True):
@@ -92,7 +116,8 @@ class Trace:
         }
         gradients = pairs.pop("gradients", [])
         steps = {int(step): parameters for step, parameters in pairs.items()}
-        return cls(arrays["outputs"], gradients, steps, arrays.get("losses"))
+        losses, final_outputs = arrays.get("losses"), arrays.get("final_outputs")
+        return cls(arrays["outputs"], gradients, steps, losses, final_outputs)
 
 
 def record(
@@ -112,7 +137,8 @@ def record(
         keep_first_20_steps: whether to keep the parameters of each of them.
     """
     trainer = build(experiment)
-    outputs = np.array(trainer.predict(prepared.test.inputs[:PREDICTED_ROWS]))
+    rows = prepared.test.inputs[:PREDICTED_ROWS]
+    outputs = np.array(trainer.predict(rows))
     parameters = {0: trainer.parameters()}
     if experiment.training is None:
         return Trace(outputs, [], parameters, None)
@@ -127,9 +153,10 @@ def record(
     all_losses = None
     if all(loss is not None for loss in losses):
         all_losses = np.concatenate([np.asarray(loss, np.float64) for loss in losses])
+    final_outputs = np.array(trainer.predict(rows))
     one_step = _gradient_step(experiment)
-    gradients = _gradients(build(one_step), one_step, seed)
-    return Trace(outputs, gradients, parameters, all_losses)
+    gradients = _one_update(build(one_step), one_step, seed)
+    return Trace(outputs, gradients, parameters, all_losses, final_outputs)
 
 
 def _advance(trainer: Trainable, batches: Batches) -> Array | None:
@@ -153,8 +180,8 @@ def _gradient_step(experiment: Experiment) -> Experiment:
     return experiment.model_copy(update={"training": training})
 
 
-def _gradients(trainer: Trainable, experiment: Experiment, seed: int) -> Parameters:
-    """Start minus end of one step with rate 1."""
+def _one_update(trainer: Trainable, experiment: Experiment, seed: int) -> Parameters:
+    """What the first step subtracts: start minus end. With rate 1 and SGD it is the gradient."""
     before = trainer.parameters()
     _advance(trainer, BatchPlan.of(experiment, seed).segment(0, 1))
     return [
@@ -182,13 +209,39 @@ def expected_trace(experiment: Experiment, seed: int, keep_first_20_steps: bool 
 
     with np.errstate(all="ignore"):  # the protocol itself may diverge
         trace = record(build, experiment, prepared, seed, keep_first_20_steps)
-    finite = {step: pairs for step, pairs in trace.parameters.items() if _is_finite(pairs)}
+        sums = _sums(experiment, prepared, seed)
+    finite = {step: pairs for step, pairs in trace.parameters.items() if is_finite(pairs)}
     losses = trace.losses
     if losses is not None and not np.isfinite(losses).all():
         diverged = np.logical_or.accumulate(~np.isfinite(losses))
         losses = np.where(diverged, np.nan, losses)
-    return replace(trace, parameters=finite, losses=losses)
+    return replace(trace, parameters=finite, losses=losses, sums=sums)
 
 
-def _is_finite(parameters: Parameters) -> bool:
+class _Summed(Reference):
+    """The oracle with |a|^T |delta| and sum |delta| in place of its gradients."""
+
+    def _weights_gradient(self, a: Floats, delta: Floats) -> Floats:
+        return super()._weights_gradient(np.abs(a), np.abs(delta))
+
+    def _biases_gradient(self, delta: Floats) -> Floats:
+        return super()._biases_gradient(np.abs(delta))
+
+
+def _sums(experiment: Experiment, prepared: Prepared, seed: int) -> Sums | None:
+    if experiment.training is None:
+        return None
+    start, train = initial_parameters(experiment, seed, "float64"), prepared.train
+
+    def first_update(protocol: Experiment) -> Parameters:
+        summed = _Summed(protocol, start, train.inputs, train.targets)
+        return _one_update(summed, protocol, seed)
+
+    update = first_update(experiment)
+    scales = map_pairs(lambda w, step: np.abs(w) + np.abs(step), start, update)
+    return Sums(first_update(_gradient_step(experiment)), scales)
+
+
+def is_finite(parameters: Parameters) -> bool:
+    """Whether all parameters are finite."""
     return all(np.isfinite(v).all() for pair in parameters for v in pair if v is not None)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from harness.cache import cache_folder
 from harness.clock.environment import on_this_machine
-from harness.parity.judgement import Judgement, Verdict
+from harness.parity.judgement import Judgement, Verdict, with_proof_as_timed
 from harness.plan import Trial
 from harness.results import RunFolder, write_atomically
 
@@ -32,12 +32,13 @@ class CellKey(NamedTuple):
 
 def read(folder: RunFolder, proofs: Iterable[Trial]) -> dict[CellKey, Judgement]:
     """Return the verdicts of a run, as far as there are any."""
-    judgements = {}
-    for trial in proofs:
+    judgements: dict[CellKey, Judgement] = {}
+    for trial in proofs:  # the proof in the precision that is timed comes second
         judgement = _read_file(folder.proofs / f"{trial.id}.json")
         if judgement is not None:
             key = CellKey(trial.experiment, trial.framework, trial.loop)
-            judgements[key] = judgement
+            first = judgements.get(key)
+            judgements[key] = with_proof_as_timed(first, judgement) if first else judgement
     return judgements
 
 

@@ -9,7 +9,7 @@ from harness.analysis.intervals import ENOUGH_FOR_AN_INTERVAL, Estimate, paired_
 from harness.analysis.limits import LimitFractions
 from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Status, Track
-from harness.parity.judgement import Judgement, Verdict
+from harness.parity.judgement import Judgement
 from harness.run import Run
 
 Samples = Mapping[tuple[int, int], float]
@@ -45,8 +45,7 @@ def state_of(judgement: Judgement) -> LineState:
     """Return what a judgement makes of a line that has a result."""
     if judgement.proven:
         return LineState.PROVEN
-    different = judgement.verdict == Verdict.DIFFERENT
-    return LineState.DIFFERENT if different else LineState.UNPROVEN
+    return LineState.DIFFERENT if judgement.refuted else LineState.UNPROVEN
 
 
 @dataclass(frozen=True)

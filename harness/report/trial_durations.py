@@ -44,7 +44,7 @@ def estimates_s(plan: Plan) -> dict[str, float]:
         if trial.framework_key in absent:
             durations_s[trial.id] = 0.0
             continue
-        proof = trial.purpose == Purpose.PROOF
+        proof = trial.purpose in (Purpose.PROOF, Purpose.PROOF_AS_TIMED)
         process = (trial.purpose, trial.framework, trial.track, trial.dtype)
         own_process = plan.request.preset != Preset.QUICK and not proof
         import_s = IMPORT_S if own_process or process not in started else 0.0

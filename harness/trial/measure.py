@@ -18,6 +18,7 @@ from harness.plan import Trial, native_of
 from harness.results import MeasuredColumns
 from harness.trainer import NativeTask, NativeTrainer, StepTrainer, Task, Trainer
 from harness.trial import training
+from harness.trial.contradictions import Contradictions
 from harness.trial.evaluation import evaluate, predict, right_rows, score_columns
 from harness.trial.outcome import Diverged, Outcome, Unsupported
 
@@ -37,17 +38,18 @@ def measure(
     check_protocol(experiment, adapter)
     prepared = data.load(experiment.data, experiment.loss, trial.dtype)
     outcome.columns.set(data_digest=prepared.digest, allocator=allocator() or None)
+    contradictions = Contradictions(experiment, prepared, trial.dtype)
     if issubclass(adapter, NativeTrainer):
         trainer: Trainer = _fit_native(trial, experiment, adapter, prepared, outcome)
     elif issubclass(adapter, StepTrainer):
         check_loop(trial, adapter)
         check_dtype(trial, adapter)
         training.check_can_stop(experiment, trial.loop)
-        trainer = _train(trial, experiment, adapter, prepared, outcome)
+        trainer = _train(trial, experiment, adapter, prepared, outcome, contradictions)
     else:
         raise TypeError(f"{adapter.__name__} must be a StepTrainer or a NativeTrainer")
     describe_device(trainer, trial, outcome.columns)
-    _finish(trainer, experiment, prepared, outcome)
+    _finish(trainer, experiment, prepared, outcome, contradictions)
     return trainer
 
 
@@ -158,6 +160,7 @@ def _train(
     adapter: type[StepTrainer],
     prepared: Prepared,
     outcome: Outcome,
+    contradictions: Contradictions,
 ) -> StepTrainer:
     """The identical track: build, first step, then segments between evaluation points."""
     plan = start.BatchPlan.of(experiment, trial.seed) if experiment.training else None
@@ -168,12 +171,18 @@ def _train(
     outcome.columns.build_s = build.seconds
     if plan is not None:
         with record_conditions() as conditions:
-            training.train(trainer, experiment, plan, prepared, task, outcome)
+            training.train(trainer, experiment, plan, prepared, task, outcome, contradictions)
         outcome.columns.set_conditions(conditions)
     return trainer
 
 
-def _finish(trainer: Trainer, experiment: Experiment, prepared: Prepared, outcome: Outcome) -> None:
+def _finish(
+    trainer: Trainer,
+    experiment: Experiment,
+    prepared: Prepared,
+    outcome: Outcome,
+    contradictions: Contradictions,
+) -> None:
     """Predict the test set, timed, and compute the scores that training did not compute."""
     columns = outcome.columns
     if columns.test_loss is None:  # else the last evaluation was a first prediction
@@ -186,7 +195,10 @@ def _finish(trainer: Trainer, experiment: Experiment, prepared: Prepared, outcom
     if right is not None:
         outcome.arrays["test_right"] = right
     if isinstance(trainer, StepTrainer):
-        outcome.arrays["first_weights"] = np.asarray(trainer.parameters()[0][0])
+        parameters = trainer.parameters()
+        outcome.arrays["first_weights"] = np.asarray(parameters[0][0])
+        contradictions.look_at_outputs(parameters, outputs)
+        columns.contradiction = contradictions.found
     if not np.isfinite(outputs).all():
         raise Diverged("outputs are not finite")
     if columns.train_loss is None:

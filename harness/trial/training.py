@@ -12,6 +12,7 @@ from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Loop
 from harness.results import MeasuredColumns
 from harness.trainer import Array, Batches, StepTrainer, Task
+from harness.trial.contradictions import Contradictions
 from harness.trial.curves import Curves
 from harness.trial.early_stopping import EarlyStopping
 from harness.trial.evaluation import evaluate, score_columns
@@ -60,6 +61,7 @@ def train(
     prepared: Prepared,
     task: Task,
     outcome: Outcome,
+    contradictions: Contradictions,
 ) -> None:
     """Train from point to point; everything but `advance` is off the clock.
 
@@ -72,6 +74,7 @@ def train(
     stopping = EarlyStopping.of(experiment, prepared)
     points = _points(experiment, task.loop)
     steps_done, samples, over = 0, 0, False
+    parameters, parameters_of = task.parameters, 0
     while not over:
         stop = next(point for point in points if point > steps_done)
         stop = stopping.next_stop(steps_done, stop) if stopping else stop
@@ -83,14 +86,17 @@ def train(
         samples += int(batches.sizes.sum())
         _check_losses(losses, batches, steps_done)
         curves.add_losses(losses)
+        if steps_done == parameters_of and (steps_done == 0 or stop == points[-1]):
+            contradictions.look_at_loss(parameters, batches, losses, steps_done)
         steps_done = stop
         over = steps_done == points[-1]
         if stopping:
             stopping.validate(trainer, steps_done)
             over = over or stopping.is_over(steps_done)
         if over or steps_done in points:
+            parameters, parameters_of = trainer.parameters(), steps_done
             scores = evaluate(trainer, experiment, prepared)
-            curves.add_point(steps_done, clock.trained_s, scores, trainer.parameters())
+            curves.add_point(steps_done, clock.trained_s, scores, parameters)
             columns.set(train_s=clock.trained_s, steps=steps_done, samples=samples)
             columns.set(**score_columns(scores))
             if columns.target_s is None and _reaches_target(experiment, columns):
