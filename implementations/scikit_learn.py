@@ -106,7 +106,7 @@ class SklearnTrainer(StepTrainer):
         self.model.coefs_ = [np.array(weights) for weights, _ in task.parameters]
         self.model.intercepts_ = [np.array(biases) for _, biases in task.parameters]
         del self.model._optimizer  # the next partial_fit makes another, with empty moments
-        self.steps_done = 0
+        self.steps_done, self.rate = 0, 0.0
         if task.loss is None or task.optimizer is None or task.targets is None:
             return  # a network that only predicts
         self.loss, self.rule = task.loss, task.optimizer
@@ -127,9 +127,10 @@ class SklearnTrainer(StepTrainer):
         optimizer = getattr(self.model, "_optimizer", None)
         if optimizer is None:
             return  # the first partial_fit makes the optimizer from the model's attributes
-        if isinstance(rule, Momentum | Nesterov) and not rule.rate_inside_velocity:
+        is_outside = isinstance(rule, Momentum | Nesterov) and not rule.rate_inside_velocity
+        if is_outside and self.rate and rate != self.rate:
             # the library's velocity has the rate inside: exchange the old rate for the new one
-            scale = self.model.learning_rate_init / optimizer.learning_rate
+            scale = rate / self.rate
             optimizer.velocities = [scale * velocity for velocity in optimizer.velocities]
         optimizer.learning_rate_init = self.model.learning_rate_init
         optimizer.learning_rate = self.model.learning_rate_init
@@ -142,6 +143,7 @@ class SklearnTrainer(StepTrainer):
         factor = _gradient_factor(self.loss, self.task.network.outputs, rows)
         self.model.batch_size = rows
         self._set_constants(rate, factor)
+        self.rate = rate
         if self.task.l2 is not None:
             # the library's penalty is alpha / (2 rows) * sum W^2; c multiplies it with the rest
             self.model.alpha = 2 * rows * self.task.l2.coefficient(rows) / factor

@@ -48,7 +48,9 @@ class Clipped(Reference):
         return clipped
 
 
-def are_clipped(losses: Array, experiment: Experiment, seed: int, dtype: str) -> bool:
+def are_clipped(
+    losses: Array, experiment: Experiment, seed: int, dtype: str, tolerance: float
+) -> bool:
     """Whether returned losses (steps,) are those of probabilities clipped at eps of `dtype`.
 
     Args:
@@ -57,6 +59,7 @@ def are_clipped(losses: Array, experiment: Experiment, seed: int, dtype: str) ->
         seed: of the start.
         dtype: of the trace. Probabilities in float32 have lost digits before they are clipped;
             what that does to a loss is measured on the oracle.
+        tolerance: of losses of this protocol, relative to the largest.
     """
     loss = experiment.loss
     if loss is None or loss.name == "mean_squared_error" or experiment.training is None:
@@ -70,7 +73,7 @@ def are_clipped(losses: Array, experiment: Experiment, seed: int, dtype: str) ->
         return False
     scale = float(np.abs(exact).max())
     rounding = PASSES * float(np.abs(rounded - exact).max())
-    return bool(np.abs(losses - exact).max() <= max(1e-11 * scale, rounding))
+    return bool(np.abs(losses - exact).max() <= max(tolerance * scale, 1e-11 * scale, rounding))
 
 
 def _clipped_losses(experiment: Experiment, seed: int, clipped_to: str, dtype: str) -> Floats:

@@ -44,14 +44,17 @@ def judge(trace: Trace, experiment: Experiment, seed: int, dtype: str = "float64
     )
     climb = _climb if is_double else _climb_in_float32
     judgement = climb(trace, expected, experiment, seed)
-    failed = judgement.first_failure
-    clips = failed is not None and failed.name == "losses" and trace.losses is not None
-    if clips and are_clipped(np.asarray(trace.losses), experiment, seed, dtype):
-        # with the right losses in their place, all other rungs are judged as ever
+    wrong_losses = any(rung.name == "losses" and not rung.passed for rung in judgement.rungs)
+    if wrong_losses and _are_clipped(trace, experiment, seed, dtype):
         unclipped = dataclasses.replace(trace, losses=None)
         judgement = climb(unclipped, expected, experiment, seed)
         judgement = _remarked(judgement, CLIPPED)
     return _with_final_outputs(judgement, trace, expected, experiment, dtype)
+
+
+def _are_clipped(trace: Trace, experiment: Experiment, seed: int, dtype: str) -> bool:
+    grown = rounding_tolerances(experiment, seed, dtype).get("losses", 0.0)
+    return trace.losses is not None and are_clipped(trace.losses, experiment, seed, dtype, grown)
 
 
 def _climb(trace: Trace, expected: Trace, experiment: Experiment, seed: int) -> Judgement:
