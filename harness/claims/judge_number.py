@@ -1,14 +1,20 @@
 """Judges one number of a claim: which samples it is judged by, and what its rule says of them."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from harness.claims.drawing import repeats_the_source, what_is_drawn
+from harness.claims.loading import protocol_of
 from harness.claims.model import Claim, Verdict
 from harness.claims.number import Number
-from harness.claims.number_rules import RULES, Ruling
+from harness.claims.number_rules import RULES
+from harness.claims.ruling import Measured, Ruling
 from harness.claims.samples import Sample
+from harness.claims.tolerances import binomial_noise
+from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Purpose, Status, Track
 from harness.parity.judgement import PROVEN
 
@@ -30,6 +36,10 @@ class Finding:
         tolerance: how large the difference may be; None where the rule has none.
         verdict: on this number alone.
         why: the verdict in words.
+        limit: a wider tolerance is inconclusive; None where the rule has none.
+        p: of the test that measured and published agree; None where nothing is tested.
+        p_adjusted: `p`, adjusted for all tests of the same judgement.
+        adjusted: the verdict by `p_adjusted`; None where nothing is tested.
     """
 
     number: str
@@ -44,6 +54,10 @@ class Finding:
     tolerance: float | None
     verdict: Verdict
     why: str
+    limit: float | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
+    adjusted: Verdict | None = None
 
 
 def judge_number(
@@ -65,14 +79,35 @@ def judge_number(
     framework, usable = max(
         by_framework.items(), key=lambda item: len(_values_by_seed(item[1], number.key))
     )
-    measured = _measured(number, usable, samples)
+    values, shares = _values(number, usable, samples)
     diverged = _count_diverged(samples, variant, framework)
-    problem = _ruling_on_seeds(claim, number, len(measured), diverged)
+    problem = _ruling_on_seeds(claim, number, len(values), diverged)
     if problem:
-        return _finding(number, variant, framework, measured, problem)
-    bests = _bests(measured, number)
-    ruling = RULES[number.rule](claim, number, bests, _scored_rows(claim, number, usable[0]))
+        return _finding(number, variant, framework, values, problem)
+    protocol = protocol_of(claim, variant)
+    bests = tuple(_bests(values, number))
+    rows = _scored_rows(protocol, number, usable[0])
+    drawn = tuple(what_is_drawn(protocol, claim.track))
+    measured = Measured(
+        values=bests,
+        rows=rows,
+        drawn=drawn,
+        repeats_source=repeats_the_source(protocol, claim.track) and not _every_seed(claim),
+        noise=number.factor * _noise(shares, rows) if drawn and number.counts_rows else 0.0,
+        dataset=str(protocol.data.dataset),
+    )
+    ruling = RULES[number.rule](claim, number, measured)
     return _finding(number, variant, framework, bests, ruling)
+
+
+def _every_seed(claim: Claim) -> bool:
+    """Whether a claim on a library's own solver states several seeds, so that all must agree."""
+    return claim.track == Track.NATIVE and claim.seeds > 1
+
+
+def _noise(shares: Sequence[float], rows: int) -> float:
+    """Return the binomial noise of a share of the rows, or of a difference of two such shares."""
+    return math.hypot(*(binomial_noise(share, rows) for share in shares))
 
 
 # ---------------------------------------------------------------- which values
@@ -87,11 +122,17 @@ def _usable(samples: Iterable[Sample], number: Number, variant: str) -> list[Sam
     ]
 
 
-def _measured(number: Number, usable: Sequence[Sample], samples: Sequence[Sample]) -> list[float]:
-    """Return the values of one framework in the number's unit, differences taken seed by seed."""
+def _values(
+    number: Number, usable: Sequence[Sample], samples: Sequence[Sample]
+) -> tuple[list[float], list[float]]:
+    """Return one framework's values in the number's unit, and the means that they are made of.
+
+    A difference is taken seed by seed, and is made of two means.
+    """
     if number.metric == "outputs":
-        return [number.factor * value for value in usable[0].values[number.key]]
+        return [number.factor * value for value in usable[0].values[number.key]], []
     values = _values_by_seed(usable, number.key)
+    means = [float(np.mean(list(values.values())))]
     if number.minus is not None:
         framework = usable[0].row.framework
         subtracted = _values_by_seed(
@@ -99,7 +140,8 @@ def _measured(number: Number, usable: Sequence[Sample], samples: Sequence[Sample
             number.key,
         )
         values = {seed: values[seed] - subtracted[seed] for seed in values if seed in subtracted}
-    return [number.factor * value for value in values.values()]
+        means += [float(np.mean(list(subtracted.values())))] if subtracted else []
+    return [number.factor * value for value in values.values()], means
 
 
 def _values_by_seed(samples: Iterable[Sample], key: str) -> dict[int, float]:
@@ -118,10 +160,9 @@ def _bests(measured: Sequence[float], number: Number) -> list[float]:
     return [best(measured[start : start + number.best_of]) for start in starts]
 
 
-def _scored_rows(claim: Claim, number: Number, sample: Sample) -> int:
+def _scored_rows(protocol: Experiment, number: Number, sample: Sample) -> int:
     """Return how many rows the number is measured on."""
-    assert claim.protocol is not None
-    train, validation, _ = claim.protocol.data.rows
+    train, validation, _ = protocol.data.rows
     if number.metric.startswith("train"):
         return train
     return validation if number.metric.startswith("validation") else sample.tested
@@ -134,7 +175,9 @@ def _ruling_on_seeds(claim: Claim, number: Number, seeds: int, diverged: int) ->
     """Return the ruling where seeds diverged or are fewer than registered; None otherwise."""
     if diverged:
         return Ruling(Verdict.WORSE, f"{diverged} of {diverged + seeds} seeds diverged")
-    registered = claim.many_seeds if number.rule in ("rate", "every") else claim.seeds
+    registered = claim.seeds
+    if number.rule in ("rate", "every"):
+        registered = claim.many_seeds or claim.seeds
     if seeds < registered and number.metric != "outputs":
         why = f"{seeds} of the {registered} registered seeds have run"
         return Ruling(Verdict.INCONCLUSIVE if seeds else Verdict.NOT_RUN, why)
@@ -199,7 +242,7 @@ def _finding(
     return Finding(
         number=number.name,
         variant=variant,
-        published=number.published or "in words",
+        published=_published(number),
         unit=number.unit,
         framework=framework,
         measured=tuple(measured),
@@ -209,4 +252,11 @@ def _finding(
         tolerance=ruling.tolerance,
         verdict=ruling.verdict,
         why=ruling.why,
+        limit=ruling.limit,
+        p=ruling.p,
     )
+
+
+def _published(number: Number) -> str:
+    """Return the number as printed; of several runs all of them."""
+    return " and ".join(number.printings) if number.published else "in words"

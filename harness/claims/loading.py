@@ -112,6 +112,13 @@ def changed_protocol(claim: Claim, variant: Variant) -> Experiment:
     return parse(values, f"{claim.id}, variant {variant.name}")
 
 
+def protocol_of(claim: Claim, variant: str) -> Experiment:
+    """Return the protocol that the samples of a variant follow; "" is the claim's own."""
+    assert claim.protocol is not None
+    changed = next((one for one in claim.variants if one.name == variant), None)
+    return claim.protocol if changed is None else changed_protocol(claim, changed)
+
+
 def with_source_data(claim: Claim) -> Claim:
     """Return the claim on the source's data, if the files are there and correct."""
     if claim.own_data is None:

@@ -132,8 +132,11 @@ def _values(
         return None if steps is None else [float(math.ceil(steps / experiment.steps_per_epoch))]
     if metric in ("step_loss", "loss_ratio"):
         return _of_steps(number, arrays.get("loss"))
+    if metric == "epoch_loss":
+        return _of_an_epoch(number, experiment, row, arrays.get("loss"))
     if metric.endswith("_error"):
-        accuracy = _at(metric.removesuffix("_error") + "_accuracy", number.at, row, arrays)
+        at = {"highest": "lowest", "lowest": "highest"}.get(str(number.at), number.at)
+        accuracy = _at(metric.removesuffix("_error") + "_accuracy", at, row, arrays)
         return None if accuracy is None else [1 - accuracy]
     score = _at(metric, number.at, row, arrays)
     return None if score is None else [score]
@@ -160,6 +163,25 @@ def _of_steps(number: Number, losses: Array | None) -> list[float] | None:
     if not isinstance(step, int) or step >= len(losses):
         return None
     return [float(losses[step])]
+
+
+def _of_an_epoch(
+    number: Number, experiment: Experiment, row: Row, losses: Array | None
+) -> list[float] | None:
+    """Return the mean of the losses of an epoch's batches, each before its update.
+
+    Every batch counts alike, as in scripts that add up batch losses and divide by the batches. A
+    last epoch that training left early is not whole, so it does not count.
+    """
+    size = experiment.steps_per_epoch
+    if losses is None or len(losses) < size or (row.steps or 0) > len(losses):
+        return None
+    whole = np.asarray(losses[: len(losses) // size * size], np.float64).reshape(-1, size)
+    means = whole.mean(axis=1)
+    if isinstance(number.at, int):
+        return [float(means[number.at - 1])] if number.at <= len(means) else None
+    places = {"last": -1, "highest": int(np.argmax(means)), "lowest": int(np.argmin(means))}
+    return [float(means[places[number.at]])] if number.at in places else None
 
 
 def _at(metric: str, at: str | int, row: Row, arrays: Mapping[str, Array]) -> float | None:

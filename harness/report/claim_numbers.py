@@ -4,7 +4,7 @@ import numpy as np
 
 from harness.claims.judge_number import Finding
 from harness.claims.model import Verdict
-from harness.claims.number_rules import DIGITS
+from harness.claims.ruling import DIGITS
 
 UNITS = {"fraction": "", "percent": " %", "number": ""}
 HEADINGS = ("number", "published", "measured", "difference", "verdict", "why")

@@ -145,6 +145,7 @@ def _as_dict(judged: Judged) -> dict[str, Any]:
         "verdict": judged.verdict.value,
         "registered": expected.value if expected else None,
         "as_registered": judged.as_registered,
+        "adjusted": judged.adjusted.value if judged.adjusted else None,
         "why": judged.why,
         "findings": [dataclasses.asdict(finding) for finding in judged.findings],
         "agreements": [
