@@ -55,7 +55,28 @@ def _check_number(claim: "Claim", number: "Number", variants: list[str]) -> None
             f"numbers: {number.name!r} has rule {number.rule!r}, but same_test = false says that "
             "the source scored other rows, whose digits these cannot have; write rule 'level'"
         )
+    _check_track(claim, number)
     _check_seeds(claim, number)
+
+
+def _check_track(claim: "Claim", number: "Number") -> None:
+    """Check that trials of the claim's track leave the number."""
+    if claim.track == Track.NATIVE:
+        if number.metric in ("step_loss", "epoch_loss", "loss_ratio"):
+            raise ValueError(
+                f"numbers: {number.name!r}: a library's own solver has no {number.metric}; write "
+                "solver_loss"
+            )
+        if number.at != "last" and number.metric != "solver_loss":
+            raise ValueError(
+                f"numbers: {number.name!r}: a library's own solver leaves only its end, so at "
+                f"must be 'last'. Got {number.at!r}"
+            )
+    elif number.metric == "solver_loss":
+        raise ValueError(
+            f"numbers: {number.name!r}: solver_loss is what a library's own solver prints (track "
+            '= "native"); write epoch_loss'
+        )
 
 
 def _known(variants: list[str]) -> str:

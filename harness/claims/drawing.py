@@ -14,10 +14,11 @@ def what_is_drawn(protocol: Experiment, track: Track) -> list[str]:
     """Return what every seed draws anew, as fields of the protocol; nothing where all is given.
 
     A split is drawn by its own seed, which is part of the protocol. A library's own solver takes
-    the seed as its `random_state`, whether it uses it or not.
+    the seed as its `random_state`, whether it uses it or not, unless its parameters state one.
     """
     if track == Track.NATIVE:
-        return ["random_state of the solver"]
+        stated = any("random_state" in solver.parameters for solver in protocol.native)
+        return [] if stated else ["random_state of the solver"]
     drawn = [f"initializers.{part}" for part in PARTS if _is_drawn(protocol, part)]
     if protocol.training and protocol.training.batches.order in DRAWN_ORDERS:
         drawn.append("training.batches")

@@ -15,6 +15,8 @@ from harness.experiment.fields import Frozen
 from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Track
 
+ID = r"^[A-Za-z][A-Za-z0-9-]{0,40}$"
+
 
 class Verdict(StrEnum):
     """The result of rerunning a claim.
@@ -97,7 +99,7 @@ class Claim(Frozen):
         note: what a reader should know.
     """
 
-    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,40}$")]
+    id: Annotated[str, StringConstraints(pattern=ID)]
     title: Words
     group: Annotated[str, StringConstraints(pattern=r"^[a-z]+$")] = "own"
     cost: Literal["seconds", "minutes", "heavy"] = "minutes"

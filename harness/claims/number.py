@@ -9,7 +9,6 @@ from pydantic import BeforeValidator, Field, FiniteFloat, StringConstraints, mod
 from harness.claims import number_checks
 from harness.experiment.fields import Frozen
 from harness.experiment.model import Experiment
-from harness.experiment.names import nearest
 
 Words = Annotated[str, StringConstraints(min_length=1, max_length=2_000)]
 Metric = Literal[
@@ -24,6 +23,7 @@ Metric = Literal[
     "test_loss",
     "step_loss",
     "epoch_loss",
+    "solver_loss",
     "loss_ratio",
     "epochs",
     "outputs",
@@ -36,10 +36,9 @@ def _place(value: Any) -> Any:
     names = get_args(Place)
     if value in names or (type(value) is int and value >= 0):
         return value
-    raise ValueError(
-        f"must be one of {', '.join(names)}, or a step from 0 on.{nearest(value, names)} "
-        f"Got {value!r}"
-    )
+    meant = [name for name in names if name.startswith(str(value))]
+    hint = f" Did you mean {meant[0]!r}?" if meant else ""
+    raise ValueError(f"must be one of {', '.join(names)}, or a step from 0 on.{hint} Got {value!r}")
 
 
 def _printed(value: Any) -> Any:
@@ -59,12 +58,14 @@ class Number(Frozen):
         name: what it is, in words.
         metric: accuracies, errors (1 - accuracy) and losses of the training, validation or test
             rows; `step_loss`, the loss of one training step; `epoch_loss`, the mean of the
-            losses of an epoch's batches, as many scripts print it; `loss_ratio`, the last step's
-            loss over the first's; `epochs` begun when training ended; `outputs`, the raw outputs
-            of the test rows.
+            losses of an epoch's batches, as many scripts print it; `solver_loss`, what a
+            library's own solver prints (native track); `loss_ratio`, the last step's loss over
+            the first's; `epochs` begun when training ended; `outputs`, the raw outputs of the
+            test rows.
         at: `last`; `highest` or `lowest` over the evaluation points; `best_validation`: where
             the validation accuracy was highest; or a step, 0 before training. Of `step_loss` 0 is
-            the first step; of `epoch_loss` it is an epoch, 1 the first.
+            the first step; of `epoch_loss` it is an epoch and of `solver_loss` an iteration, 1
+            the first.
         on: the variant it was measured with; "" is the protocol itself.
         minus: the number is a difference: the same metric of this variant is subtracted, seed
             by seed.

@@ -8,7 +8,7 @@ from harness.experiment.model import Experiment
 if TYPE_CHECKING:
     from harness.claims.number import Number
 
-PRINTED = re.compile(r"[+-]?(\d+(\.\d+)?|\.\d+)(\.\.\.)?")
+PRINTED = re.compile(r"[+-]?(\d+(\.\d+)?|\.\d+)(\.\.\.)?", re.ASCII)
 FEW_ROWS = 20
 """On so few rows one row is at least 5 percentage points, so counts are compared, not levels."""
 
@@ -48,30 +48,31 @@ def check_form(number: "Number") -> None:
 
 
 def _check_printed(number: "Number") -> None:
-    texts = [number.published, *number.also_printed]
+    fields = [("published", number.published)]
     if number.metric == "outputs":
-        texts = re.split(r"[,\s]+", number.published.strip())
-    for text in texts:
+        fields = [("published", text) for text in re.split(r"[,\s]+", number.published.strip())]
+    fields += [("also_printed", text) for text in number.also_printed]
+    for field, text in fields:
         if PRINTED.fullmatch(text):
             continue
         if re.fullmatch(r"[+-]?\d*[.,]?\d+\s*(%|per cent|percent)", text.strip()):
             digits = re.sub(r"\s*(%|per cent|percent)$", "", text.strip()).replace(",", ".")
             raise ValueError(
-                f'published: write "{digits}" and unit = "percent"; the sign belongs to the '
+                f'{field}: write "{digits}" and unit = "percent"; the sign belongs to the '
                 f"field `unit`. Got {text!r}"
             )
         if re.fullmatch(r"[+-]?\d+,\d+", text.strip()) and number.metric != "outputs":
             point = text.strip().replace(",", ".")
             raise ValueError(
-                f'published: write a decimal point, "{point}". Got {text!r}; several numbers '
+                f'{field}: write a decimal point, "{point}". Got {text!r}; several numbers '
                 "belong to the metric 'outputs', several runs to also_printed"
             )
         if "," in text or len(text.split()) > 1:
             raise ValueError(
-                "published: several numbers belong to the metric 'outputs', several runs of one "
+                f"{field}: several numbers belong to the metric 'outputs', several runs of one "
                 f"code to also_printed. Got {text!r}"
             )
-        raise ValueError(f"published: must be the number as printed, without a unit. Got {text!r}")
+        raise ValueError(f"{field}: must be the number as printed, without a unit. Got {text!r}")
 
 
 def _check_share(number: "Number") -> None:
@@ -97,7 +98,8 @@ def check_values(number: "Number") -> None:
     """
     if number.metric == "outputs":
         return
-    named = [("published", text) for text in number.printings if number.rule != "range" and text]
+    named = [("published", number.published), *(("also_printed", t) for t in number.also_printed)]
+    named = [] if number.rule == "range" else named
     values = [(field, float(text.removesuffix("..."))) for field, text in named]
     if number.rule == "range":
         bounds = (("low", number.low), ("high", number.high))
@@ -130,7 +132,9 @@ def _check_value(number: "Number", field: str, value: float) -> None:
         advice = 'write unit = "percent" if it is per cent'
     else:
         advice = "read it in the source again"
-    raise ValueError(f"{field}: {what}, {least} to {most} in this unit; {advice}. Got {value:g}")
+    raise ValueError(
+        f'{field}: {what}, {least} to {most} with unit = "{number.unit}"; {advice}. Got {value:g}'
+    )
 
 
 def _check_small_percentage(number: "Number", field: str, value: float) -> None:
@@ -168,6 +172,10 @@ def check_against(number: "Number", protocol: Experiment) -> None:
         )
     if number.metric == "step_loss" and not isinstance(number.at, int) and number.at != "last":
         raise ValueError(f"numbers: {number.name!r}: step_loss is at a step or at 'last'")
+    if number.metric in ("loss_ratio", "epochs", "outputs") and number.at != "last":
+        raise ValueError(f"numbers: {number.name!r}: {number.metric} is at 'last'")
+    if number.metric in ("epoch_loss", "solver_loss") and number.at == "best_validation":
+        raise ValueError(f"numbers: {number.name!r}: {number.metric} has no best_validation")
     if isinstance(number.at, int):
         _check_step(number, protocol, number.at)
     _check_digits(number, protocol)
@@ -176,6 +184,8 @@ def check_against(number: "Number", protocol: Experiment) -> None:
 def _check_step(number: "Number", protocol: Experiment, at: int) -> None:
     if number.metric == "step_loss":
         known, what = range(protocol.steps), f"a step, 0 to {protocol.steps - 1:,}"
+    elif number.metric == "solver_loss":
+        known, what = range(1, 1_000_000), "an iteration, from 1 on"
     elif number.metric == "epoch_loss":
         epochs = protocol.steps // protocol.steps_per_epoch
         known, what = range(1, epochs + 1), f"a whole epoch, 1 to {epochs:,}"

@@ -20,6 +20,7 @@ from pydantic import TypeAdapter
 
 from harness.claims.model import Claim
 from harness.claims.number import Number
+from harness.claims.start_scores import score_at_start
 from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Purpose, Status, Track
 from harness.parity.judgement import PROVEN
@@ -134,11 +135,13 @@ def _values(
         return _of_steps(number, arrays.get("loss"))
     if metric == "epoch_loss":
         return _of_an_epoch(number, experiment, row, arrays.get("loss"))
+    if metric == "solver_loss":
+        return _of_iterations(number, arrays.get("solver_loss"))
     if metric.endswith("_error"):
         at = {"highest": "lowest", "lowest": "highest"}.get(str(number.at), number.at)
-        accuracy = _at(metric.removesuffix("_error") + "_accuracy", at, row, arrays)
+        accuracy = _at(metric.removesuffix("_error") + "_accuracy", at, experiment, row, arrays)
         return None if accuracy is None else [1 - accuracy]
-    score = _at(metric, number.at, row, arrays)
+    score = _at(metric, number.at, experiment, row, arrays)
     return None if score is None else [score]
 
 
@@ -177,15 +180,25 @@ def _of_an_epoch(
     if losses is None or len(losses) < size or (row.steps or 0) > len(losses):
         return None
     whole = np.asarray(losses[: len(losses) // size * size], np.float64).reshape(-1, size)
-    means = whole.mean(axis=1)
+    return _of_iterations(number, whole.mean(axis=1))
+
+
+def _of_iterations(number: Number, losses: Array | None) -> list[float] | None:
+    """Return one of the losses of epochs or of a solver's iterations, which count from 1."""
+    if losses is None or not len(losses):
+        return None
     if isinstance(number.at, int):
-        return [float(means[number.at - 1])] if number.at <= len(means) else None
-    places = {"last": -1, "highest": int(np.argmax(means)), "lowest": int(np.argmin(means))}
-    return [float(means[places[number.at]])] if number.at in places else None
+        return [float(losses[number.at - 1])] if 1 <= number.at <= len(losses) else None
+    places = {"last": -1, "highest": int(np.argmax(losses)), "lowest": int(np.argmin(losses))}
+    return [float(losses[places[number.at]])] if number.at in places else None
 
 
-def _at(metric: str, at: str | int, row: Row, arrays: Mapping[str, Array]) -> float | None:
+def _at(
+    metric: str, at: str | int, experiment: Experiment, row: Row, arrays: Mapping[str, Array]
+) -> float | None:
     """Return a score at the end, at a step, or where it or the validation accuracy was best."""
+    if at == 0:
+        return score_at_start(experiment, row, metric)
     if at == "last":
         last = getattr(row, metric)
         return None if last is None else float(last)
