@@ -13,6 +13,7 @@ RATE_AT_LEAST = 0.05
 WIDEST_RATE = 0.2
 """A wider Wilson interval tells no rate; 200 seeds give at most 0.14, 100 seeds 0.19."""
 WIDEST_PUBLISHED_RATE = 0.4
+ADVICE = 'write rule = "rate" and many_seeds = 200'
 
 
 def rate(claim: Claim, number: Number, measured: Measured) -> Ruling:
@@ -84,11 +85,11 @@ def by_counts(number: Number, measured: Measured) -> Ruling:
         words += f": a rate, {rate_text(hits, total)}"
         if high - low <= WIDEST_RATE:
             return Ruling(Verdict.RATE, words, difference)
-        words += f', which {total} seeds cannot tell; write rule = "rate" and many_seeds'
+        words += f", which {total} seeds cannot tell: {ADVICE}"
         return Ruling(Verdict.INCONCLUSIVE, words, difference)
     p = min(1.0, 2 * (min(above, total - above) + 1) / (total + 1))
     if measured.drawn and p >= 1 - CONFIDENCE:
-        words += f"; {total} seeds cannot say that none would"
+        words += f"; {total} seeds cannot say that none would: {ADVICE}"
         return Ruling(Verdict.INCONCLUSIVE, words, difference, p=p)
     verdict = Verdict.BETTER if (above > 0) == number.more_is_better else Verdict.WORSE
     return Ruling(verdict, words, difference, p=p if measured.drawn else None)

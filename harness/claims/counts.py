@@ -71,6 +71,6 @@ def why_impossible(number: Number, rows: int) -> str:
         of = f"the {rows:,} rows" if number.runs == 1 else f"{number.runs} times {rows:,} rows"
         return (
             f"impossible: no count of {of} is printed as {printed} ({near} would be), so it "
-            "was measured on other rows"
+            "was measured on other rows or averaged otherwise"
         )
     return ""

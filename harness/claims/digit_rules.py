@@ -24,13 +24,13 @@ def exact(claim: Claim, number: Number, measured: Measured) -> Ruling:
     if number.metric == "outputs":
         return _exact_outputs(number, measured.values)
     if not measured.drawn or measured.repeats_source:
-        return _exact_value(number, measured, measured.values[0])
+        return _exact_value(claim, number, measured, measured.values[0])
     if len(measured.values) == 1:
         return _one_draw(claim, number, measured)
     hits = sum(_gives_it(value, number) for value in measured.values)
     total = len(measured.values)
     if hits == total:
-        return _exact_value(number, measured, measured.values[0], f"all {total} seeds")
+        return _exact_value(claim, number, measured, measured.values[0], f"all {total} seeds")
     ruling = level(claim, number, measured)
     words = f"{hits} of {total} seeds print {number.published}, so it is judged by their spread"
     return Ruling(
@@ -43,12 +43,14 @@ def exact(claim: Claim, number: Number, measured: Measured) -> Ruling:
     )
 
 
-def _exact_value(number: Number, measured: Measured, value: float, who: str = "") -> Ruling:
+def _exact_value(
+    claim: Claim, number: Number, measured: Measured, value: float, who: str = ""
+) -> Ruling:
     """Judge one value of a run that can be repeated."""
     difference = value - number.value
     rows = measured.rows
     if _gives_it(value, number):
-        return _of_the_same_digits(number, rows, value, difference, who)
+        return _of_the_same_digits(claim, number, measured, value, who)
     impossible = why_impossible(number, rows)
     measured_text = f"printed {number.published}, measured {value_text(value, number)}"
     if number.is_share:
@@ -65,21 +67,27 @@ def _exact_value(number: Number, measured: Measured, value: float, who: str = ""
 
 
 def _of_the_same_digits(
-    number: Number, rows: int, value: float, difference: float, who: str
+    claim: Claim, number: Number, measured: Measured, value: float, who: str
 ) -> Ruling:
-    """Return EXACT if the digits say which count it was, CONSISTENT if many counts share them.
+    """Return EXACT if the digits say which count it was.
 
     Few digits may be all there is to print: 1.0 of all rows right, 0.92 of 9,200 of 10,000.
+    Otherwise digits that many counts share confirm no more than a level, and none at all where
+    their rounding alone is wider than a level's tolerance may be.
     """
+    difference, rows = value - number.value, measured.rows
     words = f"the printed digits: {value_text(value, number)}"
     if who:
         words += f", from {who}"
-    if number.is_share:
-        counts = counts_printed_as(number, rows)
-        if value != number.value and not is_specific(counts, rows):
-            words += f"; {len(counts):,} counts of the {rows:,} rows are printed so"
-            return Ruling(Verdict.CONSISTENT, words, difference)
-    return Ruling(Verdict.EXACT, words, difference)
+    if not number.is_share or value == number.value:
+        return Ruling(Verdict.EXACT, words, difference)
+    counts = counts_printed_as(number, rows)
+    if is_specific(counts, rows):
+        return Ruling(Verdict.EXACT, words, difference)
+    words += f"; {len(counts):,} counts of the {rows:,} rows are printed so"
+    is_wide = 0.5 * 10.0**-number.decimals > widest_tolerance(claim, number, measured)
+    verdict = Verdict.INCONCLUSIVE if is_wide else Verdict.CONSISTENT
+    return Ruling(verdict, words, difference)
 
 
 def _one_draw(claim: Claim, number: Number, measured: Measured) -> Ruling:

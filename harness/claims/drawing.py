@@ -10,7 +10,7 @@ PARTS: tuple[Literal["weights", "biases"], ...] = ("weights", "biases")
 DRAWN_ORDERS = ("shuffled", "with_replacement")
 
 
-def what_is_drawn(protocol: Experiment, track: Track) -> list[str]:
+def what_is_drawn(protocol: Experiment, track: Track, before_training: bool = False) -> list[str]:
     """Return what every seed draws anew, as fields of the protocol; nothing where all is given.
 
     A split is drawn by its own seed, which is part of the protocol. A library's own solver takes
@@ -20,6 +20,8 @@ def what_is_drawn(protocol: Experiment, track: Track) -> list[str]:
         stated = any("random_state" in solver.parameters for solver in protocol.native)
         return [] if stated else ["random_state of the solver"]
     drawn = [f"initializers.{part}" for part in PARTS if _is_drawn(protocol, part)]
+    if before_training:
+        return drawn
     if protocol.training and protocol.training.batches.order in DRAWN_ORDERS:
         drawn.append("training.batches")
     return drawn

@@ -87,7 +87,7 @@ def judge_number(
     protocol = protocol_of(claim, variant)
     bests = tuple(_bests(values, number))
     rows = _scored_rows(protocol, number, usable[0])
-    drawn = tuple(what_is_drawn(protocol, claim.track))
+    drawn = tuple(what_is_drawn(protocol, claim.track, before_training=number.at == 0))
     measured = Measured(
         values=bests,
         rows=rows,

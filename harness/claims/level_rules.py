@@ -38,7 +38,7 @@ def level(claim: Claim, number: Number, measured: Measured) -> Ruling:
         return by_counts(number, measured)
     sources = _sources_of_a_level(claim, number, measured)
     tolerance = sources.within(CONFIDENCE).total
-    difference = measured.mean - number.value
+    difference = measured.mean - number.centre
     impossible = why_impossible(number, measured.rows)
     if not math.isfinite(tolerance):
         words = f"no tolerance: a spread needs at least 2 values. Got {len(measured.values)}"

@@ -1,5 +1,6 @@
 """One published number as data, and how it is judged."""
 
+import math
 import re
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self, get_args
@@ -127,6 +128,18 @@ class Number(Frozen):
     def values(self) -> tuple[Decimal, ...]:
         """All numbers of `published`, with their digits."""
         return tuple(Decimal(text.removesuffix("...")) for text in self._texts)
+
+    @property
+    def centre(self) -> float:
+        """The middle of what is printed as the number: of `0.939...` half a unit above it."""
+        halves = [
+            math.copysign(
+                0.5 * 10.0 ** int(Decimal(text.removesuffix("...")).as_tuple().exponent), value
+            )
+            for text, value in zip(self.printings, self.printed_values, strict=True)
+            if text.endswith("...")
+        ]
+        return self.value + sum(halves) / len(self.printings)
 
     @property
     def printings(self) -> tuple[str, ...]:

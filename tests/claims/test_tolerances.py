@@ -27,8 +27,8 @@ def test_students_interval():
 
 
 def test_the_moderated_variance():
-    # two seeds that tie, noise 2: variance (2^2 + 1 * 0^2) / 2 on 2 degrees; t(0.975, 2) = 4.303
-    assert half_width(0.0, 1, 1.0, noise=2.0) == pytest.approx(4.303 * math.sqrt(2), 1e-3)
+    # two seeds that tie, prior 2: variance (2^2 + 1 * 0^2) / 2 on 2 degrees; t(0.975, 2) = 4.303
+    assert half_width(0.0, 1, 1.0, noise=4.0) == pytest.approx(4.303 * math.sqrt(2), 1e-3)
     # a spread above the noise is Student's own
     assert half_width(3.0, 4, 1.0, noise=2.0) == pytest.approx(2.776 * 3.0, 1e-3)
     assert half_width(0.0, 1, 1.0) == 0
