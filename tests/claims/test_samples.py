@@ -78,7 +78,7 @@ def test_an_epoch_whose_losses_are_missing_has_no_mean():
     assert value({}, metric="epoch_loss", published="1") is None
 
 
-def test_a_start_has_a_score(page_cache, monkeypatch):
+def test_a_start_has_a_score():
     """Zeros give every class the same logit, so the first class and a loss of ln 10."""
     claim = make_claim("digits-mlp", seeds=1, fixed=True, number={"rule": "exact", "at": 0})
     row = make_sample(claim, {}, steps=100).row
