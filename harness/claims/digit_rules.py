@@ -3,7 +3,8 @@
 import math
 
 from harness.claims.counts import counts_printed_as, is_specific, same_digits, why_impossible
-from harness.claims.level_rules import level, widest_tolerance
+from harness.claims.level_errors import widest_tolerance
+from harness.claims.level_rules import level
 from harness.claims.model import Claim, Verdict
 from harness.claims.number import Number
 from harness.claims.ruling import Measured, Ruling, also, side, value_text
@@ -24,13 +25,13 @@ def exact(claim: Claim, number: Number, measured: Measured) -> Ruling:
     if number.metric == "outputs":
         return _exact_outputs(number, measured.values)
     if not measured.drawn or measured.repeats_source:
-        return _exact_value(claim, number, measured, measured.values[0])
+        return _exact_value(number, measured, measured.values[0])
     if len(measured.values) == 1:
-        return _one_draw(claim, number, measured)
+        return _one_draw(number, measured)
     hits = sum(_gives_it(value, number) for value in measured.values)
     total = len(measured.values)
     if hits == total:
-        return _exact_value(claim, number, measured, measured.values[0], f"all {total} seeds")
+        return _exact_value(number, measured, measured.values[0], f"all {total} seeds")
     ruling = level(claim, number, measured)
     words = f"{hits} of {total} seeds print {number.published}, so it is judged by their spread"
     return Ruling(
@@ -43,14 +44,13 @@ def exact(claim: Claim, number: Number, measured: Measured) -> Ruling:
     )
 
 
-def _exact_value(
-    claim: Claim, number: Number, measured: Measured, value: float, who: str = ""
-) -> Ruling:
-    """Judge one value of a run that can be repeated."""
+def _exact_value(number: Number, measured: Measured, value: float, who: str = "") -> Ruling:
+    """Judge one value of a run that can be repeated, by the printing that it is nearest to."""
+    number = nearest_printing(number, value)
     difference = value - number.value
     rows = measured.rows
     if _gives_it(value, number):
-        return _of_the_same_digits(claim, number, measured, value, who)
+        return _of_the_same_digits(number, measured, value, who)
     impossible = why_impossible(number, rows)
     measured_text = f"printed {number.published}, measured {value_text(value, number)}"
     if number.is_share:
@@ -66,9 +66,7 @@ def _exact_value(
     return Ruling(side(number, difference), why, difference)
 
 
-def _of_the_same_digits(
-    claim: Claim, number: Number, measured: Measured, value: float, who: str
-) -> Ruling:
+def _of_the_same_digits(number: Number, measured: Measured, value: float, who: str) -> Ruling:
     """Return EXACT if the digits say which count it was.
 
     Few digits may be all there is to print: 1.0 of all rows right, 0.92 of 9,200 of 10,000.
@@ -85,16 +83,16 @@ def _of_the_same_digits(
     if is_specific(counts, rows):
         return Ruling(Verdict.EXACT, words, difference)
     words += f"; {len(counts):,} counts of the {rows:,} rows are printed so"
-    is_wide = 0.5 * 10.0**-number.decimals > widest_tolerance(claim, number, measured)
+    is_wide = 0.5 * 10.0**-number.decimals > widest_tolerance(number, measured)
     verdict = Verdict.INCONCLUSIVE if is_wide else Verdict.CONSISTENT
     return Ruling(verdict, words, difference)
 
 
-def _one_draw(claim: Claim, number: Number, measured: Measured) -> Ruling:
+def _one_draw(number: Number, measured: Measured) -> Ruling:
     """Judge the only seed of a protocol that draws: it can contradict, but it cannot confirm."""
     value = measured.values[0]
     difference = value - number.value
-    reach = widest_tolerance(claim, number, measured)
+    reach = widest_tolerance(number, measured)
     if number.counts_rows:
         reach = max(reach, 1.96 * math.sqrt(2) * measured.noise)
     words = (
@@ -127,3 +125,11 @@ def every(claim: Claim, number: Number, measured: Measured) -> Ruling:
 def _gives_it(value: float, number: Number) -> bool:
     """Whether the value is printed as one of the number's printings is."""
     return any(same_digits(value, number, text) for text in number.printings)
+
+
+def nearest_printing(number: Number, value: float) -> Number:
+    """Return the number with the one of its printings that lies nearest to a value."""
+    if not number.also_printed:
+        return number
+    printed = min(number.printings, key=lambda text: abs(float(text.removesuffix("...")) - value))
+    return number.model_copy(update={"published": printed, "also_printed": ()})

@@ -1,5 +1,6 @@
 """What a published number must be, before anything is trained: each refusal says what to write."""
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -108,8 +109,8 @@ def check_values(number: "Number") -> None:
             values.append(("published", float(number.published.removesuffix("..."))))
     for field, value in values:
         _check_value(number, field, value)
-    if number.rule == "range" and PRINTED.fullmatch(number.published):
-        _check_inside(number, values[-1][1])
+    if number.rule == "range":
+        _check_range(number)
     if number.low is not None and number.rule == "rate" and not 0 < number.low <= 1:
         raise ValueError(f"low: of a rate, must be a share above 0 and at most 1. Got {number.low}")
     if not number.counts_rows and number.unit == "percent":
@@ -128,10 +129,11 @@ def _check_value(number: "Number", field: str, value: float) -> None:
     what = f"{number.metric} is a share of the rows"
     if number.minus is not None:
         what = f"the difference of two shares of {number.metric}"
+    advice = "read it in the source again"
     if number.unit != "percent" and abs(value) > 1 and (100 * least <= value <= 100):
         advice = 'write unit = "percent" if it is per cent'
-    else:
-        advice = "read it in the source again"
+    elif value > 100 and value == round(value):
+        advice = "write the share of the rows if it counts rows"
     raise ValueError(
         f'{field}: {what}, {least} to {most} with unit = "{number.unit}"; {advice}. Got {value:g}'
     )
@@ -146,10 +148,15 @@ def _check_small_percentage(number: "Number", field: str, value: float) -> None:
         )
 
 
-def _check_inside(number: "Number", value: float) -> None:
-    low = number.low if number.low is not None else value
-    high = number.high if number.high is not None else value
-    if not low <= value <= high:
+def _check_range(number: "Number") -> None:
+    """Refuse a range that leaves nothing out, or that does not contain what was printed."""
+    low = -math.inf if number.low is None else number.low
+    high = math.inf if number.high is None else number.high
+    least = -number.factor if number.minus is not None else 0
+    if number.counts_rows and low <= least and high >= number.factor:
+        raise ValueError(f"low: every {number.metric} lies in this range, so it says nothing")
+    printed = PRINTED.fullmatch(number.published)
+    if printed and not low <= float(number.published.removesuffix("...")) <= high:
         raise ValueError(f"published: must lie within low and high. Got {number.published}")
 
 

@@ -440,3 +440,40 @@ def test_samples_of_the_other_extreme_do_not_count():
     claim = make_claim(number={"metric": "test_error", "at": "lowest", "published": "0.083"})
     old = [make_sample(claim, {"test_error at lowest": [0.8335]}, seed=seed) for seed in (0, 1)]
     assert verdict(claim, old) == Verdict.NOT_RUN
+
+
+# ---------------------------------------------------------------- statements that hide something
+
+
+def test_a_stated_spread_narrows_no_measured_one():
+    claim = make_claim(seeds=4, spread=1e-9, spread_from="wishful thinking")
+    one = finding(claim, accuracies(claim, 0.921, 0.923, 0.922, 0.926))
+    assert one.verdict == Verdict.CONSISTENT
+    assert one.tolerance > 0.005
+
+
+def test_a_share_and_its_complement_are_told_apart():
+    claim = make_claim(number={"metric": "test_error", "published": "0.920"})
+    one = finding(claim, accuracies(claim, 0.080, 0.081, 0.079, 0.080))
+    assert one.verdict == Verdict.BETTER
+    assert "1 minus it would fit: an error or an accuracy?" in one.why
+
+
+def test_any_of_several_printings_may_be_exact():
+    number = {"rule": "exact", "published": "0.9000", "also_printed": ["0.9200"]}
+    claim = make_claim(fixed=True, seeds=1, number=number)
+    assert verdict(claim, accuracies(claim, 0.92)) == Verdict.EXACT
+    assert verdict(claim, accuracies(claim, 0.9203)) == Verdict.NEAR_EXACT
+    assert verdict(claim, accuracies(claim, 0.91)) == Verdict.BETTER
+
+
+@pytest.mark.parametrize("bounds", [{"low": 0.0, "high": 1.0}, {"high": 1.0}, {"low": 0.0}])
+def test_a_range_of_everything_is_refused(bounds):
+    number = {"rule": "range", "published": "", **bounds}
+    with pytest.raises(ValueError, match="every test_accuracy lies in this range"):
+        make_claim(number=number)
+
+
+def test_rows_are_no_share():
+    with pytest.raises(ValueError, match="share of the rows if it counts rows"):
+        make_claim(number={"published": "9200"})
