@@ -14,9 +14,9 @@ from harness.claims.number_rules import RULES
 from harness.claims.ruling import Measured, Ruling
 from harness.claims.samples import Sample
 from harness.claims.tolerances import binomial_noise
+from harness.claims.unjudged import count_diverged, ruling_on_seeds, ruling_without_data
 from harness.experiment.model import Experiment
-from harness.experiment.vocabulary import Purpose, Status, Track
-from harness.parity.judgement import PROVEN
+from harness.experiment.vocabulary import Track
 
 
 @dataclass(frozen=True)
@@ -74,14 +74,14 @@ def judge_number(
         by_framework.setdefault(sample.row.framework, []).append(sample)
     if not by_framework:
         of_variant = [sample for sample in samples if sample.variant == variant]
-        framework, ruling = _ruling_without_data(of_variant)
+        framework, ruling = ruling_without_data(of_variant)
         return _finding(number, variant, framework, (), ruling)
     framework, usable = max(
         by_framework.items(), key=lambda item: len(_values_by_seed(item[1], number.key))
     )
     values, shares = _values(number, usable, samples)
-    diverged = _count_diverged(samples, variant, framework)
-    problem = _ruling_on_seeds(claim, number, len(values), diverged)
+    diverged = count_diverged(samples, variant, framework)
+    problem = ruling_on_seeds(claim, number, len(values), diverged)
     if problem:
         return _finding(number, variant, framework, values, problem)
     protocol = protocol_of(claim, variant)
@@ -166,72 +166,6 @@ def _scored_rows(protocol: Experiment, number: Number, sample: Sample) -> int:
     if number.metric.startswith("train"):
         return train
     return validation if number.metric.startswith("validation") else sample.tested
-
-
-# ---------------------------------------------------------------- rulings without a rule
-
-
-def _ruling_on_seeds(claim: Claim, number: Number, seeds: int, diverged: int) -> Ruling | None:
-    """Return the ruling where seeds diverged or are fewer than registered; None otherwise."""
-    if diverged:
-        return Ruling(Verdict.WORSE, f"{diverged} of {diverged + seeds} seeds diverged")
-    registered = claim.seeds
-    if number.rule in ("rate", "every"):
-        registered = claim.many_seeds or claim.seeds
-    if seeds < registered and number.metric != "outputs":
-        why = f"{seeds} of the {registered} registered seeds have run"
-        return Ruling(Verdict.INCONCLUSIVE if seeds else Verdict.NOT_RUN, why)
-    return None
-
-
-def _ruling_without_data(samples: Sequence[Sample]) -> tuple[str, Ruling]:
-    """Return the framework that diverged, or "", and the ruling where no sample is usable."""
-    diverged = [
-        sample
-        for sample in samples
-        if sample.row.status == Status.DIVERGED
-        and sample.row.track == Track.IDENTICAL
-        and sample.proof in PROVEN
-    ]
-    if not diverged:
-        return "", Ruling(Verdict.NOT_RUN, _why_nothing_is_usable(samples))
-    names = dict.fromkeys(sample.row.framework for sample in diverged)
-    framework = max(names, key=lambda name: len(_seeds(diverged, name)))
-    count, total = len(_seeds(diverged, framework)), len(_seeds(samples, framework))
-    how_many = f"all {count}" if count == total > 1 else f"{count} of {total}"
-    return framework, Ruling(Verdict.WORSE, f"{how_many} seeds diverged")
-
-
-def _why_nothing_is_usable(samples: Sequence[Sample]) -> str:
-    for sample in samples:
-        row = sample.row
-        if row.status != Status.OK:
-            detail = f": {row.status_detail}" if row.status_detail else ""
-            return f"{row.framework} {row.status}{detail}"
-    for sample in samples:
-        if not sample.counts:
-            return f"{sample.row.framework} is not proven to follow the protocol ({sample.proof})"
-    return "its trials do not measure this number" if samples else "no trial has run yet"
-
-
-def _count_diverged(samples: Iterable[Sample], variant: str, framework: str) -> int:
-    """Return how many trials of the framework diverged: they count against a claim."""
-    return sum(
-        sample.variant == variant
-        and sample.row.framework == framework
-        and sample.row.status == Status.DIVERGED
-        for sample in samples
-    )
-
-
-def _seeds(samples: Iterable[Sample], framework: str) -> set[int]:
-    """Return the seeds of the framework's trials; a trial of many starts has one for each."""
-    return {
-        sample.row.seed + offset
-        for sample in samples
-        if sample.row.framework == framework
-        for offset in range(sample.row.repeat if sample.row.purpose == Purpose.MANY_STARTS else 1)
-    }
 
 
 def _finding(
