@@ -122,5 +122,7 @@ def _gives_it(value: float, number: Number) -> bool:
 
 
 def _reaches(value: float, number: Number) -> bool:
-    """Whether the value is the printed number or a better one; rates are of accuracies."""
-    return _gives_it(value, number) or value > min(number.printed_values)
+    """Whether the value is the printed number or a better one: a lower loss, else a higher one."""
+    if number.more_is_better:
+        return _gives_it(value, number) or value > min(number.printed_values)
+    return _gives_it(value, number) or value < max(number.printed_values)

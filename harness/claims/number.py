@@ -77,7 +77,8 @@ class Number(Frozen):
         unit: what was printed: a share of one, per cent, or a plain number.
         rule: how it is judged. `exact`: the printed digits, or the same count of rows. `level`:
             within the tolerance. `every`: the printed digits from every seed. `rate`: the share
-            of seeds that give the number or a better one. `range`: between `low` and `high`.
+            of seeds that give the number or a better one, an accuracy or a loss. `range`: between
+            `low` and `high`.
         low: the lower bound of `range`, in `unit`; of `rate`, the least share of seeds.
         high: the upper bound of `range`, in `unit`.
         share: of `rate`, the published share of runs, such as "2 of 9".

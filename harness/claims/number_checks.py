@@ -38,14 +38,23 @@ def check_form(number: "Number") -> None:
         _check_printed(number)
     if number.metric == "outputs" and number.rule != "exact":
         raise ValueError(f"rule: outputs are judged by 'exact'. Got {number.rule!r}")
-    if number.rule in ("rate", "every") and number.key != "test_accuracy at last":
-        raise ValueError(
-            f"rule {number.rule!r} is about test_accuracy at last: many starts at once leave "
-            f"nothing else. Got {number.key}"
-        )
+    _check_end(number)
     if number.minus is not None and number.minus == number.on:
         raise ValueError(f"minus: {number.on!r} minus itself is 0; name another variant")
     _check_share(number)
+
+
+def _check_end(number: "Number") -> None:
+    """Check that many starts at once leave the number: they leave only their ends."""
+    if number.rule not in ("rate", "every"):
+        return
+    metrics = ["test_accuracy", "test_loss"] if number.rule == "rate" else ["test_accuracy"]
+    if number.metric in metrics and number.at == "last" and number.minus is None:
+        return
+    raise ValueError(
+        f"rule {number.rule!r} is about {' or '.join(metrics)} at last: many starts at once "
+        f"leave nothing else. Got {number.key}"
+    )
 
 
 def _check_printed(number: "Number") -> None:
@@ -215,7 +224,7 @@ def _check_digits(number: "Number", protocol: Experiment) -> None:
     from harness.claims.counts import counts_printed_as
 
     rows = protocol.data.rows[2]
-    if number.rule not in ("rate", "every") or rows > FEW_ROWS:
+    if number.rule not in ("rate", "every") or rows > FEW_ROWS or not number.counts_rows:
         return
     counts = counts_printed_as(number, rows)
     if len(counts) > 1:

@@ -343,6 +343,15 @@ def test_a_published_share_of_runs(share, hits, expected):
     assert f"published {share} starts" in one.why
 
 
+def test_a_rate_of_losses_counts_the_low_ones():
+    number = {"rule": "rate", "metric": "test_loss", "published": "0.01", "unit": "number"}
+    claim = make_claim("xor-mlp", many_seeds=200, seeds=1, number=number)
+    values = {claim.numbers[0].key: [0.002] * 120 + [0.0149] * 10 + [0.25] * 70}
+    one = finding(claim, [make_sample(claim, values, tested=4)])
+    assert one.verdict == Verdict.RATE
+    assert "reached from 130 of 200 starts" in one.why
+
+
 def test_a_few_seeds_cannot_tell_a_rate():
     claim = make_claim("xor-mlp", seeds=9, number={"rule": "rate", "published": "1.0"})
     one = finding(claim, accuracies(claim, 1.0, 1.0, *[0.5] * 7, tested=4))
