@@ -49,7 +49,9 @@ def print_list(claims: Iterable[Claim], console: Console) -> None:
     table = new_table("claim", "published", "protocol", "source", "cost", "expected")
     for claim in claims:
         numbers = "; ".join(
-            f"{number.published}{UNITS[number.unit]}" if number.published else "in words"
+            f"{' and '.join(number.printings)}{UNITS[number.unit]}"
+            if number.published
+            else "in words"
             for number in claim.numbers
         )
         line = protocol_line(claim.protocol) if claim.protocol else f"NOT RUN: {claim.not_run}"

@@ -72,7 +72,7 @@ def test_ids_in_any_case(name):
         ({"number": {"metric": "validation_accuracy"}}, "needs validation rows; there are none"),
         (
             {"number": {"rule": "rate", "metric": "test_error"}},
-            "test_accuracy or test_loss at last",
+            "or test_loss at last",
         ),
         ({"number": {"best_of": 3}}, "best of 3 runs. Got 2"),
         ({"number": {"best_of": 3}, "seeds": 3}, "2 bests of 3 runs, so 6 seeds, .* spread. Got 3"),
