@@ -486,3 +486,50 @@ def test_a_range_of_everything_is_refused(bounds):
 def test_rows_are_no_share():
     with pytest.raises(ValueError, match="share of the rows if it counts rows"):
         make_claim(number={"published": "9200"})
+
+
+# ---------------------------------------------------------------- whatever is written
+
+
+def random_claim(generator, published, seeds):
+    """A claim whose other fields are as favourable to it as a draw makes them."""
+    pick = generator.choice
+    percent = bool(pick([True, False]))
+    digits = int(pick([1, 2, 3, 4]))
+    value = 100 * published if percent else published
+    rule = str(pick(["level", "level", "exact", "range"]))
+    number = {
+        "rule": rule,
+        "unit": "percent" if percent else "fraction",
+        "metric": str(pick(["test_accuracy", "test_error"])),
+        "at": pick(["last", "highest", "lowest"]).item(),
+        "runs": int(pick([1, 1, 5])),
+        "published": f"{value:.{max(digits - 2 * percent, 0)}f}",
+    }
+    if rule == "range":
+        number |= {"published": "", "low": value, "high": value}
+    if rule == "level" and pick([True, False]):
+        number["tolerance_at_most"] = 50.0 if percent else 0.5
+    more = {"seeds": seeds}
+    if rule != "exact" and pick([True, False]):
+        more["same_test"] = False
+    if rule == "level" and pick([True, False, False]):
+        more |= {"spread": 20.0 if percent else 0.2, "spread_from": "wishful thinking"}
+    return make_claim(number=number, **more)
+
+
+def test_a_number_far_from_every_seed_never_holds():
+    generator = np.random.default_rng(11)
+    tried = 0
+    while tried < 300:
+        seeds, rows = int(generator.integers(2, 8)), int(generator.choice([4, 45, 797, 10_000]))
+        centre, sd = generator.uniform(0.1, 0.95), generator.choice([0.0, 0.002, 0.02, 0.1])
+        counts = np.clip(np.round(generator.normal(centre, sd, seeds) * rows), 0, rows)
+        values = counts / rows
+        published = round(float(generator.uniform(0, 1)), 4)
+        if np.abs(values - published).min() < 0.1:
+            continue
+        claim = random_claim(generator, published, seeds)
+        one = finding(claim, accuracies(claim, *values, tested=rows))
+        assert one.verdict not in HOLDS, (claim.numbers[0], values, one)
+        tried += 1
