@@ -62,7 +62,7 @@ def _check_number(claim: "Claim", number: "Number", variants: list[str]) -> None
 def _check_track(claim: "Claim", number: "Number") -> None:
     """Check that trials of the claim's track leave the number."""
     if claim.track == Track.NATIVE:
-        if number.metric in ("step_loss", "epoch_loss", "loss_ratio"):
+        if number.is_of_epochs or number.metric in ("step_loss", "loss_ratio"):
             raise ValueError(
                 f"numbers: {number.name!r}: a library's own solver has no {number.metric}; write "
                 "solver_loss"

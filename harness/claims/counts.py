@@ -56,9 +56,10 @@ def is_specific(counts: list[int], rows: int) -> bool:
 def why_impossible(number: Number, rows: int) -> str:
     """Return why a printed share cannot be one of these rows; "" where it can.
 
-    The mean of several runs is a share of all their rows together. A difference is no share.
+    The mean of several runs is a share of all their rows together. A difference is no share, and
+    the mean of an epoch's batches is none where the last batch is short.
     """
-    if not number.is_share or not number.published:
+    if not number.is_share or number.is_of_epochs or not number.published:
         return ""
     total = rows * number.runs
     for printed in number.printings:

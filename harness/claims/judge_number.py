@@ -163,7 +163,7 @@ def _bests(measured: Sequence[float], number: Number) -> list[float]:
 def _scored_rows(protocol: Experiment, number: Number, sample: Sample) -> int:
     """Return how many rows the number is measured on."""
     train, validation, _ = protocol.data.rows
-    if number.metric.startswith("train"):
+    if number.metric.startswith("train") or number.is_of_epochs:
         return train
     return validation if number.metric.startswith("validation") else sample.tested
 

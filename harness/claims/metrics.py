@@ -30,6 +30,8 @@ def values_of(
         return _of_steps(number, arrays.get("loss"))
     if metric == "epoch_loss":
         return _of_an_epoch(number, experiment, row, arrays.get("loss"))
+    if metric == "epoch_accuracy":
+        return _of_an_epoch(number, experiment, row, arrays.get("batch_accuracy"))
     if metric == "solver_loss":
         return _of_iterations(number, arrays.get("solver_loss"))
     if metric.endswith("_error"):
@@ -64,17 +66,17 @@ def _of_steps(number: Number, losses: Array | None) -> list[float] | None:
 
 
 def _of_an_epoch(
-    number: Number, experiment: Experiment, row: Row, losses: Array | None
+    number: Number, experiment: Experiment, row: Row, values: Array | None
 ) -> list[float] | None:
-    """Return the mean of the losses of an epoch's batches, each before its update.
+    """Return the mean of the losses or accuracies of an epoch's batches, each before its update.
 
-    Every batch counts alike, as in scripts that add up batch losses and divide by the batches. A
-    last epoch that training left early is not whole, so it does not count.
+    Every batch counts alike, as in scripts that add up what batches give and divide by their
+    number. A last epoch that training left early is not whole, so it does not count.
     """
     size = experiment.steps_per_epoch
-    if losses is None or len(losses) < size or (row.steps or 0) > len(losses):
+    if values is None or len(values) < size or (row.steps or 0) > len(values):
         return None
-    whole = np.asarray(losses[: len(losses) // size * size], np.float64).reshape(-1, size)
+    whole = np.asarray(values[: len(values) // size * size], np.float64).reshape(-1, size)
     return _of_iterations(number, whole.mean(axis=1))
 
 

@@ -24,6 +24,7 @@ Metric = Literal[
     "test_loss",
     "step_loss",
     "epoch_loss",
+    "epoch_accuracy",
     "solver_loss",
     "loss_ratio",
     "epochs",
@@ -58,15 +59,15 @@ class Number(Frozen):
     Args:
         name: what it is, in words.
         metric: accuracies, errors (1 - accuracy) and losses of the training, validation or test
-            rows; `step_loss`, the loss of one training step; `epoch_loss`, the mean of the
-            losses of an epoch's batches, as many scripts print it; `solver_loss`, what a
-            library's own solver prints (native track); `loss_ratio`, the last step's loss over
-            the first's; `epochs` begun when training ended; `outputs`, the raw outputs of the
-            test rows.
+            rows; `step_loss`, the loss of one training step; `epoch_loss` and `epoch_accuracy`,
+            the mean over an epoch's batches, each before its update, as many scripts print it;
+            `solver_loss`, what a library's own solver prints (native track); `loss_ratio`, the
+            last step's loss over the first's; `epochs` begun when training ended; `outputs`, the
+            raw outputs of the test rows.
         at: `last`; `highest` or `lowest` over the evaluation points; `best_validation`: where
             the validation accuracy was highest; or a step, 0 before training. Of `step_loss` 0 is
-            the first step; of `epoch_loss` it is an epoch and of `solver_loss` an iteration, 1
-            the first.
+            the first step; of an epoch's mean it is an epoch and of `solver_loss` an
+            iteration, 1 the first.
         on: the variant it was measured with; "" is the protocol itself.
         minus: the number is a difference: the same metric of this variant is subtracted, seed
             by seed.
@@ -186,6 +187,11 @@ class Number(Frozen):
     def counts_rows(self) -> bool:
         """Whether the metric is an accuracy or an error."""
         return self.metric.endswith(("_accuracy", "_error"))
+
+    @property
+    def is_of_epochs(self) -> bool:
+        """Whether the metric is a mean over an epoch's batches."""
+        return self.metric in ("epoch_loss", "epoch_accuracy")
 
     @property
     def is_share(self) -> bool:

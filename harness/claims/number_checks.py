@@ -181,8 +181,8 @@ def check_against(number: "Number", protocol: Experiment) -> None:
     validates = number.metric.startswith("validation") or number.at == "best_validation"
     if validates and not protocol.data.rows[1]:
         raise ValueError(f"numbers: {number.name!r} needs validation rows; there are none")
-    of_training = ("step_loss", "epoch_loss", "loss_ratio", "epochs")
-    if protocol.training is None and number.metric in of_training:
+    of_training = number.is_of_epochs or number.metric in ("step_loss", "loss_ratio", "epochs")
+    if protocol.training is None and of_training:
         raise ValueError(
             f"numbers: {number.name!r} needs [training]; without it the network only predicts"
         )
@@ -190,7 +190,8 @@ def check_against(number: "Number", protocol: Experiment) -> None:
         raise ValueError(f"numbers: {number.name!r}: step_loss is at a step or at 'last'")
     if number.metric in ("loss_ratio", "epochs", "outputs") and number.at != "last":
         raise ValueError(f"numbers: {number.name!r}: {number.metric} is at 'last'")
-    if number.metric in ("epoch_loss", "solver_loss") and number.at == "best_validation":
+    by_number = number.is_of_epochs or number.metric == "solver_loss"
+    if by_number and number.at == "best_validation":
         raise ValueError(f"numbers: {number.name!r}: {number.metric} has no best_validation")
     if isinstance(number.at, int):
         _check_step(number, protocol, number.at)
@@ -202,7 +203,7 @@ def _check_step(number: "Number", protocol: Experiment, at: int) -> None:
         known, what = range(protocol.steps), f"a step, 0 to {protocol.steps - 1:,}"
     elif number.metric == "solver_loss":
         known, what = range(1, 1_000_000), "an iteration, from 1 on"
-    elif number.metric == "epoch_loss":
+    elif number.is_of_epochs:
         epochs = protocol.steps // protocol.steps_per_epoch
         known, what = range(1, epochs + 1), f"a whole epoch, 1 to {epochs:,}"
     else:

@@ -162,6 +162,20 @@ def test_explain_without_variants_proposes_some(mine, tmp_path):
     assert "order-sequential" in names
 
 
+def test_epoch_accuracies_are_computed_once(mine, tmp_path, monkeypatch):
+    file = tmp_path / mine()
+    text = file.read_text().replace('"test_accuracy"', '"epoch_accuracy"')
+    file.write_text(text.replace("high = 0.88", "high = 0.99"))
+    arguments = ("reproduce", "mine.toml", "--frameworks", "numpy", "--out", "r", "--json")
+    first = run(*arguments)
+    assert first.exit_code == 0, first.output
+    (finding,) = json.loads(first.stdout)["claims"][0]["findings"]
+    assert len(finding["measured"]) == 3
+    assert 0.9 < min(finding["measured"]) <= max(finding["measured"]) < 0.96
+    monkeypatch.setattr("harness.trial.batch_accuracies.batch_accuracies", None)
+    assert run(*arguments).stdout == first.stdout
+
+
 def test_a_network_without_training_has_an_accuracy(mine, tmp_path):
     """As a claim about weights that are given."""
     text = (tmp_path / mine()).read_text()

@@ -73,6 +73,13 @@ def test_the_mean_of_an_epochs_batch_losses(at, expected):
     assert measured == (None if expected is None else [pytest.approx(expected)])
 
 
+def test_the_mean_of_an_epochs_batch_accuracies():
+    arrays = {"batch_accuracy": np.repeat([0.5, 0.7], [600, 600])}
+    row = {"steps": 1_200}
+    assert value(arrays, metric="epoch_accuracy", at=2, published="1", row=row) == [0.7]
+    assert value(ARRAYS, metric="epoch_accuracy", published="1") is None
+
+
 def test_an_epoch_whose_losses_are_missing_has_no_mean():
     assert value({"loss": np.ones(600)}, metric="epoch_loss", published="1") is None  # of 1,201
     assert value({}, metric="epoch_loss", published="1") is None
