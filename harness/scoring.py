@@ -21,10 +21,11 @@ def score(
         subset: the rows of the outputs.
         loss: the protocol's loss, whose reductions treat these rows as one batch.
         meaning: `logits`, `values` or `scores` (only their order means something); by default
-            what the loss takes. A cross-entropy needs logits, and a squared error values.
+            what the loss takes. A cross-entropy needs logits, and a squared error values. Without
+            a loss several outputs are scores, and what a single output means is not known.
     """
     meaning_for_loss = meaning_of(loss) if loss is not None else None
-    meaning = meaning or meaning_for_loss
+    meaning = meaning or meaning_for_loss or ("scores" if outputs.shape[1] > 1 else None)
     if subset.targets is None or meaning is None or len(subset) == 0:
         return None, None
     exact = np.asarray(outputs, dtype=np.float64)

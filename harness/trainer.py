@@ -295,10 +295,13 @@ class NativeTrainer(Trainer):
             say.
         remark: a sentence for the reader of the row, such as "stopped after 100 iterations,
             before it converged". `fit` sets it; empty where there is nothing to say.
+        losses: (iterations,) the solver's own loss after each iteration, as the library prints
+            it, or None where it has none. `fit` sets it. It may contain penalties.
     """
 
     outputs: str = "logits"
     iterations: int | None = None
+    losses: Array | None = None
     remark: str = ""
 
     @abstractmethod

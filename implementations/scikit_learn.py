@@ -243,6 +243,9 @@ class SklearnNativeTrainer(NativeTrainer):
         iterations = getattr(self.estimator, "n_iter_", None)
         if iterations is not None:
             self.iterations = int(np.max(iterations))
+        losses = getattr(self.estimator, "loss_curve_", None)
+        if losses is not None:
+            self.losses = np.asarray(losses, dtype=np.float64)
         if any(issubclass(warning.category, ConvergenceWarning) for warning in caught):
             self.remark = f"stopped after {self.iterations} iterations, before it converged"
 

@@ -189,7 +189,9 @@ def verdicts() -> str:
     """What the ledger's README adds to README's table."""
     words = _judged()["in_words"]
     (xor,) = [claim for claim in _judged()["claims"] if claim["id"] == "C08"]
-    parts = [words[name] for name in ("judged", "not_run", "more", "registered", "by_chance")]
+    parts = [
+        words[name] for name in ("judged", "not_run", "more", "registered", "by_chance", "adjusted")
+    ]
     return "\n\n".join([
         _filled(" ".join(parts)),
         _filled(f"XOR with two hidden units (C08): {xor['findings'][0]['why']}."),

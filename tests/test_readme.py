@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from harness import data, scaffold
 from harness.claims.loading import from_values
+from harness.claims.number import Metric
 from harness.cli import app
 from harness.experiment.loading import parse
 from harness.experiment.model import Experiment
@@ -203,7 +204,21 @@ def test_the_example_claim_is_valid():
     (example,) = blocks("harness/claims/README.md", "toml")
     claim = from_values(tomllib.loads(example), "README")
     assert claim.protocol.data.rows == (1000, 0, 797)
-    assert [variant.name for variant in claim.variants] == ["raw-pixels"]
+    assert [variant.name for variant in claim.variants] == ["raw-pixels", "in-order"]
+
+
+def test_the_example_claim_lists_every_field():
+    from harness.claims.model import Claim, Number, Source, Variant
+
+    (example,) = blocks("harness/claims/README.md", "toml")
+    tables = {"variants", "numbers", "source", "protocol"}
+    for model in (Claim, Number, Source, Variant):
+        fields = set(model.model_fields) - tables
+        assert [f for f in sorted(fields) if not re.search(rf"\b{f} = ", example)] == []
+    text = (ROOT / "harness/claims/README.md").read_text(encoding="utf-8")
+    for metric in typing.get_args(Metric):
+        kind = metric if metric.split("_")[0] not in ("train", "validation", "test") else ""
+        assert f"`{kind or 'test_accuracy'}`" in text, metric
 
 
 def test_the_skeletons_have_the_methods_of_the_contract():

@@ -33,6 +33,13 @@ def test_the_meaning_of_outputs_decides_threshold_and_loss():
     assert score(outputs, subset, BCE, "scores") == (None, 0.5)
 
 
+def test_without_a_loss_the_largest_output_is_the_class():
+    subset = Subset(np.zeros((2, 1)), np.array([1, 2]), np.array([1, 2]))
+    outputs = np.array([[0.1, 3.0, 2.0], [5.0, -1.0, 4.9]])
+    assert score(outputs, subset, None) == (None, 0.5)
+    assert score(outputs[:, :1], subset, None) == (None, None)  # of one output nothing is known
+
+
 def test_losses_by_hand():
     z = np.array([[0.0, np.log(3.0)]])
     assert loss_of(z, np.array([1]), SOFTMAX) == pytest.approx(np.log(4 / 3))

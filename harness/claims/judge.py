@@ -1,8 +1,8 @@
 """Judges a claim by the samples of its trials; nothing else is read.
 
-Sources of error are kept apart (see `tolerances.Tolerance`): the spread over seeds, the draw of
-the test rows where it is another, rounding in print, numerics. A published peak is compared with
-peaks and a best of three with bests of three, so selection needs no term.
+Sources of error are kept apart (see `tolerances.ErrorSources`): the spread over seeds, the draw
+of the test rows where it is another, rounding in print, numerics. A published peak is compared
+with peaks and a best of three with bests of three, so selection needs no term.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,10 +20,10 @@ GRAVEST_LAST = (
     Verdict.CONSISTENT,
     Verdict.RATE,
     Verdict.INCONCLUSIVE,
-    Verdict.NOT_RUN,
     Verdict.BETTER,
     Verdict.WORSE,
 )
+UNDECIDED = (Verdict.INCONCLUSIVE, Verdict.NOT_RUN)
 
 
 @dataclass(frozen=True)
@@ -54,6 +54,8 @@ class Judged:
         findings: of every number, and of the numbers of judged variants.
         agreements: of the frameworks among each other.
         samples: those that decide the verdict.
+        adjusted: the verdict after all tests that were judged together are adjusted for their
+            number; None before that, or where nothing is tested.
     """
 
     claim: Claim
@@ -62,6 +64,7 @@ class Judged:
     findings: tuple[Finding, ...]
     agreements: tuple[Agreement, ...]
     samples: tuple[Sample, ...]
+    adjusted: Verdict | None = None
 
     @property
     def as_registered(self) -> bool:
@@ -72,7 +75,7 @@ class Judged:
     @property
     def test_count(self) -> int:
         """How many findings are 5 % tests, each of which errs once in twenty."""
-        return sum(finding.tolerance is not None for finding in self.findings)
+        return sum(finding.p is not None for finding in self.findings)
 
 
 def judge(claim: Claim, samples: Sequence[Sample], digests: dict[str, str]) -> Judged:
@@ -91,13 +94,30 @@ def judge(claim: Claim, samples: Sequence[Sample], digests: dict[str, str]) -> J
         if sample.claim == claim.id and digests.get(sample.variant) == sample.row.experiment_digest
     )
     findings = tuple(judge_number(claim, number, samples) for number in claim.numbers)
-    verdict = _gravest(findings)
-    why = next(finding.why for finding in findings if finding.verdict == verdict)
-    if verdict != Verdict.NOT_RUN:
-        others = _judged_variants(claim, samples)
-        verdict, why = _with_variants(verdict, why, others)
-        findings += tuple(finding for _, of_variant in others for finding in of_variant)
+    if any(finding.verdict != Verdict.NOT_RUN for finding in findings):
+        for _, of_variant in _judged_variants(claim, samples):
+            findings += of_variant
+    verdict, why = combine(claim, findings)
     return Judged(claim, verdict, why, findings, tuple(_agreements(samples)), samples)
+
+
+def combine(claim: Claim, findings: Sequence[Finding]) -> tuple[Verdict, str]:
+    """Return the verdict on a claim, and why, from its findings.
+
+    Args:
+        claim: as registered.
+        findings: of every number of the claim, in their order, then of its judged variants.
+    """
+    own, others = findings[: len(claim.numbers)], findings[len(claim.numbers) :]
+    verdict, why = _of_numbers(own)
+    if verdict == Verdict.NOT_RUN:
+        return verdict, why
+    by_variant = [
+        (variant, tuple(finding for finding in others if finding.variant == variant.name))
+        for variant in claim.variants
+        if variant.judged
+    ]
+    return _with_variants(verdict, why, [(v, mine) for v, mine in by_variant if mine])
 
 
 def readings(claim: Claim, samples: Sequence[Sample], variant: str) -> tuple[Finding, ...]:
@@ -119,8 +139,32 @@ def _latest(samples: Iterable[Sample]) -> tuple[Sample, ...]:
     return tuple(latest.values())
 
 
-def _gravest(findings: Iterable[Finding]) -> Verdict:
-    return max((finding.verdict for finding in findings), key=GRAVEST_LAST.index)
+def _of_numbers(findings: Sequence[Finding]) -> tuple[Verdict, str]:
+    """Return the gravest verdict of the numbers that are decided, if those are most of them.
+
+    A number without a verdict, INCONCLUSIVE or NOT RUN, neither holds nor contradicts. So it does
+    not hide what the others say, unless half of the numbers or more are without one. A number
+    that contradicts always counts.
+    """
+    decided = [finding for finding in findings if finding.verdict not in UNDECIDED]
+    open_ones = [finding for finding in findings if finding.verdict in UNDECIDED]
+    contradicted = any(f.verdict in (Verdict.BETTER, Verdict.WORSE) for f in decided)
+    if decided and (contradicted or len(decided) > len(open_ones)):
+        verdict = max((finding.verdict for finding in decided), key=GRAVEST_LAST.index)
+        why = next(finding.why for finding in decided if finding.verdict == verdict)
+        return verdict, "; ".join([why, *_left_open(open_ones)])
+    if all(finding.verdict == Verdict.NOT_RUN for finding in findings):
+        return Verdict.NOT_RUN, findings[0].why
+    first = next((f for f in open_ones if f.verdict == Verdict.INCONCLUSIVE), open_ones[0])
+    rest = [finding for finding in open_ones if finding is not first]
+    if first.verdict == Verdict.NOT_RUN:
+        return Verdict.INCONCLUSIVE, "; ".join(_left_open(open_ones))
+    return Verdict.INCONCLUSIVE, "; ".join([first.why, *_left_open(rest)])
+
+
+def _left_open(findings: Sequence[Finding]) -> list[str]:
+    """Return which numbers have no verdict, and why: `test loss INCONCLUSIVE (...)`."""
+    return [f"{finding.number} {finding.verdict} ({finding.why})" for finding in findings]
 
 
 # ---------------------------------------------------------------- judged variants
@@ -141,7 +185,7 @@ def _with_variants(
     verdict: Verdict, why: str, others: Sequence[VariantFindings]
 ) -> tuple[Verdict, str]:
     """Return the verdict and its reason after judged variants of the claim are considered."""
-    verdicts = [(variant, _gravest(findings)) for variant, findings in others]
+    verdicts = [(variant, _of_numbers(findings)[0]) for variant, findings in others]
     if verdict in (Verdict.BETTER, Verdict.WORSE):
         for variant, other in verdicts:
             if variant.role == "other code" and other in HOLDS:

@@ -1,16 +1,22 @@
 """Judges one number of a claim: which samples it is judged by, and what its rule says of them."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from harness.claims.drawing import repeats_the_source, what_is_drawn
+from harness.claims.loading import protocol_of
 from harness.claims.model import Claim, Verdict
 from harness.claims.number import Number
-from harness.claims.number_rules import RULES, Ruling
+from harness.claims.number_rules import RULES
+from harness.claims.ruling import Measured, Ruling
 from harness.claims.samples import Sample
-from harness.experiment.vocabulary import Purpose, Status, Track
-from harness.parity.judgement import PROVEN
+from harness.claims.tolerances import binomial_noise
+from harness.claims.unjudged import count_diverged, ruling_on_seeds, ruling_without_data
+from harness.experiment.model import Experiment
+from harness.experiment.vocabulary import Track
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,10 @@ class Finding:
         tolerance: how large the difference may be; None where the rule has none.
         verdict: on this number alone.
         why: the verdict in words.
+        limit: a wider tolerance is inconclusive; None where the rule has none.
+        p: of the test that measured and published agree; None where nothing is tested.
+        p_adjusted: `p`, adjusted for all tests of the same judgement.
+        adjusted: the verdict by `p_adjusted`; None where nothing is tested.
     """
 
     number: str
@@ -44,6 +54,10 @@ class Finding:
     tolerance: float | None
     verdict: Verdict
     why: str
+    limit: float | None = None
+    p: float | None = None
+    p_adjusted: float | None = None
+    adjusted: Verdict | None = None
 
 
 def judge_number(
@@ -60,19 +74,40 @@ def judge_number(
         by_framework.setdefault(sample.row.framework, []).append(sample)
     if not by_framework:
         of_variant = [sample for sample in samples if sample.variant == variant]
-        framework, ruling = _ruling_without_data(of_variant)
+        framework, ruling = ruling_without_data(of_variant)
         return _finding(number, variant, framework, (), ruling)
     framework, usable = max(
         by_framework.items(), key=lambda item: len(_values_by_seed(item[1], number.key))
     )
-    measured = _measured(number, usable, samples)
-    diverged = _count_diverged(samples, variant, framework)
-    problem = _ruling_on_seeds(claim, number, len(measured), diverged)
+    values, shares = _values(number, usable, samples)
+    diverged = count_diverged(samples, variant, framework)
+    problem = ruling_on_seeds(claim, number, len(values), diverged)
     if problem:
-        return _finding(number, variant, framework, measured, problem)
-    bests = _bests(measured, number)
-    ruling = RULES[number.rule](claim, number, bests, _scored_rows(claim, number, usable[0]))
+        return _finding(number, variant, framework, values, problem)
+    protocol = protocol_of(claim, variant)
+    bests = tuple(_bests(values, number))
+    rows = _scored_rows(protocol, number, usable[0])
+    drawn = tuple(what_is_drawn(protocol, claim.track, before_training=number.at == 0))
+    measured = Measured(
+        values=bests,
+        rows=rows,
+        drawn=drawn,
+        repeats_source=repeats_the_source(protocol, claim.track) and not _every_seed(claim),
+        noise=number.factor * _noise(shares, rows) if drawn and number.counts_rows else 0.0,
+        dataset=str(protocol.data.dataset),
+    )
+    ruling = RULES[number.rule](claim, number, measured)
     return _finding(number, variant, framework, bests, ruling)
+
+
+def _every_seed(claim: Claim) -> bool:
+    """Whether a claim on a library's own solver states several seeds, so that all must agree."""
+    return claim.track == Track.NATIVE and claim.seeds > 1
+
+
+def _noise(shares: Sequence[float], rows: int) -> float:
+    """Return the binomial noise of a share of the rows, or of a difference of two such shares."""
+    return math.hypot(*(binomial_noise(share, rows) for share in shares))
 
 
 # ---------------------------------------------------------------- which values
@@ -87,11 +122,17 @@ def _usable(samples: Iterable[Sample], number: Number, variant: str) -> list[Sam
     ]
 
 
-def _measured(number: Number, usable: Sequence[Sample], samples: Sequence[Sample]) -> list[float]:
-    """Return the values of one framework in the number's unit, differences taken seed by seed."""
+def _values(
+    number: Number, usable: Sequence[Sample], samples: Sequence[Sample]
+) -> tuple[list[float], list[float]]:
+    """Return one framework's values in the number's unit, and the means that they are made of.
+
+    A difference is taken seed by seed, and is made of two means.
+    """
     if number.metric == "outputs":
-        return [number.factor * value for value in usable[0].values[number.key]]
+        return [number.factor * value for value in usable[0].values[number.key]], []
     values = _values_by_seed(usable, number.key)
+    means = [float(np.mean(list(values.values())))]
     if number.minus is not None:
         framework = usable[0].row.framework
         subtracted = _values_by_seed(
@@ -99,7 +140,8 @@ def _measured(number: Number, usable: Sequence[Sample], samples: Sequence[Sample
             number.key,
         )
         values = {seed: values[seed] - subtracted[seed] for seed in values if seed in subtracted}
-    return [number.factor * value for value in values.values()]
+        means += [float(np.mean(list(subtracted.values())))] if subtracted else []
+    return [number.factor * value for value in values.values()], means
 
 
 def _values_by_seed(samples: Iterable[Sample], key: str) -> dict[int, float]:
@@ -118,77 +160,12 @@ def _bests(measured: Sequence[float], number: Number) -> list[float]:
     return [best(measured[start : start + number.best_of]) for start in starts]
 
 
-def _scored_rows(claim: Claim, number: Number, sample: Sample) -> int:
+def _scored_rows(protocol: Experiment, number: Number, sample: Sample) -> int:
     """Return how many rows the number is measured on."""
-    assert claim.protocol is not None
-    train, validation, _ = claim.protocol.data.rows
-    if number.metric.startswith("train"):
+    train, validation, _ = protocol.data.rows
+    if number.metric.startswith("train") or number.is_of_epochs:
         return train
     return validation if number.metric.startswith("validation") else sample.tested
-
-
-# ---------------------------------------------------------------- rulings without a rule
-
-
-def _ruling_on_seeds(claim: Claim, number: Number, seeds: int, diverged: int) -> Ruling | None:
-    """Return the ruling where seeds diverged or are fewer than registered; None otherwise."""
-    if diverged:
-        return Ruling(Verdict.WORSE, f"{diverged} of {diverged + seeds} seeds diverged")
-    registered = claim.many_seeds if number.rule in ("rate", "every") else claim.seeds
-    if seeds < registered and number.metric != "outputs":
-        why = f"{seeds} of the {registered} registered seeds have run"
-        return Ruling(Verdict.INCONCLUSIVE if seeds else Verdict.NOT_RUN, why)
-    return None
-
-
-def _ruling_without_data(samples: Sequence[Sample]) -> tuple[str, Ruling]:
-    """Return the framework that diverged, or "", and the ruling where no sample is usable."""
-    diverged = [
-        sample
-        for sample in samples
-        if sample.row.status == Status.DIVERGED
-        and sample.row.track == Track.IDENTICAL
-        and sample.proof in PROVEN
-    ]
-    if not diverged:
-        return "", Ruling(Verdict.NOT_RUN, _why_nothing_is_usable(samples))
-    names = dict.fromkeys(sample.row.framework for sample in diverged)
-    framework = max(names, key=lambda name: len(_seeds(diverged, name)))
-    count, total = len(_seeds(diverged, framework)), len(_seeds(samples, framework))
-    how_many = f"all {count}" if count == total > 1 else f"{count} of {total}"
-    return framework, Ruling(Verdict.WORSE, f"{how_many} seeds diverged")
-
-
-def _why_nothing_is_usable(samples: Sequence[Sample]) -> str:
-    for sample in samples:
-        row = sample.row
-        if row.status != Status.OK:
-            detail = f": {row.status_detail}" if row.status_detail else ""
-            return f"{row.framework} {row.status}{detail}"
-    for sample in samples:
-        if not sample.counts:
-            return f"{sample.row.framework} is not proven to follow the protocol ({sample.proof})"
-    return "its trials do not measure this number" if samples else "no trial has run yet"
-
-
-def _count_diverged(samples: Iterable[Sample], variant: str, framework: str) -> int:
-    """Return how many trials of the framework diverged: they count against a claim."""
-    return sum(
-        sample.variant == variant
-        and sample.row.framework == framework
-        and sample.row.status == Status.DIVERGED
-        for sample in samples
-    )
-
-
-def _seeds(samples: Iterable[Sample], framework: str) -> set[int]:
-    """Return the seeds of the framework's trials; a trial of many starts has one for each."""
-    return {
-        sample.row.seed + offset
-        for sample in samples
-        if sample.row.framework == framework
-        for offset in range(sample.row.repeat if sample.row.purpose == Purpose.MANY_STARTS else 1)
-    }
 
 
 def _finding(
@@ -199,7 +176,7 @@ def _finding(
     return Finding(
         number=number.name,
         variant=variant,
-        published=number.published or "in words",
+        published=_published(number),
         unit=number.unit,
         framework=framework,
         measured=tuple(measured),
@@ -209,4 +186,11 @@ def _finding(
         tolerance=ruling.tolerance,
         verdict=ruling.verdict,
         why=ruling.why,
+        limit=ruling.limit,
+        p=ruling.p,
     )
+
+
+def _published(number: Number) -> str:
+    """Return the number as printed; of several runs all of them."""
+    return " and ".join(number.printings) if number.published else "in words"

@@ -4,18 +4,18 @@ A claim is registered before its first trial runs: the protocol with every unsta
 the rule, the seeds and the expected verdict. A verdict that differs stays and is explained.
 """
 
-import math
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from harness.claims import claim_checks
 from harness.claims.number import Number, Words
-from harness.experiment.datasets import DATASETS
 from harness.experiment.fields import Frozen
 from harness.experiment.model import Experiment
-from harness.experiment.names import unknown
 from harness.experiment.vocabulary import Track
+
+ID = r"^[A-Za-z][A-Za-z0-9-]{0,40}$"
 
 
 class Verdict(StrEnum):
@@ -99,7 +99,7 @@ class Claim(Frozen):
         note: what a reader should know.
     """
 
-    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,40}$")]
+    id: Annotated[str, StringConstraints(pattern=ID)]
     title: Words
     group: Annotated[str, StringConstraints(pattern=r"^[a-z]+$")] = "own"
     cost: Literal["seconds", "minutes", "heavy"] = "minutes"
@@ -125,49 +125,5 @@ class Claim(Frozen):
 
     @model_validator(mode="after")
     def _holds_together(self) -> Self:
-        if self.not_run:
-            if self.variants or self.protocol is not None:
-                raise ValueError("not_run: a claim that cannot be run has no protocol or variants")
-            return self
-        if self.protocol is None or not self.numbers:
-            raise ValueError("a claim needs [protocol] and [[numbers]], or not_run with its reason")
-        names = [variant.name for variant in self.variants]
-        if len(set(names)) < len(names):
-            raise ValueError(f"variants: every name once. Got {', '.join(names)}")
-        for number in self.numbers:
-            for name in (number.on, number.minus or ""):
-                if name and name not in names:
-                    raise ValueError(
-                        f"numbers: {number.name!r} refers to variant {name!r}, which the claim "
-                        "does not have"
-                    )
-            self._check_seeds(number)
-            number.check_against(self.protocol)
-        if self.own_data is not None and self.own_data not in DATASETS:
-            raise ValueError(f"own_data: {unknown(self.own_data, DATASETS)}")
-        if self.track == Track.NATIVE and len(self.protocol.native) != 1:
-            raise ValueError("protocol.native: a claim of the native track states one solver")
-        if self.spread is not None and not (self.spread_from and math.isfinite(self.spread)):
-            raise ValueError("spread_from: say where the stated spread is taken from")
+        claim_checks.check(self)
         return self
-
-    def _check_seeds(self, number: Number) -> None:
-        """Check that there are enough seeds for the number's rule."""
-        if number.rule == "rate" and self.many_seeds < 200:
-            raise ValueError(f"many_seeds: a rate needs at least 200 seeds. Got {self.many_seeds}")
-        if number.rule == "level" and self.deterministic:
-            raise ValueError(
-                f"seeds: {number.name!r} has rule 'level', which needs the spread of at least "
-                "2 seeds, or a stated spread. Got 1"
-            )
-        if number.best_of > self.seeds:
-            raise ValueError(
-                f"seeds: {number.name!r} is the best of {number.best_of} runs. Got {self.seeds}"
-            )
-        needs_spread = number.rule == "level" and self.spread is None
-        if needs_spread and self.seeds // number.best_of < 2:
-            raise ValueError(
-                f"seeds: {number.name!r} has rule 'level', which needs the spread of at least 2 "
-                f"bests of {number.best_of} runs, so {2 * number.best_of} seeds, or a stated "
-                f"spread. Got {self.seeds}"
-            )

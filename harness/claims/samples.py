@@ -7,7 +7,6 @@ enough to be committed. Verdicts need samples only, so they can be repeated with
 import base64
 import dataclasses
 import json
-import math
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter
 
+from harness.claims.metrics import values_of
 from harness.claims.model import Claim
-from harness.claims.number import Number
 from harness.experiment.model import Experiment
-from harness.experiment.vocabulary import Purpose, Status, Track
+from harness.experiment.vocabulary import Status, Track
 from harness.parity.judgement import PROVEN
 from harness.results import Row, clean, write_atomically
 from harness.trainer import Array
@@ -96,7 +95,7 @@ def make_sample(
     if row.status == Status.OK:
         numbers = {number.key: number for number in claim.numbers}
         for key, number in numbers.items():
-            measured = _values(number, experiment, row, arrays)
+            measured = values_of(number, experiment, row, arrays)
             if measured is not None and np.isfinite(measured).all():
                 values[key] = measured
         if "test_right" in arrays and row.seed == 0:  # the seed that frameworks are compared on
@@ -115,70 +114,6 @@ def make_sample(
 def pack(right: Array) -> str:
     """Return bool (rows,) as bits, deflated (most are right), in base 85."""
     return base64.b85encode(zlib.compress(np.packbits(right.astype(bool)).tobytes(), 9)).decode()
-
-
-def _values(
-    number: Number, experiment: Experiment, row: Row, arrays: Mapping[str, Array]
-) -> list[float] | None:
-    """Return the number's metric in this trial; None where the trial does not have it."""
-    metric = number.metric
-    if row.purpose == Purpose.MANY_STARTS:
-        return _of_many_starts(number, arrays)
-    if metric == "outputs":
-        outputs = arrays.get("test_outputs")
-        return None if outputs is None else [float(value) for value in np.ravel(outputs)]
-    if metric == "epochs":
-        steps = row.steps
-        return None if steps is None else [float(math.ceil(steps / experiment.steps_per_epoch))]
-    if metric in ("step_loss", "loss_ratio"):
-        return _of_steps(number, arrays.get("loss"))
-    if metric.endswith("_error"):
-        accuracy = _at(metric.removesuffix("_error") + "_accuracy", number.at, row, arrays)
-        return None if accuracy is None else [1 - accuracy]
-    score = _at(metric, number.at, row, arrays)
-    return None if score is None else [score]
-
-
-def _of_many_starts(number: Number, arrays: Mapping[str, Array]) -> list[float] | None:
-    """Return a value per start; a diverged start has accuracy 0."""
-    stored = {"test_accuracy": "seed_accuracy", "test_loss": "seed_loss"}  # nothing else is
-    scores = arrays.get(stored.get(number.metric, "")) if number.at == "last" else None
-    if scores is None:
-        return None
-    if number.metric == "test_accuracy":
-        scores = np.nan_to_num(scores)
-    return [float(score) for score in scores]
-
-
-def _of_steps(number: Number, losses: Array | None) -> list[float] | None:
-    """Return a metric of the steps' losses, each before its update; steps count from 0."""
-    if losses is None or not len(losses):
-        return None
-    if number.metric == "loss_ratio":
-        return [float(losses[-1] / losses[0])]
-    step = -1 if number.at == "last" else number.at
-    if not isinstance(step, int) or step >= len(losses):
-        return None
-    return [float(losses[step])]
-
-
-def _at(metric: str, at: str | int, row: Row, arrays: Mapping[str, Array]) -> float | None:
-    """Return a score at the end, at a step, or where it or the validation accuracy was best."""
-    if at == "last":
-        last = getattr(row, metric)
-        return None if last is None else float(last)
-    if at == "best_validation" and f"best_{metric}" in arrays:
-        return float(arrays[f"best_{metric}"])
-    curve = arrays.get(metric)
-    if curve is None or not len(curve):
-        return None
-    if at == "best_validation":
-        validation = arrays.get("validation_accuracy")
-        return None if validation is None else float(curve[int(np.argmax(validation))])
-    if isinstance(at, str):
-        return float(curve.max() if at == "highest" else curve.min())
-    (points,) = np.nonzero(arrays["step"] == at)
-    return float(curve[points[0]]) if len(points) else None
 
 
 # ---------------------------------------------------------------- in and out

@@ -63,6 +63,7 @@ def run(
     from harness.claims.collecting import collect
     from harness.registry import UnknownFrameworkError
     from harness.run import load_run
+    from harness.trial.batch_accuracies import batch_accuracies
 
     try:
         chosen = claim_plan.choose_frameworks(options.split(frameworks))
@@ -73,7 +74,7 @@ def run(
         stop(USAGE, str(error))
     before = read_samples(folder)
     finished = run_plan.run_plan(plan, folder, options.timeout_s(timeout), fresh, timed=False)
-    now = list(collect(load_run(folder, plan), runs))
+    now = list(collect(load_run(folder, plan), runs, before, batch_accuracies))
     try:
         samples.write(folder, samples.merge(before, now))
     except OSError as error:

@@ -1,7 +1,7 @@
 """`explain`: a published number taken apart."""
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,6 +9,9 @@ from harness.cli import claims, options
 from harness.cli.console import console
 from harness.cli.exits import FAILED, INTERRUPTED, OK, USAGE, stop
 from harness.experiment.vocabulary import Device
+
+if TYPE_CHECKING:
+    from harness.claims.model import Claim
 
 
 def explain(
@@ -33,9 +36,9 @@ def explain(
     chosen = loading.with_source_data(registered)
     if chosen.not_run:
         stop(USAGE, f"{chosen.id}: cannot be run: {chosen.not_run}")
+    if all(variant.role == "part" for variant in chosen.variants):
+        stop(USAGE, _with_proposals(chosen))
     runs = claim_plan.claim_runs(chosen, every_variant=True)
-    if len(runs) == 1:
-        stop(USAGE, f"{chosen.id}: lists no [[variants]], so there is no detail to change")
     folder = out or claims.FOLDER
     finished = claims.run(
         runs, frameworks, threads, device, timeout, folder, fresh, only_fastest=True
@@ -49,3 +52,14 @@ def explain(
     if not finished:
         sys.exit(INTERRUPTED)
     sys.exit(OK if all(swap.ran for swap in swaps) else FAILED)
+
+
+def _with_proposals(claim: "Claim") -> str:
+    """Say that a claim lists no detail to change, and which its protocol has."""
+    from harness.claims.proposals import as_toml, proposed_variants
+
+    message = f"{claim.id}: lists no [[variants]], so there is no detail to change"
+    proposed = [as_toml(variant) for variant in proposed_variants(claim)]
+    if not proposed:
+        return message
+    return "\n\n".join([f"{message}. Add those that the source leaves open:", *proposed]).rstrip()

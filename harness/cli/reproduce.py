@@ -57,7 +57,7 @@ def reproduce(
 
     Exits with 1 where a verdict is not the one that the ledger registers.
     """
-    from harness.claims import claim_plan, loading
+    from harness.claims import claim_plan, loading, multiplicity
     from harness.report.chart_names import CLAIMS
 
     if source is not None:
@@ -81,7 +81,7 @@ def reproduce(
         outputs.need_charts(files)
         finished = shared.run(runs, frameworks, threads, device, timeout, folder, fresh)
     samples = shared.read_samples(folder)
-    judged = [shared.judge(claim, runs, samples) for claim in chosen]
+    judged = multiplicity.adjust([shared.judge(claim, runs, samples) for claim in chosen])
     _finish(judged, typed, [Output(folder / "ledger.md"), *files], finished, json_output)
 
 
@@ -96,14 +96,16 @@ def _preselected(ledger: Sequence["Claim"], everything: bool, heavy: bool) -> li
 
 def _judge_again(chosen: Sequence["Claim"], folder: Path, named: bool) -> list["Judged"]:
     """Return the verdicts by a folder's samples; without names, of the claims that have any."""
-    from harness.claims import claim_plan
+    from harness.claims import claim_plan, multiplicity
     from harness.claims.samples import FILE
 
     if not (folder / FILE).is_file():
         stop(USAGE, f"{folder}: holds no samples of claims; run `samestep reproduce` first")
     samples = shared.read_samples(folder)
     chosen = [claim_plan.on_sampled_data(claim, samples) for claim in chosen]
-    judged = [shared.judge(claim, claim_plan.claim_runs(claim), samples) for claim in chosen]
+    judged = multiplicity.adjust(
+        [shared.judge(claim, claim_plan.claim_runs(claim), samples) for claim in chosen]
+    )
     to_judge = [one for one in judged if not one.claim.not_run]
     if to_judge and not any(one.samples for one in to_judge):
         if named:

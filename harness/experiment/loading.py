@@ -20,7 +20,7 @@ PLAIN_WORDS = (
     ("a valid dictionary or (instance of .*|object to extract fields from)", "a table"),
     ("tuple should have", "must have"),
     (" after validation, not 0", ""),
-    ("string should", "must"),
+    ("(string|dictionary) should", "must"),
 )
 
 
@@ -85,13 +85,23 @@ def parse(values: dict[str, Any], origin: str) -> Experiment:
     try:
         return Experiment.model_validate(values)
     except ValidationError as error:
-        details = error.errors(include_url=False)
-        causes = [detail for detail in details if not _is_consequence(detail, details)]
-        lines = dict.fromkeys(f"  {_sentence(detail)}" for detail in causes)
+        lines = [f"  {sentence}" for sentence in sentences(error, Experiment)]
         raise ProtocolError("\n".join([f"{origin}: not a valid experiment", *lines])) from error
 
 
 # ---------------------------------------------------------------- pydantic's errors, in our words
+
+
+def sentences(error: ValidationError, root: type[BaseModel]) -> list[str]:
+    """Return a sentence per mistake in a file, in the file's own words.
+
+    Args:
+        error: what pydantic found.
+        root: the model of the whole file.
+    """
+    details = error.errors(include_url=False)
+    causes = [detail for detail in details if not _is_consequence(detail, details)]
+    return list(dict.fromkeys(_sentence(detail, root) for detail in causes))
 
 
 def _is_consequence(error: ErrorDetails, errors: list[ErrorDetails]) -> bool:
@@ -102,8 +112,8 @@ def _is_consequence(error: ErrorDetails, errors: list[ErrorDetails]) -> bool:
     )
 
 
-def _sentence(error: ErrorDetails) -> str:
-    location, models = _walk(error["loc"])
+def _sentence(error: ErrorDetails, root: type[BaseModel]) -> str:
+    location, models = _walk(error["loc"], root)
     kind, value = error["type"], error["input"]
     if kind == "extra_forbidden":
         fields = sorted({name for model in models for name in model.model_fields})
@@ -135,9 +145,9 @@ def _sentence(error: ErrorDetails) -> str:
     return f"{location}: {rule}. Got {value_in_words}"
 
 
-def _walk(loc: tuple[int | str, ...]) -> tuple[str, list[type[BaseModel]]]:
+def _walk(loc: tuple[int | str, ...], root: type[BaseModel]) -> tuple[str, list[type[BaseModel]]]:
     """Return the location without pydantic's union tags, and the models of its last field."""
-    models: list[type[BaseModel]] = [Experiment]
+    models: list[type[BaseModel]] = [root]
     location = ""
     for part in loc:
         holders = [m for m in models if isinstance(part, str) and part in m.model_fields]

@@ -4,7 +4,7 @@ import numpy as np
 
 from harness.claims.judge_number import Finding
 from harness.claims.model import Verdict
-from harness.claims.number_rules import DIGITS
+from harness.claims.ruling import DIGITS
 
 UNITS = {"fraction": "", "percent": " %", "number": ""}
 HEADINGS = ("number", "published", "measured", "difference", "verdict", "why")
@@ -17,9 +17,26 @@ def finding_cells(finding: Finding) -> tuple[str, ...]:
         published(finding),
         measured(finding),
         difference(finding),
-        finding.verdict.value,
-        finding.why,
+        verdict(finding.verdict, finding.adjusted),
+        why(finding),
     )
+
+
+def verdict(raw: Verdict, adjusted: Verdict | None) -> str:
+    """`BETTER (adjusted: CONSISTENT)`; the verdict alone where both are the same."""
+    return raw.value if adjusted in (None, raw) else f"{raw.value} (adjusted: {adjusted.value})"
+
+
+def why(finding: Finding) -> str:
+    """Return the reason, with the p-values of a number that differs."""
+    if finding.verdict not in (Verdict.BETTER, Verdict.WORSE) or finding.p_adjusted is None:
+        return finding.why
+    return f"{finding.why}; {_p_text('p', finding.p)}, {_p_text('adjusted p', finding.p_adjusted)}"
+
+
+def _p_text(name: str, p: float | None) -> str:
+    """`p = 0.042`, two digits; `p below 0.0001`."""
+    return f"{name} below 0.0001" if (p or 0.0) < 1e-4 else f"{name} = {p:.2g}"
 
 
 def name(finding: Finding) -> str:

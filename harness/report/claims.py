@@ -20,6 +20,8 @@ from harness.report.claim_numbers import (
     measured,
     name,
     published,
+    verdict,
+    why,
 )
 from harness.report.claim_text import notes, origin, source_line
 from harness.report.protocol_text import protocol_line
@@ -47,7 +49,9 @@ def print_list(claims: Iterable[Claim], console: Console) -> None:
     table = new_table("claim", "published", "protocol", "source", "cost", "expected")
     for claim in claims:
         numbers = "; ".join(
-            f"{number.published}{UNITS[number.unit]}" if number.published else "in words"
+            f"{' and '.join(number.printings)}{UNITS[number.unit]}"
+            if number.published
+            else "in words"
             for number in claim.numbers
         )
         line = protocol_line(claim.protocol) if claim.protocol else f"NOT RUN: {claim.not_run}"
@@ -70,6 +74,8 @@ def _print_block(judged: Judged, console: Console) -> None:
     claim = judged.claim
     head = Text(f"{claim.id}  ", style="bold").append(plain(claim.title)).append("  ")
     head.append(judged.verdict.value, style=f"bold {_colour(judged)}")
+    if judged.adjusted not in (None, judged.verdict):
+        head.append(f" (adjusted: {judged.adjusted})", style="bold")
     if claim.expected is not None and not judged.as_registered:
         head.append(f" (registered: {claim.expected.value})", style="bold red")
     console.print(head, soft_wrap=True)
@@ -115,14 +121,16 @@ def _rows(judged: Judged) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for place, finding in enumerate(judged.findings):
         expected = judged.claim.expected
-        registered, why, verdict = "", finding.why, finding.verdict.value
+        registered, reason, said = "", why(finding), verdict(finding.verdict, finding.adjusted)
         if place == 0:
-            registered, why = expected.value if expected else "", judged.why
+            registered = expected.value if expected else ""
+            if judged.why != finding.why:
+                reason = judged.why
             if judged.verdict != finding.verdict:
-                verdict = f"{judged.verdict.value} (this number: {verdict})"
+                said = f"{verdict(judged.verdict, judged.adjusted)} (this number: {said})"
         first = f"{judged.claim.id}: {name(finding)}"
         numbers = published(finding), measured(finding), difference(finding)
-        rows.append((first, *numbers, verdict, registered, why))
+        rows.append((first, *numbers, said, registered, reason))
     return rows
 
 
@@ -145,6 +153,7 @@ def _as_dict(judged: Judged) -> dict[str, Any]:
         "verdict": judged.verdict.value,
         "registered": expected.value if expected else None,
         "as_registered": judged.as_registered,
+        "adjusted": judged.adjusted.value if judged.adjusted else None,
         "why": judged.why,
         "findings": [dataclasses.asdict(finding) for finding in judged.findings],
         "agreements": [

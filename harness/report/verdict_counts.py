@@ -36,6 +36,7 @@ class Summary:
         more: how many of the ledger's other claims can be run.
         registered: which verdicts are other than registered.
         by_chance: how many tests err.
+        adjusted: which verdicts remain after adjustment for the number of tests.
     """
 
     judged: str = ""
@@ -43,6 +44,7 @@ class Summary:
     more: str = ""
     registered: str = ""
     by_chance: str = ""
+    adjusted: str = ""
 
     @property
     def sentences(self) -> list[str]:
@@ -62,6 +64,7 @@ def summarise(judged: Sequence[Judged]) -> Summary:
         more=_more(judged) if len(judged) > 1 else "",
         registered=_registered(judged),
         by_chance=_by_chance(sum(one.test_count for one in run)),
+        adjusted=_adjusted(run),
     )
 
 
@@ -85,6 +88,20 @@ def _by_chance(tests: int) -> str:
         f"{count_text(tests, 'number')} tested at 5 %: about {0.05 * tests:.1g} would be found off "
         "by chance alone."
     )
+
+
+def _adjusted(judged: Sequence[Judged]) -> str:
+    """Say which claims are better or worse by the adjusted p-values too, and which are not."""
+    off = (Verdict.BETTER, Verdict.WORSE)
+    tested = [one for one in judged if one.verdict in off and one.adjusted is not None]
+    if not tested:
+        return ""
+    lost = [one.claim.id for one in tested if one.adjusted not in off]
+    sentence = (
+        f"Adjusted for the number of tests (Benjamini and Hochberg), {len(tested) - len(lost)} of "
+        f"the {count_text(len(tested), 'claim')} that are better or worse remain so"
+    )
+    return f"{sentence}. Not shown to differ: {', '.join(lost)}." if lost else f"{sentence}."
 
 
 def _more(judged: Sequence[Judged]) -> str:

@@ -74,7 +74,7 @@ def right_rows(
         experiment: of the trial.
         outputs: of these rows, if they are predicted already.
     """
-    if part.labels is None or experiment.loss is None:
+    if part.labels is None or (experiment.loss is None and experiment.network.outputs == 1):
         return None
     if outputs is None:
         outputs = predict(trainer, part, experiment)

@@ -151,6 +151,8 @@ def _fit_native(
     outcome.columns.train_s = fit.seconds
     outcome.columns.steps = trainer.iterations
     outcome.columns.status_detail = trainer.remark or None
+    if trainer.losses is not None:
+        outcome.arrays["solver_loss"] = np.asarray(trainer.losses, dtype=np.float64)
     return trainer
 
 

@@ -24,11 +24,17 @@ CLAIM: dict[str, Any] = {
 }
 
 
-def make_claim(base: str = "mnist-softmax", /, **changes: Any) -> Claim:
-    """The claim above on a catalogue protocol, with changed fields; `number` changes its number."""
+def make_claim(base: str = "mnist-softmax", /, fixed: bool = False, **changes: Any) -> Claim:
+    """The claim above on a catalogue protocol, with changed fields; `number` changes its number.
+
+    With `fixed` the protocol draws nothing: it starts at zeros and keeps the rows in order.
+    """
     values = copy.deepcopy(CLAIM)
     values["numbers"][0] |= changes.pop("number", {})
     catalogue = protocol(base)
+    if fixed:
+        catalogue["training"]["batches"]["order"] = "sequential"
+        catalogue["initializers"] = {part: {"name": "zeros"} for part in ("weights", "biases")}
     left_out = ("name", "title", "quick", "native")
     values["protocol"] = {key: value for key, value in catalogue.items() if key not in left_out}
     return from_values(values | changes, "test")

@@ -33,7 +33,7 @@ metric = "test_accuracy"
 published = "{published}"
 rule = "{rule}"
 low = {low}
-high = 0.88
+high = {high}
 
 [protocol.data]
 dataset = "digits"
@@ -73,8 +73,8 @@ changes = {{ "initializers.weights" = {{ name = "normal", std = 0.05 }} }}
 def mine(tmp_path, cache):
     """Write the claim; `low` is the bound it states."""
 
-    def write(low="0.8"):
-        text = CLAIM.format(published="", rule="range", low=low)
+    def write(low="0.8", high="0.88"):
+        text = CLAIM.format(published="", rule="range", low=low, high=high)
         (tmp_path / "mine.toml").write_text(text)
         return "mine.toml"
 
@@ -104,7 +104,7 @@ def test_a_users_own_claim(mine, tmp_path):
 
 
 def test_another_verdict_than_registered_exits_with_1(mine):
-    done = run("reproduce", mine("0.999"), "--frameworks", "numpy", "--out", "r")
+    done = run("reproduce", mine("0.99", "0.999"), "--frameworks", "numpy", "--out", "r")
     assert done.exit_code == 1
     words = " ".join(done.stdout.split())
     assert "WORSE (registered: CONSISTENT)" in words
@@ -123,14 +123,18 @@ def test_judged_again_without_training(mine, tmp_path, monkeypatch):
 
 
 def test_explain_names_the_detail(mine, tmp_path):
-    done = run("explain", mine(), "--frameworks", "numpy", "--out", "r")
+    file = tmp_path / mine()
+    slow = '"training.optimizer.learning_rate" = 0.001'
+    file.write_text(file.read_text().replace('"data.scale" = "none"', slow))
+    done = run("explain", "mine.toml", "--frameworks", "numpy", "--out", "r")
     assert done.exit_code == 0, done.output
     words = " ".join(done.stdout.split())
-    assert "The number is lost with: raw-pixels (instead of data.scale = divide_by_16)." in words
+    lost = "raw-pixels (instead of training.optimizer.learning_rate = 0.5)"
+    assert f"The number is lost with: {lost}." in words
     assert "The number also holds with: smaller-start." in words
     again = run("explain", "mine.toml", "--out", "r", "--json", "--frameworks", "numpy")
     assert [swap["before"] for swap in json.loads(again.stdout)["swaps"]] == [
-        "data.scale = divide_by_16",
+        "training.optimizer.learning_rate = 0.5",
         "initializers.weights = {name normal, mean 0.0, std 0.1}",
     ]
 
@@ -145,6 +149,46 @@ def test_explain_lists_a_detail_that_diverges(mine, tmp_path):
     assert "all 3 seeds diverged WORSE" in words
     assert "The number is lost with: raw-pixels (instead of " in words
     assert "Not run" not in words
+
+
+def test_explain_without_variants_proposes_some(mine, tmp_path):
+    file = tmp_path / mine()
+    file.write_text(file.read_text().partition("[[variants]]")[0])
+    done = run("explain", "mine.toml")
+    assert done.exit_code == 2
+    assert "mine: lists no [[variants]], so there is no detail to change. Add those" in done.stderr
+    (tmp_path / "more.toml").write_text(file.read_text() + done.stderr.partition("leaves open:")[2])
+    names = [variant.name for variant in loading.load(str(tmp_path / "more.toml")).variants]
+    assert "order-sequential" in names
+
+
+def test_epoch_accuracies_are_computed_once(mine, tmp_path, monkeypatch):
+    file = tmp_path / mine()
+    text = file.read_text().replace('"test_accuracy"', '"epoch_accuracy"')
+    file.write_text(text.replace("high = 0.88", "high = 0.99"))
+    arguments = ("reproduce", "mine.toml", "--frameworks", "numpy", "--out", "r", "--json")
+    first = run(*arguments)
+    assert first.exit_code == 0, first.output
+    (finding,) = json.loads(first.stdout)["claims"][0]["findings"]
+    assert len(finding["measured"]) == 3
+    assert 0.9 < min(finding["measured"]) <= max(finding["measured"]) < 0.96
+    monkeypatch.setattr("harness.trial.batch_accuracies.batch_accuracies", None)
+    assert run(*arguments).stdout == first.stdout
+
+
+def test_a_network_without_training_has_an_accuracy(mine, tmp_path):
+    """As a claim about weights that are given."""
+    text = (tmp_path / mine()).read_text()
+    before = text.partition("[protocol.training]")[0]
+    forward = before.replace("high = 0.88", "high = 0.4").replace("low = 0.8", "low = 0.01")
+    (tmp_path / "mine.toml").write_text(forward)
+    done = run("reproduce", "mine.toml", "--frameworks", "numpy", "--out", "r", "--json")
+    assert done.exit_code == 0, done.output
+    (finding,) = json.loads(done.stdout)["claims"][0]["findings"]
+    assert len(set(finding["measured"])) == 3
+    (row, *_) = [sample.row for sample in samples.read(tmp_path / "r")]
+    assert row.test_accuracy == finding["measured"][0]
+    assert row.test_loss is None
 
 
 OWN = loading.on_source_data(loading.load("C04"))

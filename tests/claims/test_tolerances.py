@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from harness.claims import tolerances
 from harness.claims.equivalence import equivalence
@@ -13,20 +14,63 @@ def test_tolerance_adds_in_quadrature():
     assert tolerances.Tolerance(3.0, 4.0, 0.0, 0.0).total == pytest.approx(5.0)
 
 
-def test_seeds_term():
+def half_width(spread, degrees, scale, noise=0.0):
+    errors = tolerances.seeds_errors(spread, degrees, scale, noise)
+    return tolerances.ErrorSources(errors, 0.0, 0.0, 0.0).within().total
+
+
+def test_students_interval():
     # t(0.975, 4) = 2.776; published mean of one run, five of ours
-    assert tolerances.seeds_term(1.0, 5, 1, stated=False) == pytest.approx(
-        2.776 * math.sqrt(1.2), 1e-3
-    )
-    assert tolerances.seeds_term(1.0, 1, 1, stated=True) == pytest.approx(1.96 * math.sqrt(2))
+    assert half_width(1.0, 4, math.sqrt(1.2)) == pytest.approx(2.776 * math.sqrt(1.2), 1e-3)
+    known = tolerances.StandardError(math.sqrt(2), math.inf)
+    assert known.half_width(0.05) == pytest.approx(1.96 * math.sqrt(2), 1e-3)
+
+
+def test_the_moderated_variance():
+    # two seeds that tie, prior 2: variance (2^2 + 1 * 0^2) / 2 on 2 degrees; t(0.975, 2) = 4.303
+    assert half_width(0.0, 1, 1.0, noise=4.0) == pytest.approx(4.303 * math.sqrt(2), 1e-3)
+    # a spread above the noise is Student's own
+    assert half_width(3.0, 4, 1.0, noise=2.0) == pytest.approx(2.776 * 3.0, 1e-3)
+    assert half_width(0.0, 1, 1.0) == 0
+
+
+def test_no_spread_has_no_tolerance():
+    assert tolerances.seeds_errors(math.nan, 0, 1.0, 0.1) is None
+    assert tolerances.ErrorSources(None, 0.0, 0.0, 0.0).within().total == math.inf
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.002])
+@pytest.mark.parametrize("sampling", [0.0, 0.001])
+def test_the_p_value_turns_at_the_tolerance(noise, sampling):
+    errors = tolerances.seeds_errors(0.001, 4, math.sqrt(1.2), noise)
+    sources = tolerances.ErrorSources(errors, sampling, 0.00005, 0.0002)
+    edge = sources.within().total
+    assert sources.p_value(edge) == pytest.approx(0.05, rel=1e-6)
+    assert sources.p_value(-1.001 * edge) < 0.05 < sources.p_value(0.999 * edge)
+    assert sources.p_value(0.0001) == 1
+
+
+def test_the_p_value_is_students():
+    sources = tolerances.ErrorSources(tolerances.seeds_errors(1.0, 4, 1.0, 0.0), 0.0, 0.0, 0.0)
+    assert sources.p_value(1.8) == pytest.approx(2 * stats.t.sf(1.8, 4))
+    assert 0 < sources.p_value(1e6) < 1e-20
+    exactly = tolerances.ErrorSources((), 0.0, 0.01, 0.0)
+    assert (exactly.p_value(0.009), exactly.p_value(0.011)) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize(
-    ("share", "rows", "points"), [(0.92, 10_000, 0.27), (0.8545, 12_600, 0.31), (0.933, 180, 1.9)]
+    ("share", "rows", "points"), [(0.92, 10_000, 0.27), (0.8545, 12_600, 0.31), (0.933, 180, 1.98)]
 )
-def test_sampling_term_of_known_cases(share, rows, points):
-    one_sided = tolerances.sampling_term(share, rows) / (1.96 * math.sqrt(2))
-    assert 100 * one_sided == pytest.approx(points, rel=0.03)
+def test_binomial_noise_of_known_cases(share, rows, points):
+    assert 100 * tolerances.binomial_noise(share, rows) == pytest.approx(points, rel=0.03)
+    assert tolerances.sampling_error(share, rows) == pytest.approx(
+        math.sqrt(2) * tolerances.binomial_noise(share, rows)
+    )
+
+
+def test_all_rows_right_is_not_without_noise():
+    # Agresti and Coull: (100 + 2) / (100 + 4)
+    assert tolerances.binomial_noise(1.0, 100) == pytest.approx(math.sqrt(102 / 104 * 2 / 104) / 10)
 
 
 def test_wilson():
@@ -37,7 +81,8 @@ def test_wilson():
 
 def test_floor():
     assert tolerances.floor_term(10_000) == 0.0002
-    assert tolerances.floor_term(180) == pytest.approx(2 / 180)
+    assert tolerances.floor_term(500) == pytest.approx(2 / 500)
+    assert tolerances.floor_term(4) == 0.01  # never two of four rows
 
 
 def test_the_prediction_interval_covers_as_often_as_it_says():
@@ -46,7 +91,7 @@ def test_the_prediction_interval_covers_as_often_as_it_says():
     draws = generator.normal(size=(4_000, 6))
     ours, published = draws[:, :5], draws[:, 5]
     spread = ours.std(axis=1, ddof=1)
-    allowed = np.array([tolerances.seeds_term(s, 5, 1, stated=False) for s in spread])
+    allowed = np.array([half_width(s, 4, math.sqrt(1.2)) for s in spread])
     missed = np.mean(np.abs(ours.mean(axis=1) - published) > allowed)
     assert missed == pytest.approx(0.05, abs=0.015)
 

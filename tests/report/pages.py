@@ -137,7 +137,7 @@ def ledger(**changes):
     level = make_claim(id="level", expected="CONSISTENT", **changes)
     worse = make_claim(id="worse", expected="CONSISTENT", number={"published": "0.990"}, **changes)
     better = make_claim(id="better", expected="BETTER", number={"published": "0.900"}, **changes)
-    exact = make_claim(id="exact", seeds=1, number={"rule": "exact"}, **changes)
+    exact = make_claim(id="exact", fixed=True, seeds=1, number={"rule": "exact"}, **changes)
     bounds = {"rule": "range", "published": "", "low": 0.9, "high": 0.95}
     between = make_claim(id="range", number=bounds, **changes)
     run = [

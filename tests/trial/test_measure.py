@@ -129,6 +129,22 @@ def test_constants_reach_the_adapter_as_the_protocol_says(constants):
         assert told == (written if constants == "exact" else float(np.float32(written)))
 
 
+def test_a_solvers_own_losses_are_stored():
+    """They are what the library prints, so the last one is its `loss_`."""
+    native = {"framework": "sklearn", "estimator": "MLPClassifier", "parameters": {"max_iter": 3}}
+    experiment = experiment_of("iris-softmax", native=[native])
+    outcome, trainer = measured(
+        experiment, SklearnNativeTrainer, loop="MLPClassifier", track="native"
+    )
+    losses = outcome.arrays["solver_loss"]
+    assert losses.shape == (outcome.columns.steps,) == (3,)
+    assert losses[-1] == trainer.estimator.loss_
+    without = {"framework": "sklearn", "estimator": "Perceptron", "parameters": {}}
+    experiment = experiment_of("iris-softmax", native=[without])
+    outcome, _ = measured(experiment, SklearnNativeTrainer, loop="Perceptron", track="native")
+    assert "solver_loss" not in outcome.arrays
+
+
 @pytest.mark.parametrize(("stated", "used"), [({}, 3), ({"random_state": 11}, 11)])
 def test_a_stated_random_state_is_kept(stated, used):
     native = {"framework": "sklearn", "estimator": "Perceptron", "parameters": stated}

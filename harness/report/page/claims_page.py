@@ -52,6 +52,7 @@ class ClaimRow:
     Args:
         number: the number that decides the verdict, the first of those that have it.
         published: as printed, cut off where that is long; `numbers` has it whole.
+        adjusted: the verdict adjusted for the number of tests; "" where it is the same.
         shipped: whether the claim is in samestep's ledger, not in a user's file.
         registered: the verdict that was stated before the first run; "" where it was to hold.
         keys: what the columns published, measured, n, difference and verdict sort by.
@@ -71,6 +72,7 @@ class ClaimRow:
     allowed: str
     keys: tuple[float | None, ...]
     verdict: str
+    adjusted: str
     sign: str
     state: str
     shipped: bool
@@ -100,7 +102,9 @@ def context(judged: Sequence[Judged], names: Mapping[str, str]) -> dict[str, Any
     counted = " ".join(filter(None, [summary.judged, summary.not_run]))
     return {
         "answer": counted or "No claim was requested.",
-        "sentences": list(filter(None, [_all_alike(claims), summary.more, summary.by_chance])),
+        "sentences": list(
+            filter(None, [_all_alike(claims), summary.more, summary.by_chance, summary.adjusted])
+        ),
         "measured": origin(judged),
         "chart_figure": differences(judged),
         "claims": claims,
@@ -147,6 +151,7 @@ def claim_row(judged: Judged, names: Mapping[str, str]) -> ClaimRow:
         allowed=claim_numbers.allowed(finding) if finding else "",
         keys=_keys(judged, finding),
         verdict=judged.verdict.value,
+        adjusted=judged.adjusted.value if judged.adjusted not in (None, judged.verdict) else "",
         sign=sign,
         state=state,
         shipped=shipped,

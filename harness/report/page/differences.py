@@ -1,7 +1,8 @@
 """Measured against published, number by number, in the only unit that they share: tolerances.
 
 Accuracies, errors, losses and epochs cannot lie on one axis. A difference over the largest allowed
-difference can. A number without a tolerance (a range, a rate, words) is in the table only.
+difference can. A number without a tolerance or a difference (a rate, a range that contains the
+mean) is in the table only.
 """
 
 import math
@@ -95,7 +96,9 @@ def differences(judged: Sequence[Judged]) -> Figure | None:
 def _only_in_table(count: int) -> str:
     if not count:
         return ""
-    return f" Without such a scale, and only in the table: {count} (ranges, rates, vectors)."
+    return (
+        f" Without such a scale, and only in the table: {count} (ranges that hold, rates, vectors)."
+    )
 
 
 def placed(judged: Judged, finding: Finding) -> Placed:
