@@ -38,11 +38,9 @@ def judge(trace: Trace, experiment: Experiment, seed: int, dtype: str = "float64
         seed: of the trace's start.
         dtype: of the trace; float32 traces get a measured tolerance.
     """
-    is_double = dtype == "float64"
-    expected = (
-        expected_trace(experiment, seed) if is_double else expected_in(experiment, seed, dtype)
-    )
-    climb = _climb if is_double else _climb_in_float32
+    climb, expected = _climb, expected_trace(experiment, seed)
+    if dtype != "float64":
+        climb, expected = _climb_in_float32, expected_in(experiment, seed, dtype)
     judgement = climb(trace, expected, experiment, seed)
     wrong_losses = any(rung.name == "losses" and not rung.passed for rung in judgement.rungs)
     if wrong_losses and _are_clipped(trace, experiment, seed, dtype):
