@@ -97,6 +97,13 @@ class Batches:
     def __len__(self) -> int:
         return len(self.sizes)
 
+    def overwrite(self) -> None:
+        """Make the batches useless. The harness does so as soon as `advance` has returned."""
+        self.sizes[:] = 1
+        self.learning_rates[:] = 0
+        if self.rows is not None:
+            self.rows[:] = 0
+
 
 @dataclass(frozen=True)
 class Task:
@@ -234,7 +241,8 @@ class StepTrainer(Trainer):
         """Train on the given batches in their order, and return when the device is done.
 
         This call is what the columns `first_step_s`, `train_s` and `step_us` time. A later call
-        goes on where this one ended: parameters and the optimizer's memory are kept.
+        goes on where this one ended: parameters and the optimizer's memory are kept. The batches
+        are overwritten when it returns.
 
         Returns:
             The losses (steps,), that of each step before its update. Fetch them from the device

@@ -143,6 +143,7 @@ def record(
     if experiment.training is None:
         return Trace(outputs, [], parameters, None)
     plan = BatchPlan.of(experiment, seed)
+    _stage(trainer, plan.segment(0, 1))  # and no advance: what trains in `stage` trains twice
     steps = FIRST_20_STEPS if keep_first_20_steps else KEPT_STEPS
     losses = []
     for first, last in itertools.pairwise(sorted({*steps, plan.steps})):
@@ -152,18 +153,25 @@ def record(
         parameters[last] = trainer.parameters()
     all_losses = None
     if all(loss is not None for loss in losses):
-        all_losses = np.concatenate([np.asarray(loss, np.float64) for loss in losses])
+        all_losses = np.concatenate([loss for loss in losses if loss is not None])
     final_outputs = np.array(trainer.predict(rows))
     one_step = _gradient_step(experiment)
     gradients = _one_update(build(one_step), one_step, seed)
     return Trace(outputs, gradients, parameters, all_losses, final_outputs)
 
 
-def _advance(trainer: Trainable, batches: Batches) -> Array | None:
-    stage = getattr(trainer, "stage", None)
+def _stage(trainer: Trainable, batches: Batches) -> None:
+    stage = getattr(trainer, "stage", None)  # the oracle has none
     if stage is not None:
         stage(batches)
-    return trainer.advance(batches)
+
+
+def _advance(trainer: Trainable, batches: Batches) -> Array | None:
+    """Train on the batches, which are overwritten before anything is read: it must be done."""
+    _stage(trainer, batches)
+    losses = trainer.advance(batches)
+    batches.overwrite()
+    return None if losses is None else np.array(losses, np.float64)
 
 
 def _gradient_step(experiment: Experiment) -> Experiment:

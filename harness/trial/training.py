@@ -11,7 +11,7 @@ from harness.data.prepared import Prepared
 from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Loop
 from harness.results import MeasuredColumns
-from harness.trainer import Array, Batches, StepTrainer, Task
+from harness.trainer import Array, Batches, Parameters, StepTrainer, Task
 from harness.trial.contradictions import Contradictions
 from harness.trial.curves import Curves
 from harness.trial.early_stopping import EarlyStopping
@@ -26,27 +26,50 @@ SHORTEST_CPU_CHECK_S = 0.2
 
 @dataclass
 class Clock:
-    """Timed seconds so far. The first segment includes compiling, so it is stored separately."""
+    """Timed seconds so far. The first segment includes compiling, so it is stored separately.
+
+    Args:
+        first_step_s: of the first segment.
+        trained_s: of all later ones.
+        staged_s, read_s: what `stage` and the first reading of parameters took, off the clock, in
+            later segments.
+        cpu_s: CPU time of the later segments.
+    """
 
     first_step_s: float | None = None
     trained_s: float = 0.0
+    staged_s: float = 0.0
+    read_s: float = 0.0
     cpu_s: float = 0.0
     step_us: list[float] = field(default_factory=list)
     """Microseconds of a step, in every later segment."""
 
     def advance(self, trainer: StepTrainer, batches: Batches) -> Array | None:
-        """Train on one segment, timed; return its losses."""
-        trainer.stage(batches)
+        """Train on one segment, timed; overwrite it, and return its losses."""
+        with timed() as staging:
+            trainer.stage(batches)
         cpu_began = time.process_time()
         with timed() as region:
             losses = trainer.advance(batches)
+        cpu_s = time.process_time() - cpu_began
+        batches.overwrite()
+        losses = None if losses is None else np.array(losses)
         if self.first_step_s is None:
             self.first_step_s = region.seconds
             return losses
-        self.cpu_s += time.process_time() - cpu_began
+        self.cpu_s += cpu_s
+        self.staged_s += staging.seconds
         self.trained_s += region.seconds
         self.step_us.append(region.seconds / len(batches) * 1e6)
         return losses
+
+    def read(self, trainer: StepTrainer) -> Parameters:
+        """Return the parameters, and remember how long that took."""
+        with timed() as reading:
+            parameters = trainer.parameters()
+        if self.step_us:
+            self.read_s += reading.seconds
+        return parameters
 
     @property
     def since_start_s(self) -> float:
@@ -79,22 +102,23 @@ def train(
         stop = next(point for point in points if point > steps_done)
         stop = stopping.next_stop(steps_done, stop) if stopping else stop
         batches = plan.segment(steps_done, stop)
+        samples += int(batches.sizes.sum())
         losses = clock.advance(trainer, batches)
         columns.first_step_s = clock.first_step_s
         if losses is None and task.loop != Loop.IDIOMATIC:
             raise ValueError(f"advance of a {task.loop} loop must return its losses. Got None")
-        samples += int(batches.sizes.sum())
-        _check_losses(losses, batches, steps_done)
+        _check_losses(losses, stop - steps_done, steps_done)
         curves.add_losses(losses)
         if steps_done == parameters_of and (steps_done == 0 or stop == points[-1]):
-            contradictions.look_at_loss(parameters, batches, losses, steps_done)
+            first = plan.segment(steps_done, steps_done + 1)
+            contradictions.look_at_loss(parameters, first, losses, steps_done)
         steps_done = stop
         over = steps_done == points[-1]
         if stopping:
             stopping.validate(trainer, steps_done)
             over = over or stopping.is_over(steps_done)
         if over or steps_done in points:
-            parameters, parameters_of = trainer.parameters(), steps_done
+            parameters, parameters_of = clock.read(trainer), steps_done
             scores = evaluate(trainer, experiment, prepared)
             curves.add_point(steps_done, clock.trained_s, scores, parameters)
             columns.set(train_s=clock.trained_s, steps=steps_done, samples=samples)
@@ -154,12 +178,12 @@ def _reaches_target(experiment: Experiment, columns: MeasuredColumns) -> bool:
     return experiment.target is not None and accuracy >= experiment.target
 
 
-def _check_losses(losses: Array | None, batches: Batches, done: int) -> None:
+def _check_losses(losses: Array | None, steps: int, done: int) -> None:
     if losses is None:
         return
-    if np.shape(losses) != (len(batches),):
+    if np.shape(losses) != (steps,):
         raise ValueError(
-            f"advance must return one loss per step, shape ({len(batches)},). "
+            f"advance must return one loss per step, shape ({steps},). "
             f"Got {np.shape(losses)}"
         )
     finite = np.isfinite(losses)
