@@ -26,7 +26,7 @@ class Announcer(Listener):
         self.plan = plan
         self.console = console
         self.estimates = estimates_s(plan)
-        self.count = self.proofs = 0
+        self.count = self.proofs = self.reruns = self.reruns_planned = 0
         self.left_s = sum(self.estimates.values())
         self.expected_s = self.spent_s = 0.0
         self.began = time.monotonic()
@@ -81,14 +81,34 @@ class Announcer(Listener):
         self._show(_label(trial))
 
     def rerunning(self, trials: Sequence[Trial]) -> None:
-        """Say how many trials run again, and count them as not done."""
+        """Say how many trials run again; the bar grows by them."""
         count = len(trials)
         rows = f"{count} row{'s were' if count > 1 else ' was'}"
         self._say(f"{rows} measured on a disturbed machine; running again")
-        self.count -= count
+        self.reruns, self.reruns_planned = 0, count
         self.left_s += sum(self.estimates[trial.id] for trial in trials)
+        self._lengthen(count)
+
+    def reran(self, trial: Trial, row: Row, kept: bool) -> None:
+        """Print a line; say so where the rerun was disturbed more."""
+        self.reruns += 1
+        self.left_s -= self.estimates[trial.id]
+        outcome = "disturbed more; the earlier row stays" if kept else _outcome(row)
+        self._say(f"[rerun {self.reruns}/{self.reruns_planned}] {_label(trial)}: {outcome}")
         if self.bar:
-            self.bar.advance(self.task, -count)
+            self.bar.advance(self.task)
+
+    def gave_up(self, count: int, why: str) -> None:
+        """Say how many disturbed trials are not run again."""
+        rows = f"{count} disturbed row{'s stay' if count > 1 else ' stays'}"
+        self._say(f"{rows} as {'they are' if count > 1 else 'it is'}: {why}")
+        self._lengthen(-count)
+        self.left_s -= self.left_s * count / max(self.reruns_planned, 1)
+
+    def _lengthen(self, count: int) -> None:
+        if self.bar:
+            total = self.bar.tasks[0].total or 0
+            self.bar.update(self.task, total=total + count)
 
     def finished(self, trial: Trial, row: Row, log_tail: list[str]) -> None:
         """Print a line; for a failure also its reason and the end of its log."""

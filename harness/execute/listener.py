@@ -28,5 +28,11 @@ class Listener:
     def rerunning(self, trials: Sequence[Trial]) -> None:
         """These trials were measured on a disturbed machine and are run again."""
 
+    def reran(self, trial: Trial, row: Row, kept: bool) -> None:
+        """A trial was run again; `kept` says whether its earlier row stays, being calmer."""
+
+    def gave_up(self, count: int, why: str) -> None:
+        """So many disturbed trials are not run again, for this reason."""
+
     def proved(self, trial: Trial, judgement: Judgement, log_tail: list[str]) -> None:
         """A proof has its verdict."""

@@ -26,7 +26,10 @@ from harness.plan import Plan, Trial
 from harness.results import Row, RunFolder, write_arrays, write_atomically
 
 RERUN_SHARE, RERUN_AT_LEAST_S = 0.5, 20.0
-"""Reruns of disturbed trials may take so much of the run's own time, or so many seconds."""
+"""Reruns of disturbed trials may take so much of the run's own time, or so many seconds, but
+never longer than the run itself."""
+FUTILE_RERUNS = 3
+"""Where so many reruns are disturbed too, and none was calm, the machine stays busy."""
 LANE_BYTES = 3 << 30
 """Memory that a lane may need, with a worker of every framework alive."""
 
@@ -78,7 +81,7 @@ class Runner:
                 if self.timed:
                     for trial in todo:
                         self._run_one(trial)
-                    self._rerun_noisy(RERUN_SHARE * (time.monotonic() - began))
+                    self._rerun_noisy(time.monotonic() - began)
                 else:
                     for trial in todo:
                         self._workers.data_problem(self.plan.experiments[trial.experiment])
@@ -101,38 +104,66 @@ class Runner:
             and (row.status != Status.OK or self.folder.arrays(row.trial))
         }
 
-    def _rerun_noisy(self, budget_s: float) -> None:
-        """Run disturbed trials again, the worst first, and store the less disturbed row of each."""
-        deadline = time.monotonic() + max(budget_s, RERUN_AT_LEAST_S)
-        trials = {trial.id: trial for trial in self.plan.trials}
+    def _rerun_noisy(self, own_s: float) -> None:
+        """Run disturbed trials again, the worst first, and store the calmer row of each.
+
+        Args:
+            own_s: how long the run itself took.
+        """
+        budget_s = rerun_budget_s(own_s)
+        deadline = time.monotonic() + budget_s
+        trials = {trial.id: trial for trial in self._ranked_trials()}
+        futile, any_calm = 0, False
         for attempt in range(2, noise.ATTEMPTS + 1):
             rows = [row for row in self.folder.rows(trials) if row.status == Status.OK]
             disturbed = noise.severity(rows)
             again = [row for row in rows if disturbed[row.trial] > 1 and row.attempt < attempt]
             again.sort(key=lambda row: -disturbed[row.trial])
-            if not again or time.monotonic() > deadline:
+            if not again:
                 return
             self.listener.rerunning([trials[row.trial] for row in again])
-            for row in again:
+            for number, row in enumerate(again):
                 if time.monotonic() > deadline:
+                    why = f"{budget_s:.0f} s of reruns are enough for this run"
+                    self.listener.gave_up(len(again) - number, why)
                     return
-                self._rerun(trials[row.trial], row, attempt)
+                is_calm = self._rerun(trials[row.trial], row, attempt)
+                any_calm, futile = any_calm or is_calm, futile + (not is_calm)
+                if not any_calm and futile == FUTILE_RERUNS < len(again):
+                    why = f"the first {FUTILE_RERUNS} reruns were disturbed too"
+                    self.listener.gave_up(len(again) - number - 1, why)
+                    return
 
-    def _rerun(self, trial: Trial, before: Row, attempt: int) -> None:
-        """Run a trial once more, and judge the result against the run's other rows."""
+    def _ranked_trials(self) -> list[Trial]:
+        """Trials of experiments where times are compared: those of two or more cells."""
+        cells: dict[str, set[tuple[str, str]]] = {}
+        for trial in self.plan.trials:
+            if not self._workers.missing(trial):
+                cell = (trial.framework, trial.loop)
+                cells.setdefault(trial.experiment, set()).add(cell)
+        return [t for t in self.plan.trials if len(cells.get(t.experiment, ())) > 1]
+
+    def _rerun(self, trial: Trial, before: Row, attempt: int) -> bool:
+        """Run a trial once more; return whether the machine was calm.
+
+        The result is judged against the run's other rows.
+        """
         arrays = self.folder.arrays(trial.id)
         self._left[_worker_key(trial)] += 1
         self.listener.started(trial)
-        row, tail = self._measure(trial)
+        row, _ = self._measure(trial)
         others = self.folder.rows(t.id for t in self.plan.trials if t.id != trial.id)
-        worse = row.status != Status.OK or (
-            noise.severity([*others, before, row])[trial.id]  # of the later of the two
-            > noise.severity([*others, row, before])[trial.id]
+        severity = noise.severity([*others, before, row])[trial.id]  # of the later of the two
+        is_worse = (
+            row.status != Status.OK or severity > noise.severity([*others, row, before])[trial.id]
         )
-        if worse:
+        if is_worse:
             write_arrays(self.folder.trials / f"{trial.id}.npz", arrays)
-            row, tail = before, []
-        self._store(trial, dataclasses.replace(row, attempt=attempt), tail)
+        with self._listening:
+            stored = before if is_worse else row
+            self.folder.write_row(dataclasses.replace(stored, attempt=attempt))
+            self.listener.reran(trial, row, kept=is_worse)
+        return row.status == Status.OK and severity <= 1
 
     def _measure_limits(self, fresh: bool) -> None:
         """Time the matrix products of frameworks that are not requested, cached per machine."""
@@ -167,6 +198,11 @@ class Runner:
         with self._listening:
             self.folder.write_row(row)
             self.listener.finished(trial, row, tail)
+
+
+def rerun_budget_s(own_s: float) -> float:
+    """Return how long reruns may take after a run that itself took `own_s`."""
+    return min(max(RERUN_SHARE * own_s, RERUN_AT_LEAST_S), own_s)
 
 
 def lanes(plan: Plan) -> int:

@@ -254,9 +254,10 @@ def outputs_beyond_rounding(
             for noise in _noises(FIRST_UNIT[dtype], dtype)
         ]
         (within, _), *_ = _largest_gaps([[(values, None)] for values in noisy], [(right, None)])
-        gaps = np.abs(np.subtract(outputs, right)) - within
-        scale = float(np.abs(right).max(initial=0)) or 1.0
-        return max(float(gaps.max(initial=0)) / scale, 0.0)
+        known = np.isfinite(right) & np.isfinite(within)  # in this precision, too
+        gaps = np.where(known, np.abs(np.subtract(outputs, right)) - within, 0.0)
+        scale = float(np.abs(right[known]).max(initial=0)) or 1.0
+        return max(float(np.nan_to_num(gaps, nan=np.inf).max(initial=0)) / scale, 0.0)
 
 
 def rounded_losses(

@@ -183,8 +183,7 @@ def _check_losses(losses: Array | None, steps: int, done: int) -> None:
         return
     if np.shape(losses) != (steps,):
         raise ValueError(
-            f"advance must return one loss per step, shape ({steps},). "
-            f"Got {np.shape(losses)}"
+            f"advance must return one loss per step, shape ({steps},). Got {np.shape(losses)}"
         )
     finite = np.isfinite(losses)
     if not finite.all():

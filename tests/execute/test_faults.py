@@ -18,7 +18,7 @@ import pytest
 from harness import planning
 from harness.execute.folder import FolderInUseError, OtherPlanError, prepare
 from harness.execute.listener import Listener
-from harness.execute.runner import Runner
+from harness.execute.runner import Runner, rerun_budget_s
 from harness.execute.worker_process import WorkerProcess
 from harness.plan import Request
 from harness.results import RunFolder
@@ -70,6 +70,7 @@ class Recorder(Listener):
     def __init__(self):
         self.rows, self.tails, self.started_trials, self.done = [], [], [], []
         self.verdicts, self.again, self.finished_at = {}, [], []
+        self.reruns, self.gave_up_on = [], []
 
     def resumed(self, done):
         self.done = list(done)
@@ -84,6 +85,12 @@ class Recorder(Listener):
 
     def rerunning(self, trials):
         self.again.extend(trials)
+
+    def reran(self, trial, row, kept):
+        self.reruns.append(trial)
+
+    def gave_up(self, count, why):
+        self.gave_up_on.append((count, why))
 
     def started(self, trial):
         self.started_trials.append(trial)
@@ -312,20 +319,49 @@ def test_frameworks_take_turns(tmp_path, short):
 
 def test_a_disturbed_trial_is_run_again_up_to_a_limit(tmp_path, short, monkeypatch):
     monkeypatch.setattr("harness.analysis.noise.ATTEMPTS", 3)
+    monkeypatch.setattr("harness.execute.runner.rerun_budget_s", lambda own_s: 60.0)
 
     def disturbed(rows):
-        """Seed 0 always, seed 1 at its first attempt."""
-        return {r.trial: 2.0 if r.seed == 0 or r.attempt == 1 else 0.0 for r in rows}
+        """Seed 0 always, seed 1 at its first attempt; two rows of a trial are both attempts."""
+        rows = list(rows)
+        again = {t for t, count in Counter(row.trial for row in rows).items() if count > 1}
+        calm = {row.trial for row in rows if row.attempt > 1} | again
+        return {r.trial: 0.0 if r.seed == 1 and r.trial in calm else 2.0 for r in rows}
 
     monkeypatch.setattr("harness.analysis.noise.severity", disturbed)
-    recorder = run(short, tmp_path / "run", "numpy", seeds=2)
-    assert [row.seed for row in recorder.rows][:2] == [0, 1]
-    assert [trial.seed for trial in recorder.again] == [0, 1, 0]
+    two = "numpy", adapter(tmp_path, "good")
+    recorder = run(short, tmp_path / "run", *two, seeds=2)
+    assert [row.seed for row in recorder.rows] == [0, 0, 1, 1]
+    assert [trial.seed for trial in recorder.again] == [0, 0, 1, 1, 0, 0]
+    assert len(recorder.reruns) == 6
     rows = RunFolder(tmp_path / "run").rows()
-    assert {row.seed: row.attempt for row in rows} == {0: 3, 1: 2}
+    assert {(row.seed, row.attempt) for row in rows} == {(0, 3), (1, 2)}
     assert all(RunFolder(tmp_path / "run").arrays(row.trial) for row in rows)
-    again = run(short, tmp_path / "run", "numpy", seeds=2)  # no attempt is left
+    again = run(short, tmp_path / "run", *two, seeds=2)  # no attempt is left
     assert not again.rows
+
+
+def test_where_the_first_reruns_are_disturbed_too_the_others_are_not_made(
+    tmp_path, short, monkeypatch
+):
+    monkeypatch.setattr("harness.analysis.noise.ATTEMPTS", 3)
+    monkeypatch.setattr("harness.execute.runner.rerun_budget_s", lambda own_s: 60.0)
+    busy = "harness.analysis.noise.severity"
+    monkeypatch.setattr(busy, lambda rows: {row.trial: 2.0 for row in rows})
+    recorder = run(short, tmp_path / "run", "numpy", adapter(tmp_path, "good"), seeds=3)
+    assert len(recorder.reruns) == 3
+    assert recorder.gave_up_on == [(3, "the first 3 reruns were disturbed too")]
+
+
+def test_reruns_never_double_a_run():
+    assert [rerun_budget_s(own_s) for own_s in (1, 20, 30, 100)] == [1, 20, 20, 50]
+
+
+def test_what_is_compared_with_nothing_is_not_run_again(tmp_path, short, monkeypatch):
+    monkeypatch.setattr("harness.analysis.noise.ATTEMPTS", 3)
+    busy = "harness.analysis.noise.severity"
+    monkeypatch.setattr(busy, lambda rows: {row.trial: 2.0 for row in rows})
+    assert not run(short, tmp_path / "run", "numpy", seeds=2).again
 
 
 def test_limits_of_frameworks_that_were_not_asked_for(tmp_path, short, monkeypatch):
