@@ -49,6 +49,8 @@ hypothesis.settings.load_profile("samestep")
 
 COMPILING = ("keras", "jax")
 """Frameworks whose tests mostly compile; each has one process, which keeps what it compiled."""
+LONGEST_FIRST = ("keras", "processes", "jax")
+"""Groups that take a minute or two."""
 PROCESSES_AT_MOST = 4
 """Each may import every framework and then takes 2 GB."""
 
@@ -59,7 +61,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     only_folders = all(Path(argument).is_dir() for argument in config.args)
     if groups_are_lost or not only_folders:
         return 0
-    return min(PROCESSES_AT_MOST, available_cpus())
+    return min(PROCESSES_AT_MOST, available_cpus() + 1)  # one waits for its workers, mostly
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -99,11 +101,19 @@ def _compilers() -> str:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put tests that share something costly into one process."""
+    """Put tests that share something costly into one process, the longest groups first."""
     for item in items:
         group = _group_of(item)
         if group and not item.get_closest_marker("xdist_group"):
             item.add_marker(pytest.mark.xdist_group(group))
+    items.sort(key=_place_in_line)
+
+
+def _place_in_line(item: pytest.Item) -> int:
+    """Groups are handed out in order, and a long one that begins last ends alone."""
+    marker = item.get_closest_marker("xdist_group")
+    group = marker.args[0] if marker else ""
+    return LONGEST_FIRST.index(group) if group in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 def _group_of(item: pytest.Item) -> str | None:
