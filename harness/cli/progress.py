@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -12,18 +13,31 @@ from rich.text import Text
 
 from harness.execute.listener import Listener
 from harness.experiment.vocabulary import Purpose
+from harness.parity.findings import exception_in
 from harness.parity.judgement import Judgement
 from harness.plan import Plan, Trial
 from harness.report.text import plain, seconds
 from harness.report.trial_durations import estimates_s
 from harness.results import Row
 
+LOG_LINES = 15
+"""So much of the log is printed of a trial that failed, unless all of it is asked for."""
+
 
 class Announcer(Listener):
-    """Writes what happens while a plan runs to standard error."""
+    """Writes what happens while a plan runs to standard error.
 
-    def __init__(self, plan: Plan, console: Console) -> None:
+    Args:
+        plan: what runs.
+        console: where to write.
+        traceback: whether to print the whole of what an adapter raises.
+    """
+
+    def __init__(self, plan: Plan, console: Console, traceback: bool = False) -> None:
         self.plan = plan
+        self.traceback = traceback
+        self.raised: Counter[str] = Counter()
+        """How often each exception came, by its place and type."""
         self.console = console
         self.estimates = estimates_s(plan)
         self.count = self.proofs = 0
@@ -56,6 +70,9 @@ class Announcer(Listener):
     ) -> None:
         if self.bar:
             self.bar.stop()
+        for exception, count in self.raised.items():
+            if count > 1:
+                self._say(f"{exception}: {count - 1} more time{'s' * (count > 2)}")
 
     def resumed(self, done: Sequence[Trial]) -> None:
         """Say how many trials are not run again."""
@@ -97,10 +114,11 @@ class Announcer(Listener):
         if row.status == "ok":
             self.expected_s += self.estimates[trial.id]
             self.spent_s += time.monotonic() - self.began
-        self._say(f"[{self.count}/{len(self.plan.trials)}] {_label(trial)}: {_outcome(row)}")
+        label = f"[{self.count}/{len(self.plan.trials)}] {_label(trial)}"
         if row.failed and row.status != "interrupted":
-            for line in log_tail:
-                self._say(f"    {line}", dim=True)
+            self._say_failure(label, _outcome(row), log_tail)
+        else:
+            self._say(f"{label}: {_outcome(row)}")
         if self.bar:
             self.bar.advance(self.task)
 
@@ -110,10 +128,10 @@ class Announcer(Listener):
         reason = f": {judgement.reason}" if judgement.reason else ""
         place = f"[proof {self.proofs}/{len(self.plan.proofs)}]"
         label = f"{trial.experiment} {trial.framework} {trial.loop}"
-        self._say(f"{place} {label}: {judgement.verdict}{reason}")
         if judgement.verdict == "not comparable":
-            for line in log_tail:
-                self._say(f"    {line}", dim=True)
+            self._say_failure(f"{place} {label}", f"{judgement.verdict}{reason}", log_tail)
+        else:
+            self._say(f"{place} {label}: {judgement.verdict}{reason}")
         self.left_s -= self.estimates[trial.id]
         if self.bar:
             self.bar.advance(self.task)
@@ -125,6 +143,21 @@ class Announcer(Listener):
             pace = self.spent_s / self.expected_s if self.expected_s else 1.0
             left = seconds(max(1.0, self.left_s * min(max(pace, 0.3), 3.0)))
             self.bar.update(self.task, description=plain(f"{label}, about {left} left").plain)
+
+    def _say_failure(self, label: str, outcome: str, log_tail: Sequence[str]) -> None:
+        """Print why something failed; of an exception of the adapter only the first time.
+
+        The end of the log says more of a crash. Of an exception it is asked for by `traceback`.
+        """
+        exception = exception_in(outcome)
+        if exception:
+            self.raised[exception] += 1
+            if self.raised[exception] > 1:
+                return
+        self._say(f"{label}: {outcome}")
+        lines = log_tail if self.traceback else log_tail[-LOG_LINES:]
+        for line in lines if self.traceback or not exception else ():
+            self._say(f"    {line}", dim=True)
 
     def _say(self, line: str, dim: bool = False) -> None:
         text = Text("\n").join(plain(part) for part in line.splitlines())
