@@ -117,7 +117,7 @@ def _imported(file: Path, folder: Path) -> set[str] | None:
 
 def _modules(folder: Path, names: Iterable[str]) -> Iterator[Path]:
     """The files by which a folder has these modules, a package with all of its modules."""
-    for name in set(names) - sys.stdlib_module_names:
+    for name in set(names) - sys.stdlib_module_names - {OWN_PACKAGE.name}:
         for suffix in all_suffixes():
             if (folder / f"{name}{suffix}").is_file():
                 yield folder / f"{name}{suffix}"

@@ -199,7 +199,8 @@ def _described(
                 raise UnknownFrameworkError(f"framework {name}: {problem}")
     loops = stated_names(node, "loops", LOOPS)
     if track == Track.IDENTICAL and not loops:
-        known = f"; {module} has {', '.join(classes)}" if node is None and classes else ""
+        able = [each for each, other in classes.items() if stated_names(other, "loops", LOOPS)]
+        known = f". {module} has {', '.join(able)}" if node is None and able else ""
         raise UnknownFrameworkError(
             f"framework {name}: class {class_name!r} must state `loops = (…)` in its body, with "
             f"names out of {', '.join(LOOPS)}{known}"

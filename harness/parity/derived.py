@@ -120,7 +120,7 @@ def derive(supports: Supports, supported: Mapping[str, Experiment]) -> dict[str,
     """
     found = _homes(supports, supported)
     seen = set(kinds_in([*supported.values(), *found.values()]))
-    for start in [*found.values(), *supported.values()]:
+    for start in sorted([*found.values(), *supported.values()], key=_is_extreme):
         if start.training is not None and set(all_kinds()) - seen:
             grown = _grow(start, supports, seen, len(found))
             found |= {each.name: each for each in grown}
@@ -132,19 +132,27 @@ def _grow(
     start: Experiment, supports: Supports, seen: Iterable[Kind], count: int
 ) -> list[Experiment]:
     """Graft missing parts onto a protocol, each onto the last one that was accepted, if it can."""
-    seen, grown = set(seen), [start]
+    seen, latest = set(seen), start
+    grown: list[Experiment] = []
     missing = set(all_kinds()) - seen
     for name, change in _grafts(missing):
-        for base in dict.fromkeys((grown[-1].digest, start.digest)):
-            parts = _Parts.of(grown[-1] if base == grown[-1].digest else start)
-            variant = change(parts).together(f"{name}-{count + len(grown)}-derived")
+        for base in (latest,) if latest is start else (latest, start):
+            variant = change(_Parts.of(base)).together(f"{name}-{count + len(grown) + 1}-derived")
             if variant is None or supports(variant) is not None or not _is_valid(variant):
                 continue
             if set(kinds_of(variant)) & missing - seen:
                 grown.append(variant)
                 seen |= set(kinds_of(variant))
+                latest = latest if _is_extreme(variant) else variant
                 break
-    return grown[1:]
+    return grown
+
+
+def _is_extreme(experiment: Experiment) -> bool:
+    """Whether a start of zeros, a kink or saturation leaves little of the protocol to be seen."""
+    return any(
+        kind.group == "numbers" or kind.name == "weights of zeros" for kind in kinds_of(experiment)
+    )
 
 
 def _grafts(missing: set[Kind]) -> Iterator[tuple[str, Callable[[_Parts], _Parts]]]:

@@ -5,7 +5,6 @@ update rule, an order of batches, and so on. Some kinds are about numbers that t
 first batch make: saturated outputs, large gradients, a ReLU at exactly 0.
 """
 
-import itertools
 from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import NamedTuple
@@ -53,9 +52,18 @@ _KINDS: dict[str, tuple[Kind, ...]] = {}
 def kinds_of(experiment: Experiment) -> tuple[Kind, ...]:
     """Return what a protocol asks of an adapter."""
     if experiment.digest not in _KINDS:
-        kinds = itertools.chain(_of_network(experiment), _of_training(experiment))
-        _KINDS[experiment.digest] = tuple(sorted({*kinds, *_of_numbers(experiment)}))
+        kinds = set(_of_numbers(experiment))
+        if not _is_dead(experiment):
+            kinds |= {*_of_network(experiment), *_of_training(experiment)}
+        _KINDS[experiment.digest] = tuple(sorted(kinds))
     return _KINDS[experiment.digest]
+
+
+def _is_dead(experiment: Experiment) -> bool:
+    """Whether a hidden layer starts at zero: then hardly anything passes through the network."""
+    if experiment.training is None or len(experiment.network.layers) == 1:
+        return False
+    return not all(W.any() for W, _ in initial_parameters(experiment, 0, "float64"))
 
 
 def _of_network(experiment: Experiment) -> Iterator[Kind]:
