@@ -1,5 +1,6 @@
 """What is printed while a plan runs: a bar with an estimate on a terminal, lines elsewhere."""
 
+import itertools
 import os
 import time
 from collections import Counter
@@ -20,6 +21,7 @@ from harness.report.text import plain, seconds
 from harness.report.trial_durations import estimates_s
 from harness.results import Row
 
+TRACEBACK = "Traceback (most recent call last)"
 LOG_LINES = 15
 """So much of the log is printed of a trial that failed, unless all of it is asked for."""
 
@@ -147,7 +149,7 @@ class Announcer(Listener):
     def _say_failure(self, label: str, outcome: str, log_tail: Sequence[str]) -> None:
         """Print why something failed; of an exception of the adapter only the first time.
 
-        The end of the log says more of a crash. Of an exception it is asked for by `traceback`.
+        The end of the log says more. The traceback that it ends with is printed if asked for.
         """
         exception = exception_in(outcome)
         if exception:
@@ -155,8 +157,11 @@ class Announcer(Listener):
             if self.raised[exception] > 1:
                 return
         self._say(f"{label}: {outcome}")
-        lines = log_tail if self.traceback else log_tail[-LOG_LINES:]
-        for line in lines if self.traceback or not exception else ():
+        lines = list(log_tail)
+        if not self.traceback:
+            is_printed = itertools.takewhile(lambda line: not line.startswith(TRACEBACK), lines)
+            lines = list(is_printed if exception else lines)[-LOG_LINES:]
+        for line in lines:
             self._say(f"    {line}", dim=True)
 
     def _say(self, line: str, dim: bool = False) -> None:

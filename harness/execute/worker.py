@@ -183,7 +183,8 @@ def _attempt(
     except DataMissingError as reason:
         return Status.MISSING, str(reason)
     except ModuleNotFoundError as error:
-        return _missing_module(error, framework)
+        traceback.print_exc()
+        return Status.MISSING, describe_exception(error, framework)
     except KeyboardInterrupt:
         return Status.INTERRUPTED, "SIGINT"
     except BaseException as error:
@@ -191,17 +192,6 @@ def _attempt(
         status = Status.OOM if _is_out_of_memory(error) else Status.ERROR
         return status, describe_exception(error, framework)
     return Status.OK, None
-
-
-def _missing_module(error: ModuleNotFoundError, framework: "Framework") -> tuple[Status, str]:
-    """(status, detail): `missing` if it is known what to install, otherwise the adapter's error."""
-    from harness.execute.adapter_errors import advice_on_import, describe_exception
-
-    traceback.print_exc()
-    advice = advice_on_import(error, framework)
-    if advice:
-        return Status.MISSING, f"{error}; {advice}"
-    return Status.ERROR, describe_exception(error, framework)
 
 
 def _run(
