@@ -2,11 +2,18 @@
 
 import traceback
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.registry import Framework
     from harness.trainer import StepTrainer
+
+
+@cache
+def _load(framework: "Framework") -> "type[StepTrainer]":
+    """The adapter, the same class for every part of a check."""
+    return framework.load()
 
 
 def choose_protocols(message: dict[str, Any], framework: "Framework") -> dict[str, Any]:
@@ -16,7 +23,7 @@ def choose_protocols(message: dict[str, Any], framework: "Framework") -> dict[st
     from harness.parity.covering_text import not_looked_at, refusals, refused_kinds
 
     try:
-        adapter: type[StepTrainer] = framework.load()
+        adapter = _load(framework)
         covering = cover(adapter.supports, message["full"], message["only"])
     except BaseException as error:
         traceback.print_exc()
@@ -45,7 +52,7 @@ def check_rule(message: dict[str, Any], framework: "Framework") -> dict[str, Any
     from harness.trainer import DeviceUnavailableError
 
     try:
-        adapter = framework.load()
+        adapter = _load(framework)
         subject = Subject(adapter, message["loop"], message["dtype"], message["device"])
         return {"holds": True, "remark": BY_NAME[message["rule"]](subject) or ""}
     except NoSuchProtocolError as reason:

@@ -54,8 +54,6 @@ def training_is_done_on_the_clock(subject: Subject) -> None:
     trainer = subject.build(experiment)
     inputs = subject.task(experiment).inputs[:2]
     problem = problem_with_clock(trainer, lambda steps: repeated(plan, steps), inputs)
-    if problem:  # once more, because another process may have disturbed it
-        problem = problem_with_clock(trainer, lambda steps: repeated(plan, steps), inputs)
     require(not problem, problem)
 
 

@@ -17,7 +17,7 @@ from harness.parity.outputs import (
 )
 from harness.parity.protocols import every
 from harness.parity.rules import BY_NAME
-from harness.parity.subject import BrokenRuleError, NoSuchProtocolError, Subject
+from harness.parity.subject import BrokenRuleError, NoSuchProtocolError, Subject, difference
 from harness.start import BatchPlan
 from implementations.numpy_scratch import NumpyTrainer
 
@@ -178,9 +178,31 @@ class OnlySquares(NumpyTrainer):
         return None if squares else "squared error by sgd only"
 
 
+class OnlyRowsThroughSigmoids(NumpyTrainer):
+    """No protocol of the ladder is like that."""
+
+    @classmethod
+    def supports(cls, experiment):
+        training = experiment.training
+        if training is None or training.l2 or experiment.batch_size > 1:
+            return "one row at a time"
+        if training.loss.name != "mean_squared_error" or training.optimizer.name != "sgd":
+            return "squared error by sgd only"
+        layers = experiment.network.layers
+        return None if {layer.activation for layer in layers} == {"sigmoid"} else "sigmoid only"
+
+
+NEED_OTHER_BATCHES = ("a_short_last_batch_is_handled", "many_seeds_is_advance")
+
+
 @pytest.mark.parametrize("rule", sorted(set(BY_NAME) - {"its_limit_is_all_the_products"}))
-def test_rules_run_on_any_protocol_that_is_supported(rule):
-    BY_NAME[rule](Subject(OnlySquares, "stepwise"))
+@pytest.mark.parametrize("adapter", [OnlySquares, OnlyRowsThroughSigmoids])
+def test_rules_run_on_any_protocol_that_is_supported(adapter, rule):
+    if adapter is OnlyRowsThroughSigmoids and rule in NEED_OTHER_BATCHES:
+        with pytest.raises(NoSuchProtocolError, match="not tested: supports refuses"):
+            BY_NAME[rule](Subject(adapter, "stepwise"))
+    else:
+        BY_NAME[rule](Subject(adapter, "stepwise"))
 
 
 def test_a_rule_without_a_protocol_says_so():
@@ -246,3 +268,13 @@ def test_repeated_batches_go_on_as_long_as_is_needed():
     assert len(batches) == 100
     assert batches.rows.shape == (100, 300)
     assert len(repeated(BatchPlan.of(every()["regression"], 0), 7)) == 7
+
+
+def test_asking_for_the_clock_moves_next_to_nothing():
+    subject = Subject(NumpyTrainer, "stepwise")
+    experiment = every()["mse-half-sum"]
+    trainer, plan = subject.build(experiment), BatchPlan.of(experiment, 0)
+    before = trainer.parameters()
+    inputs = subject.task(experiment).inputs[:2]
+    assert problem_with_clock(trainer, lambda steps: repeated(plan, steps), inputs) == ""
+    assert 0 < difference(trainer.parameters(), before) < 0.1
