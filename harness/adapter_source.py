@@ -6,6 +6,7 @@ classes there are, which loops and precisions a class states, and which files it
 
 import ast
 import importlib.util
+import itertools
 import re
 import sys
 import sysconfig
@@ -19,9 +20,22 @@ from harness.experiment.vocabulary import Loop
 OWN_PACKAGE = Path(__file__).parent
 SITE_FOLDERS = ("site-packages", "dist-packages")
 """Names of folders in which everything that is installed lies beside everything."""
-BY_ANOTHER_WAY = {"importlib", "__import__", "runpy", "exec", "eval", "imp", "pkgutil"}
-"""Names in a source that may import files which no import statement names."""
-SEARCH_PATHS = ("sys.path", "sys.meta_path", "sys.path_hooks")
+BY_ANOTHER_WAY = {
+    "__import__",
+    "exec",
+    "exec_module",
+    "import_module",
+    "iter_modules",
+    "run_module",
+    "run_path",
+    "SourceFileLoader",
+    "spec_from_file_location",
+    "walk_packages",
+}
+"""Functions that may import files which no import statement names."""
+SEARCH_PATHS = {"sys.path", "sys.meta_path", "sys.path_hooks"}
+FILES_AT_MOST = 5_000
+"""So many modules below a folder count, where no statement says which."""
 
 
 class UnknownFrameworkError(ValueError):
@@ -87,8 +101,11 @@ def files_beside(source: Path) -> list[Path]:
     while todo:
         file = todo.pop()
         names = _imported(file, folder) if file.suffix == ".py" else set()
-        found = _modules_below(folder) if names is None else _modules(folder, names)
-        more = set(found) - chosen
+        if names is None:
+            found = set(itertools.islice(_modules_below(folder), FILES_AT_MOST))
+        else:
+            found = set(_modules(folder, names))
+        more = found - chosen
         chosen |= more
         todo += more
     return sorted(chosen)
@@ -101,18 +118,20 @@ def _imported(file: Path, folder: Path) -> set[str] | None:
     except (SyntaxError, ValueError):
         return None
     inside = file.parent.relative_to(folder).parts[:1]
-    names: set[str] = set(inside)
+    names, used = set(inside), set[str]()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             first = (node.module or "").partition(".")[0]
-            names |= {first} if first else {alias.name for alias in node.names}
+            imported = {alias.name for alias in node.names}
+            names |= {first} if first else imported
+            used |= imported
         elif isinstance(node, ast.Name):
-            names |= {node.id} & BY_ANOTHER_WAY
-        elif isinstance(node, ast.Attribute) and ast.unparse(node) in SEARCH_PATHS:
-            return None
-    return None if names & BY_ANOTHER_WAY else names
+            used.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            used |= {node.attr, ast.unparse(node)}
+    return None if used & (BY_ANOTHER_WAY | SEARCH_PATHS) else names
 
 
 def _modules(folder: Path, names: Iterable[str]) -> Iterator[Path]:
@@ -129,7 +148,11 @@ def _modules_below(folder: Path) -> Iterator[Path]:
     """All modules in a folder and below it, but not below hidden or virtual environments."""
     if folder.resolve() == OWN_PACKAGE or (folder / "pyvenv.cfg").exists():
         return
-    for child in sorted(folder.iterdir()):
+    try:
+        children = sorted(folder.iterdir())
+    except OSError:  # what cannot be read cannot be imported
+        return
+    for child in children:
         if child.name.startswith(".") or child.name == "__pycache__" or child.is_symlink():
             continue
         if child.is_dir():

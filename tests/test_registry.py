@@ -171,6 +171,8 @@ BESIDE = {
     "a folder without __init__": {"mine.py": "import tools.helper\n", "tools/helper.py": ""},
     "importlib": {"mine.py": "import importlib\nimportlib.import_module('hel' + 'per')\n",
                   "helper.py": ""},
+    "runpy": {"mine.py": "from runpy import run_path\nrun_path('hel' + 'per.py')\n",
+              "helper.py": ""},
     "__import__": {"mine.py": "x = __import__\nx('helper')\n", "helper.py": ""},
     "sys.path": {"mine.py": "import sys\nsys.path.append('lib')\nimport helper\n",
                  "lib/helper.py": ""},
@@ -187,7 +189,10 @@ def test_a_change_beside_a_file_that_the_file_imports_is_seen(tmp_path, files):
 
 
 def test_what_lies_beside_a_file_and_is_not_imported_is_not_seen(tmp_path):
-    write(tmp_path, {"mine.py": f'"""No other, no random."""\nimport random\n{MINE}'})
+    write(
+        tmp_path,
+        {"mine.py": f'"""No other."""\nimport random\nfrom importlib import metadata\n{MINE}'},
+    )
     before = find(str(tmp_path / "mine.py")).digest
     others = ("other.py", "random.py", "harness/__init__.py", ".venv/helper.py", "notes.txt")
     write(tmp_path, dict.fromkeys(others, "x = 1\n"))

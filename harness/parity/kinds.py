@@ -69,15 +69,17 @@ def _is_dead(experiment: Experiment) -> bool:
 def _of_network(experiment: Experiment) -> Iterator[Kind]:
     *hidden, _ = experiment.network.layers
     activations = {layer.activation for layer in hidden}
+    if experiment.training is None:
+        yield Kind("networks", "a network that only predicts")
+        activations &= {"step"}  # the others are looked at where they train
     yield from (Kind("hidden activations", name) for name in activations)
     depth = ("no hidden layer", "one hidden layer", "several hidden layers")
-    yield Kind("networks", depth[min(len(hidden), 2)])
+    if experiment.training:
+        yield Kind("networks", depth[min(len(hidden), 2)])
     if len(activations) > 1:
         yield Kind("networks", "hidden layers of different activations")
     if not all(layer.bias for layer in experiment.network.layers):
         yield Kind("networks", "layers without bias")
-    if experiment.training is None:
-        yield Kind("networks", "a network that only predicts")
 
 
 def _of_training(experiment: Experiment) -> Iterator[Kind]:

@@ -13,6 +13,8 @@ from harness.experiment.model import Experiment
 
 STEPS = 24
 """Nearly five epochs of the short-batch protocols; enough for every rung but the highest."""
+WIDTHS = (9, 7, 5)
+"""Units of the hidden layers: no two are equal, so that no kernel is square."""
 
 
 @cache
@@ -48,7 +50,10 @@ def _variant(name: str, changes: dict[str, Any]) -> Experiment:
     if hidden is not None:
         units = values["network"]["layers"][-1]["units"]
         output = {"units": units, **_layer(changes.get("output", "identity"))}
-        values["network"]["layers"] = [*({"units": 9, **layer} for layer in hidden), output]
+        values["network"]["layers"] = [
+            *({"units": width, **layer} for width, layer in zip(WIDTHS, hidden, strict=False)),
+            output,
+        ]
     return parse(values, name)
 
 
@@ -209,7 +214,7 @@ def _extremes() -> Changes:
             "relu-at-zero",
             {
                 "base": "xor-mlp",
-                "hidden": [_layer("relu"), _layer("leaky_relu")],
+                "hidden": [_layer("relu"), _layer("leaky_relu"), _layer("tanh")],
                 "initializers": {"biases": zeros},
             },
         ),
@@ -258,9 +263,9 @@ def _extremes() -> Changes:
             },
         ),
         (
-            "two-tanh-layers",
+            "three-tanh-layers",
             {
-                "hidden": [_layer("tanh"), _layer("tanh")],
+                "hidden": [_layer("tanh")] * 3,
                 "training": {"optimizer": SGD, "batches": SHORT},
             },
         ),
