@@ -127,12 +127,21 @@ def _measured_problem(
 def _choose_steps(
     trainer: StepTrainer, batches_of: Callable[[int], Batches], inputs: Array
 ) -> tuple[int, float]:
-    """Steps of the smaller segment, and the seconds of a step, work off the clock included."""
-    two = [time_segment(trainer, batches_of(2), inputs) for _ in range(2)]  # the first compiles
-    step_s = max(two[1].total_s / 2, 1e-7)
+    """Steps of the smaller segment, and the seconds of a step, work off the clock included.
+
+    A call may cost much whatever it does, so that steps are first told from a difference.
+    """
+    two_s, six_s = (_compiled_s(trainer, batches_of(steps), inputs) for steps in (2, 6))
+    step_s = max((six_s - two_s) / 4, 1e-7)
     at_least = int(min(max(LONG_S / step_s, 2), STEPS_AT_LEAST))
     step_s = max(time_segment(trainer, batches_of(at_least), inputs).total_s / at_least, 1e-7)
     return int(min(max(FEW_S / step_s, at_least), STEPS_AT_MOST)), step_s
+
+
+def _compiled_s(trainer: StepTrainer, batches: Batches, inputs: Array) -> float:
+    """The seconds of a segment in all, the second time: the first one may compile."""
+    time_segment(trainer, batches, inputs)
+    return time_segment(trainer, batches, inputs).total_s
 
 
 def _best(trainer: StepTrainer, batches: Batches, inputs: Array, tries: int) -> Segment:
