@@ -54,9 +54,14 @@ def kinds_of(experiment: Experiment) -> tuple[Kind, ...]:
     if experiment.digest not in _KINDS:
         kinds = set(_of_numbers(experiment))
         if not _is_dead(experiment):
-            kinds |= {*_of_network(experiment), *_of_training(experiment)}
+            kinds |= stated_kinds(experiment)
         _KINDS[experiment.digest] = tuple(sorted(kinds))
     return _KINDS[experiment.digest]
+
+
+def stated_kinds(experiment: Experiment) -> set[Kind]:
+    """Return the kinds that can be read off a protocol, without any number of its data."""
+    return {*_of_network(experiment), *_of_training(experiment)}
 
 
 def _is_dead(experiment: Experiment) -> bool:

@@ -31,8 +31,8 @@ def every() -> dict[str, Experiment]:
         _batches(),
     )
     variants = {name: _variant(name, changes) for group in groups for name, changes in group}
-    forward = {"step-forward": _forward("step"), "sigmoid-forward": _forward("sigmoid")}
-    return forward | variants
+    predicting = {"step-forward": forward("step"), "sigmoid-forward": forward("sigmoid")}
+    return predicting | variants
 
 
 def _variant(name: str, changes: dict[str, Any]) -> Experiment:
@@ -63,13 +63,15 @@ def _layer(activation: str) -> dict[str, Any]:
     return {"activation": activation, **slope}
 
 
-def _forward(activation: str) -> Experiment:
-    """The fixed forward pass, through two hidden layers of this activation."""
+def forward(activation: str) -> Experiment:
+    """Return the fixed forward pass, through two hidden layers of this activation."""
     experiment = load("fixed-forward")
     *hidden, output = experiment.network.layers
     layers = [layer.model_copy(update={"activation": activation}) for layer in hidden]
     network = experiment.network.model_copy(update={"layers": (*layers, output)})
-    return experiment.model_copy(update={"name": f"{activation}-forward", "network": network})
+    return experiment.model_copy(
+        update={"name": f"{activation.replace('_', '-')}-forward", "network": network}
+    )
 
 
 LEAKY_SLOPE = 0.07
