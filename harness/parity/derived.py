@@ -91,23 +91,23 @@ class _Parts(NamedTuple):
             update={
                 "name": name,
                 "network": network.model_copy(update={"layers": (*self.hidden, last)}),
-                "initializers": self.initializers,
+                "initializers": self.initializers if self._start_fits() else PLAIN_START,
                 "training": training.model_copy(update=changes),
             }
         )
 
     def _may_fit(self) -> bool:
-        """Whether loss, output, data and start belong together, at a glance."""
+        """Whether loss, output and data belong together, at a glance."""
         kind = self.data.data.facts.kind
         kinds = {"softmax_cross_entropy": ("classes",), "mean_squared_error": ALL_KINDS_OF_DATA}
         logits = "cross_entropy" not in self.loss.name or self.output == "identity"
+        return logits and kind in kinds.get(self.loss.name, ("classes", "binary"))
+
+    def _start_fits(self) -> bool:
+        """Whether initializers that are listed layer by layer are as many as there are layers."""
         lists = [self.initializers.weights, self.initializers.biases]
         lengths = {len(each) for each in lists if isinstance(each, tuple)}
-        return (
-            logits
-            and kind in kinds.get(self.loss.name, ("classes", "binary"))
-            and lengths <= {len(self.hidden) + 1}
-        )
+        return lengths <= {len(self.hidden) + 1}
 
 
 def _is_valid(experiment: Experiment) -> bool:

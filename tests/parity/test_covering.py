@@ -169,3 +169,71 @@ def test_a_kink_is_met_at_exactly_0(name, activations):
     numbers = {kind.name for kind in kinds_of(every()[name]) if kind.group == "numbers"}
     met = {text.removesuffix(" at exactly 0") for text in numbers if text.endswith("exactly 0")}
     assert met == activations
+
+
+# ---------------------------------------------------------------- adapters drawn at random
+
+
+class Able:
+    """An adapter's `supports` that allows some of each part, whatever stands beside it."""
+
+    def __init__(self, seed):
+        random = np.random.default_rng(seed)
+
+        def some(values):
+            count = random.integers(1, len(values) + 1)
+            return set(random.choice(values, count, replace=False).tolist())
+
+        names = [name for name in get_args(ActivationName) if name != "step"]
+        self.hidden, self.outputs = some(names), some(names) | {"identity"}
+        self.losses = some(["mean_squared_error", "binary_cross_entropy", "softmax_cross_entropy"])
+        self.rules = some(["sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam"])
+        self.orders = some(["full", "sequential", "shuffled", "with_replacement"])
+        self.batch, self.over_outputs = some(["mean", "sum"]), some(["mean", "sum"])
+        self.half = some([True, False])
+        self.l2, self.schedule, self.without_bias, self.mixed = random.random(4) < 0.5
+
+    def __call__(self, experiment):
+        training, layers = experiment.training, experiment.network.layers
+        if training is None:
+            return "it only trains"
+        loss, hidden = training.loss, {layer.activation for layer in layers[:-1]}
+        allowed = (
+            hidden <= self.hidden
+            and (self.mixed or len(hidden) < 2)
+            and layers[-1].activation in self.outputs
+            and (self.without_bias or all(layer.bias for layer in layers))
+            and loss.name in self.losses
+            and loss.batch in self.batch
+            and getattr(loss, "outputs", "") in {"", *self.over_outputs}
+            and (loss.name != "mean_squared_error" or loss.half in self.half)
+            and training.optimizer.name in self.rules
+            and training.batches.order in self.orders
+            and (self.l2 or not training.l2)
+            and (self.schedule or not training.schedule)
+        )
+        return None if allowed else "not that"
+
+    def kinds(self):
+        """Names of kinds that it accepts."""
+        names = {*self.hidden, "no hidden layer", "one hidden layer", "several hidden layers"}
+        names |= {order.replace("_", " ") for order in self.orders}
+        names |= self.rules & {"sgd", "momentum", "nesterov"}
+        names |= {"layers without bias"} if self.without_bias else set()
+        names |= {"step decay"} if self.schedule else set()
+        names |= {"halved", "per row", "on weights and biases"} if self.l2 else set()
+        for loss in self.losses:
+            title, is_square = loss.replace("_", " "), loss == "mean_squared_error"
+            names |= {f"{title} behind {o}" for o in (self.outputs if is_square else ["identity"])}
+            names |= {f"{title}: {how} over the batch" for how in self.batch}
+            if loss != "softmax_cross_entropy":
+                names |= {f"{title}: {how} over the outputs" for how in self.over_outputs}
+        return names
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_an_adapter_accepts_is_looked_at(seed):
+    able = Able(seed)
+    chosen = cover(able).chosen
+    assert all(able(experiment) is None for experiment in chosen.values())
+    assert able.kinds() <= {kind.name for kind in kinds_in(chosen.values())}
