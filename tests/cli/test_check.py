@@ -61,7 +61,9 @@ def test_a_mistake_in_it_is_named(invoke, tmp_path, untimed, right, wrong, words
     text = file.read_text()
     assert right in text
     file.write_text(text.replace(right, wrong))
-    done = invoke("check", "demo.py")
+    # only a square kernel keeps its shape when it is transposed, and is named for sure
+    square = ("--only", "xor-sigmoid-full") if "kernel" in words else ()
+    done = invoke("check", "demo.py", *square)
     assert done.exit_code == 1
     assert words in done.stdout
     (summary,) = [line for line in done.stdout.splitlines() if line.startswith("demo stepwise: ")]
