@@ -6,11 +6,36 @@ classes there are, which loops and precisions a class states, and which files it
 
 import ast
 import importlib.util
+import itertools
 import re
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
 from functools import cache
+from importlib.machinery import all_suffixes
 from pathlib import Path
 
 from harness.experiment.vocabulary import Loop
+
+OWN_PACKAGE = Path(__file__).parent
+SITE_FOLDERS = ("site-packages", "dist-packages")
+"""Names of folders in which everything that is installed lies beside everything."""
+BY_ANOTHER_WAY = {
+    "__import__",
+    "exec",
+    "exec_module",
+    "import_module",
+    "iter_modules",
+    "run_module",
+    "run_path",
+    "SourceFileLoader",
+    "spec_from_file_location",
+    "walk_packages",
+}
+"""Functions that may import files which no import statement names."""
+SEARCH_PATHS = {"sys.path", "sys.meta_path", "sys.path_hooks"}
+FILES_AT_MOST = 5_000
+"""So many modules below a folder count, where no statement says which."""
 
 
 class UnknownFrameworkError(ValueError):
@@ -41,13 +66,14 @@ def files_of(module: str) -> list[Path]:
 
     A package is all of its files. A module of a package is its own file, the helpers beside it
     (the files that state no loops), and what these mention by name, sub-folders included. To
-    mention is enough: an import need not be followed. A file outside a package stands alone.
+    mention is enough: an import need not be followed. A file outside a package is that file and
+    what it imports from its folder (see `files_beside`).
     """
     source = source_of(module)
     if source.name == "__init__.py":
         return _python_files(source.parent)
     if module.endswith(".py") or "." not in module:
-        return [source]
+        return files_beside(source)
     others = [file for file in _python_files(source.parent) if file != source]
     chosen = [source, *(f for f in others if f.parent == source.parent and not _states_loops(f))]
     while True:
@@ -56,6 +82,86 @@ def files_of(module: str) -> list[Path]:
         if not more:
             return sorted(chosen)
         chosen += more
+
+
+# ---------------------------------------------------------------- a file and what lies beside it
+
+
+def files_beside(source: Path) -> list[Path]:
+    """Return a file and all that it imports from its folder, directly or by way of another file.
+
+    An import counts wherever it stands, in a function too. A folder that is imported from counts
+    with all of its modules. A source that can import without a statement, such as by `importlib`
+    or by a change of `sys.path`, counts with all modules below the folder.
+    """
+    folder = source.parent
+    if folder.name in SITE_FOLDERS or folder.resolve() == Path(sysconfig.get_path("stdlib")):
+        return [source]
+    chosen, todo = {source}, [source]
+    while todo:
+        file = todo.pop()
+        names = _imported(file, folder) if file.suffix == ".py" else set()
+        if names is None:
+            found = set(itertools.islice(_modules_below(folder), FILES_AT_MOST))
+        else:
+            found = set(_modules(folder, names))
+        more = found - chosen
+        chosen |= more
+        todo += more
+    return sorted(chosen)
+
+
+def _imported(file: Path, folder: Path) -> set[str] | None:
+    """First parts of the modules that a source imports; None where no statement may say so."""
+    try:
+        tree = _parsed(file.read_bytes())
+    except (SyntaxError, ValueError):
+        return None
+    inside = file.parent.relative_to(folder).parts[:1]
+    names, used = set(inside), set[str]()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            first = (node.module or "").partition(".")[0]
+            imported = {alias.name for alias in node.names}
+            names |= {first} if first else imported
+            used |= imported
+        elif isinstance(node, ast.Name):
+            used.add(node.id)
+        elif isinstance(node, ast.Attribute):
+            used |= {node.attr, ast.unparse(node)}
+    return None if used & (BY_ANOTHER_WAY | SEARCH_PATHS) else names
+
+
+def _modules(folder: Path, names: Iterable[str]) -> Iterator[Path]:
+    """The files by which a folder has these modules, a package with all of its modules."""
+    for name in set(names) - sys.stdlib_module_names - {OWN_PACKAGE.name}:
+        for suffix in all_suffixes():
+            if (folder / f"{name}{suffix}").is_file():
+                yield folder / f"{name}{suffix}"
+        if (folder / name).is_dir():
+            yield from _modules_below(folder / name)
+
+
+def _modules_below(folder: Path) -> Iterator[Path]:
+    """All modules in a folder and below it, but not below hidden or virtual environments."""
+    if folder.resolve() == OWN_PACKAGE or (folder / "pyvenv.cfg").exists():
+        return
+    try:
+        children = sorted(folder.iterdir())
+    except OSError:  # what cannot be read cannot be imported
+        return
+    for child in children:
+        if child.name.startswith(".") or child.name == "__pycache__" or child.is_symlink():
+            continue
+        if child.is_dir():
+            yield from _modules_below(child)
+        elif child.is_file() and child.name.endswith(tuple(all_suffixes())):
+            yield child
+
+
+# ---------------------------------------------------------------- a package
 
 
 def _python_files(folder: Path) -> list[Path]:
@@ -78,6 +184,9 @@ def _states_loops(file: Path) -> bool:
     return any(stated_names(node, "loops", tuple(Loop)) for node in classes.values())
 
 
+# ---------------------------------------------------------------- classes and what they state
+
+
 def classes_of(module: str) -> dict[str, ast.ClassDef]:
     """Return the classes at the top of a module, or of all files of a package, by name.
 
@@ -89,32 +198,78 @@ def classes_of(module: str) -> dict[str, ast.ClassDef]:
     beside = [file for file in _python_files(source.parent) if file.parent == source.parent]
     classes: dict[str, ast.ClassDef] = {}
     for file in beside if is_package else [source]:
+        content = file.read_bytes()
         try:
-            classes |= _top_classes(file.read_bytes())
+            classes |= _top_classes(content)
         except (SyntaxError, ValueError) as error:
-            raise UnknownFrameworkError(f"framework: {file} cannot be read: {error}") from error
+            problem = f"{_not_utf8(content)}cannot be read: {error}"
+            raise UnknownFrameworkError(f"framework: {file} {problem}") from error
     return classes
+
+
+def _not_utf8(content: bytes) -> str:
+    """What to do with a source in another encoding that does not state it; else empty."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return f"is not UTF-8 text (byte {error.start}): save it as UTF-8. It "
+    return ""
 
 
 @cache
 def _top_classes(content: bytes) -> dict[str, ast.ClassDef]:
-    tree = ast.parse(content)
-    return {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
+    return {node.name: node for node in _parsed(content).body if isinstance(node, ast.ClassDef)}
+
+
+@cache
+def _parsed(content: bytes) -> ast.Module:
+    """Parse a source as Python reads it: a byte-order mark and a stated encoding are obeyed."""
+    return ast.parse(importlib.util.decode_source(content))
 
 
 def stated_names(
     node: ast.ClassDef | None, attribute: str, allowed: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Return the literal tuple of names that a class body gives an attribute, or ()."""
+    value = _stated(node, attribute)
+    return () if value is None or _problem(value, allowed) else tuple(ast.literal_eval(value))
+
+
+def problem_with(node: ast.ClassDef, attribute: str, allowed: tuple[str, ...]) -> str:
+    """Return what is wrong with the names that a class body gives an attribute.
+
+    Returns:
+        A part of a sentence; empty where the names are right or there are none.
+    """
+    value = _stated(node, attribute)
+    problem = "" if value is None else _problem(value, allowed)
+    return f"{attribute} of class {node.name!r} {problem}" if problem else ""
+
+
+def _stated(node: ast.ClassDef | None, attribute: str) -> ast.expr | None:
+    """The expression that a class body gives an attribute."""
     for statement in node.body if node else ():
-        targets = statement.targets if isinstance(statement, ast.Assign) else []
-        if isinstance(statement, ast.AnnAssign) and statement.value is not None:
-            targets = [statement.target]
+        targets: list[ast.expr] = []
+        if isinstance(statement, ast.Assign):
+            targets, value = statement.targets, statement.value
+        elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
+            targets, value = [statement.target], statement.value
         if any(isinstance(target, ast.Name) and target.id == attribute for target in targets):
-            try:
-                names = ast.literal_eval(statement.value)  # type: ignore[attr-defined]
-            except ValueError:
-                return ()
-            if isinstance(names, tuple | list) and all(name in allowed for name in names):
-                return tuple(names)
-    return ()
+            return value
+    return None
+
+
+def _problem(value: ast.expr, allowed: tuple[str, ...]) -> str:
+    """What a tuple of names lacks to be one; empty where nothing."""
+    try:
+        names = ast.literal_eval(value)
+    except ValueError:
+        return f"must be a tuple of literal strings. Got {ast.unparse(value)}"
+    if isinstance(names, str):
+        return f"must be a tuple: write ({names!r},) with a comma. Got the string {names!r}"
+    if not isinstance(names, tuple | list) or not names:
+        return f"must be a tuple of one or more names. Got {names!r}"
+    strange = [name for name in names if name not in allowed]
+    if strange:
+        return f"must be names out of {', '.join(allowed)}. Got {strange[0]!r}"
+    return ""

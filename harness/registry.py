@@ -6,12 +6,14 @@ file with one trainer in it. The extra of the same name in the same distribution
 packages it needs; the source of the class says which loops it has.
 """
 
+import ast
 import hashlib
 import importlib
 import importlib.util
 import json
 import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import metadata
@@ -19,7 +21,15 @@ from pathlib import Path
 from types import ModuleType
 from urllib.parse import unquote
 
-from harness.adapter_source import UnknownFrameworkError, classes_of, files_of, stated_names
+from harness.adapter_source import (
+    SITE_FOLDERS,
+    UnknownFrameworkError,
+    classes_of,
+    files_of,
+    problem_with,
+    source_of,
+    stated_names,
+)
 from harness.experiment.names import unknown
 from harness.experiment.vocabulary import Dtype, Loop, Track
 
@@ -84,9 +94,19 @@ class Framework:
     def digest(self) -> str:
         """16 hexadecimal digits over the adapter's source files, read once."""
         hasher = hashlib.sha256()
-        for file in files_of(self.module):
+        for file in self.files:
             hasher.update(file.read_bytes())
         return hasher.hexdigest()[:16]
+
+    @cached_property
+    def files(self) -> tuple[Path, ...]:
+        """The adapter's source files: its own, and what it uses of its package or folder."""
+        return tuple(files_of(self.module))
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the adapter's source."""
+        return source_of(self.module).parent
 
     def load(self) -> type:
         """Import the adapter, and with it its framework."""
@@ -170,23 +190,45 @@ def _described(
     distribution: str,
 ) -> Framework:
     classes = classes_of(module)
-    if not class_name:
-        candidates = [name for name, node in classes.items() if stated_names(node, "loops", LOOPS)]
-        if len(candidates) != 1:
-            raise UnknownFrameworkError(
-                f"framework: {module} must have one class with `loops = (…)`. "
-                f"Got {len(candidates)}; name it with module:Class"
-            )
-        class_name = candidates[0]
+    class_name = class_name or _only_trainer(module, classes)
     node = classes.get(class_name)
+    if node is not None:
+        for attribute, allowed in (("loops", LOOPS), ("dtypes", DTYPES)):
+            problem = problem_with(node, attribute, allowed)
+            if problem:
+                raise UnknownFrameworkError(f"framework {name}: {problem}")
     loops = stated_names(node, "loops", LOOPS)
     if track == Track.IDENTICAL and not loops:
+        able = [each for each, other in classes.items() if stated_names(other, "loops", LOOPS)]
+        known = f". {module} has {', '.join(able)}" if node is None and able else ""
         raise UnknownFrameworkError(
             f"framework {name}: class {class_name!r} must state `loops = (…)` in its body, with "
-            f"names out of {', '.join(LOOPS)}"
+            f"names out of {', '.join(LOOPS)}{known}"
         )
     dtypes = stated_names(node, "dtypes", DTYPES) or DTYPES
     return Framework(name, track, module, class_name, requirements, distribution, loops, dtypes)
+
+
+def _only_trainer(module: str, classes: Mapping[str, ast.ClassDef]) -> str:
+    """The name of the one class that states loops.
+
+    Raises:
+        UnknownFrameworkError: no class does, more than one, or one does it wrongly.
+    """
+    candidates = [name for name, node in classes.items() if stated_names(node, "loops", LOOPS)]
+    if len(candidates) == 1:
+        return candidates[0]
+    problems = filter(None, (problem_with(node, "loops", LOOPS) for node in classes.values()))
+    problem = "" if candidates else next(problems, "")
+    if problem:
+        raise UnknownFrameworkError(f"framework: {module}: {problem}")
+    got = f"Got {len(candidates)}; name it with module:Class"
+    if not candidates:
+        got = "It has no class" if not classes else f"None of {', '.join(classes)} states them"
+    raise UnknownFrameworkError(
+        f"framework: {module} must have one class with `loops = (…)` in its body, with names out "
+        f"of {', '.join(LOOPS)}. {got}"
+    )
 
 
 def _requirements(distribution: str, extra: str) -> tuple[str, ...]:
@@ -228,6 +270,7 @@ def _install_target(distribution: str, extra: str) -> str:
 def _import(module: str) -> ModuleType:
     if not module.endswith(".py"):
         return importlib.import_module(module)
+    _let_import_from(Path(module).parent)
     name = f"samestep_adapter_{Path(module).stem}"
     spec = importlib.util.spec_from_file_location(name, module)
     if spec is None or spec.loader is None:
@@ -236,3 +279,16 @@ def _import(module: str) -> ModuleType:
     sys.modules[name] = loaded
     spec.loader.exec_module(loaded)
     return loaded
+
+
+def _let_import_from(folder: Path) -> None:
+    """Let a file import what lies beside it, as Python does for a script.
+
+    The standard library comes first, so that a file called `random.py` harms nobody, and
+    installed packages come last.
+    """
+    entry = str(folder.resolve())
+    if entry in sys.path:
+        return
+    is_site = [Path(each).name in SITE_FOLDERS for each in sys.path]
+    sys.path.insert(is_site.index(True) if True in is_site else len(sys.path), entry)

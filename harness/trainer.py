@@ -10,7 +10,8 @@ group `samestep.trainers`, or give its file on the command line: `--frameworks` 
 
 A proof holds for one digest of the adapter's source. The digest of a package covers all files
 of the package. That of a module in a package covers the helpers beside the module, and the files
-of the package that these mention by name. A file given on the command line stands alone.
+of the package that these mention by name. That of a file given on the command line covers what
+the file imports from its own folder, which it may do as a script does.
 """
 
 from abc import ABC, abstractmethod
@@ -114,9 +115,12 @@ class Task:
     exception.
 
     Args:
-        network: the layers, each with units, activation, bias and, for leaky ReLU, slope.
-        loss: the loss with its reductions over batch and outputs. None in a network that only
-            predicts.
+        network: the layers, each with units, activation, bias and, for leaky ReLU, slope. The
+            derivative at exactly 0 is that of negative numbers: 0 for ReLU, `slope` for leaky
+            ReLU.
+        loss: the loss with its reductions over batch and outputs. A squared error may stand
+            behind any output activation, whose derivative then counts. None in a network that
+            only predicts.
         l2: a penalty that is part of the loss, or None.
         optimizer: the update rule with all of its constants. None in a network that only
             predicts.
@@ -196,7 +200,8 @@ class Trainer(ABC):
     def predict(self, inputs: Array) -> Array:
         """Return raw outputs (rows, outputs): logits or values, in the order of the classes.
 
-        No adapter reports an accuracy: the harness scores these numbers in float64.
+        No adapter reports an accuracy: the harness scores these numbers in float64. Every row is
+        predicted by itself, in its place, however many rows there are.
 
         Args:
             inputs: (rows, network.inputs) in the task's dtype. They must not be modified.
@@ -230,7 +235,7 @@ class StepTrainer(Trainer):
 
     # Not abstract on purpose: most loops have nothing to stage.
     def stage(self, batches: Batches) -> None:
-        """Prepare for `advance(batches)`. This call is not timed.
+        """Prepare for `advance(batches)`, and train nothing. This call is not timed.
 
         The harness calls it before every `advance`, with the same batches. A loop needs it if
         its library wants the rows in their final order before it starts, as `model.fit` does.
@@ -252,7 +257,10 @@ class StepTrainer(Trainer):
 
     @abstractmethod
     def parameters(self) -> Parameters:
-        """Return copies of the parameters, in the layout of `Parameters` and the task's dtype."""
+        """Return copies of the parameters, in the layout of `Parameters` and the task's dtype.
+
+        They are those that `predict` uses at that time.
+        """
 
     # Not abstract on purpose: without it the columns of limits stay empty.
     def matrix_products(self, operands: Operands) -> Callable[[int], None] | None:

@@ -104,7 +104,13 @@ def test_every_file_of_an_adapter_that_is_a_package_is_seen(tmp_path, monkeypatc
     ("content", "message"),
     [
         ("x = 1\n", "must have one class"),
-        (FILE.format(name="Mine", loops='("quick",)'), "must have one class"),
+        ("class Mine: pass\n", "None of Mine states them"),
+        (FILE.format(name="Mine", loops='("quick",)'), "out of idiomatic, .*Got 'quick'"),
+        (FILE.format(name="Mine", loops='("stepwise")'), r"write \('stepwise',\) with a comma"),
+        (FILE.format(name="Mine", loops="LOOPS"), "literal strings. Got LOOPS"),
+        (FILE.format(name="Mine", loops="()"), r"one or more names. Got \(\)"),
+        (FILE.format(name="Mine", loops='("fused",)\n    dtypes = ("float16",)'),
+         "dtypes of class 'Mine' must be names out of float32, float64. Got 'float16'"),
         (FILE.format(name="A", loops='("fused",)') + FILE.format(name="B", loops='("fused",)'),
          "Got 2; name it with module:Class"),
         ("def broken(:\n", "cannot be read"),
@@ -122,7 +128,7 @@ def test_a_module_and_class():
     assert found.loops == ("stepwise",)
     with pytest.raises(UnknownFrameworkError, match="no Python source"):
         find("no.such.module:Class")
-    with pytest.raises(UnknownFrameworkError, match="must state `loops"):
+    with pytest.raises(UnknownFrameworkError, match=r"must state `loops.*has NumpyTrainer$"):
         find("implementations.numpy_scratch:Nothing")
 
 
@@ -144,6 +150,79 @@ def test_a_broken_plugin_breaks_nobody_else(monkeypatch):
     finally:
         monkeypatch.undo()
         installed.cache_clear()
+
+
+def write(folder, files):
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+MINE = FILE.format(name="Mine", loops='("stepwise",)')
+BESIDE = {
+    "a statement": {"mine.py": "import helper\n", "helper.py": ""},
+    "in a function": {"mine.py": "def f():\n    from helper import x\n", "helper.py": ""},
+    "by way of another": {"mine.py": "import first\n", "first.py": "import helper",
+                          "helper.py": ""},
+    "a package": {"mine.py": "from tools import helper\n", "tools/__init__.py": "",
+                  "tools/helper.py": ""},
+    "deep in a package": {"mine.py": "import tools\n", "tools/__init__.py": "",
+                          "tools/deep/helper.py": ""},
+    "a folder without __init__": {"mine.py": "import tools.helper\n", "tools/helper.py": ""},
+    "importlib": {"mine.py": "import importlib\nimportlib.import_module('hel' + 'per')\n",
+                  "helper.py": ""},
+    "runpy": {"mine.py": "from runpy import run_path\nrun_path('hel' + 'per.py')\n",
+              "helper.py": ""},
+    "__import__": {"mine.py": "x = __import__\nx('helper')\n", "helper.py": ""},
+    "sys.path": {"mine.py": "import sys\nsys.path.append('lib')\nimport helper\n",
+                 "lib/helper.py": ""},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("files", BESIDE.values(), ids=BESIDE)
+def test_a_change_beside_a_file_that_the_file_imports_is_seen(tmp_path, files):
+    write(tmp_path, {**files, "mine.py": files["mine.py"] + MINE})
+    (helper,) = tmp_path.rglob("helper.py")
+    before = find(str(tmp_path / "mine.py")).digest
+    helper.write_text("x = 3\n")
+    assert find(str(tmp_path / "mine.py")).digest != before
+
+
+def test_what_lies_beside_a_file_and_is_not_imported_is_not_seen(tmp_path):
+    write(
+        tmp_path,
+        {"mine.py": f'"""No other."""\nimport random\nfrom importlib import metadata\n{MINE}'},
+    )
+    before = find(str(tmp_path / "mine.py")).digest
+    others = ("other.py", "random.py", "harness/__init__.py", ".venv/helper.py", "notes.txt")
+    write(tmp_path, dict.fromkeys(others, "x = 1\n"))
+    assert find(str(tmp_path / "mine.py")).digest == before
+
+
+def test_a_file_imports_what_lies_beside_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(registry.sys, "path", list(registry.sys.path))
+    text = f"import random\nimport helper_beside\n{MINE}    rate = helper_beside.RATE\n"
+    write(tmp_path, {"mine.py": text, "helper_beside.py": "RATE = 3\n", "random.py": "x = 1\n"})
+    assert find(str(tmp_path / "mine.py")).load().rate == 3
+    import random
+
+    assert hasattr(random, "shuffle")
+
+
+def test_a_byte_order_mark_is_taken(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_bytes(b"\xef\xbb\xbf" + MINE.encode())
+    assert find(str(file)).load().__name__ == "Mine"
+
+
+def test_text_of_another_encoding_is_to_be_saved_as_utf_8(tmp_path):
+    file = tmp_path / "mine.py"
+    text = f'"""손글씨"""\n{MINE}'
+    file.write_bytes(text.encode("cp949"))
+    with pytest.raises(UnknownFrameworkError, match=r"byte 3.*save it as UTF-8"):
+        find(str(file))
+    file.write_bytes(f"# coding: cp949\n{text}".encode("cp949"))
+    assert find(str(file)).load().__name__ == "Mine"
 
 
 def test_a_file_may_not_take_an_installed_name(tmp_path):

@@ -1,8 +1,9 @@
 """`check`: does an adapter compute the right thing and keep the contract?"""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,13 +20,35 @@ from harness.cli.exits import (
 )
 from harness.experiment.vocabulary import Device
 
+if TYPE_CHECKING:
+    from harness.registry import Framework
+
+
+Loops = Annotated[
+    list[str] | None,
+    typer.Option("--loop", metavar="LOOP", help="Only this loop of the adapter; repeatable."),
+]
+Only = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="NAME", help="Only this protocol or rule; repeatable."),
+]
+
 
 def check(
     adapters: Annotated[
         list[str], typer.Argument(help="Names of frameworks, adapter files or module:Class.")
     ],
-    full: Annotated[bool, typer.Option("--full", help="Every protocol, not only twelve.")] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Every protocol, not only as few as cover them.")
+    ] = False,
+    loop: Loops = None,
+    only: Only = None,
     device: options.DeviceOption = Device.CPU,
+    timeout: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="Limit of one protocol or rule: 90s, 10m, 2h, or none."),
+    ] = "120s",
+    traceback: options.TracebackOption = False,
     json_output: options.JsonOption = False,
 ) -> None:
     """Check that an adapter computes what the protocol says.
@@ -35,9 +58,35 @@ def check(
     """
     import tempfile
 
-    from harness.execute.checking import check as run_check
+    from harness.execute.checking import Check
+    from harness.report.check_findings import FindingsPrinter, as_json
+
+    timeout_s = options.timeout_s(timeout)
+    frameworks = _frameworks(adapters)
+    names = [_known(name) for name in only or ()]
+    loops = loop or []
+    for framework in frameworks:
+        _check_loops(framework, loops)
+    printer = FindingsPrinter(console(stderr=json_output), traceback)
+    interrupt_on_sigterm()
+    try:
+        for framework in frameworks:
+            with tempfile.TemporaryDirectory(prefix="samestep-check-") as scratch:
+                checked = Check(framework, device, Path(scratch), full, loops, names, timeout_s)
+                for finding in checked.findings():
+                    printer.add(finding)
+                printer.remark(framework.name, checked.remarks)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    printer.print_summary()
+    if json_output:
+        print(as_json(printer.findings, printer.remarks))
+    sys.exit(OK if all(finding.holds for finding in printer.findings) else FAILED)
+
+
+def _frameworks(adapters: Sequence[str]) -> list["Framework"]:
+    """Return the adapters, or exit where one is not known or its framework is not installed."""
     from harness.registry import UnknownFrameworkError, find
-    from harness.report import check_findings
 
     try:
         frameworks = [find(name) for name in adapters]
@@ -49,18 +98,26 @@ def check(
         install_lines = sorted({framework.install_line for framework in missing})
         reason = f"These frameworks are not installed: {names}"
         stop(ENVIRONMENT, "\n".join([reason, *install_lines]))
-    screen = console(stderr=json_output)
-    findings = []
-    interrupt_on_sigterm()
-    try:
-        for name in adapters:
-            with tempfile.TemporaryDirectory(prefix="samestep-check-") as scratch:
-                for finding in run_check(name, full, device, Path(scratch)):
-                    findings.append(finding)
-                    check_findings.print_finding(finding, screen)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPTED)
-    check_findings.print_summary(findings, screen)
-    if json_output:
-        print(check_findings.as_json(findings))
-    sys.exit(OK if all(finding.holds for finding in findings) else FAILED)
+    return frameworks
+
+
+def _known(name: str) -> str:
+    """Return the name of a protocol or rule as it is written, or exit where it is not known."""
+    from harness.execute.checking import known_names
+    from harness.experiment.names import unknown
+
+    names = known_names()
+    as_written = {each.replace("_", "-"): each for each in names}
+    found = as_written.get(name.replace("_", "-").replace(" ", "-"))
+    if found is None and not name.endswith("-derived"):
+        stop(USAGE, f"--only: {unknown(name, names)}")
+    return found or name
+
+
+def _check_loops(framework: "Framework", loops: Sequence[str]) -> None:
+    """Exit where an adapter lacks one of the loops."""
+    from harness.experiment.names import unknown
+
+    for loop in loops:
+        if loop not in framework.loops:
+            stop(USAGE, f"--loop of {framework.name}: {unknown(loop, framework.loops)}")

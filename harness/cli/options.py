@@ -31,7 +31,12 @@ DtypeOption = Annotated[Dtype, typer.Option(help="Precision of protocols that do
 TimeoutOption = Annotated[
     str, typer.Option(metavar="TIME", help="Limit of one trial: 90s, 10m, 2h, or none.")
 ]
-FreshOption = Annotated[bool, typer.Option("--fresh", help="Run finished trials again.")]
+FreshOption = Annotated[
+    bool, typer.Option("--fresh", help="Measure and prove again what is measured or proven.")
+]
+TracebackOption = Annotated[
+    bool, typer.Option("--traceback", help="Print the whole of what an adapter raises.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 
 

@@ -1,7 +1,9 @@
 """What is printed while a plan runs: a bar with an estimate on a terminal, lines elsewhere."""
 
+import itertools
 import os
 import time
+from collections import Counter
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
@@ -12,18 +14,32 @@ from rich.text import Text
 
 from harness.execute.listener import Listener
 from harness.experiment.vocabulary import Purpose
+from harness.parity.findings import exception_in
 from harness.parity.judgement import Judgement
 from harness.plan import Plan, Trial
 from harness.report.text import plain, seconds
 from harness.report.trial_durations import estimates_s
 from harness.results import Row
 
+TRACEBACK = "Traceback (most recent call last)"
+LOG_LINES = 15
+"""So much of the log is printed of a trial that failed, unless all of it is asked for."""
+
 
 class Announcer(Listener):
-    """Writes what happens while a plan runs to standard error."""
+    """Writes what happens while a plan runs to standard error.
 
-    def __init__(self, plan: Plan, console: Console) -> None:
+    Args:
+        plan: what runs.
+        console: where to write.
+        traceback: whether to print the whole of what an adapter raises.
+    """
+
+    def __init__(self, plan: Plan, console: Console, traceback: bool = False) -> None:
         self.plan = plan
+        self.traceback = traceback
+        self.raised: Counter[str] = Counter()
+        """How often each exception came, by its place and type."""
         self.console = console
         self.estimates = estimates_s(plan)
         self.count = self.proofs = self.reruns = self.reruns_planned = 0
@@ -56,6 +72,9 @@ class Announcer(Listener):
     ) -> None:
         if self.bar:
             self.bar.stop()
+        for exception, count in self.raised.items():
+            if count > 1:
+                self._say(f"{exception}: {count - 1} more time{'s' * (count > 2)}")
 
     def resumed(self, done: Sequence[Trial]) -> None:
         """Say how many trials are not run again."""
@@ -117,10 +136,11 @@ class Announcer(Listener):
         if row.status == "ok":
             self.expected_s += self.estimates[trial.id]
             self.spent_s += time.monotonic() - self.began
-        self._say(f"[{self.count}/{len(self.plan.trials)}] {_label(trial)}: {_outcome(row)}")
+        label = f"[{self.count}/{len(self.plan.trials)}] {_label(trial)}"
         if row.failed and row.status != "interrupted":
-            for line in log_tail:
-                self._say(f"    {line}", dim=True)
+            self._say_failure(label, _outcome(row), log_tail)
+        else:
+            self._say(f"{label}: {_outcome(row)}")
         if self.bar:
             self.bar.advance(self.task)
 
@@ -130,10 +150,10 @@ class Announcer(Listener):
         reason = f": {judgement.reason}" if judgement.reason else ""
         place = f"[proof {self.proofs}/{len(self.plan.proofs)}]"
         label = f"{trial.experiment} {trial.framework} {trial.loop}"
-        self._say(f"{place} {label}: {judgement.verdict}{reason}")
         if judgement.verdict == "not comparable":
-            for line in log_tail:
-                self._say(f"    {line}", dim=True)
+            self._say_failure(f"{place} {label}", f"{judgement.verdict}{reason}", log_tail)
+        else:
+            self._say(f"{place} {label}: {judgement.verdict}{reason}")
         self.left_s -= self.estimates[trial.id]
         if self.bar:
             self.bar.advance(self.task)
@@ -145,6 +165,24 @@ class Announcer(Listener):
             pace = self.spent_s / self.expected_s if self.expected_s else 1.0
             left = seconds(max(1.0, self.left_s * min(max(pace, 0.3), 3.0)))
             self.bar.update(self.task, description=plain(f"{label}, about {left} left").plain)
+
+    def _say_failure(self, label: str, outcome: str, log_tail: Sequence[str]) -> None:
+        """Print why something failed; of an exception of the adapter only the first time.
+
+        The end of the log says more. The traceback that it ends with is printed if asked for.
+        """
+        exception = exception_in(outcome)
+        if exception:
+            self.raised[exception] += 1
+            if self.raised[exception] > 1:
+                return
+        self._say(f"{label}: {outcome}")
+        lines = list(log_tail)
+        if not self.traceback:
+            is_printed = itertools.takewhile(lambda line: not line.startswith(TRACEBACK), lines)
+            lines = list(is_printed if exception else lines)[-LOG_LINES:]
+        for line in lines:
+            self._say(f"    {line}", dim=True)
 
     def _say(self, line: str, dim: bool = False) -> None:
         text = Text("\n").join(plain(part) for part in line.splitlines())

@@ -69,6 +69,7 @@ def report(
     timeout: Timeout = AUTO,
     out: Annotated[Path | None, options.out("results/runs/<plan>")] = None,
     fresh: options.FreshOption = False,
+    traceback: options.TracebackOption = False,
     output: Annotated[list[str] | None, outputs.file_option(SUFFIXES)] = None,
     chart: Annotated[
         list[str] | None,
@@ -109,7 +110,7 @@ def report(
     files = _outputs(plan, output, chart)
     outputs.need_charts(files)
     path = out or Path("results") / "runs" / plan.digest
-    finished = run_plan.run_plan(plan, path, timeout_s, fresh)
+    finished = run_plan.run_plan(plan, path, timeout_s, fresh, traceback=traceback)
     run = load_run(path, plan)
     _finish(run, exit_code(run) if finished else INTERRUPTED, files, tensorboard)
 

@@ -33,7 +33,12 @@ def make_plan(request: "Request") -> "Plan":
 
 
 def run_plan(
-    plan: "Plan", path: Path, timeout_s: float | None, fresh: bool, timed: bool = True
+    plan: "Plan",
+    path: Path,
+    timeout_s: float | None,
+    fresh: bool,
+    timed: bool = True,
+    traceback: bool = False,
 ) -> bool:
     """Run the trials that have no row yet. Return False if the user interrupted them."""
     from harness.cli.progress import Announcer
@@ -45,7 +50,7 @@ def run_plan(
     _announce(plan, path, errors, timed)
     interrupt_on_sigterm()
     try:
-        with Announcer(plan, errors) as announcer:
+        with Announcer(plan, errors, traceback) as announcer:
             Runner(plan, RunFolder(path), timeout_s, announcer, timed).run(fresh)
     except KeyboardInterrupt:
         errors.print("interrupted: finished trials are kept; the same command goes on from here")

@@ -53,18 +53,22 @@ def prove(workers: Workers, listener: Listener, lanes: int) -> None:
     in_lanes(todo, prove_one, lanes, workers.kill)
 
 
-def judge_all(proofs: Sequence[Trial], workers: Workers) -> Judgement:
+def judge_all(proofs: Sequence[Trial], workers: Workers) -> tuple[Judgement, list[str]]:
     """Return what the proofs of one loop say together; the second is not made if the first fails.
 
     Args:
         proofs: as `harness.planning.proof_trials` returns them.
         workers: run them.
+
+    Returns:
+        The judgement, and the tail of the log of the last proof.
     """
-    judgement, _ = judge(proofs[0], workers)
+    judgement, log_tail = judge(proofs[0], workers)
     for proof in proofs[1:]:
         if judgement.proven:
-            judgement = with_proof_as_timed(judgement, judge(proof, workers)[0])
-    return judgement
+            as_timed, log_tail = judge(proof, workers)
+            judgement = with_proof_as_timed(judgement, as_timed)
+    return judgement, log_tail
 
 
 def judge(proof: Trial, workers: Workers, lane: int = FIRST_LANE) -> tuple[Judgement, list[str]]:

@@ -22,6 +22,7 @@ from harness.execute.lanes import in_lanes
 from harness.execute.listener import Listener
 from harness.execute.workers import FIRST_LANE, Workers
 from harness.experiment.vocabulary import Status
+from harness.parity import verdicts
 from harness.plan import Plan, Trial
 from harness.results import Row, RunFolder, write_arrays, write_atomically
 
@@ -61,6 +62,9 @@ class Runner:
     def run(self, fresh: bool = False) -> None:
         """Run every trial that has no good row yet; each row is on disk when its trial ends.
 
+        Args:
+            fresh: whether to forget the rows and verdicts that there are.
+
         Raises:
             harness.execute.folder.OtherPlanError: before anything is touched.
             harness.execute.folder.FolderInUseError: likewise.
@@ -72,6 +76,7 @@ class Runner:
             write_atomically(self.folder.plan_file, self.plan.to_json().encode())
             if fresh:
                 self.folder.remove(trial.id for trial in self.plan.trials)
+                verdicts.forget(self.folder, self.plan.proofs)
             done = self._done()
             self.listener.resumed([trial for trial in self.plan.trials if trial.id in done])
             todo = [trial for trial in self.plan.trials if trial.id not in done]

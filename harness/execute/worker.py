@@ -1,7 +1,7 @@
 """The child process: one framework, one trial at a time, talking JSON lines with its parent.
 
-First line in: how many threads, which framework. Each later line is a request: a trial, a rule
-of the contract or an inspection. Each line out is the answer; of a trial it is the row, and the
+First line in: how many threads, which framework. Each later line is a request: a trial, a part
+of a check or an inspection. Each line out is the answer; of a trial it is the row, and the
 arrays are on disk already. At the end of the input the child exits. Whatever libraries print
 goes to the log, never between the lines.
 
@@ -91,9 +91,12 @@ def _serve(
     import_s: float,
     interrupts: Interrupts,
 ) -> tuple[dict[str, Any], bool]:
-    """Run one trial, rule or inspection; return the answer, and whether to go on."""
-    if "rule" in message:
-        return _check(message, framework), not interrupts.came
+    """Run one trial, part of a check or inspection; return the answer, and whether to go on."""
+    if "rule" in message or "full" in message:
+        from harness.execute import check_worker
+
+        ask = check_worker.check_rule if "rule" in message else check_worker.choose_protocols
+        return ask(message, framework), not interrupts.came
     if "inspect" in message:
         return _inspect(message, framework, import_s), not interrupts.came
     import dataclasses
@@ -122,23 +125,6 @@ def _serve(
     if detail:
         row = dataclasses.replace(row, status_detail=detail)
     return clean(dataclasses.asdict(row)), not interrupts.came
-
-
-def _check(message: dict[str, Any], framework: "Framework") -> dict[str, Any]:
-    """Try one rule of the contract; say whether the rule holds, and how not."""
-    from harness.parity.rules import BY_NAME
-    from harness.parity.subject import BrokenRuleError, Subject
-    from harness.trainer import DeviceUnavailableError
-
-    try:
-        adapter = framework.load()
-        subject = Subject(adapter, message["loop"], message["dtype"], message["device"])
-        return {"holds": True, "remark": BY_NAME[message["rule"]](subject) or ""}
-    except (BrokenRuleError, DeviceUnavailableError) as error:
-        return {"holds": False, "remark": str(error)}
-    except BaseException as error:
-        traceback.print_exc()
-        return {"holds": False, "remark": f"{type(error).__name__}: {str(error)[:300]}"}
 
 
 def _inspect(message: dict[str, Any], framework: "Framework", import_s: float) -> dict[str, Any]:
@@ -177,6 +163,7 @@ def _attempt(
 ) -> tuple[Status, str | None]:
     """(status, detail) of one trial; nothing that an adapter raises gets past here."""
     from harness.data.fetching import DataMissingError
+    from harness.execute.adapter_errors import describe_exception
     from harness.trainer import DeviceUnavailableError
     from harness.trial.outcome import Diverged, Unsupported
 
@@ -197,14 +184,13 @@ def _attempt(
         return Status.MISSING, str(reason)
     except ModuleNotFoundError as error:
         traceback.print_exc()
-        known = framework.install_line if framework.distribution else ""
-        return Status.MISSING, f"{error}; {known or f'python -m pip install {error.name}'}"
+        return Status.MISSING, describe_exception(error, framework)
     except KeyboardInterrupt:
         return Status.INTERRUPTED, "SIGINT"
     except BaseException as error:
         traceback.print_exc()
         status = Status.OOM if _is_out_of_memory(error) else Status.ERROR
-        return status, f"{type(error).__name__}: {str(error).strip()[:500]}"
+        return status, describe_exception(error, framework)
     return Status.OK, None
 
 
@@ -249,7 +235,7 @@ def _time_products(
         why = f"its matrix products could not be timed: {type(error).__name__}: {error}"
         details = filter(None, [outcome.columns.status_detail, why])
         outcome.columns.status_detail = "; ".join(details)
-    outcome.not_counted_s = time.perf_counter() - began
+    outcome.not_counted_s += time.perf_counter() - began
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

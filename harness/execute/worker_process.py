@@ -21,7 +21,7 @@ from harness.clock.environment import END_OF_TRIAL
 from harness.experiment.vocabulary import Status
 
 LOG_BYTES_AT_MOST = 1_000_000
-TAIL_LINES = 15
+TAIL_LINES = 500
 LINE_BYTES_AT_MOST = 1_000
 ANSWER_BYTES_AT_MOST = 1_000_000
 GRACE_S = 2.0

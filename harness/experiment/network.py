@@ -31,6 +31,7 @@ class Layer(Frozen):
             (z sigmoid(z)), `softplus`, `gelu`, `gelu_tanh` or `step` (only without training).
             `gelu` is z Phi(z) with the exact normal distribution function (Hendrycks and Gimpel
             2016), and `gelu_tanh` is its approximation by tanh: libraries call either GELU.
+            At a kink the derivative is that of negative z: relu'(0) = 0 and leaky_relu'(0) = slope.
         bias: whether b is added; true by default.
         slope: leaky ReLU's factor for negative z, above 0; required for `leaky_relu` and not
             allowed for others. Libraries have different defaults (0.3, 0.2 and 0.01).

@@ -1,9 +1,19 @@
 """What a check of an adapter finds, protocol by protocol and rule by rule."""
 
+import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from harness.parity.judgement import Judgement
+
+EXCEPTION = r"[^\s(]+:\d+(?: in \S+)?: [\w.]+(?=:|\)|;|$)"
+"""How a described exception begins: its place in the adapter and its type."""
+
+
+def exception_in(text: str) -> str:
+    """Return place and type of the exception that a text tells of; empty where there is none."""
+    match = re.search(EXCEPTION, text)
+    return match[0] if match else ""
 
 
 @dataclass(frozen=True)
@@ -17,6 +27,7 @@ class Finding:
         holds: whether the adapter passes.
         remark: how it fails, or what is worth knowing.
         judgement: the rungs, for the ladder.
+        traceback: the whole of what was raised, if something was.
     """
 
     framework: str
@@ -26,6 +37,15 @@ class Finding:
     holds: bool
     remark: str
     judgement: Judgement | None = None
+    traceback: str = ""
+
+    @property
+    def exception(self) -> str:
+        """Place and type of the exception that broke it, such as `mine.py:41 in step: KeyError`.
+
+        Empty where nothing was raised. Two findings with the same one have the same cause.
+        """
+        return "" if self.holds else exception_in(self.remark)
 
     def to_dict(self) -> dict[str, Any]:
         """Return values for JSON."""

@@ -1,6 +1,7 @@
-"""Small protocols that together have every activation, loss, optimizer and order of batches.
+"""Small protocols that together have all that a protocol can ask of an adapter.
 
-`samestep check` climbs the ladder on a covering set of twelve; `--full` and the tests, on all.
+`samestep check` climbs the ladder on a few of them that cover what the adapter supports (see
+`covering`); `--full` and the tests, on all.
 """
 
 import tomllib
@@ -12,33 +13,26 @@ from harness.experiment.model import Experiment
 
 STEPS = 24
 """Nearly five epochs of the short-batch protocols; enough for every rung but the highest."""
-COVERING = (
-    "xor-sigmoid-full",
-    "regression",
-    "relu-adam",
-    "adam-hat",
-    "short-batch-momentum-decay",
-    "with-replacement-nesterov",
-    "saturated-bce",
-    "leaky-rmsprop",
-    "gelu-adagrad",
-    "swish-l2",
-    "mse-no-bias",
-    "step-forward",
-)
+WIDTHS = (9, 7, 5)
+"""Units of the hidden layers: no two are equal, so that no kernel is square."""
 
 
 @cache
 def every() -> dict[str, Experiment]:
     """Return all protocols of the ladder, by name."""
-    groups = _covering(), _activations(), _losses(), _optimizers(), _penalties(), _batches()
+    groups = (
+        _first(),
+        _behind_activations(),
+        _extremes(),
+        _activations(),
+        _losses(),
+        _optimizers(),
+        _penalties(),
+        _batches(),
+    )
     variants = {name: _variant(name, changes) for group in groups for name, changes in group}
-    return {"step-forward": _step_forward(), **variants}
-
-
-def covering() -> dict[str, Experiment]:
-    """Return at most twelve that have each kind of part at least once."""
-    return {name: every()[name] for name in COVERING}
+    predicting = {"step-forward": forward("step"), "sigmoid-forward": forward("sigmoid")}
+    return predicting | variants
 
 
 def _variant(name: str, changes: dict[str, Any]) -> Experiment:
@@ -52,21 +46,35 @@ def _variant(name: str, changes: dict[str, Any]) -> Experiment:
         values["initializers"] |= {"biases": {"name": "normal", "std": 0.2}}
     for part in ("initializers", "training"):
         values[part] |= changes.get(part, {})
-    if "layer" in changes:
-        output = {"units": 10, "activation": changes.get("output", "identity")}
-        values["network"]["layers"] = [{"units": 9, **changes["layer"]}, output]
+    hidden = changes.get("hidden", (changes["layer"],) if "layer" in changes else None)
+    if hidden is not None:
+        units = values["network"]["layers"][-1]["units"]
+        output = {"units": units, **_layer(changes.get("output", "identity"))}
+        values["network"]["layers"] = [
+            *({"units": width, **layer} for width, layer in zip(WIDTHS, hidden, strict=False)),
+            output,
+        ]
     return parse(values, name)
 
 
-def _step_forward() -> Experiment:
-    """The fixed forward pass, through the step function."""
+def _layer(activation: str) -> dict[str, Any]:
+    """The table of a layer with this activation."""
+    slope = {"slope": LEAKY_SLOPE} if activation == "leaky_relu" else {}
+    return {"activation": activation, **slope}
+
+
+def forward(activation: str) -> Experiment:
+    """Return the fixed forward pass, through two hidden layers of this activation."""
     experiment = load("fixed-forward")
     *hidden, output = experiment.network.layers
-    steps = [layer.model_copy(update={"activation": "step"}) for layer in hidden]
-    network = experiment.network.model_copy(update={"layers": (*steps, output)})
-    return experiment.model_copy(update={"name": "step-forward", "network": network})
+    layers = [layer.model_copy(update={"activation": activation}) for layer in hidden]
+    network = experiment.network.model_copy(update={"layers": (*layers, output)})
+    return experiment.model_copy(
+        update={"name": f"{activation.replace('_', '-')}-forward", "network": network}
+    )
 
 
+LEAKY_SLOPE = 0.07
 BCE = {"name": "binary_cross_entropy", "batch": "mean", "outputs": "mean"}
 MSE = {"name": "mean_squared_error", "half": False, "batch": "mean", "outputs": "mean"}
 SGD = {"name": "sgd", "learning_rate": 0.1}
@@ -91,7 +99,7 @@ FORMS = ("epsilon_inside_root", "epsilon_outside_root")
 Changes = list[tuple[str, dict[str, Any]]]
 
 
-def _covering() -> Changes:
+def _first() -> Changes:
     inside = {"rate_inside_velocity": True}
     return [
         ("xor-sigmoid-full", {"base": "xor-mlp"}),
@@ -160,6 +168,115 @@ def _covering() -> Changes:
                 "layer": {"activation": "elu", "bias": False},
                 "output": "sigmoid",
                 "training": {"loss": MSE, "optimizer": SGD},
+            },
+        ),
+    ]
+
+
+def _behind_activations() -> Changes:
+    """Squared error behind every output activation, each with what else a protocol may have."""
+    inside, outside = {"rate_inside_velocity": True}, {"rate_inside_velocity": False}
+    l2 = {"strength": 0.1, "half": True, "per_row": True, "on": "weights"}
+    on_all = {"strength": 0.05, "half": False, "per_row": False, "on": "all"}
+    hat = ADAM | {"form": "epsilon_hat", "epsilon": 1e-3}
+    drawn = SHORT | {"order": "with_replacement"}
+    one_row = {"order": "sequential", "size": 1, "last": "keep"}
+    parts: list[tuple[str, str, dict[str, Any]]] = [
+        ("tanh", "identity", {"optimizer": hat, "l2": on_all, "batches": SHORT, "schedule": DECAY}),
+        ("relu", "tanh", {"optimizer": MOMENTUM | inside, "schedule": DECAY, "batches": SHORT}),
+        ("leaky_relu", "gelu_tanh", {"optimizer": MOMENTUM | outside, "schedule": DECAY, "l2": l2}),
+        ("elu", "softplus", {"optimizer": NESTEROV | inside, "schedule": DECAY, "batches": drawn}),
+        ("swish", "leaky_relu", {"optimizer": RMSPROP | {"form": FORMS[1]}, "batches": one_row}),
+        ("softplus", "gelu", {"optimizer": ADAGRAD | {"form": FORMS[0]}, "schedule": DECAY}),
+        ("gelu", "swish", {"optimizer": RMSPROP | {"form": FORMS[0]}, "schedule": DECAY}),
+        ("gelu_tanh", "elu", {"optimizer": ADAGRAD | {"form": FORMS[1]}}),
+    ]
+    changes: Changes = []
+    for index, (output, hidden, training) in enumerate(parts):
+        half, batch, outputs = index % 2 == 0, "sum" if index == 4 else "mean", "sum"
+        loss = MSE | {"half": half, "batch": batch, "outputs": outputs if index > 3 else "mean"}
+        name = f"mse-behind-{output.replace('_', '-')}"
+        biases = {"biases": {"name": "normal", "std": 0.2}}
+        layers = {"hidden": [_layer(hidden)], "output": output}
+        changes.append(
+            (name, layers | {"initializers": biases, "training": {"loss": loss, **training}})
+        )
+    return changes
+
+
+def _extremes() -> Changes:
+    """Kinks, saturated outputs, large gradients, single outputs and starts of zeros."""
+    zeros = {"name": "zeros"}
+    far = {"weights": [{"name": "normal", "std": 0.3}, {"name": "normal", "std": 40.0}]}
+    summed = {"name": "softmax_cross_entropy", "batch": "sum"}
+    bce_sum = BCE | {"batch": "sum", "outputs": "sum"}
+    outside = NESTEROV | {"rate_inside_velocity": False, "learning_rate": 1e-4}
+    return [
+        (
+            "relu-at-zero",
+            {
+                "base": "xor-mlp",
+                "hidden": [_layer("relu"), _layer("leaky_relu"), _layer("tanh")],
+                "initializers": {"biases": zeros},
+            },
+        ),
+        (
+            "relu-at-zero-mse",
+            {
+                "base": "xor-mlp",
+                "hidden": [_layer("relu")],
+                "output": "sigmoid",
+                "initializers": {"biases": zeros},
+                "training": {"loss": MSE, "optimizer": SGD},
+            },
+        ),
+        (
+            "relu-from-zeros",
+            {
+                "layer": {"activation": "relu"},
+                "initializers": {"weights": [zeros, {"name": "glorot_uniform"}], "biases": zeros},
+                "training": {"optimizer": SGD, "batches": SHORT},
+            },
+        ),
+        (
+            "far-softmax",
+            {
+                "layer": {"activation": "sigmoid"},
+                "initializers": far,
+                "training": {
+                    "loss": summed,
+                    "optimizer": SLOW,
+                    "schedule": DECAY,
+                    "batches": SHORT,
+                },
+            },
+        ),
+        (
+            "far-bce",
+            {
+                "layer": {"activation": "tanh"},
+                "initializers": far,
+                "training": {
+                    "loss": bce_sum,
+                    "optimizer": outside,
+                    "schedule": DECAY,
+                    "batches": SHORT,
+                },
+            },
+        ),
+        (
+            "three-tanh-layers",
+            {
+                "hidden": [_layer("tanh")] * 3,
+                "training": {"optimizer": SGD, "batches": SHORT},
+            },
+        ),
+        (
+            "softmax-from-zeros",
+            {
+                "hidden": [],
+                "initializers": {"weights": zeros, "biases": zeros},
+                "training": {"optimizer": SGD, "batches": SHORT},
             },
         ),
     ]

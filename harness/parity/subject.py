@@ -1,11 +1,15 @@
 """What a rule of the contract is checked on: an adapter and one of its loops, set to train."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
 from harness import data
 from harness.experiment.model import Experiment
+from harness.parity.covering import cover, nearest
+from harness.parity.kinds import Kind
 from harness.parity.protocols import every
 from harness.parity.reference import Reference
 from harness.start import BatchPlan, initial_parameters, task_of
@@ -14,6 +18,10 @@ from harness.trainer import Array, Batches, Parameters, StepTrainer, Task
 
 class BrokenRuleError(AssertionError):
     """A rule of the contract does not hold; the message says how."""
+
+
+class NoSuchProtocolError(Exception):
+    """A rule is about something that the adapter does not support; the message says what."""
 
 
 @dataclass(frozen=True)
@@ -42,16 +50,28 @@ class Subject:
         """Return a trainer of a protocol."""
         return self.adapter(self.task(experiment, dtype, seed))
 
-    def supported(self, *names: str) -> Experiment:
-        """Return the first of the named protocols that the adapter can follow, or another one.
+    def supported(self, name: str = "relu-adam", *needs: Kind) -> Experiment:
+        """Return a protocol of the ladder, or the one most like it that the adapter can follow.
+
+        Args:
+            name: of the protocol.
+            needs: what another protocol must have to be taken in its place.
 
         Raises:
-            BrokenRuleError: the adapter refuses them all.
+            BrokenRuleError: the adapter refuses every protocol that trains.
+            NoSuchProtocolError: it refuses every protocol with what is needed.
         """
-        for name in (*names, "relu-adam", "sigmoid-adam", "xor-sigmoid-full", "regression"):
-            if self.adapter.supports(every()[name]) is None:
-                return every()[name]
-        raise BrokenRuleError("supports refuses every protocol it is asked about")
+        if self.adapter.supports(every()[name]) is None:
+            return every()[name]
+        supported = _supported(self.adapter)
+        trained = {key: each for key, each in supported.items() if each.training}
+        if not trained:
+            raise BrokenRuleError("supports refuses every protocol that trains")
+        chosen = nearest(trained, name, *needs)
+        if chosen is None:
+            names = ", ".join(kind.name for kind in needs)
+            raise NoSuchProtocolError(f"not tested: supports refuses every protocol with {names}")
+        return chosen
 
     def trained(
         self, experiment: Experiment, *cuts: int, dtype: str | None = None, seed: int = 0
@@ -64,15 +84,25 @@ class Subject:
             losses.append(run(trainer, plan.segment(first, last)))
         return trainer, losses
 
+    def oracle(self, experiment: Experiment, seed: int = 0) -> Reference:
+        """Return the oracle at the start of a trial."""
+        train = data.load(experiment.data, experiment.loss, "float64").train
+        start = initial_parameters(experiment, seed, self.dtype)
+        return Reference(experiment, start, train.inputs, train.targets)
+
     def expected(
         self, experiment: Experiment, steps: int, seed: int = 0
     ) -> tuple[Parameters, Array]:
         """Return parameters and losses of the oracle after these steps, from the same start."""
-        train = data.load(experiment.data, experiment.loss, "float64").train
-        start = initial_parameters(experiment, seed, self.dtype)
-        oracle = Reference(experiment, start, train.inputs, train.targets)
+        oracle = self.oracle(experiment, seed)
         losses = oracle.advance(BatchPlan.of(experiment, seed).segment(0, steps))
         return oracle.parameters(), losses
+
+
+@cache
+def _supported(adapter: type[StepTrainer]) -> Mapping[str, Experiment]:
+    """The protocols that an adapter supports, derived ones among them."""
+    return cover(adapter.supports).supported
 
 
 def run(trainer: StepTrainer, batches: Batches) -> Array | None:

@@ -4,9 +4,9 @@ import time
 
 import numpy as np
 
+from harness.parity.clocked_work import problem_with_clock, repeated
 from harness.parity.subject import Subject, require, run
 from harness.start import BatchPlan
-from harness.trainer import Batches
 
 SYNC_STEPS, SYNC_TRIES, SYNC_TIMES = 150, 5, 8
 PRODUCT_SIZE = 256
@@ -26,7 +26,7 @@ def the_device_is_done_on_return(subject: Subject) -> str:
     read: list[float] = []
     for _ in range(SYNC_TRIES):
         for times, steps in ((once, SYNC_STEPS), (more, SYNC_TIMES * SYNC_STEPS)):
-            batches = _repeated(plan, steps)
+            batches = repeated(plan, steps)
             trainer.stage(batches)
             began = time.perf_counter()
             trainer.advance(batches)
@@ -45,6 +45,16 @@ def the_device_is_done_on_return(subject: Subject) -> str:
     )
     step_us = min(more) / (SYNC_TIMES * SYNC_STEPS) * 1e6
     return f"{step_us:.0f} µs a step, read back in {min(read) * 1e6:.0f} µs"
+
+
+def training_is_done_on_the_clock(subject: Subject) -> None:
+    """What `stage` and later readings take does not grow with the steps as training does."""
+    experiment = subject.supported("relu-adam")
+    plan = BatchPlan.of(experiment, 0)
+    trainer = subject.build(experiment)
+    inputs = subject.task(experiment).inputs[:2]
+    problem = problem_with_clock(trainer, lambda steps: repeated(plan, steps), inputs)
+    require(not problem, problem)
 
 
 def its_limit_is_all_the_products(subject: Subject) -> str:
@@ -74,13 +84,3 @@ def its_limit_is_all_the_products(subject: Subject) -> str:
     )
     rate = 20 * 5 * 2 * size**3 / seconds[20] * 1e-9  # two layers: five products
     return f"{rate:.0f} GFLOP/s in {subject.dtype}"
-
-
-def _repeated(plan: BatchPlan, steps: int) -> Batches:
-    """The plan's batches, repeated until there are enough steps."""
-    piece = plan.segment(0, plan.steps)
-    times = -(-steps // len(piece))
-    rows = None if piece.rows is None else np.tile(piece.rows, (times, 1))[:steps]
-    return Batches(
-        rows, np.tile(piece.sizes, times)[:steps], np.tile(piece.learning_rates, times)[:steps]
-    )

@@ -59,6 +59,14 @@ def store(folder: RunFolder, trial: Trial, judgement: Judgement) -> None:
             write_atomically(_cached_file(trial), content)
 
 
+def forget(folder: RunFolder, proofs: Iterable[Trial]) -> None:
+    """Remove verdicts from a run's folder and from the cache, so that they are made again."""
+    for trial in proofs:
+        for file in (folder.proofs / f"{trial.id}.json", _cached_file(trial)):
+            with contextlib.suppress(OSError):
+                file.unlink()
+
+
 def _cached_file(trial: Trial) -> Path:
     return cache_folder() / "proofs" / on_this_machine(f"{trial.id}-{oracle_digest()}")
 

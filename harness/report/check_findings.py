@@ -1,7 +1,7 @@
 """What `samestep check` prints."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from rich.console import Console
 from rich.text import Text
@@ -14,33 +14,87 @@ from harness.results import clean
 SCHEMA = 1
 
 
-def print_finding(finding: Finding, console: Console) -> None:
-    """Print one line: whether a protocol or a rule holds, its name and a remark."""
-    mark = Text("ok    ", style="green") if finding.holds else Text("BROKEN", style="bold red")
-    name = finding.name.replace("_", " ") if finding.kind == "rule" else finding.name
-    line = mark.append(plain(f" {finding.framework} {finding.loop} {finding.kind}: {name}"))
-    if finding.remark:
-        remark = plain(f" ({finding.remark})")
-        remark.stylize("dim" if finding.holds else "")
-        line.append(remark)
-    console.print(line, soft_wrap=True, highlight=False)
+class FindingsPrinter:
+    """Prints findings as they come, and what they sum up to.
 
+    Args:
+        console: where to print.
+        traceback: whether to print the whole of what an adapter raises.
 
-def print_summary(findings: Sequence[Finding], console: Console) -> None:
-    """Print per framework and loop what holds, and the worst difference on each rung."""
-    cells = dict.fromkeys((finding.framework, finding.loop) for finding in findings)
-    console.print()
-    for framework, loop in cells:
-        of_loop = [f for f in findings if (f.framework, f.loop) == (framework, loop)]
+    Attributes:
+        findings: all so far.
+        remarks: by framework, what its check says beside the findings.
+    """
+
+    def __init__(self, console: Console, traceback: bool = False) -> None:
+        self._console, self._traceback = console, traceback
+        self.findings: list[Finding] = []
+        self.remarks: dict[str, Sequence[str]] = {}
+        self._repeated: dict[tuple[str, str, str], list[str]] = {}
+
+    def add(self, finding: Finding) -> None:
+        """Print one line, unless the same exception of the same loop was printed before."""
+        self.findings.append(finding)
+        key = (finding.framework, finding.loop, finding.exception)
+        if finding.exception and key in self._repeated:
+            self._repeated[key].append(finding.name)
+            return
+        if finding.exception:
+            self._repeated[key] = []
+        self._print_finding(finding)
+
+    def remark(self, framework: str, remarks: Sequence[str]) -> None:
+        """Store what the check of an adapter says beside its findings."""
+        self.remarks[framework] = remarks
+
+    def print_summary(self) -> None:
+        """Print per framework and loop what holds, and what was not looked at."""
+        cells = dict.fromkeys((finding.framework, finding.loop) for finding in self.findings)
+        self._console.print()
+        for framework, loop in cells:
+            self._print_cell(framework, loop)
+        for framework, remarks in self.remarks.items():
+            for remark in remarks:
+                self._say(f"{framework}: {remark}")
+
+    def _print_finding(self, finding: Finding) -> None:
+        mark = Text("ok    ", style="green") if finding.holds else Text("BROKEN", style="bold red")
+        name = finding.name.replace("_", " ") if finding.kind == "rule" else finding.name
+        line = mark.append(plain(f" {finding.framework} {finding.loop} {finding.kind}: {name}"))
+        if finding.remark:
+            remark = plain(f" ({finding.remark})")
+            remark.stylize("dim" if finding.holds else "")
+            line.append(remark)
+        self._console.print(line, soft_wrap=True, highlight=False)
+        if self._traceback and finding.traceback:
+            for row in finding.traceback.splitlines():
+                self._say(f"    {row}", style="dim")
+
+    def _print_cell(self, framework: str, loop: str) -> None:
+        of_loop = [f for f in self.findings if (f.framework, f.loop) == (framework, loop)]
         broken = sum(not f.holds for f in of_loop)
         protocols = sum(f.kind == "ladder" for f in of_loop)
         rules = len(of_loop) - protocols
         verdict = "all hold" if not broken else f"{broken} broken"
-        head = plain(f"{framework} {loop}: {protocols} protocols, {rules} rules, {verdict}")
-        console.print(head, style="bold", highlight=False)
+        self._say(
+            f"{framework} {loop}: {_count(protocols, 'protocol')}, {_count(rules, 'rule')}, "
+            f"{verdict}",
+            style="bold",
+        )
+        for (*cell, exception), names in self._repeated.items():
+            if cell == [framework, loop] and names:
+                self._say(f"  {exception} also breaks {len(names)} more: {', '.join(names)}")
         worst = worst_rungs(f.judgement for f in of_loop if f.judgement is not None)
-        differences = ", ".join(f"{name} {value:.1e}" for name, value in worst.items())
-        console.print(plain(f"  worst relative differences: {differences}"), highlight=False)
+        if worst:
+            differences = ", ".join(f"{name} {value:.1e}" for name, value in worst.items())
+            self._say(f"  worst relative differences: {differences}")
+
+    def _say(self, line: str, style: str = "") -> None:
+        self._console.print(plain(line), style=style, soft_wrap=True, highlight=False)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
 
 
 def worst_rungs(judgements: Iterable[Judgement]) -> dict[str, float]:
@@ -52,7 +106,11 @@ def worst_rungs(judgements: Iterable[Judgement]) -> dict[str, float]:
     return worst
 
 
-def as_json(findings: Sequence[Finding]) -> str:
+def as_json(findings: Sequence[Finding], remarks: Mapping[str, Sequence[str]]) -> str:
     """Return all findings, with a schema version. A difference that is not finite is null."""
-    value = {"schema": SCHEMA, "findings": [clean(finding.to_dict()) for finding in findings]}
+    value = {
+        "schema": SCHEMA,
+        "findings": [clean(finding.to_dict()) for finding in findings],
+        "remarks": remarks,
+    }
     return json.dumps(value, indent=1, allow_nan=False)

@@ -10,12 +10,16 @@ import numpy as np
 
 from harness.data.prepared import Prepared
 from harness.experiment.model import Experiment
+from harness.parity.clocked_work import problem_with_clock, repeated
 from harness.parity.rounding import outputs_beyond_rounding, rounded_losses
 from harness.parity.trace import is_finite
-from harness.trainer import Array, Batches, Parameters
+from harness.start import BatchPlan
+from harness.trainer import Array, Batches, Parameters, StepTrainer
 
 ROWS = 400
 """Test rows whose outputs are looked at, spread evenly over all."""
+PREDICTED_ROWS = 20
+"""Rows that are predicted while it is measured where the work is done."""
 PRODUCTS_AT_MOST = 2e9
 """Multiplications of a batch's forward pass beyond which its loss is not looked at."""
 OUTPUTS_TOLERANCE = {"float64": 1e-7, "float32": 1e-3}
@@ -35,11 +39,13 @@ class Contradictions:
 
     Attributes:
         found: the first contradiction, in words; None without any.
+        clock_is_suspect: whether much time passed before or after `advance`.
     """
 
     def __init__(self, experiment: Experiment, prepared: Prepared, dtype: str) -> None:
         self.experiment, self.prepared, self.dtype = experiment, prepared, dtype
         self.found: str | None = None
+        self.clock_is_suspect = False
 
     def look_at_loss(
         self, parameters: Parameters, batches: Batches, losses: Array | None, step: int
@@ -88,3 +94,11 @@ class Contradictions:
                 "its outputs of the test rows are not those of its own parameters: they differ "
                 f"by {beyond:.1e}, relative to the largest"
             )
+
+    def look_at_clock(self, trainer: StepTrainer, plan: BatchPlan) -> None:
+        """Measure whether the work is done in `advance`, if that is in doubt. It trains on."""
+        if self.found or not self.clock_is_suspect:
+            return
+        rows = self.prepared.test.inputs[:PREDICTED_ROWS]
+        problem = problem_with_clock(trainer, lambda steps: repeated(plan, steps), rows)
+        self.found = problem or None

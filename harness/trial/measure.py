@@ -4,6 +4,8 @@ Runs in a worker. What is timed is exactly what stands inside `timed()`. Data, e
 digests lie outside, and garbage collection is off inside.
 """
 
+import time
+
 import numpy as np
 
 from harness import data, start
@@ -50,6 +52,11 @@ def measure(
         raise TypeError(f"{adapter.__name__} must be a StepTrainer or a NativeTrainer")
     describe_device(trainer, trial, outcome.columns)
     _finish(trainer, experiment, prepared, outcome, contradictions)
+    if isinstance(trainer, StepTrainer) and experiment.training is not None:
+        began = time.perf_counter()
+        contradictions.look_at_clock(trainer, start.BatchPlan.of(experiment, trial.seed))
+        outcome.not_counted_s += time.perf_counter() - began
+    outcome.columns.contradiction = contradictions.found
     return trainer
 
 
@@ -200,7 +207,6 @@ def _finish(
         parameters = trainer.parameters()
         outcome.arrays["first_weights"] = np.asarray(parameters[0][0])
         contradictions.look_at_outputs(parameters, outputs)
-        columns.contradiction = contradictions.found
     if not np.isfinite(outputs).all():
         raise Diverged("outputs are not finite")
     if columns.train_loss is None:

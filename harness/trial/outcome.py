@@ -26,7 +26,7 @@ class Outcome:
     Args:
         columns: of its row.
         arrays: stored beside the row.
-        not_counted_s: seconds spent on the limit, which is no phase of the trial.
+        not_counted_s: seconds spent on what is no phase of the trial: its limit, its clock.
     """
 
     columns: MeasuredColumns = field(default_factory=MeasuredColumns)

@@ -20,6 +20,8 @@ from harness.trial.outcome import Diverged, Outcome, Unsupported
 
 IDIOMATIC_SEGMENTS_AT_MOST = 10
 """An idiomatic loop pays for every segment (a `fit` call costs 45 ms), so it gets few."""
+READ_SHARE, SHORTEST_ELSEWHERE_S = 0.5, 0.01
+"""Reading parameters takes less than this share of training, or than a hundredth of a second."""
 SHORTEST_CPU_CHECK_S = 0.2
 """A shorter training says nothing reliable about CPU time."""
 
@@ -70,6 +72,12 @@ class Clock:
         if self.step_us:
             self.read_s += reading.seconds
         return parameters
+
+    @property
+    def seems_elsewhere(self) -> bool:
+        """Whether so much time passed outside of `advance` that training may be done there."""
+        before, after = self.staged_s, self.read_s / READ_SHARE
+        return max(before, after) > max(self.trained_s, SHORTEST_ELSEWHERE_S)
 
     @property
     def since_start_s(self) -> float:
@@ -127,6 +135,7 @@ def train(
                 columns.target_s = clock.since_start_s
             if not np.isfinite(columns.train_loss or 0.0):
                 raise Diverged(f"training loss is not finite after step {steps_done}")
+    contradictions.clock_is_suspect = clock.seems_elsewhere
     outcome.arrays = curves.arrays() | (stopping.arrays() if stopping else {})
     _summarise(clock, task, columns)
 

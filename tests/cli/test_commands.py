@@ -114,8 +114,27 @@ def test_a_failed_trial_shows_its_log_and_exits_1(invoke, tmp_path):
     done = invoke("report", "short.toml", "--frameworks", f"{file},numpy")
     assert done.exit_code == 1
     assert "a clue" in done.stderr
-    assert "error (ValueError: no luck)" in done.stderr
+    assert "faulty.py:" in done.stderr
+    assert " in advance: ValueError: no luck)" in done.stderr
     assert "short numpy stepwise seed 0: ok" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "advance: ValueError: 1 more time" in done.stderr  # of the proof
+    done = invoke("report", "short.toml", "--frameworks", file, "--traceback", "--out", "traced")
+    assert "Traceback (most recent call last)" in done.stderr
+
+
+def test_fresh_measures_and_proves_again(invoke, tmp_path):
+    command = ("report", "short.toml", "--frameworks", "numpy", "--out", "run")
+    invoke(*command)
+    (row,) = (tmp_path / "run" / "trials").glob("*.json")
+    measured = row.stat().st_mtime_ns
+    for file in tmp_path.rglob("proofs/*"):
+        values = json.loads(file.read_text()) | {"reason": "as it was once"}
+        file.write_text(json.dumps(values))
+    assert "as it was once" in invoke(*command).stderr
+    assert row.stat().st_mtime_ns == measured
+    assert "as it was once" not in invoke(*command, "--fresh").stderr
+    assert row.stat().st_mtime_ns > measured
 
 
 def test_the_current_folder_shadows_nothing(charts, tmp_path):

@@ -152,7 +152,8 @@ FAULTS = [
     ("memory", "raise MemoryError('1 TiB')", "oom", "MemoryError"),
     ("nan", "return np.full(len(batches), np.nan)", "diverged", "not finite at step 1"),
     ("shape", "return np.zeros(len(batches) + 1)", "error", "one loss per step"),
-    ("module", "import a_module_that_is_not_there", "missing", "a_module_that_is_not_there"),
+    ("module", "import a_module_that_is_not_there", "missing",
+     "in advance: ModuleNotFoundError: No module named 'a_module_that_is_not_there'; it is not"),
     ("swallows", "try:\n    os.kill(os.getpid(), signal.SIGINT); time.sleep(5)\n"
      "except KeyboardInterrupt:\n    pass", "interrupted", "SIGINT"),
     ("prints", "print('x' * 100); os.write(1, b'{}\\n')", "ok", None),

@@ -9,7 +9,8 @@ import pytest
 from harness import data
 from harness.experiment.loading import load
 from harness.parity import ladder
-from harness.parity.protocols import COVERING, covering, every
+from harness.parity.covering import covering
+from harness.parity.protocols import every
 from harness.parity.reference import Reference
 from harness.parity.rules import RULES, many_seeds_is_advance
 from harness.parity.subject import BrokenRuleError, Subject, run
@@ -79,7 +80,7 @@ def judged(subject, protocol, dtype="float64", *, parts=("steps", "gradients")):
     return ladder.judge(record(build, experiment, prepared, 0), experiment, 0, dtype)
 
 
-BEYOND_COVERING = [name for name in every() if name not in COVERING]
+BEYOND_COVERING = [name for name in every() if name not in covering()]
 
 
 @pytest.mark.parametrize(
@@ -87,7 +88,7 @@ BEYOND_COVERING = [name for name in every() if name not in COVERING]
 )
 def test_every_protocol_is_followed(name, loop, protocol):
     """With its gradient, which a framework that compiles would compile by itself."""
-    with_gradient = name not in COMPILING or protocol in COVERING or not is_last(name, loop)
+    with_gradient = name not in COMPILING or protocol in covering() or not is_last(name, loop)
     parts = ("steps", "gradients") if with_gradient else ("steps",)
     judgement = judged(subject_of(name, loop), protocol, parts=parts)
     assert judgement.verdict == "same", judgement.reason
@@ -209,25 +210,6 @@ def test_large_full_batches_are_epochs_of_fit(monkeypatch):
 
 
 # ---------------------------------------------------------------- the rules and the ladder itself
-
-
-def test_the_covering_set_covers():
-    chosen, all_ = covering(), every()
-    assert len(chosen) <= 12
-    assert set(COVERING) <= set(all_)
-
-    def kinds(experiments):
-        names = set()
-        for experiment in experiments.values():
-            names |= {layer.activation for layer in experiment.network.layers[:-1]}
-            if experiment.training:
-                training = experiment.training
-                names |= {training.loss.name, training.optimizer.name, training.batches.order}
-                names |= {"l2"} if training.l2 else set()
-                names |= {"decay"} if training.schedule else set()
-        return names
-
-    assert kinds(all_) - kinds(chosen) <= {"identity", "gelu_tanh", "sequential"}
 
 
 @pytest.mark.parametrize("broken", ["loses state", "returns views", "ignores rates", "float32"])

@@ -10,9 +10,10 @@ import pytest
 from harness.experiment.network import Layer
 from harness.experiment.training import L2
 from harness.parity import reference
+from harness.parity.covering import covering
 from harness.parity.diagnosis import mistaken_trace
 from harness.parity.mistakes import Mistaken, Switches
-from harness.parity.protocols import covering, every
+from harness.parity.protocols import every
 from harness.parity.reference import Reference
 from harness.parity.trace import expected_trace, prepared_of, record
 from harness.start import initial_parameters

@@ -37,6 +37,17 @@ def test_a_changed_oracle_makes_cached_verdicts_void(tmp_path, cache, monkeypatc
     assert list(verdicts.read(RunFolder(tmp_path), [proof]).values()) == [judgement]
 
 
+def test_a_forgotten_verdict_is_neither_in_the_folder_nor_cached(tmp_path, cache):
+    folder = RunFolder(tmp_path)
+    proofs = [trial_of(id="one"), trial_of(id="other")]
+    for proof in proofs:
+        verdicts.store(folder, proof, Judgement(Verdict.SAME, "", RUNGS))
+    verdicts.forget(folder, [proofs[0], trial_of(id="never-made")])
+    assert [verdicts.cached(proof) is None for proof in proofs] == [True, False]
+    assert not (folder.proofs / "one.json").exists()
+    assert (folder.proofs / "other.json").exists()
+
+
 def test_the_digest_is_of_every_source_file(tmp_path):
     digests = set()
     for name in ("one.py", "other.py"):

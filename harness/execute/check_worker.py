@@ -1,0 +1,68 @@
+"""What a worker answers to a check: which protocols suit an adapter, and whether a rule holds."""
+
+import traceback
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.registry import Framework
+    from harness.trainer import StepTrainer
+
+
+@cache
+def _load(framework: "Framework") -> "type[StepTrainer]":
+    """The adapter, the same class for every part of a check."""
+    return framework.load()
+
+
+def choose_protocols(message: dict[str, Any], framework: "Framework") -> dict[str, Any]:
+    """Return the protocols that check the adapter, as JSON, with what they leave out in words."""
+    from harness.execute.adapter_errors import describe_exception
+    from harness.parity.covering import cover
+    from harness.parity.covering_text import not_looked_at, refusals, refused_kinds
+
+    try:
+        adapter = _load(framework)
+        covering = cover(adapter.supports, message["full"], message["only"])
+    except BaseException as error:
+        traceback.print_exc()
+        return {
+            "problem": describe_exception(error, framework),
+            "traceback": traceback.format_exc(),
+        }
+    return {
+        "chosen": [each.model_dump(mode="json") for each in covering.chosen.values()],
+        "refusals": refusals(_asked(covering.refused, message["only"])),
+        "refused_kinds": refused_kinds(covering),
+        "not_looked_at": not_looked_at(covering, message["full"]),
+    }
+
+
+def _asked(refused: Mapping[str, str], only: Sequence[str] | None) -> dict[str, str]:
+    """The refused protocols that were asked for."""
+    return {name: reason for name, reason in refused.items() if only is None or name in only}
+
+
+def check_rule(message: dict[str, Any], framework: "Framework") -> dict[str, Any]:
+    """Try one rule of the contract; say whether the rule holds, and how not."""
+    from harness.execute.adapter_errors import describe_exception
+    from harness.parity.rules import BY_NAME
+    from harness.parity.subject import BrokenRuleError, NoSuchProtocolError, Subject
+    from harness.trainer import DeviceUnavailableError
+
+    try:
+        adapter = _load(framework)
+        subject = Subject(adapter, message["loop"], message["dtype"], message["device"])
+        return {"holds": True, "remark": BY_NAME[message["rule"]](subject) or ""}
+    except NoSuchProtocolError as reason:
+        return {"holds": True, "remark": str(reason)}
+    except (BrokenRuleError, DeviceUnavailableError) as error:
+        return {"holds": False, "remark": str(error)}
+    except BaseException as error:
+        traceback.print_exc()
+        return {
+            "holds": False,
+            "remark": describe_exception(error, framework),
+            "traceback": traceback.format_exc(),
+        }

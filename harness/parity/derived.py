@@ -1,0 +1,358 @@
+"""Protocols for an adapter that supports few: parts of the ladder's, put together anew.
+
+An adapter may accept a part (an activation, a penalty) only beside other parts than those with
+which the ladder has it. Such a part is grafted onto a protocol that the adapter does accept.
+"""
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache, partial
+from typing import Any, Literal, NamedTuple, get_args
+
+from harness.experiment.initializers import Initializers
+from harness.experiment.model import Experiment
+from harness.experiment.network import ActivationName, Layer
+from harness.experiment.training import (
+    L2,
+    BinaryCrossEntropy,
+    FullBatches,
+    MeanSquaredError,
+    SoftmaxCrossEntropy,
+)
+from harness.parity.kinds import Kind, all_kinds, kinds_in, kinds_of, stated_kinds
+from harness.parity.protocols import LEAKY_SLOPE, WIDTHS, every, forward
+
+Supports = Callable[[Experiment], str | None]
+"""What an adapter's `supports` is: None, or why not."""
+ACTIVATIONS = tuple(name for name in get_args(ActivationName) if name != "step")
+FULL = FullBatches(order="full")
+PLAIN_START = Initializers.model_validate(
+    {"weights": {"name": "glorot_uniform"}, "biases": {"name": "zeros"}}
+)
+PLAINEST_FIRST = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
+ALL_KINDS_OF_DATA = ("classes", "binary", "values")
+GRAFTED = (
+    ("initializers",),
+    ("initializers", "loss"),
+    ("hidden", "initializers"),
+    ("data", "initializers"),
+    ("data", "output", "loss", "initializers"),
+    ("data", "hidden", "output", "loss", "initializers"),
+)
+"""Parts of a protocol with saturated outputs, large gradients or a kink that may bring these."""
+BASES_AT_MOST = 24
+Change = Callable[["_Parts"], "_Parts"]
+
+
+class _Parts(NamedTuple):
+    """A protocol, taken apart."""
+
+    data: Experiment
+    hidden: tuple[Layer, ...]
+    output: str
+    output_bias: bool
+    loss: Any
+    optimizer: Any
+    schedule: Any
+    l2: Any
+    batches: Any
+    initializers: Any
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> "_Parts":
+        training = experiment.training
+        if training is None:
+            raise ValueError(f"{experiment.name} does not train")
+        *hidden, output = experiment.network.layers
+        return cls(
+            data=experiment,
+            hidden=tuple(hidden),
+            output=output.activation,
+            output_bias=output.bias,
+            loss=training.loss,
+            optimizer=training.optimizer,
+            schedule=training.schedule,
+            l2=training.l2,
+            batches=training.batches,
+            initializers=experiment.initializers,
+        )
+
+    def together(self, name: str) -> Experiment | None:
+        """Return the protocol of these parts, or None where they do not fit together."""
+        training, network = self.data.training, self.data.network
+        if training is None or not self._may_fit():
+            return None
+        slope = LEAKY_SLOPE if self.output == "leaky_relu" else None
+        output = {"activation": self.output, "slope": slope, "bias": self.output_bias}
+        last = network.layers[-1].model_copy(update=output)
+        kept = ("loss", "optimizer", "schedule", "l2", "batches")
+        changes = {part: getattr(self, part) for part in kept}
+        return self.data.model_copy(
+            update={
+                "name": name,
+                "network": network.model_copy(update={"layers": (*self.hidden, last)}),
+                "initializers": self.initializers if self._start_fits() else PLAIN_START,
+                "training": training.model_copy(update=changes),
+            }
+        )
+
+    def _may_fit(self) -> bool:
+        """Whether loss, output and data belong together, at a glance."""
+        kind = self.data.data.facts.kind
+        kinds = {"softmax_cross_entropy": ("classes",), "mean_squared_error": ALL_KINDS_OF_DATA}
+        logits = "cross_entropy" not in self.loss.name or self.output == "identity"
+        return logits and kind in kinds.get(self.loss.name, ("classes", "binary"))
+
+    def _start_fits(self) -> bool:
+        """Whether initializers that are listed layer by layer are as many as there are layers."""
+        lists = [self.initializers.weights, self.initializers.biases]
+        lengths = {len(each) for each in lists if isinstance(each, tuple)}
+        return lengths <= {len(self.hidden) + 1}
+
+
+def _is_valid(experiment: Experiment) -> bool:
+    """Whether all the rules of protocols hold."""
+    try:
+        Experiment.model_validate(experiment.model_dump(mode="json", exclude_none=True))
+    except ValueError:
+        return False
+    return True
+
+
+def derive(supports: Supports, supported: Mapping[str, Experiment]) -> dict[str, Experiment]:
+    """Return protocols with what an adapter accepts and no supported protocol of the ladder has.
+
+    Args:
+        supports: of the adapter.
+        supported: the protocols of the ladder that it supports, by name.
+    """
+    found = _homes(supports, supported)
+    seen = set(kinds_in([*supported.values(), *found.values()]))
+    seen |= _add_forward(supports, seen, found)
+    before = -1
+    while len(found) > before and set(all_kinds()) - seen:
+        before = len(found)
+        for base in _bases([*found.values(), *supported.values()]):
+            for variant in _grow(base, supports, seen, len(found)):
+                found[variant.name] = variant
+                seen |= set(kinds_of(variant))
+    return found
+
+
+def _add_forward(supports: Supports, seen: set[Kind], found: dict[str, Experiment]) -> set[Kind]:
+    """Add a network that only predicts, if the adapter takes one, and return its kinds."""
+    if any(kind.name == "a network that only predicts" for kind in seen):
+        return set()
+    for activation in ACTIVATIONS:
+        experiment = forward(activation)
+        if supports(experiment) is None:
+            found[experiment.name] = experiment
+            return set(kinds_of(experiment))
+    return set()
+
+
+def _bases(experiments: Iterable[Experiment]) -> list[Experiment]:
+    """Those that train and differ most, the ones with the least extreme numbers first."""
+    chosen: dict[tuple[Any, ...], Experiment] = {}
+    for experiment in sorted(experiments, key=_is_extreme):
+        training = experiment.training
+        if training is not None:
+            key = (training.loss, training.optimizer.name, experiment.network.outputs)
+            chosen.setdefault(key, experiment)
+    return list(chosen.values())[:BASES_AT_MOST]
+
+
+def _grow(base: Experiment, supports: Supports, seen: set[Kind], count: int) -> list[Experiment]:
+    """Change one part after the other where that brings a kind that was not seen yet.
+
+    Each change is made to the latest protocol that was accepted, or else to the first.
+    """
+    seen, expected, latest = set(seen), set(all_kinds()), base
+    grown: list[Experiment] = []
+    for group, name, change in _changes():
+        if not any(kind.group == group for kind in expected - seen):
+            continue
+        for start in (latest,) if latest is base else (latest, base):
+            number = count + len(grown) + 1
+            variant = change(_Parts.of(start)).together(f"{name}-{number}-derived")
+            if variant is None or not _may_add(variant, group, expected - seen):
+                continue
+            if supports(variant) is not None or not _is_valid(variant):
+                continue
+            if set(kinds_of(variant)) & expected - seen:
+                grown.append(variant)
+                seen |= set(kinds_of(variant))
+                latest = latest if _is_extreme(variant) else variant
+                break
+    return grown
+
+
+def _may_add(variant: Experiment, group: str, missing: set[Kind]) -> bool:
+    """Whether a protocol may have a missing kind, as far as it says without a look at numbers."""
+    return group in ("numbers", "starts") or bool(stated_kinds(variant) & missing)
+
+
+def _is_extreme(experiment: Experiment) -> bool:
+    """Whether a start of zeros, a kink or saturation leaves little of the protocol to be seen."""
+    return any(
+        kind.group == "numbers" or kind.name == "weights of zeros" for kind in kinds_of(experiment)
+    )
+
+
+# ---------------------------------------------------------------- changes
+
+
+@cache
+def _changes() -> list[tuple[str, str, Change]]:
+    """Group of kinds, name and change, of all parts that a protocol may have otherwise."""
+    donors = [_Parts.of(each) for each in every().values() if each.training]
+    return [
+        *(("hidden activations", a.replace("_", "-"), _hidden(a)) for a in ACTIVATIONS),
+        *_changes_of_networks(),
+        *_changes_of_losses(donors),
+        *(("update rules", r.name, _with(optimizer=r)) for r in _distinct(donors, "optimizer")),
+        *_changes_of_schedules(donors),
+        *_changes_of_penalties(donors),
+        *(("batches", b.order, _with(batches=b)) for b in _distinct(donors, "batches")),
+        *_changes_of_starts(donors),
+    ]
+
+
+def _with(**changes: Any) -> Change:
+    return partial(_Parts._replace, **changes)
+
+
+def _distinct(donors: Iterable[_Parts], part: str) -> list[Any]:
+    return list(dict.fromkeys(getattr(each, part) for each in donors))
+
+
+def _of_activation(name: str, units: int = 9) -> Layer:
+    slope = LEAKY_SLOPE if name == "leaky_relu" else None
+    return Layer.model_validate({"units": units, "activation": name, "slope": slope})
+
+
+def _hidden(*activations: str) -> Change:
+    """A change to hidden layers of these activations."""
+    layers = [_of_activation(a, u) for a, u in zip(activations, WIDTHS, strict=False)]
+    return _with(hidden=tuple(layers))
+
+
+def _changes_of_networks() -> Iterator[tuple[str, str, Change]]:
+    yield "networks", "no-hidden-layer", _with(hidden=())
+    for first in ACTIVATIONS:
+        yield "networks", "one-hidden-layer", _hidden(first)
+        yield "networks", "two-hidden-layers", _hidden(first, first)
+    for first, second in itertools.combinations(ACTIVATIONS, 2):
+        yield "networks", "two-activations", _hidden(first, second)
+    yield "networks", "no-bias", _without_bias
+
+
+def _without_bias(parts: _Parts) -> _Parts:
+    bare = tuple(layer.model_copy(update={"bias": False}) for layer in parts.hidden)
+    return parts._replace(hidden=bare, output_bias=bool(bare) and parts.output_bias)
+
+
+def _changes_of_losses(donors: Sequence[_Parts]) -> Iterator[tuple[str, str, Change]]:
+    """Every loss in every reduction, every output activation, and data of another width."""
+    losses = _every_loss()
+    for output in ACTIVATIONS:
+        yield "losses", f"behind-{output.replace('_', '-')}", _with(output=output)
+    for loss in losses:
+        yield "losses", loss.name.replace("_", "-"), _with(loss=loss)
+        yield "losses", loss.name.replace("_", "-"), _with(loss=loss, output="identity")
+    for batches in _distinct(donors, "batches"):
+        yield "losses", "batches", _with(batches=batches)
+    places = {each.data.data.dataset: each for each in donors}.values()
+    for place, loss in itertools.product(places, losses):
+        given = {"data": place.data, "initializers": PLAIN_START}
+        name = f"{place.data.data.dataset}-{loss.name.replace('_', '-')}"
+        yield "losses", name, _with(loss=loss, **given)
+        yield "losses", name, _with(loss=loss, batches=FULL, **given)
+
+
+def _every_loss() -> list[Any]:
+    """All that the three losses may state."""
+    both: tuple[Literal["mean", "sum"], ...] = ("mean", "sum")
+    return [
+        *(SoftmaxCrossEntropy(name="softmax_cross_entropy", batch=b) for b in both),
+        *(
+            BinaryCrossEntropy(name="binary_cross_entropy", batch=b, outputs=o)
+            for b, o in itertools.product(both, both)
+        ),
+        *(
+            MeanSquaredError(name="mean_squared_error", half=h, batch=b, outputs=o)
+            for h, b, o in itertools.product((False, True), both, both)
+        ),
+    ]
+
+
+def _changes_of_schedules(donors: Sequence[_Parts]) -> Iterator[tuple[str, str, Change]]:
+    (schedule,) = [each for each in _distinct(donors, "schedule") if each is not None]
+    yield "schedules", "step-decay", _with(schedule=schedule)
+    for rule in _distinct(donors, "optimizer"):
+        yield "schedules", f"{rule.name}-decay", _with(schedule=schedule, optimizer=rule)
+
+
+def _changes_of_penalties(donors: Sequence[_Parts]) -> Iterator[tuple[str, str, Change]]:
+    both = (False, True)
+    places: tuple[Literal["weights", "all"], ...] = ("weights", "all")
+    for half, per_row, on in itertools.product(both, both, places):
+        l2 = L2(strength=0.1, half=half, per_row=per_row, on=on)
+        yield "L2 penalties", f"l2-{on}", _with(l2=l2)
+        for rule in _distinct(donors, "optimizer"):
+            yield "L2 penalties", f"l2-{on}-{rule.name}", _with(l2=l2, optimizer=rule)
+
+
+def _changes_of_starts(donors: Sequence[_Parts]) -> Iterator[tuple[str, str, Change]]:
+    for start in _distinct(donors, "initializers"):
+        yield "starts", "start", _with(initializers=start)
+        yield "starts", "start", _with(initializers=start, hidden=())
+    for given, grafted in itertools.product(donors, GRAFTED):
+        if any(kind.group == "numbers" for kind in kinds_of(given.data)):
+            parts = {part: getattr(given, part) for part in grafted}
+            yield "numbers", given.data.name, _with(**parts)
+
+
+# ---------------------------------------------------------------- a protocol to begin with
+
+
+def _homes(supports: Supports, supported: Mapping[str, Experiment]) -> dict[str, Experiment]:
+    """For every loss a protocol with the plainest update rule that the adapter has for it."""
+    found: dict[str, Experiment] = {}
+    for loss in ("mean_squared_error", "binary_cross_entropy", "softmax_cross_entropy"):
+        known = [each for each in supported.values() if each.loss and each.loss.name == loss]
+        plainest = min((_place(each) for each in known), default=len(PLAINEST_FIRST))
+        if plainest == 0:
+            continue
+        for mixed in _plainer(loss, plainest, [*supported.values(), *found.values()]):
+            home = mixed.together(f"{loss.replace('_', '-')}-derived")
+            if home is not None and supports(home) is None and _is_valid(home):
+                found[home.name] = home
+                break
+    return found
+
+
+def _place(experiment: Experiment) -> int:
+    training = experiment.training
+    return PLAINEST_FIRST.index(training.optimizer.name) if training else len(PLAINEST_FIRST)
+
+
+def _plainer(loss: str, place: int, accepted: Iterable[Experiment]) -> Iterator[_Parts]:
+    """All that the parts of the ladder make with this loss, the plainest update rule first.
+
+    Where the adapter accepts other protocols, only parts of these are tried.
+    """
+    donors = [_Parts.of(each) for each in every().values() if each.training]
+    known = [_Parts.of(each) for each in accepted if each.training] or donors
+    of_loss = [parts for parts in donors if parts.loss.name == loss]
+    losses = [each for each in _every_loss() if each.name == loss]
+    places = {(p.data.data.dataset, p.output): p for p in of_loss}.values()
+    rules = [p.optimizer for p in known if PLAINEST_FIRST.index(p.optimizer.name) < place]
+    hiddens = dict.fromkeys(p.hidden for p in known)
+    batches = dict.fromkeys(p.batches for p in known)
+    plain = {"schedule": None, "l2": None}
+    for optimizer in sorted(dict.fromkeys(rules), key=lambda r: PLAINEST_FIRST.index(r.name)):
+        for order, each, given, hidden in itertools.product(batches, losses, places, hiddens):
+            yield given._replace(
+                loss=each, hidden=hidden, optimizer=optimizer, batches=order, **plain
+            )

@@ -1,0 +1,177 @@
+"""What a small protocol asks of an adapter, piece by piece.
+
+A kind is something that a protocol may ask: an activation, a loss behind an output activation, an
+update rule, an order of batches, and so on. Some kinds are about numbers that the start and the
+first batch make: saturated outputs, large gradients, a ReLU at exactly 0.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from harness import data
+from harness.experiment.model import Experiment
+from harness.parity.protocols import every
+from harness.parity.reference import Reference
+from harness.start import BatchPlan, initial_parameters
+from harness.trainer import Array, Parameters
+
+SATURATED = 60.0
+"""Logits beyond this are saturated: a probability of 1 - e^-60 is 1 in float64."""
+
+
+class Kind(NamedTuple):
+    """Something that a protocol may ask of an adapter: what it is about, and what it is."""
+
+    group: str
+    name: str
+
+
+SHORT_BATCH = Kind("batches", "a short last batch")
+FULL_BATCH = Kind("batches", "full")
+SHUFFLED = Kind("batches", "shuffled")
+ADAPTIVE = ("rmsprop", "adagrad", "adam")
+
+
+@cache
+def all_kinds() -> tuple[Kind, ...]:
+    """Return everything that a protocol can ask, in the order in which it is said."""
+    return tuple(kinds_in(every().values()))
+
+
+def kinds_in(experiments: Iterable[Experiment]) -> dict[Kind, None]:
+    """All kinds of these, each once."""
+    return dict.fromkeys(kind for each in experiments for kind in kinds_of(each))
+
+
+_KINDS: dict[str, tuple[Kind, ...]] = {}
+
+
+def kinds_of(experiment: Experiment) -> tuple[Kind, ...]:
+    """Return what a protocol asks of an adapter."""
+    if experiment.digest not in _KINDS:
+        kinds = set(_of_numbers(experiment))
+        if not _is_dead(experiment):
+            kinds |= stated_kinds(experiment)
+        _KINDS[experiment.digest] = tuple(sorted(kinds))
+    return _KINDS[experiment.digest]
+
+
+def stated_kinds(experiment: Experiment) -> set[Kind]:
+    """Return the kinds that can be read off a protocol, without any number of its data."""
+    return {*_of_network(experiment), *_of_training(experiment)}
+
+
+def _is_dead(experiment: Experiment) -> bool:
+    """Whether a hidden layer starts at zero: then hardly anything passes through the network."""
+    if experiment.training is None or len(experiment.network.layers) == 1:
+        return False
+    return not all(W.any() for W, _ in initial_parameters(experiment, 0, "float64"))
+
+
+def _of_network(experiment: Experiment) -> Iterator[Kind]:
+    *hidden, _ = experiment.network.layers
+    activations = {layer.activation for layer in hidden}
+    if experiment.training is None:
+        yield Kind("networks", "a network that only predicts")
+        activations &= {"step"}  # the others are looked at where they train
+    yield from (Kind("hidden activations", name) for name in activations)
+    depth = ("no hidden layer", "one hidden layer", "several hidden layers")
+    if experiment.training:
+        yield Kind("networks", depth[min(len(hidden), 2)])
+    if len(activations) > 1:
+        yield Kind("networks", "hidden layers of different activations")
+    if not all(layer.bias for layer in experiment.network.layers):
+        yield Kind("networks", "layers without bias")
+
+
+def _of_training(experiment: Experiment) -> Iterator[Kind]:
+    training = experiment.training
+    if training is None:
+        return
+    loss, output = training.loss, experiment.network.layers[-1]
+    title = loss.name.replace("_", " ")
+    yield Kind("losses", f"{title} behind {output.activation}")
+    yield Kind("losses", f"{title}: {loss.batch} over the batch")
+    if loss.name != "softmax_cross_entropy":
+        yield Kind("losses", f"{title}: {loss.outputs} over the outputs")
+        number = "one output" if output.units == 1 else "several outputs"
+        yield Kind("losses", f"{title}: {number}")
+    if loss.name == "mean_squared_error":
+        yield Kind("losses", f"{title}: {'halved' if loss.half else 'not halved'}")
+    yield from _of_rule(experiment)
+    batches = training.batches
+    yield Kind("batches", batches.order.replace("_", " "))
+    if experiment.has_short_batch and experiment.steps >= experiment.steps_per_epoch:
+        yield SHORT_BATCH
+        yield Kind("losses", f"{title}: a short last batch")
+    if experiment.batch_size == 1:
+        yield Kind("batches", "of one row")
+
+
+def _of_rule(experiment: Experiment) -> Iterator[Kind]:
+    """Update rule, schedule and penalty."""
+    training = experiment.training
+    if training is None:
+        return
+    rule, l2 = training.optimizer, training.l2
+    form = getattr(rule, "form", "").replace("_", " ")
+    yield Kind("update rules", f"{rule.name} ({form})" if form else rule.name)
+    if training.schedule:
+        inside = getattr(rule, "rate_inside_velocity", None)
+        place = "" if inside is None else f": rate {'inside' if inside else 'outside'} the velocity"
+        yield Kind("schedules", "step decay")
+        yield Kind("schedules", f"step decay of {rule.name}{place}")
+    if l2:
+        parts = ("halved" if l2.half else "not halved", "per row" if l2.per_row else "per batch")
+        where = "weights and biases" if l2.on == "all" else "weights alone"
+        for part in (*parts, f"on {where}"):
+            yield Kind("L2 penalties", part)
+        adaptive = "an adaptive" if rule.name in ADAPTIVE else "a plain"
+        yield Kind("L2 penalties", f"with {adaptive} update rule")
+
+
+def _of_numbers(experiment: Experiment) -> Iterator[Kind]:
+    """What the start and the first batch make of the protocol, as the oracle computes them."""
+    training = experiment.training
+    if training is None or training.length.steps is None:
+        return
+    start = initial_parameters(experiment, 0, "float64")
+    if not any(W.any() for W, _ in start):
+        yield Kind("starts", "weights of zeros")
+    if not any(b.any() for _, b in start if b is not None):
+        yield Kind("starts", "biases of zeros")
+    train = data.load(experiment.data, experiment.loss, "float64").train
+    batches = BatchPlan.of(experiment, 0).segment(0, 1)
+    rows = slice(None) if batches.rows is None else batches.rows[0, : batches.sizes[0]]
+    inputs, targets = train.inputs[rows], train.targets
+    if targets is None:
+        return
+    oracle = Reference(experiment, start, inputs, targets[rows])
+    X = np.asarray(inputs, np.float64)
+    for activation in _at_kink(experiment, start, inputs):
+        yield Kind("numbers", f"{activation} at exactly 0")
+    takes_logits = training.loss.name != "mean_squared_error"
+    if takes_logits and float(np.abs(oracle.predict(inputs)).max()) > SATURATED:
+        yield Kind("numbers", f"{training.loss.name.replace('_', ' ')} of saturated outputs")
+    _, gradients = oracle.loss_and_gradients(X, targets[rows], len(X))
+    if all(float(np.abs(g).max()) > 1 for pair in gradients for g in pair if g is not None):
+        yield Kind("numbers", "gradients larger than 1 in every layer")
+
+
+def _at_kink(experiment: Experiment, start: Parameters, inputs: Array) -> set[str]:
+    """Hidden activations with a kink that get an input of exactly 0 in the first batch."""
+    found: set[str] = set()
+    for count, layer in enumerate(experiment.network.layers[:-1], start=1):
+        if layer.activation not in ("relu", "leaky_relu"):
+            continue
+        linear = layer.model_copy(update={"activation": "identity", "slope": None})
+        layers = (*experiment.network.layers[: count - 1], linear)
+        network = experiment.network.model_copy(update={"layers": layers})
+        below = experiment.model_copy(update={"network": network})
+        z = Reference(below, start[:count], inputs, None).predict(inputs)
+        if (z == 0).any():
+            found.add(layer.activation.replace("_", " "))
+    return found
