@@ -30,6 +30,8 @@ from harness.registry import Framework
 from harness.results import RunFolder
 
 TIMEOUT_S = 120.0
+CHOOSING_S_AT_LEAST = 60.0
+"""To choose protocols, the framework is imported for the first time."""
 TIMEOUTS_AT_MOST = 2
 """After so many timeouts of one loop the rest of the loop is skipped."""
 
@@ -98,7 +100,7 @@ class Check:
 
     def _ladder(self, only: Sequence[str]) -> Iterator[Finding]:
         """Every protocol that suits the adapter; to judge none is a finding too."""
-        answer = self._ask({"full": self.full, "only": only or None})
+        answer = self._ask({"full": self.full, "only": only or None}, CHOOSING_S_AT_LEAST)
         problem = answer.get("problem")
         if problem:
             self._rules = []  # each would only say the same
@@ -172,13 +174,14 @@ class Check:
         trace = answer.get("traceback", "")
         yield self._finding(loop, "rule", rule, answer["holds"], answer["remark"], trace)
 
-    def _ask(self, message: Mapping[str, Any]) -> dict[str, Any]:
+    def _ask(self, message: Mapping[str, Any], at_least_s: float = 0.0) -> dict[str, Any]:
         """Ask the worker of this check; where it dies, the answer is the `problem`."""
+        timeout_s = None if self.timeout_s is None else max(self.timeout_s, at_least_s)
         if self._worker is None:
             setup = {"framework": asdict(self.framework), "threads": 1}
             environment = child_environment(os.environ, 1, self.device)
             self._worker = WorkerProcess(setup, environment, self.scratch / "rules.log")
-        answer = self._worker.ask(message, self.timeout_s)
+        answer = self._worker.ask(message, timeout_s)
         if isinstance(answer, Death):
             self._worker = None
             return {"problem": f"{answer.status}: {answer.detail}", "status": answer.status}

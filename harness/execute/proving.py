@@ -13,7 +13,7 @@ from harness.experiment.proof_length import proof_of
 from harness.experiment.vocabulary import Purpose, Status
 from harness.parity import diagnosis, ladder, verdicts
 from harness.parity.judgement import Judgement, Verdict, with_proof_as_timed
-from harness.parity.precision import with_precision
+from harness.parity.product_bits import with_precision
 from harness.parity.trace import Trace
 from harness.plan import Trial
 from harness.results import Row

@@ -79,8 +79,8 @@ def test_a_framework_without_float64_is_judged_in_float32(invoke, tmp_path, unti
     assert done.exit_code == 0, done.stderr
     findings = [f for f in json.loads(done.stdout)["findings"] if f["judgement"]]
     assert {finding["judgement"]["verdict"] for finding in findings} == {"same to float32"}
-    # rounding decides on which side of a kink at exactly 0 it is, so nothing is said there
-    rungs = [f["judgement"]["rungs"] for f in findings if "relu-at-zero" not in f["name"]]
+    # saturated outputs leave gradients that are rounding alone, which Adam divides by themselves
+    rungs = [f["judgement"]["rungs"] for f in findings if "far-" not in f["name"]]
     tolerances = [r["tolerance"] for each in rungs for r in each if r["name"] == "24 steps"]
     assert all(32 * 1.1e-7 < tolerance < 1e-2 for tolerance in tolerances)
 

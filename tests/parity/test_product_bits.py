@@ -6,7 +6,7 @@ import pytest
 from harness import data
 from harness.experiment.loading import load
 from harness.experiment.proof_length import proof_of
-from harness.parity import ladder, precision
+from harness.parity import ladder, product_bits
 from harness.parity.judgement import Judgement, Rung, Verdict, with_proof_as_timed
 from harness.parity.reference import Reference
 from harness.parity.trace import record
@@ -48,7 +48,7 @@ def judged(name, bits):
     trace = record(build, experiment, prepared, 0)
     judgement = ladder.judge(trace, experiment, 0, "float32")
     if judgement.verdict == Verdict.DIFFERENT:
-        judgement = precision.with_precision(judgement, trace, experiment, 0)
+        judgement = product_bits.with_precision(judgement, trace, experiment, 0)
     return judgement
 
 
@@ -73,8 +73,8 @@ def test_one_wrong_number_is_no_precision():
     right = np.linspace(1, 2, 100)
     wrong = right.copy()
     wrong[3] *= 1.01
-    assert precision.product_bits([wrong], [right]) is None
-    assert precision.product_bits([right * 1.5], [right]) is None
+    assert product_bits.product_bits([wrong], [right]) is None
+    assert product_bits.product_bits([right * 1.5], [right]) is None
 
 
 def test_two_proofs_together():
