@@ -1,32 +1,64 @@
 """Why a trace differs: the oracle is rerun with known mistakes to find those that reproduce it.
 
-A hypothesis is accepted only if it reproduces everything the trace holds: outputs, gradients,
-parameters at every kept step and losses. Hypotheses that this protocol cannot tell apart are
-named together. Where none does, only the first differing tensor is named.
+A mistake is named only if it is shown to be the cause. It must reproduce everything the trace
+holds: outputs, gradients, parameters at every kept step and losses. And where the trace differs
+from the oracle's, the oracle with the mistake must differ by as much: what has no effect on a
+protocol explains nothing in it. Mistakes that this protocol cannot tell apart are named together.
+Where no mistake is shown, what the trace shows by sight is said, and where to look.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
 from harness.experiment.model import Experiment
-from harness.experiment.training import Length
-from harness.parity.hypotheses import NETWORK, Hypothesis, hypotheses
-from harness.parity.judgement import Judgement, first_failure
-from harness.parity.mistakes import Mistaken, Switches
+from harness.parity import layout, sight
+from harness.parity.estimates import Case
+from harness.parity.hypotheses import NETWORK, PRECISION, RETURNED, ROWS, Hypothesis, hypotheses
+from harness.parity.judgement import Judgement, Rung, first_failure
+from harness.parity.precision import low_precision
+from harness.parity.row_weights import other_rows
 from harness.parity.rungs import compare, equal_tolerances
-from harness.parity.trace import Trace, expected_trace, prepared_of, record
-from harness.start import initial_parameters
+from harness.parity.simulation import cut, finite_part, growth, mistaken_trace, shortened
+from harness.parity.trace import Trace, expected_trace
+from harness.parity.update_hypotheses import update_hypotheses
 from harness.trainer import Parameters
 
 REPRODUCED = 1e-9
-"""Differences of a trace from the mistake that explains it: rounding only."""
-SCREENED_STEPS, BEGINNING = 2, 8
+"""Largest difference of a trace from the mistake that explains it."""
+CLEARLY = 20
+"""A mistake must leave at most so small a part of the difference that it explains."""
+SCREENED_STEPS, BEGINNING = 2, 20
 NAMED_AT_MOST = 4
+GROWS_AT_MOST = 1e-2
+"""Where rounding grows further, the numbers of a rung say nothing."""
+RANDOM = "Task and Batches: all that is drawn is given"
 
 
-def with_cause(judgement: Judgement, trace: Trace, experiment: Experiment, seed: int) -> Judgement:
+@dataclass(frozen=True)
+class Explanation:
+    """What a diagnosis found.
+
+    Args:
+        causes: the mistakes that are shown, in words; several if nothing tells them apart.
+        line: of the contract, that the first of them breaks.
+        notes: what is seen of single tensors, where no mistake is shown.
+    """
+
+    causes: tuple[str, ...] = ()
+    line: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def with_cause(
+    judgement: Judgement,
+    trace: Trace,
+    experiment: Experiment,
+    seed: int,
+    other: Trace | None = None,
+) -> Judgement:
     """Return the judgement with the cause in words, and where it is seen first.
 
     Args:
@@ -34,114 +66,187 @@ def with_cause(judgement: Judgement, trace: Trace, experiment: Experiment, seed:
         trace: of the adapter, with its first 20 steps where they could be kept.
         experiment: of a proof's length.
         seed: of the trace's start.
+        other: of another run of the same adapter, if there is one.
     """
+    trace = _that_differs(trace, other, experiment, seed)
     seen = first_difference(trace, experiment, seed) or judgement.reason
-    obvious = _obvious_cause(trace, experiment, seed)
-    if obvious:
-        return dataclasses.replace(judgement, reason=f"{obvious}; {seen}")
-    causes = diagnose(trace, experiment, seed)
-    if not causes:
-        return dataclasses.replace(judgement, reason=f"{seen}; {_where_to_look(judgement)}")
-    # that the start is the adapter's own is said only where no mistake explains the start
-    causes = [cause for cause in causes if not cause.own_start] or causes
-    words = list(dict.fromkeys(cause.words for cause in causes))[:NAMED_AT_MOST]
-    reason = f"{', or '.join(words)} (contract: {causes[0].line}); {seen}"
+    found = explain(trace, experiment, seed, other)
+    if found.causes:
+        words = ", or ".join(found.causes)
+        equal = "no number here tells them apart; " if len(found.causes) > 1 else ""
+        reason = f"{words} ({equal}contract: {found.line}); {seen}"
+    else:
+        case = Case(trace, expected_trace(experiment, seed, trace.has_first_20_steps), experiment, seed)
+        place = sight.where_to_look(judgement, case)
+        reason = "; ".join((seen, *found.notes, "no known mistake reproduces it", place))
     return dataclasses.replace(judgement, reason=reason)
 
 
-def diagnose(trace: Trace, experiment: Experiment, seed: int) -> list[Hypothesis]:
-    """Return the hypotheses that reproduce the trace, the plainest first.
-
-    A mistake may make a run chaotic, so that rounding alone parts it from its own repetition
-    before the end. If nothing reproduces the whole, what reproduces its beginning is returned,
-    provided that the beginning is wrong already.
-    """
+def explain(
+    trace: Trace, experiment: Experiment, seed: int, other: Trace | None = None
+) -> Explanation:
+    """Return the mistakes that are shown to be the cause, or what is seen without one."""
     expected = expected_trace(experiment, seed, trace.has_first_20_steps)
-    first_steps = _cut(trace, SCREENED_STEPS)
-    screened = [
-        hypothesis
-        for hypothesis in hypotheses(experiment, trace, expected)
-        if _reproduces(hypothesis, first_steps, _shortened(experiment, SCREENED_STEPS), seed)
-    ]
-    complete = [h for h in screened if _reproduces(h, trace, experiment, seed)]
-    beginning, shortened = _cut(trace, BEGINNING), _shortened(experiment, BEGINNING)
-    if complete or first_failure(compare(beginning, expected)) is None:
-        return complete
-    return [h for h in screened if _reproduces(h, beginning, shortened, seed)]
+    problem, line = layout.layout_problem(trace, expected)
+    if problem:
+        return Explanation((problem,), line)
+    if layout.is_view(trace, expected):
+        return Explanation(("parameters returns views, not copies: all are those of the end",), RETURNED)
+    trace, other_layout = layout.put_right(trace, expected)
+    other = None if other is None else layout.put_right(other, expected)[0]
+    case = Case(trace, expected, experiment, seed)
+    found = Explanation()
+    if first_failure(compare(trace, expected)) is not None:
+        found = _explained(case, other)
+    if not other_layout:
+        return found
+    causes = tuple(" and ".join((*other_layout, cause)) for cause in found.causes or ("",))
+    causes = tuple(cause.removesuffix(" and ") for cause in causes)
+    return dataclasses.replace(found, causes=causes, line=RETURNED)
+
+
+def _explained(case: Case, other: Trace | None) -> Explanation:
+    """The explanation of a trace in the contract's layout that differs."""
+    where = sight.draws_random_numbers(case.trace, other)
+    if where:
+        first = "" if where == "start" else f", first in {where}"
+        words = "initial weights" if where == "start" else "random numbers"
+        return Explanation((f"it draws {words} of its own: two runs of it differ{first}",), RANDOM)
+    if sight.float32_throughout(case.trace, case.expected):
+        return Explanation(("it computes in float32 inside a float64 proof",), PRECISION)
+    causes = diagnose(case)
+    if causes:
+        words = tuple(dict.fromkeys(cause.words for cause in causes))[:NAMED_AT_MOST]
+        return Explanation(words, causes[0].line)
+    bits = low_precision(case)
+    if bits:
+        return Explanation((bits,), PRECISION)
+    rows = other_rows(case)
+    if rows:
+        return Explanation((rows,), ROWS)
+    return Explanation(notes=tuple(sight.notes(case)))
+
+
+def diagnose(case: Case) -> list[Hypothesis]:
+    """Return the hypotheses that reproduce a trace, the plainest first.
+
+    Of several, those are returned that have the fewest numbers read off the trace itself.
+    """
+    candidates: Iterable[Hypothesis] = (*hypotheses(case), *update_hypotheses(case))
+    for steps in (SCREENED_STEPS, BEGINNING):
+        if steps == SCREENED_STEPS or case.trace.has_first_20_steps:
+            candidates = [h for h in candidates if _reproduces(h, case, steps)]
+    shown = [h for h in candidates if _reproduces(h, case, None)]
+    # that the start is the adapter's own is said only where no mistake explains the start
+    shown = [h for h in shown if not h.own_start] or shown
+    fewest = min((h.estimated for h in shown), default=0)
+    return [h for h in shown if h.estimated == fewest]
 
 
 def first_difference(trace: Trace, experiment: Experiment, seed: int) -> str:
     """Return `seen first in 3 steps: weights of layer 1 differ by 1e-3`, or "" without any."""
     expected = expected_trace(experiment, seed, trace.has_first_20_steps)
     failed = first_failure(compare(trace, expected))
-    return "" if failed is None else f"seen first in {failed.where} by {failed.difference:.1e}"
+    if failed is None:
+        return ""
+    by = f" by {failed.difference:.1e}" if np.isfinite(failed.difference) else ""
+    return f"seen first in {failed.where}{by}"
 
 
-def _where_to_look(judgement: Judgement) -> str:
-    """The advice where nothing known reproduces the trace."""
-    failed = judgement.first_failure
-    places = {
-        "start": "look at how the start is taken over",
-        "outputs": "look at the forward pass: start and inputs are as they should be, or not yet",
-        "gradients": "the forward pass is right; look at the rows taken, the loss and its gradient",
-        "losses": "all parameters are right; return the loss of every step, before its update",
-    }
-    later = "the first gradient is right; look at the optimizer and at the rows of later steps"
-    where = places.get(failed.name, later) if failed else later
-    return f"no known mistake reproduces it; {where}"
+def _that_differs(trace: Trace, other: Trace | None, experiment: Experiment, seed: int) -> Trace:
+    """The trace, or the other run where that alone differs: its calls of `advance` are longer."""
+    expected = expected_trace(experiment, seed, trace.has_first_20_steps)
+    right = first_failure(compare(trace, expected)) is None
+    return other if right and other is not None else trace
 
 
-def _obvious_cause(trace: Trace, experiment: Experiment, seed: int) -> str:
-    """What needs no rerun: other shapes, numbers that are not finite, float32. "" without."""
-    expected = expected_trace(experiment, seed)
-    if compare(trace, expected)[0].difference == float("inf"):
-        start, expected_start = trace.parameters[0], expected.parameters[0]
-        kernels = [W.shape for W, _ in start] == [W.shape for W, _ in expected_start]
-        return f"{'there are no biases' if kernels else 'a width is wrong'} (contract: {NETWORK})"
-    arrays = [
-        np.asarray(values, np.float64)
-        for step, parameters in trace.parameters.items()
-        for pair in parameters
-        for values in pair
-        if values is not None and step > 0
-    ]
-    if not all(np.isfinite(values).all() for values in arrays):
-        return "parameters are not finite"
-    rounded = all(np.array_equal(v, v.astype(np.float32).astype(np.float64)) for v in arrays)
-    if arrays and rounded and any(v.any() for v in arrays):
-        return "it computes in float32 inside a float64 proof (contract: Task.dtype)"
-    return ""
+# ---------------------------------------------------------------- what reproduces a trace
 
 
-def _reproduces(hypothesis: Hypothesis, trace: Trace, experiment: Experiment, seed: int) -> bool:
-    """Whether the oracle with this mistake leaves the same trace, but for rounding."""
+def _reproduces(hypothesis: Hypothesis, case: Case, steps: int | None) -> bool:
+    """Whether the oracle with this mistake leaves the same trace, but for rounding.
+
+    Args:
+        hypothesis: the mistake.
+        case: the trace to be reproduced.
+        steps: how many of its steps; None means all. Only there a mistake must be seen to have an
+            effect.
+    """
+    trace, expected, experiment = case.trace, case.expected, case.experiment
+    if steps is not None:
+        trace, expected = cut(trace, steps), cut(expected, steps)
+        experiment = shortened(experiment, steps)
     start = trace.parameters[0] if hypothesis.own_start else None
-    detailed = trace.has_first_20_steps
-    simulated = mistaken_trace(experiment, seed, hypothesis.switches, start, detailed)
-    return any(
-        first_failure(compare(trace, variant, equal_tolerances(REPRODUCED))) is None
-        for variant in _as_shown(simulated, hypothesis, trace)
+    detailed = case.trace.has_first_20_steps
+    simulated = mistaken_trace(experiment, case.seed, hypothesis.switches, start, detailed)
+    if steps is not None:
+        simulated = cut(simulated, steps)
+    variants = _as_shown(simulated, hypothesis, trace)
+    if any(_explains(variant, trace, expected, steps is None) for variant in variants):
+        return True
+    if steps is not None and steps < BEGINNING:
+        return False
+    if not any(_has_effect(variant, trace, expected) for variant in variants):
+        return False
+    grown = growth(experiment, case.seed, hypothesis.switches, start, detailed)
+    if max(grown.values()) < REPRODUCED / 100:
+        return False
+    return any(_explains(v, trace, expected, steps is None, grown) for v in variants)
+
+
+def _explains(
+    simulated: Trace,
+    trace: Trace,
+    expected: Trace,
+    must_have_effect: bool,
+    grown: dict[str, float] | None = None,
+) -> bool:
+    """Whether the simulated trace leaves nothing of the difference, on any rung.
+
+    Args:
+        simulated: of the oracle with a mistake.
+        trace: of the adapter.
+        expected: of the oracle.
+        must_have_effect: whether the lowest rung that does not hold must be explained clearly.
+        grown: how far rounding parts the simulated trace from itself, per rung.
+    """
+    finite = finite_part(trace)
+    if len(simulated.parameters) < len(finite.parameters):
+        return False
+    remaining = {r.name: r.difference for r in compare(finite, simulated, equal_tolerances(1.0))}
+    rungs = compare(finite, expected)
+    failed = first_failure(rungs)
+    if must_have_effect and (failed is None or not _is_clear(failed, remaining, grown)):
+        return False
+    return all(
+        remaining.get(rung.name, np.inf) <= _allowed(rung, (grown or {}).get(rung.name, 0.0))
+        for rung in rungs
     )
 
 
-def mistaken_trace(
-    experiment: Experiment,
-    seed: int,
-    switches: Switches,
-    start: Parameters | None = None,
-    keep_first_20_steps: bool = False,
-) -> Trace:
-    """Return the oracle's trace with mistakes, from the protocol's start or another."""
-    prepared = prepared_of(experiment)
-    if start is None:
-        start = initial_parameters(experiment, seed, "float64")
+def _has_effect(simulated: Trace, trace: Trace, expected: Trace) -> bool:
+    """Whether a mistake makes at least half of the lowest difference; yes where there is none."""
+    failed = first_failure(compare(finite_part(trace), expected))
+    made = {r.name: r.difference for r in compare(simulated, expected, equal_tolerances(1.0))}
+    return failed is None or not made.get(failed.name, np.inf) < failed.difference / 2
 
-    def build(protocol: Experiment) -> Mistaken:
-        train = prepared.train
-        return Mistaken(protocol, start, train.inputs, train.targets, switches)
 
-    with np.errstate(all="ignore"):  # a mistake may well diverge
-        return record(build, experiment, prepared, seed, keep_first_20_steps)
+def _is_clear(failed: Rung, remaining: dict[str, float], grown: dict[str, float] | None) -> bool:
+    """Whether the first difference is explained, and is no rounding of the mistake's own."""
+    rounding = max(remaining.get(failed.name, np.inf), (grown or {}).get(failed.name, 0.0))
+    if not np.isfinite(failed.difference):
+        return rounding <= REPRODUCED
+    return rounding <= failed.difference / CLEARLY
+
+
+def _allowed(rung: Rung, grown: float) -> float:
+    """How far the simulated trace may be from the adapter's, on a rung."""
+    if grown > GROWS_AT_MOST or np.isnan(grown):
+        return np.inf
+    plain = max(10 * rung.tolerance, 1e-11)
+    if not rung.passed:
+        plain = min(REPRODUCED, max(rung.difference / CLEARLY, 1e-12))
+    return max(plain, 10 * grown)
 
 
 def _as_shown(simulated: Trace, hypothesis: Hypothesis, trace: Trace) -> list[Trace]:
@@ -179,17 +284,3 @@ def _turned_back(pairs: Parameters, layer: int | str) -> Parameters:
 
 def _with_biases_of(pairs: Parameters, others: Parameters) -> Parameters:
     return [(W, b) for (W, _), (_, b) in zip(pairs, others, strict=True)]
-
-
-def _shortened(experiment: Experiment, steps: int) -> Experiment:
-    """The proof cut to fewer steps."""
-    if experiment.training is None:
-        return experiment
-    return experiment.of_length(Length(steps=min(steps, experiment.steps)))
-
-
-def _cut(trace: Trace, steps: int) -> Trace:
-    """The same cut of a trace."""
-    kept = {step: pairs for step, pairs in trace.parameters.items() if step <= steps}
-    losses = None if trace.losses is None else trace.losses[: max(kept)]
-    return Trace(trace.outputs, trace.gradients, kept, losses)
