@@ -8,15 +8,15 @@ Where no mistake is shown, what the trace shows by sight is said, and where to l
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
 from harness.experiment.model import Experiment
 from harness.parity import layout, sight
-from harness.parity.estimates import Case
-from harness.parity.hypotheses import NETWORK, PRECISION, RETURNED, ROWS, Hypothesis, hypotheses
+from harness.parity.estimates import Case, first_wrong_step
+from harness.parity.hypotheses import PRECISION, RETURNED, ROWS, Hypothesis, hypotheses
 from harness.parity.judgement import Judgement, Rung, first_failure
 from harness.parity.precision import low_precision
 from harness.parity.row_weights import other_rows
@@ -30,9 +30,9 @@ REPRODUCED = 1e-9
 """Largest difference of a trace from the mistake that explains it."""
 CLEARLY = 20
 """A mistake must leave at most so small a part of the difference that it explains."""
-SCREENED_STEPS, BEGINNING = 2, 20
+SCREENED_STEPS = 2
 NAMED_AT_MOST = 4
-GROWS_AT_MOST = 1e-2
+GROWS_AT_MOST = 1e-5
 """Where rounding grows further, the numbers of a rung say nothing."""
 RANDOM = "Task and Batches: all that is drawn is given"
 
@@ -70,13 +70,16 @@ def with_cause(
     """
     trace = _that_differs(trace, other, experiment, seed)
     seen = first_difference(trace, experiment, seed) or judgement.reason
-    found = explain(trace, experiment, seed, other)
+    with np.errstate(all="ignore"):  # the trace may have diverged
+        found = explain(trace, experiment, seed, other)
     if found.causes:
         words = ", or ".join(found.causes)
         equal = "no number here tells them apart; " if len(found.causes) > 1 else ""
         reason = f"{words} ({equal}contract: {found.line}); {seen}"
     else:
-        case = Case(trace, expected_trace(experiment, seed, trace.has_first_20_steps), experiment, seed)
+        case = Case(
+            trace, expected_trace(experiment, seed, trace.has_first_20_steps), experiment, seed
+        )
         place = sight.where_to_look(judgement, case)
         reason = "; ".join((seen, *found.notes, "no known mistake reproduces it", place))
     return dataclasses.replace(judgement, reason=reason)
@@ -91,7 +94,9 @@ def explain(
     if problem:
         return Explanation((problem,), line)
     if layout.is_view(trace, expected):
-        return Explanation(("parameters returns views, not copies: all are those of the end",), RETURNED)
+        return Explanation(
+            ("parameters returns views, not copies: all are those of the end",), RETURNED
+        )
     trace, other_layout = layout.put_right(trace, expected)
     other = None if other is None else layout.put_right(other, expected)[0]
     case = Case(trace, expected, experiment, seed)
@@ -132,15 +137,39 @@ def diagnose(case: Case) -> list[Hypothesis]:
 
     Of several, those are returned that have the fewest numbers read off the trace itself.
     """
-    candidates: Iterable[Hypothesis] = (*hypotheses(case), *update_hypotheses(case))
-    for steps in (SCREENED_STEPS, BEGINNING):
-        if steps == SCREENED_STEPS or case.trace.has_first_20_steps:
-            candidates = [h for h in candidates if _reproduces(h, case, steps)]
-    shown = [h for h in candidates if _reproduces(h, case, None)]
+    candidates = [
+        hypothesis
+        for hypothesis in (*hypotheses(case), *update_hypotheses(case))
+        if _reproduces(hypothesis, case, SCREENED_STEPS)
+    ]
+    shown = _shown(candidates, case, with_growth=False) or _shown(
+        candidates, case, with_growth=True
+    )
     # that the start is the adapter's own is said only where no mistake explains the start
     shown = [h for h in shown if not h.own_start] or shown
     fewest = min((h.estimated for h in shown), default=0)
     return [h for h in shown if h.estimated == fewest]
+
+
+def _shown(candidates: list[Hypothesis], case: Case, with_growth: bool) -> list[Hypothesis]:
+    """Those that reproduce the trace: first a little beyond what is wrong first, then all of it.
+
+    Args:
+        candidates: that reproduce its first steps.
+        case: the trace.
+        with_growth: whether rounding may part a mistake's trace from its own repetition.
+    """
+    beyond = first_wrong_step(case) + 2
+    kept = case.trace.parameters if case.trace.has_first_20_steps else {}
+    if SCREENED_STEPS < beyond < case.experiment.steps:
+        candidates = [
+            hypothesis
+            for hypothesis in candidates
+            if (hypothesis.depends_on_calls and beyond not in kept)
+            or _reproduces(hypothesis, case, beyond, with_growth)
+        ]
+    steps = case.experiment.steps
+    return [h for h in candidates if _reproduces(h, case, steps, with_growth)]
 
 
 def first_difference(trace: Trace, experiment: Experiment, seed: int) -> str:
@@ -163,77 +192,69 @@ def _that_differs(trace: Trace, other: Trace | None, experiment: Experiment, see
 # ---------------------------------------------------------------- what reproduces a trace
 
 
-def _reproduces(hypothesis: Hypothesis, case: Case, steps: int | None) -> bool:
-    """Whether the oracle with this mistake leaves the same trace, but for rounding.
-
-    Args:
-        hypothesis: the mistake.
-        case: the trace to be reproduced.
-        steps: how many of its steps; None means all. Only there a mistake must be seen to have an
-            effect.
-    """
-    trace, expected, experiment = case.trace, case.expected, case.experiment
-    if steps is not None:
-        trace, expected = cut(trace, steps), cut(expected, steps)
-        experiment = shortened(experiment, steps)
+def _reproduces(hypothesis: Hypothesis, case: Case, steps: int, with_growth: bool = False) -> bool:
+    """Whether the oracle with this mistake leaves so many steps of the trace, but for rounding."""
+    trace, expected = cut(case.trace, steps), cut(case.expected, steps)
+    experiment = shortened(case.experiment, steps)
     start = trace.parameters[0] if hypothesis.own_start else None
-    detailed = case.trace.has_first_20_steps
-    simulated = mistaken_trace(experiment, case.seed, hypothesis.switches, start, detailed)
-    if steps is not None:
-        simulated = cut(simulated, steps)
-    variants = _as_shown(simulated, hypothesis, trace)
-    if any(_explains(variant, trace, expected, steps is None) for variant in variants):
-        return True
-    if steps is not None and steps < BEGINNING:
+    run = (experiment, case.seed, hypothesis.switches, start, case.trace.has_first_20_steps)
+    simulated = mistaken_trace(*run)
+    kept = {step: v for step, v in simulated.parameters.items() if step in trace.parameters}
+    variants = _as_shown(dataclasses.replace(simulated, parameters=kept), hypothesis, trace)
+    if not with_growth:
+        return any(_explains(variant, trace, expected, {}) for variant in variants)
+    variants = [v for v in variants if _begins_like(v, trace, expected)]
+    if not variants:
         return False
-    if not any(_has_effect(variant, trace, expected) for variant in variants):
-        return False
-    grown = growth(experiment, case.seed, hypothesis.switches, start, detailed)
-    if max(grown.values()) < REPRODUCED / 100:
-        return False
-    return any(_explains(v, trace, expected, steps is None, grown) for v in variants)
+    grown = growth(*run)
+    return any(_explains(variant, trace, expected, grown) for variant in variants)
 
 
-def _explains(
-    simulated: Trace,
-    trace: Trace,
-    expected: Trace,
-    must_have_effect: bool,
-    grown: dict[str, float] | None = None,
-) -> bool:
+def _explains(simulated: Trace, trace: Trace, expected: Trace, grown: dict[str, float]) -> bool:
     """Whether the simulated trace leaves nothing of the difference, on any rung.
+
+    The lowest rung that does not hold must be explained clearly.
 
     Args:
         simulated: of the oracle with a mistake.
         trace: of the adapter.
         expected: of the oracle.
-        must_have_effect: whether the lowest rung that does not hold must be explained clearly.
         grown: how far rounding parts the simulated trace from itself, per rung.
     """
     finite = finite_part(trace)
-    if len(simulated.parameters) < len(finite.parameters):
+    if not set(simulated.parameters) >= set(finite.parameters) & set(expected.parameters):
         return False
     remaining = {r.name: r.difference for r in compare(finite, simulated, equal_tolerances(1.0))}
     rungs = compare(finite, expected)
     failed = first_failure(rungs)
-    if must_have_effect and (failed is None or not _is_clear(failed, remaining, grown)):
+    if failed is not None and not _is_clear(failed, remaining, grown):
         return False
     return all(
-        remaining.get(rung.name, np.inf) <= _allowed(rung, (grown or {}).get(rung.name, 0.0))
+        remaining.get(rung.name, np.inf) <= _allowed(rung, grown.get(rung.name, 0.0))
         for rung in rungs
     )
 
 
-def _has_effect(simulated: Trace, trace: Trace, expected: Trace) -> bool:
-    """Whether a mistake makes at least half of the lowest difference; yes where there is none."""
+def _begins_like(simulated: Trace, trace: Trace, expected: Trace) -> bool:
+    """Whether the mistake has the effect that is seen first, and its losses go on like that.
+
+    Only then it is worth to measure how far rounding parts the simulated trace from itself.
+    """
     failed = first_failure(compare(finite_part(trace), expected))
     made = {r.name: r.difference for r in compare(simulated, expected, equal_tolerances(1.0))}
-    return failed is None or not made.get(failed.name, np.inf) < failed.difference / 2
+    if failed is None or made.get(failed.name, np.inf) < failed.difference / 2:
+        return False
+    losses, right, wrong = trace.losses, simulated.losses, expected.losses
+    if losses is None or right is None or wrong is None or losses.shape != right.shape:
+        return True
+    first = int(np.argmax(np.abs(losses - wrong) > REPRODUCED * np.nanmax(np.abs(wrong))))
+    gaps = np.abs(losses - right)[: first + 3]
+    return not (gaps > REPRODUCED * np.nanmax(np.abs(losses[: first + 3]))).any()
 
 
-def _is_clear(failed: Rung, remaining: dict[str, float], grown: dict[str, float] | None) -> bool:
+def _is_clear(failed: Rung, remaining: dict[str, float], grown: dict[str, float]) -> bool:
     """Whether the first difference is explained, and is no rounding of the mistake's own."""
-    rounding = max(remaining.get(failed.name, np.inf), (grown or {}).get(failed.name, 0.0))
+    rounding = max(remaining.get(failed.name, np.inf), grown.get(failed.name, 0.0))
     if not np.isfinite(failed.difference):
         return rounding <= REPRODUCED
     return rounding <= failed.difference / CLEARLY

@@ -12,13 +12,16 @@ from harness.parity.functions import Floats
 from harness.parity.simulation import mistaken_trace, shortened
 from harness.parity.switches import Factors, Switches
 from harness.parity.trace import Trace
-from harness.start import float32
+from harness.start import BatchPlan, float32
 from harness.trainer import Array, Parameters
 
 COLLINEAR = 1e-9
 """How far a tensor may be from a multiple of another, relative to it."""
 NEGLIGIBLE = 1e-12
 """Tensors smaller than this, relative to the largest, say nothing."""
+
+WRONG_LOSS = 1e-11
+"""Losses that differ by more, relative to the largest, are wrong."""
 
 
 @dataclass(frozen=True)
@@ -49,17 +52,29 @@ class Case:
 
 
 def first_wrong_step(case: Case) -> int:
-    """Return the first step whose update is wrong, counted from 1, as far as the trace shows it.
+    """Return the first step that goes wrong, counted from 1; 0 if the trace shows none.
 
-    Parameters that were kept show it, and the loss of the step after.
+    It is the first whose kept parameters differ. A wrong loss shows that the update before it is
+    wrong, or, where that is known to be right, that the step itself is.
     """
-    common = sorted(set(case.trace.parameters) & set(case.expected.parameters))
-    wrong = [s for s in common if s and differ(case.trace.parameters[s], case.expected.parameters[s])]
-    losses, right = case.trace.losses, case.expected.losses
-    if losses is not None and right is not None and losses.shape == right.shape:
-        gaps = np.abs(losses - right) > 1e-11 * np.nanmax(np.abs(right), initial=1e-300)
-        wrong += [int(step) for step in np.flatnonzero(gaps)[:1] if step]
+    found, right = case.trace.parameters, case.expected.parameters
+    common = [step for step in sorted(set(found) & set(right)) if step]
+    wrong = [step for step in common if differ(found[step], right[step])]
+    loss = first_wrong_loss(case)
+    if loss:
+        before_is_right = loss - 1 in (0, *common) and loss - 1 not in wrong
+        wrong.append(loss if before_is_right else loss - 1)
     return min(wrong, default=0)
+
+
+def first_wrong_loss(case: Case) -> int:
+    """Return the first step whose loss is wrong, counted from 1; 0 without."""
+    found, right = case.trace.losses, case.expected.losses
+    if found is None or right is None or found.shape != right.shape:
+        return 0
+    wrong = ~(np.abs(found - right) <= WRONG_LOSS * np.nanmax(np.abs(right), initial=1e-300))
+    wrong &= ~np.isnan(right)
+    return int(np.flatnonzero(wrong)[0]) + 1 if wrong.any() else 0
 
 
 def differ(pairs: Parameters, expected: Parameters, tolerance: float = 1e-11) -> bool:
@@ -88,6 +103,48 @@ def updates(trace: Trace, start: int, end: int) -> Parameters | None:
         tuple(None if a is None or b is None else a - b for a, b in zip(after, before, strict=True))  # type: ignore[misc]
         for after, before in zip(trace.parameters[end], trace.parameters[start], strict=True)
     ]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The first gradient that differs, as an update shows it where the first one is right.
+
+    Args:
+        found: of the adapter; an update over minus the learning rate.
+        right: of the oracle.
+        before: the parameters that it was taken at.
+        rate: the learning rate of the update; 1 for the gradient itself.
+    """
+
+    found: Parameters
+    right: Parameters
+    before: Parameters
+    rate: float
+
+
+def gradient_evidence(case: Case) -> Evidence | None:
+    """Return the first gradient if it differs, else what `update_evidence` does."""
+    trace, expected = case.trace, case.expected
+    if differ(trace.gradients, expected.gradients):
+        return Evidence(trace.gradients, expected.gradients, expected.parameters[0], 1.0)
+    return update_evidence(case)
+
+
+def update_evidence(case: Case) -> Evidence | None:
+    """Return the first update that differs, if the parameters before it were kept and right."""
+    step = first_wrong_step(case)
+    if not step:
+        return None
+    found, right = updates(case.trace, step - 1, step), updates(case.expected, step - 1, step)
+    if found is None or right is None:
+        return None
+    rate = float(BatchPlan.of(case.experiment, case.seed).segment(step - 1, step).learning_rates[0])
+    before = case.expected.parameters[step - 1]
+    return Evidence(_scaled(found, -1 / rate), _scaled(right, -1 / rate), before, rate)
+
+
+def _scaled(pairs: Parameters, factor: float) -> Parameters:
+    return [(W * factor, None if b is None else b * factor) for W, b in pairs]
 
 
 def factors(found: Parameters | None, right: Parameters | None) -> Factors | None:
@@ -179,14 +236,15 @@ def second_update_strength(case: Case, whole: Switches) -> float | None:
     return strength(*(flat(trace.parameters[2]) for trace in traces))
 
 
-def decay_of(found: Parameters, right: Parameters, start: Parameters, on: Literal["weights", "all"],
-             sign_only: bool = False) -> float:  # fmt: skip
+def decay_of(evidence: Evidence, on: Literal["weights", "all"], sign_only: bool = False) -> float:
     """Return s of found = right + s w, or of right + s sign(w), of weights or all parameters."""
-    pick = (lambda pairs: [(W, None) for W, _ in pairs]) if on == "weights" else list
-    w = flat(pick(start))
-    return strength(
-        flat(pick(found)) - flat(pick(right)), np.zeros(1), np.sign(w) if sign_only else w
-    ) or 0.0
+
+    def picked(pairs: Parameters) -> Floats:
+        return flat([(W, None) for W, _ in pairs] if on == "weights" else pairs)
+
+    w = picked(evidence.before)
+    residual = picked(evidence.found) - picked(evidence.right)
+    return strength(residual, np.zeros(1), np.sign(w) if sign_only else w) or 0.0
 
 
 def norm(pairs: Parameters) -> float:

@@ -12,8 +12,7 @@ import numpy as np
 
 from harness.experiment.model import Experiment
 from harness.experiment.network import ActivationName, Layer
-from harness.parity.estimates import Case, gradient_strength, plain_number, strength
-from harness.parity.estimates import flat
+from harness.parity.estimates import Case, flat, gradient_strength, plain_number, strength
 from harness.parity.switches import Scale, Switches
 from harness.start import float32
 
@@ -70,10 +69,20 @@ class Hypothesis:
     own_start: bool = False
     estimated: int = 0
 
+    @property
+    def depends_on_calls(self) -> bool:
+        """Whether the mistake depends on how many steps a call of `advance` has."""
+        switches = self.switches
+        return (
+            switches.losses in ("mean of a call", "last of a call")
+            or switches.accumulated == "within a call"
+            or bool(switches.reset_at)
+        )
+
 
 def hypotheses(case: Case) -> Iterator[Hypothesis]:
     """Yield every mistake of start, network, loss, rows and results, the plainest first."""
-    yield from _start(case.experiment)
+    yield from _start(case)
     yield from _network(case.experiment)
     yield from _predictions()
     yield from _inputs()
@@ -87,7 +96,8 @@ def hypotheses(case: Case) -> Iterator[Hypothesis]:
     yield from _returned(case)
 
 
-def _start(experiment: Experiment) -> Iterator[Hypothesis]:
+def _start(case: Case) -> Iterator[Hypothesis]:
+    experiment = case.experiment
     if len(experiment.network.layers) > 1:
         yield Hypothesis("every kernel is transposed", START, Switches(transposed="all"))
     for index, _ in enumerate(experiment.network.layers):
@@ -95,7 +105,8 @@ def _start(experiment: Experiment) -> Iterator[Hypothesis]:
         yield Hypothesis(words, START, Switches(transposed=index))
     if any(layer.bias for layer in experiment.network.layers):
         yield Hypothesis("biases start at 0, not as given", START, Switches(biases="zero"))
-        yield Hypothesis("there are no biases", NETWORK, Switches(biases="missing"))
+        if any(b is not None and b.any() for _, b in case.expected.parameters[0]):
+            yield Hypothesis("there are no biases", NETWORK, Switches(biases="missing"))
         for by_hand in (False, True):
             twice = Switches(bias_factor=2.0, bias_by_hand=by_hand)
             yield Hypothesis("biases are added twice", NETWORK, twice)
@@ -208,7 +219,9 @@ def _softmax(experiment: Experiment) -> Iterator[Hypothesis]:
 def _targets(case: Case) -> Iterator[Hypothesis]:
     outputs, loss = case.experiment.network.outputs, case.experiment.loss
     if outputs > 1:
-        yield Hypothesis("labels are off by one: the next class", TARGETS, Switches(targets="next class"))
+        yield Hypothesis(
+            "labels are off by one: the next class", TARGETS, Switches(targets="next class")
+        )
         words = "labels are off by one: the previous class"
         yield Hypothesis(words, TARGETS, Switches(targets="previous class"))
     if loss is not None and loss.name == "binary_cross_entropy":
@@ -246,7 +259,9 @@ def _class_weights(case: Case, classes: int) -> Iterator[Hypothesis]:
     usual = float(np.median(weights))
     if usual <= 0 or np.ptp(weights) < 1e-6 * usual:
         return
-    others = [f"class {k}: {w / usual:.4g}" for k, w in enumerate(weights) if abs(w / usual - 1) > 1e-6]
+    others = [
+        f"class {k}: {w / usual:.4g}" for k, w in enumerate(weights) if abs(w / usual - 1) > 1e-6
+    ]
     words = f"rows weigh by class ({', '.join(others[:3])} times the others)"
     relative = tuple(plain_number(float(w / usual)) for w in weights)
     for normalised, values in ((True, relative), (False, tuple(map(float, weights)))):

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.parity.hypotheses import NETWORK, PREDICT, RETURNED
+from harness.parity.hypotheses import NETWORK, RETURNED
 from harness.parity.trace import Trace
 from harness.trainer import Array, Parameters
 
@@ -33,7 +33,7 @@ def layout_problem(trace: Trace, expected: Trace) -> tuple[str, str]:
             return f"layer {layer} has biases, and must have none", NETWORK
         if b is not None and right_b is not None and b.size != right_b.size:
             words = f"biases of layer {layer} have shape {b.shape}, not {right_b.shape}"
-            return f"a scalar is returned for {words}" if not b.shape else words, RETURNED
+            return words.replace("shape ()", "the shape of a scalar"), RETURNED
     if trace.outputs.shape != expected.outputs.shape:
         words = f"predict returns shape {trace.outputs.shape}, not {expected.outputs.shape}"
         return words, "predict: raw outputs (rows, outputs)"
@@ -59,13 +59,17 @@ def put_right(trace: Trace, expected: Trace) -> tuple[Trace, list[str]]:
         verb = "are" if all(turned) else "is"
         words.append(f"{which} {verb} returned as (outputs, inputs), not (inputs, outputs)")
     if reshaped:
-        words.append(f"biases are returned in shape {', '.join(sorted(reshaped))}, not (units,)")
+        shapes = ", ".join(sorted(reshaped)).replace("()", "of a scalar")
+        words.append(f"biases are returned in shape {shapes}, not (units,)")
     if not words:
         return trace, []
 
     def mapped(pairs: Parameters) -> Parameters:
         return [
-            (W.T if is_turned else W, b if b is None or right_b is None else b.reshape(right_b.shape))
+            (
+                W.T if is_turned else W,
+                b if b is None or right_b is None else b.reshape(right_b.shape),
+            )
             for (W, b), (_, right_b), is_turned in zip(pairs, right, turned, strict=True)
         ]
 

@@ -137,7 +137,9 @@ class MistakenNetwork(Reference):
     def _with_l1(self, gradients: Pairs) -> Pairs:
         if not self.switches.l1:
             return gradients
-        return _plus_multiple(gradients, self.switches.l1, [(np.sign(W), None) for W, _ in self.pairs])
+        return _plus_multiple(
+            gradients, self.switches.l1, [(np.sign(W), None) for W, _ in self.pairs]
+        )
 
     def _bias_gradient(self, delta: Floats) -> Floats:
         factor = 1.0 if self.switches.bias_by_hand else self.switches.bias_factor

@@ -192,7 +192,9 @@ class Mistaken(MistakenNetwork):
 
     def _subtracted(self, g: Pairs, rate: float) -> Pairs:
         counted_by_tensor = self.switches.t_step == "tensors"
-        steps = self._t_of_every_tensor(g, rate) if counted_by_tensor else super()._subtracted(g, rate)
+        steps = (
+            self._t_of_every_tensor(g, rate) if counted_by_tensor else super()._subtracted(g, rate)
+        )
         self.is_first_velocity = False
         return steps
 
@@ -213,7 +215,9 @@ class Mistaken(MistakenNetwork):
 
     def _velocity(self, mu: float, v: Floats, g: Floats) -> Floats:
         switches = self.switches
-        if not switches.dampening or (self.is_first_velocity and switches.first_velocity == "whole"):
+        if not switches.dampening or (
+            self.is_first_velocity and switches.first_velocity == "whole"
+        ):
             return super()._velocity(mu, v, g)
         return mu * v + (1 - switches.dampening) * g
 

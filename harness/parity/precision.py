@@ -13,7 +13,6 @@ from harness.parity.estimates import Case, named
 from harness.parity.functions import Floats
 from harness.parity.switches import Switches
 from harness.parity.trace import Trace
-from harness.trainer import Parameters
 
 FORMATS = {
     8: "products of about 7 bits (bfloat16)",
@@ -21,7 +20,7 @@ FORMATS = {
     24: "products of float32 inside a float64 proof",
 }
 """Significant bits, the leading one included, and what has so many behind the leading one."""
-ALIKE, CERTAIN = 0.5, 6.0
+ALIKE, CERTAIN = 0.5, 5.0
 """Least correlation of two errors, and how many standard deviations it is from none."""
 
 
@@ -41,25 +40,33 @@ def low_precision(case: Case) -> str:
 def _likeness(case: Case, simulated: Trace) -> float:
     """The correlation of both errors over outputs and gradients; 0 where it proves nothing."""
     found, right = case.trace, case.expected
-    of_trace = _errors(found, right, right)
-    of_simulated = _errors(simulated, right, right)
+    of_trace = _errors(found, right)
+    of_simulated = _errors(simulated, right)
     a = np.concatenate([of_trace[name] for name in of_simulated if name in of_trace])
     b = np.concatenate([of_simulated[name] for name in of_simulated if name in of_trace])
     if not np.isfinite(a).all() or not a.any() or not b.any():
         return 0.0
     correlation = float(a @ b / math.sqrt((a @ a) * (b @ b)))
     ratio = float(np.linalg.norm(a) / np.linalg.norm(b))
-    alike = correlation > ALIKE and correlation * math.sqrt(len(a)) > CERTAIN
+    # Fisher's z: atanh of a correlation of n pairs has a standard deviation of 1 / sqrt(n - 3)
+    z = math.atanh(min(correlation, 1 - 1e-15)) * math.sqrt(max(np.count_nonzero(b) - 3, 0))
+    alike = correlation > ALIKE and z > CERTAIN
     return correlation if alike and 0.2 < ratio < 5 else 0.0
 
 
-def _errors(trace: Trace, right: Trace, scale: Trace) -> dict[object, Floats]:
-    """The errors of every tensor of outputs and gradients, each relative to its largest number."""
-    tensors: Parameters = [(scale.outputs, None), *right.gradients]
-    others: Parameters = [(trace.outputs, None), *trace.gradients]
-    values = dict(named(others))
-    return {
-        name: (values[name] - b).ravel() / size
-        for name, b in named(tensors)
-        if name in values and values[name].shape == b.shape and (size := float(np.abs(b).max()))
-    }
+def _errors(trace: Trace, right: Trace) -> dict[object, Floats]:
+    """The errors of every tensor of outputs and gradients, each relative to its largest number.
+
+    A tensor that is nearly 0 is measured against a thousandth of the largest.
+    """
+    errors: dict[object, Floats] = {}
+    for group, found, expected in (
+        ("outputs", [(trace.outputs, None)], [(right.outputs, None)]),
+        ("gradients", trace.gradients, right.gradients),
+    ):
+        values, sizes = dict(named(found)), [np.abs(v).max(initial=0) for _, v in named(expected)]
+        for name, b in named(expected):
+            scale = max(float(np.abs(b).max(initial=0)), 1e-3 * max(sizes))
+            if scale and name in values and values[name].shape == b.shape:
+                errors[group, name] = (values[name] - b).ravel() / scale
+    return errors

@@ -9,46 +9,60 @@ from collections import Counter
 
 import numpy as np
 
-from harness.parity.estimates import Case, flat
+from harness.parity.estimates import Case, first_wrong_step, flat, updates
 from harness.parity.functions import Floats
 from harness.parity.reference import Reference
 from harness.parity.trace import prepared_of
 from harness.start import BatchPlan
+from harness.trainer import Parameters
 
 ROWS_AT_MOST = 2_000
 ENTRIES_AT_MOST = 1_200
 
 
 def other_rows(case: Case) -> str:
-    """Return `its first batch has 100 rows, 7 of them the given ones`, or "" if that is not so."""
-    training = case.experiment.training
+    """Return `its batch of step 1 has 100 rows, 7 of them the given ones`, "" if that is not so."""
+    training, step = case.experiment.training, first_wrong_step(case)
     if training is None or training.l2 is not None or training.batches.order == "full":
         return ""
+    gradient = _gradient_of(case, step)
     train = prepared_of(case.experiment).train
-    if train.targets is None or len(train.inputs) > ROWS_AT_MOST:
+    if gradient is None or train.targets is None or len(train.inputs) > ROWS_AT_MOST:
         return ""
-    found, matrix = flat(case.trace.gradients), _gradients_of_rows(case)
+    found, matrix = flat(gradient), _gradients_of_rows(case, step)
     if found.shape != (matrix.shape[0],) or not np.isfinite(found).all():
         return ""
     entries = np.random.default_rng(0).permutation(len(found))[:ENTRIES_AT_MOST]
     counts = _counts(found[entries], matrix[entries])
-    if counts is None:
+    batch = BatchPlan.of(case.experiment, case.seed).segment(step - 1, step)
+    if counts is None or batch.rows is None:
         return ""
-    given = Counter(BatchPlan.of(case.experiment, case.seed).segment(0, 1).rows[0].tolist())  # type: ignore[index]
+    given = Counter(batch.rows[0, : batch.sizes[0]].tolist())
     taken = Counter({row: int(n) for row, n in enumerate(counts) if n})
-    common = sum((given & taken).values())
     if given == taken:
         return ""
     return (
-        f"it draws rows of its own: its first batch has {sum(taken.values())} rows, "
-        f"{common} of them among the {sum(given.values())} given ones"
+        f"it draws rows of its own: its batch of step {step} has {taken.total()} rows, "
+        f"{(given & taken).total()} of them among the {given.total()} given ones"
     )
 
 
-def _gradients_of_rows(case: Case) -> Floats:
-    """(numbers, rows): the gradient of the loss of each training row alone."""
-    train = prepared_of(case.experiment).train
-    network = Reference(case.experiment, case.expected.parameters[0], train.inputs, train.targets)
+def _gradient_of(case: Case, step: int) -> Parameters | None:
+    """The gradient of the first wrong step; of a later one it is known in plain SGD alone."""
+    if step == 1:
+        return case.trace.gradients
+    moved = updates(case.trace, step - 1, step) if step else None
+    training = case.experiment.training
+    if moved is None or training is None or training.optimizer.name != "sgd":
+        return None
+    rate = float(BatchPlan.of(case.experiment, case.seed).segment(step - 1, step).learning_rates[0])
+    return [(-W / rate, None if b is None else -b / rate) for W, b in moved]
+
+
+def _gradients_of_rows(case: Case, step: int) -> Floats:
+    """(numbers, rows): the gradient of the loss of each training row alone, before the step."""
+    train, start = prepared_of(case.experiment).train, case.expected.parameters[step - 1]
+    network = Reference(case.experiment, start, train.inputs, train.targets)
     X, y = np.asarray(train.inputs, np.float64), np.asarray(train.targets)
     columns = [
         flat(network.loss_and_gradients(X[r : r + 1], y[r : r + 1], 1)[1]) for r in range(len(X))

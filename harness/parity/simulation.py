@@ -12,6 +12,10 @@ from harness.parity.trace import Trace, prepared_of, record
 from harness.start import initial_parameters
 from harness.trainer import Parameters
 
+MOVED = 4 * float(np.finfo(np.float64).eps)
+NEAR_ZERO = 1.0
+"""Parameters that start nearer to 0 than this are moved as if they were this large."""
+
 
 def mistaken_trace(
     experiment: Experiment,
@@ -40,12 +44,12 @@ def growth(
     start: Parameters | None,
     keep_first_20_steps: bool,
 ) -> dict[str, float]:
-    """Return per rung how far the last bit of the start moves the trace with mistakes."""
+    """Return per rung how far the last bits of the start move the trace with mistakes."""
     start = initial_parameters(experiment, seed, "float64") if start is None else start
     plain = mistaken_trace(experiment, seed, switches, start, keep_first_20_steps)
     worst: dict[str, float] = {}
-    for direction in (-np.inf, np.inf):
-        moved = map_pairs(lambda v, to=direction: np.nextafter(v, to), start)
+    for eps in (-MOVED, MOVED):
+        moved = map_pairs(lambda v, eps=eps: v + eps * np.maximum(np.abs(v), NEAR_ZERO), start)
         trace = mistaken_trace(experiment, seed, switches, moved, keep_first_20_steps)
         for rung in compare(trace, plain, equal_tolerances(np.inf)):
             difference = np.inf if np.isnan(rung.difference) else rung.difference
@@ -63,18 +67,21 @@ def shortened(experiment: Experiment, steps: int) -> Experiment:
 def cut(trace: Trace, steps: int) -> Trace:
     """Return a trace cut to the steps that it holds up to `steps`."""
     kept = {step: pairs for step, pairs in trace.parameters.items() if step <= steps}
-    losses = None if trace.losses is None else trace.losses[: max(kept)]
+    losses = None if trace.losses is None else trace.losses[:steps]
     return Trace(trace.outputs, trace.gradients, kept, losses)
 
 
 def finite_part(trace: Trace) -> Trace:
-    """Return a trace without parameters that are not finite; losses are NaN from there on."""
+    """Return a trace as far as it is finite: steps without others, losses with NaN from there on."""
     finite = {
         step: pairs
         for step, pairs in trace.parameters.items()
         if all(np.isfinite(v).all() for pair in pairs for v in pair if v is not None)
     }
     losses = trace.losses
-    if losses is not None and len(finite) < len(trace.parameters):
-        losses = np.where(np.arange(len(losses)) < max(finite, default=0), losses, np.nan)
+    if losses is not None:
+        lost = np.isinf(losses)
+        if len(finite) < len(trace.parameters):
+            lost = lost | (np.arange(len(losses)) >= max(finite, default=0))
+        losses = np.where(np.logical_or.accumulate(lost), np.nan, losses)
     return Trace(trace.outputs, trace.gradients, finite, losses)

@@ -125,7 +125,9 @@ class Switches:
     dropped_row: Literal["none", "first", "last"] = "none"
     every: int = 0
     offset: int = 0
-    at_those: Literal["trained twice", "trained twice, second loss", "skipped", "updated twice"] = "trained twice"
+    at_those: Literal["trained twice", "trained twice, second loss", "skipped", "updated twice"] = (
+        "trained twice"
+    )
     accumulated: Literal["no", "always", "within a call"] = "no"
     clip_value: float = 0.0
     clip_tensor: float = 0.0

@@ -10,15 +10,18 @@ from harness.experiment.optimizers import Adagrad, Adam, Momentum, Nesterov, RMS
 from harness.experiment.training import L2
 from harness.parity.estimates import (
     Case,
+    Evidence,
     decay_of,
     factors,
     first_wrong_step,
+    gradient_evidence,
     named,
     norm,
     one_factor,
     plain_number,
     rate_ratio,
     second_update_strength,
+    update_evidence,
     updates,
 )
 from harness.parity.hypotheses import (
@@ -92,11 +95,9 @@ def _adam(rule: Adam) -> Iterator[Hypothesis]:
     for moment in ("first", "second"):
         missing = f"Adam has a bias correction of its {moment} moment only"
         yield Hypothesis(missing, RULE, Switches(bias_correction=moment))
-    for epsilon in _other_epsilons(rule):
-        exact = float32(epsilon)
-        differs = f"Adam's epsilon is {epsilon:g}, not {rule.epsilon:g}"
-        yield Hypothesis(differs, RULE, _constants(epsilon=exact))
-        both = _constants(epsilon=exact, form=other)
+    for epsilon, differs in _others("Adam's epsilon", OTHER_EPSILONS, rule.epsilon):
+        yield Hypothesis(differs, RULE, _constants(epsilon=epsilon))
+        both = _constants(epsilon=epsilon, form=other)
         yield Hypothesis(f"{differs}, and has {words}", RULE, both)
     yield from _betas(rule)
     yield Hypothesis("Adam is AMSGrad", RULE, Switches(amsgrad="raw"))
@@ -110,26 +111,22 @@ def _adam(rule: Adam) -> Iterator[Hypothesis]:
 def _betas(rule: Adam) -> Iterator[Hypothesis]:
     swapped = _constants(beta1=float32(rule.beta2), beta2=float32(rule.beta1))
     yield Hypothesis("Adam's beta1 and beta2 are swapped", RULE, swapped)
-    for name, beta in product(("beta1", "beta2"), OTHER_BETAS):
-        if float32(beta) != float32(getattr(rule, name)):
-            words = f"Adam's {name} is {beta:g}, not {getattr(rule, name):g}"
-            yield Hypothesis(words, RULE, _constants(**{name: float32(beta)}))
+    for name in ("beta1", "beta2"):
+        for beta, words in _others(f"Adam's {name}", OTHER_BETAS, getattr(rule, name)):
+            yield Hypothesis(words, RULE, _constants(**{name: beta}))
 
 
 def _divided_by_root(rule: RMSprop | Adagrad) -> Iterator[Hypothesis]:
     place = "inside" if rule.form == "epsilon_outside_root" else "outside"
     form = f"epsilon_{place}_root"
     yield Hypothesis(f"epsilon is {place} the root", RULE, _constants(form=form))
-    for epsilon in _other_epsilons(rule):
-        words = f"epsilon is {epsilon:g}, not {rule.epsilon:g}"
-        yield Hypothesis(words, RULE, _constants(epsilon=float32(epsilon)))
-        both = _constants(epsilon=float32(epsilon), form=form)
+    for epsilon, words in _others("epsilon", OTHER_EPSILONS, rule.epsilon):
+        yield Hypothesis(words, RULE, _constants(epsilon=epsilon))
+        both = _constants(epsilon=epsilon, form=form)
         yield Hypothesis(f"{words}, and is {place} the root", RULE, both)
     if isinstance(rule, RMSprop):
-        for rho in OTHER_BETAS[1:]:
-            if float32(rho) != float32(rule.rho):
-                words = f"RMSprop's rho is {rho:g}, not {rule.rho:g}"
-                yield Hypothesis(words, RULE, _constants(rho=float32(rho)))
+        for rho, words in _others("RMSprop's rho", OTHER_BETAS[1:], rule.rho):
+            yield Hypothesis(words, RULE, _constants(rho=rho))
         return
     for start in (0.0, 0.1, 1.0):
         if float32(start) != float32(rule.initial_accumulator):
@@ -137,8 +134,16 @@ def _divided_by_root(rule: RMSprop | Adagrad) -> Iterator[Hypothesis]:
             yield Hypothesis(words, RULE, _constants(initial_accumulator=float32(start)))
 
 
-def _other_epsilons(rule: Adam | RMSprop | Adagrad) -> list[float]:
-    return [e for e in OTHER_EPSILONS if float32(e) != float32(rule.epsilon)]
+def _others(who: str, numbers: tuple[float, ...], given: float) -> Iterator[tuple[float, str]]:
+    """Yield other values of a constant, each rounded to float32 or not, and the words for it."""
+    for number in dict.fromkeys((*numbers, given)):
+        for value in dict.fromkeys((float32(number), number)):
+            if value == float32(given):
+                continue
+            if float32(number) == float32(given):
+                yield value, f"{who} is {number:g} exactly, not rounded to float32 as in the task"
+            else:
+                yield value, f"{who} is {number:g}, not {given:g}"
 
 
 def _momentum(rule: Momentum | Nesterov, case: Case) -> Iterator[Hypothesis]:
@@ -156,7 +161,6 @@ def _momentum(rule: Momentum | Nesterov, case: Case) -> Iterator[Hypothesis]:
     missing = second_update_strength(case, _constants(momentum=0.0))
     if missing is not None and abs(missing) > 1e-6:
         other = plain_number(mu * (1 - missing))
-        other = float32(other) if abs(float32(other) - other) < 1e-6 else other
         words = f"momentum is {other:.6g}, not {rule.momentum:g}"
         words = "there is no momentum" if abs(other) < 1e-6 else words
         yield Hypothesis(words, RULE, _constants(momentum=other), estimated=1)
@@ -178,9 +182,8 @@ def _constants(**changes: Any) -> Switches:
 def _tensors(case: Case) -> Iterator[Hypothesis]:
     """Tensors that move at a rate of their own, or never, or whose gradient has a factor."""
     linear = _optimizer(case) in LINEAR
-    of_gradients = factors(case.trace.gradients, case.expected.gradients)
-    of_updates = factors(updates(case.trace, 0, 1), updates(case.expected, 0, 1))
-    for found in dict.fromkeys((of_gradients, of_updates)):
+    seen = [evidence(case) for evidence in (gradient_evidence, update_evidence)]
+    for found in dict.fromkeys(factors(e.found, e.right) for e in seen if e is not None):
         if found is None or len({factor for pair in found for factor in pair}) < 2:
             continue
         count = len({factor for pair in found for factor in pair} - {1.0, 0.0})
@@ -188,7 +191,9 @@ def _tensors(case: Case) -> Iterator[Hypothesis]:
         line = RATES if count else ALL_PARAMETERS
         yield Hypothesis(words, line, Switches(rate_factors=found), estimated=count)
         if not linear:
-            words = _factors_in_words(found, case, "the gradient of {} is {:.6g} times the right one")
+            words = _factors_in_words(
+                found, case, "the gradient of {} is {:.6g} times the right one"
+            )
             switches = Switches(gradient_factors=found)
             yield Hypothesis(words, RULE, switches, estimated=count + 1)
 
@@ -219,8 +224,13 @@ def _factors_in_words(found: Factors, case: Case, moves: str) -> str:
         elif who.startswith("parameters of layer") and len(names) == 1:
             parts.append(f"{who.removeprefix('parameters of ')} is never updated")
         else:
-            parts.append(f"{who} are never updated")
+            none = who == "biases" and _start_at_zero(case)
+            parts.append(f"{who} are never updated{' (or there are none)' if none else ''}")
     return ", ".join(parts)
+
+
+def _start_at_zero(case: Case) -> bool:
+    return all(b is None or not b.any() for _, b in case.expected.parameters[0])
 
 
 def _optimizer(case: Case) -> str:
@@ -232,7 +242,9 @@ def _rates(case: Case) -> Iterator[Hypothesis]:
     """The rate that the first updates show, if it is another."""
     given = case.rate
     first = rate_ratio(case, 0, 1)
-    who = "the learning rate, or the gradient," if _optimizer(case) in LINEAR else "the learning rate"
+    who = (
+        "the learning rate (or the gradient)" if _optimizer(case) in LINEAR else "the learning rate"
+    )
     if first is not None and abs(first - 1) > 1e-6:
         first = plain_number(first)
         words = f"{who} is {first:.6g} times the given one"
@@ -242,6 +254,10 @@ def _rates(case: Case) -> Iterator[Hypothesis]:
         yield Hypothesis(words, RATES, Switches(own_rate=own_rate), estimated=1)
         if 0 < first <= 0.51 and abs(1 / first - round(1 / first)) < 1e-6:
             yield from _warm_up(round(1 / first), 1)
+    stated = case.experiment.training.optimizer.learning_rate if case.experiment.training else 0.0
+    if stated != given:
+        words = f"the learning rate is {stated:g} exactly, not rounded to float32 as given"
+        yield Hypothesis(words, RATES, Switches(own_rate=stated))
     second = rate_ratio(case, 1, 2)
     if first is not None and abs(first) < 1e-9:
         sizes = updates(case.trace, 1, 2), updates(case.expected, 0, 1)
@@ -279,9 +295,7 @@ def _penalties(case: Case) -> Iterator[Hypothesis]:
     yield Hypothesis(words, LOSSES, Switches(losses="without penalty"))
     ways: tuple[Literal["both", "gradient"], ...] = ("both", "gradient")
     for half, per_row, on, where in product((True, False), (True, False), ("weights", "all"), ways):
-        l2 = L2.model_construct(
-            strength=float32(given.strength), half=half, per_row=per_row, on=on
-        )
+        l2 = L2.model_construct(strength=float32(given.strength), half=half, per_row=per_row, on=on)
         differs = [
             words
             for changed, words in (
@@ -302,37 +316,46 @@ def _penalties(case: Case) -> Iterator[Hypothesis]:
 
 
 def _decay(case: Case) -> Iterator[Hypothesis]:
-    """A weight decay, if the gradient, or the first update, has a part along the parameters."""
-    start, found, right = case.expected.parameters[0], case.trace.gradients, case.expected.gradients
-    update, right_update = updates(case.trace, 0, 1), updates(case.expected, 0, 1)
+    """A decay, if the first gradient or update that differs has a part along the parameters."""
     places: dict[Literal["weights", "all"], str] = {
-        "weights": "on the weights",
-        "all": "on weights and biases",
+        "weights": "weights",
+        "all": "weights and biases",
     }
+    gradient, update = gradient_evidence(case), update_evidence(case)
     for on, place in places.items():
-        in_gradient = decay_of(found, right, start, on)
-        if in_gradient > 1e-9:
-            yield from _coupled(plain_number(in_gradient), on, place)
-        if update is None or right_update is None:
-            continue
-        in_update = -decay_of(update, right_update, start, on)
-        if in_update > 1e-12:
-            by_rate = plain_number(in_update / case.rate)
-            words = f"a weight decay of {by_rate:.6g} is added {place} (decoupled)"
-            switches = Switches(weight_decay=by_rate, decay_biases=on == "all")
-            yield Hypothesis(words, PENALTY, switches, estimated=1)
-            alone = plain_number(in_update)
-            words = f"{place} {alone:.6g} of each is taken away in every step, whatever the rate"
+        for strength in dict.fromkeys(_strengths((gradient, update), on)):
+            yield from _coupled(strength, on, place)
+        for strength in _strengths((update,), on):
+            if _optimizer(case) != "sgd":  # there it is the same as in the gradient
+                words = f"a weight decay of {strength:.6g} is added on {_the(place)} (decoupled)"
+                switches = Switches(weight_decay=strength, decay_biases=on == "all")
+                yield Hypothesis(words, PENALTY, switches, estimated=1)
+            alone = plain_number(strength * (update.rate if update else 1.0))
+            words = f"{place} lose {alone:.6g} of themselves in every step, whatever the rate"
             switches = Switches(weight_decay=alone, decay_biases=on == "all", decay_alone=True)
-            yield Hypothesis(words.replace("on ", "of ", 1), PENALTY, switches, estimated=1)
-    l1 = decay_of(found, right, start, "weights", sign_only=True)
-    if l1 > 1e-9:
-        words = f"an L1 penalty of {l1:.6g} is added on the weights"
-        yield Hypothesis(words, PENALTY, Switches(l1=plain_number(l1)), estimated=1)
+            yield Hypothesis(words, PENALTY, switches, estimated=2)
+    for strength in _strengths((gradient,), "weights", sign_only=True):
+        words = f"an L1 penalty of {strength:.6g} is added on the weights"
+        yield Hypothesis(words, PENALTY, Switches(l1=strength), estimated=1)
+
+
+def _the(place: str) -> str:
+    return "the weights" if place == "weights" else place
+
+
+def _strengths(
+    seen: tuple[Evidence | None, ...], on: Literal["weights", "all"], sign_only: bool = False
+) -> Iterator[float]:
+    """Yield the strength of a decay as each evidence shows it, if it shows one."""
+    for evidence in seen:
+        if evidence is not None:
+            strength = decay_of(evidence, on, sign_only)
+            if strength > 1e-9:
+                yield plain_number(strength)
 
 
 def _coupled(strength: float, on: Literal["weights", "all"], place: str) -> Iterator[Hypothesis]:
-    words = f"a weight decay of {strength:.6g} is added {place}"
+    words = f"a weight decay of {strength:.6g} is added on {_the(place)}"
     penalty = L2.model_construct(strength=strength / 2, half=False, per_row=False, on=on)
     added = Switches(penalty=penalty)
     yield Hypothesis(f"{words} (in loss and gradient)", PENALTY, added, estimated=1)
@@ -387,7 +410,10 @@ def largest_values(pairs: Parameters) -> list[float]:
 def _constraints(case: Case) -> Iterator[Hypothesis]:
     """Parameters kept below a bound: their largest numbers are the bound."""
     steps = sorted(case.trace.parameters)
-    for pairs in (case.trace.parameters[steps[-1]], case.trace.parameters[steps[min(1, len(steps) - 1)]]):
+    for pairs in (
+        case.trace.parameters[steps[-1]],
+        case.trace.parameters[steps[min(1, len(steps) - 1)]],
+    ):
         kernels = [np.asarray(W, np.float64) for W, _ in pairs]
         for axis, who in ((0, "unit"), (1, "input")):
             bound = max(float(np.sqrt((W**2).sum(axis=axis)).max()) for W in kernels)

@@ -99,7 +99,10 @@ def main() -> None:
                 counts[count.outcome] += 1
                 slowest = max(slowest, count.seconds)
                 if options.show or count.outcome != "named alone":
-                    print(f"{count.outcome} | {group} | {planted.mistake} | {name} | {count.seconds:.1f} s\n    {count.reason}", flush=True)
+                    print(
+                        f"{count.outcome} | {group} | {planted.mistake} | {name} | {count.seconds:.1f} s\n    {count.reason}",
+                        flush=True,
+                    )
     print_table(table, slowest)
 
 
