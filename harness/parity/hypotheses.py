@@ -6,6 +6,7 @@ Some numbers are not guessed but estimated from the trace (`estimates`).
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal, get_args
 
 import numpy as np
@@ -183,7 +184,11 @@ def _loss(experiment: Experiment) -> Iterator[Hypothesis]:
         if isinstance(scale, str) or not linear or training.l2 is not None:
             gradient = f"the gradient is that of a loss that is {words}"
             yield Hypothesis(gradient, LOSS, Switches(gradient_scale=scale))
-        yield Hypothesis(f"the returned loss is {words}", LOSSES, Switches(loss_scale=scale))
+        returned = [Switches(returned_scale=scale)]
+        if training.l2 is not None:
+            returned.append(Switches(loss_scale=scale))
+        for switches in returned:
+            yield Hypothesis(f"the returned loss is {words}", LOSSES, switches)
     if loss.batch == "mean" and experiment.has_short_batch:
         words = "means divide by the rows of a whole batch, in a short one too"
         yield Hypothesis(words, SIZES, Switches(divisor="nominal"))
@@ -242,13 +247,15 @@ def _targets(case: Case) -> Iterator[Hypothesis]:
 
 def _class_weights(case: Case, classes: int) -> Iterator[Hypothesis]:
     """Rows that weigh by class, if the gradient is such a sum."""
-    if case.experiment.training is None or case.experiment.training.l2 is not None:
-        return
     columns = []
     for k in range(classes):
-        alone = Switches(class_weights=tuple(float(k == i) for i in range(classes)))
+        weights_alone = tuple(float(k == i) for i in range(classes))
+        alone = Switches(class_weights=weights_alone, no_penalty=True)
         columns.append(flat(case.simulated(alone).gradients))
     found, matrix = flat(case.trace.gradients), np.stack(columns, axis=1)
+    if found.shape == (len(matrix),):
+        plain = case.simulated(Switches(no_penalty=True)).gradients
+        found = found - (flat(case.expected.gradients) - flat(plain))
     if found.shape != (len(matrix),) or not np.isfinite(found).all():
         return
     weights, _, rank, _ = np.linalg.lstsq(matrix, found, rcond=1e-10)
@@ -290,9 +297,10 @@ def _rows(experiment: Experiment) -> Iterator[Hypothesis]:
     if experiment.training is None:
         return
     mean = experiment.loss is not None and experiment.loss.batch == "mean"
+    l2 = experiment.training.l2
     for row in ("last", "first"):
-        for more in (0, 1) if mean else (0,):
-            switches = Switches(dropped_row=row, divisor_more=more)
+        for more, penalty in product((0, 1) if mean else (0,), (0, 1) if l2 else (0,)):
+            switches = Switches(dropped_row=row, divisor_more=more, penalty_rows_more=penalty)
             yield Hypothesis(f"the {row} row of every batch is left out", ROWS, switches)
     if experiment.training.batches.order == "full":
         return

@@ -4,7 +4,7 @@ It overrides the methods of the plain network where a mistake enters. With every
 computes the same bits as the plain network.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -101,6 +101,7 @@ class MistakenNetwork(Reference):
             loss, gradients = self._backpropagated(X, y, counted)
         finally:
             self.trains = False
+        loss *= self._factor(switches.returned_scale, counted)
         return loss, map_pairs(np.negative, gradients) if switches.climbs else gradients
 
     def _backpropagated(self, X: Floats, y: Array, counted: int) -> tuple[float, Pairs]:
@@ -113,26 +114,31 @@ class MistakenNetwork(Reference):
             delta = da * self._slope(index, zs[index])
             dW = self._product(values[index].T, delta, forward=False)
             gradients.insert(0, (dW, None if b is None else self._bias_gradient(delta)))
-            W = self._kernel_of_the_way_back(index, gradients[0])
+            W = self._kernel_of_the_way_back(index, gradients[0], counted)
             da = self._product(delta, W.T, forward=False)
-        where = "gradient" if self.switches.losses == "without penalty" else "both"
-        for l2 in self.penalties:
-            loss, gradients = self._penalised(l2, where, loss, gradients, counted)
-        if self.switches.penalty is not None:
-            l2, where = self.switches.penalty, self.switches.penalty_where
-            loss, gradients = self._penalised(l2, where, loss, gradients, counted)
+        for l2, where in self._penalties_and_places():
+            c, kept = self._coefficient(l2, counted), self._penalised(l2)
+            if where != "gradient":
+                loss += c * (
+                    _sum_of_squares(W for W, _ in kept) + _sum_of_squares(b for _, b in kept)
+                )
+            if where != "loss":
+                gradients = _plus_multiple(gradients, 2 * c, kept)
         return loss, self._with_l1(gradients)
 
-    def _penalised(
-        self, l2: L2, where: str, loss: float, gradients: Pairs, counted: int
-    ) -> tuple[float, Pairs]:
-        c = l2.coefficient(counted)
-        kept = [(W, b if l2.on == "all" else None) for W, b in self.pairs]
-        if where != "gradient":
-            loss += c * (_sum_of_squares(W for W, _ in kept) + _sum_of_squares(b for _, b in kept))
-        if where != "loss":
-            gradients = _plus_multiple(gradients, 2 * c, kept)
-        return loss, gradients
+    def _penalties_and_places(self) -> Iterator[tuple[L2, str]]:
+        """Each penalty, and whether it is in the loss returned, in the gradient, or in both."""
+        switches = self.switches
+        where = "gradient" if switches.losses == "without penalty" else "both"
+        yield from ((l2, where) for l2 in self.penalties)
+        if switches.penalty is not None:
+            yield switches.penalty, switches.penalty_where
+
+    def _coefficient(self, l2: L2, counted: int) -> float:
+        return l2.coefficient(counted + self.switches.penalty_rows_more)
+
+    def _penalised(self, l2: L2) -> Pairs:
+        return [(W, b if l2.on == "all" else None) for W, b in self.pairs]
 
     def _with_l1(self, gradients: Pairs) -> Pairs:
         if not self.switches.l1:
@@ -153,7 +159,9 @@ class MistakenNetwork(Reference):
             return np.where(z == 0, self.switches.kink, slope(layer, z)).astype(z.dtype)
         return slope(layer, z)
 
-    def _kernel_of_the_way_back(self, index: int, gradient: tuple[Floats, Floats | None]) -> Floats:
+    def _kernel_of_the_way_back(
+        self, index: int, gradient: tuple[Floats, Floats | None], counted: int
+    ) -> Floats:
         """W of the layer; after its own update where that comes too early."""
         W = self.pairs[index][0]
         if not self.switches.early_kernels:
@@ -162,6 +170,8 @@ class MistakenNetwork(Reference):
         self.t += 1
         alone = map_pairs(np.zeros_like, self.pairs)
         alone[index] = gradient
+        for l2, _ in self._penalties_and_places():
+            alone = _plus_multiple(alone, 2 * self._coefficient(l2, counted), self._penalised(l2))
         step = self._subtracted(alone, self.rate)[index][0]
         self.t, self.m, self.v = memory
         return W - step

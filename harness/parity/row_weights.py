@@ -23,18 +23,20 @@ ENTRIES_AT_MOST = 1_200
 def other_rows(case: Case) -> str:
     """Return `its batch of step 1 has 100 rows, 7 of them the given ones`, "" if that is not so."""
     training, step = case.experiment.training, first_wrong_step(case)
-    if training is None or training.l2 is not None or training.batches.order == "full":
+    if training is None or not step or training.batches.order == "full":
         return ""
     gradient = _gradient_of(case, step)
     train = prepared_of(case.experiment).train
     if gradient is None or train.targets is None or len(train.inputs) > ROWS_AT_MOST:
         return ""
-    found, matrix = flat(gradient), _gradients_of_rows(case, step)
-    if found.shape != (matrix.shape[0],) or not np.isfinite(found).all():
+    batch = BatchPlan.of(case.experiment, case.seed).segment(step - 1, step)
+    matrix, penalty = _gradients_of_rows(case, step, int(batch.sizes[0]))
+    found = flat(gradient)
+    if found.shape != penalty.shape or not np.isfinite(found).all():
         return ""
+    found = found - penalty
     entries = np.random.default_rng(0).permutation(len(found))[:ENTRIES_AT_MOST]
     counts = _counts(found[entries], matrix[entries])
-    batch = BatchPlan.of(case.experiment, case.seed).segment(step - 1, step)
     if counts is None or batch.rows is None:
         return ""
     given = Counter(batch.rows[0, : batch.sizes[0]].tolist())
@@ -59,15 +61,18 @@ def _gradient_of(case: Case, step: int) -> Parameters | None:
     return [(-W / rate, None if b is None else -b / rate) for W, b in moved]
 
 
-def _gradients_of_rows(case: Case, step: int) -> Floats:
-    """(numbers, rows): the gradient of the loss of each training row alone, before the step."""
+def _gradients_of_rows(case: Case, step: int, counted: int) -> tuple[Floats, Floats]:
+    """The gradients before a step: (numbers, rows) of each row's loss alone, and of the penalty."""
     train, start = prepared_of(case.experiment).train, case.expected.parameters[step - 1]
     network = Reference(case.experiment, start, train.inputs, train.targets)
     X, y = np.asarray(train.inputs, np.float64), np.asarray(train.targets)
+    _, whole = network.loss_and_gradients(X[:counted], y[:counted], counted)
+    network.penalties = []
+    _, without = network.loss_and_gradients(X[:counted], y[:counted], counted)
     columns = [
         flat(network.loss_and_gradients(X[r : r + 1], y[r : r + 1], 1)[1]) for r in range(len(X))
     ]
-    return np.stack(columns, axis=1)
+    return np.stack(columns, axis=1), flat(whole) - flat(without)
 
 
 def _counts(found: Floats, matrix: Floats) -> Floats | None:

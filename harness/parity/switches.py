@@ -33,7 +33,8 @@ class Switches:
         predicts: what `predict` returns.
         gradient_scale: the gradient of the loss is multiplied by this number, or by a count of
             the batch; the gradient of a penalty is not.
-        loss_scale: the returned loss is multiplied likewise.
+        loss_scale, returned_scale: the returned loss is multiplied likewise, without the penalty
+            or with it.
         softmax_twice: the loss takes softmax probabilities for logits.
         softmax_over: what the softmax of the loss sums over: a row, the whole batch, a column.
         clipped: the loss takes probabilities clipped to [clipped, 1 - clipped].
@@ -50,6 +51,7 @@ class Switches:
         early_kernels: a kernel is updated before the error is sent back through it.
         no_penalty, penalty, penalty_where: the protocol's penalty is left out; another one is
             added, to loss and gradient or to one of them.
+        penalty_rows_more: a penalty divides by this many rows more than count.
         l1: strength of a penalty on |w|, in the gradient.
         rows: the rows of a step are others than the given ones.
         last_dropped: short batches are left out.
@@ -98,6 +100,7 @@ class Switches:
     ] = "raw"
     gradient_scale: Scale = 1.0
     loss_scale: Scale = 1.0
+    returned_scale: Scale = 1.0
     softmax_twice: bool = False
     softmax_over: Literal["row", "batch", "column"] = "row"
     clipped: float = 0.0
@@ -118,6 +121,7 @@ class Switches:
     no_penalty: bool = False
     penalty: L2 | None = None
     penalty_where: Literal["both", "gradient", "loss"] = "both"
+    penalty_rows_more: int = 0
     l1: float = 0.0
     rows: Literal["given", "next", "previous", "in order", "first batch", "reversed"] = "given"
     last_dropped: bool = False

@@ -288,11 +288,11 @@ class Mutant(StepTrainer):
                 first = self.t % (-(-len(self.x) // len(rows))) * len(rows)
                 return (first + np.arange(len(rows))) % len(self.x)
             case "rows shuffled anew":
-                return rng(self.t).permutation(len(self.x))[: len(rows)]
+                return rng(self.t + 1).permutation(len(self.x))[: len(rows)]
             case "rows shuffled at random":
                 return rng().permutation(len(self.x))[: len(rows)]
             case "rows drawn anew":
-                return rng(self.t).integers(0, len(self.x), len(rows))
+                return rng(self.t + 1).integers(0, len(self.x), len(rows))
         return rows
 
     def _step(self, x, y, size, rate):
