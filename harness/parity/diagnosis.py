@@ -10,6 +10,7 @@ Where no mistake is shown, what the trace shows by sight is said, and where to l
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from harness.parity.estimates import Case, first_wrong_step
 from harness.parity.hypotheses import PRECISION, RETURNED, ROWS, Hypothesis, hypotheses
 from harness.parity.judgement import Judgement, Rung, first_failure
 from harness.parity.precision import low_precision
+from harness.parity.rate_hypotheses import rate_hypotheses
 from harness.parity.row_weights import other_rows
 from harness.parity.rungs import compare, equal_tolerances
 from harness.parity.simulation import cut, finite_part, growth, mistaken_trace, shortened
@@ -105,9 +107,8 @@ def explain(
         found = _explained(case, other)
     if not other_layout:
         return found
-    causes = tuple(" and ".join((*other_layout, cause)) for cause in found.causes or ("",))
-    causes = tuple(cause.removesuffix(" and ") for cause in causes)
-    return dataclasses.replace(found, causes=causes, line=RETURNED)
+    causes = tuple(" and ".join((*other_layout, cause)) for cause in found.causes)
+    return dataclasses.replace(found, causes=causes or tuple(other_layout), line=RETURNED)
 
 
 def _explained(case: Case, other: Trace | None) -> Explanation:
@@ -121,8 +122,8 @@ def _explained(case: Case, other: Trace | None) -> Explanation:
         return Explanation(("it computes in float32 inside a float64 proof",), PRECISION)
     causes = diagnose(case)
     if causes:
-        words = tuple(dict.fromkeys(cause.words for cause in causes))[:NAMED_AT_MOST]
-        return Explanation(words, causes[0].line)
+        different = tuple(dict.fromkeys(cause.words for cause in causes))
+        return Explanation(different[:NAMED_AT_MOST], causes[0].line)
     bits = low_precision(case)
     if bits:
         return Explanation((bits,), PRECISION)
@@ -139,7 +140,7 @@ def diagnose(case: Case) -> list[Hypothesis]:
     """
     candidates = [
         hypothesis
-        for hypothesis in (*hypotheses(case), *update_hypotheses(case))
+        for hypothesis in chain(hypotheses(case), rate_hypotheses(case), update_hypotheses(case))
         if _reproduces(hypothesis, case, SCREENED_STEPS)
     ]
     shown = _shown(candidates, case, with_growth=False) or _shown(

@@ -46,6 +46,12 @@ class Case:
         training = self.experiment.training
         return float32(training.optimizer.learning_rate) if training else 0.0
 
+    @property
+    def optimizer(self) -> str:
+        """The name of the optimizer; "" without training."""
+        training = self.experiment.training
+        return training.optimizer.name if training else ""
+
     def simulated(self, switches: Switches) -> Trace:
         """The first two steps of the oracle with mistakes."""
         return mistaken_trace(shortened(self.experiment, 2), self.seed, switches)

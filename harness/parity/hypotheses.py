@@ -326,7 +326,11 @@ def _returned(case: Case) -> Iterator[Hypothesis]:
     yield Hypothesis(words, RETURNED, Switches(averaged="previous"))
     words = "the parameters returned are means of all steps"
     yield Hypothesis(words, RETURNED, Switches(averaged="mean"))
-    for kind, factor in (("exponential", _averaging(case)), ("corrected", _corrected(case))):
+    kinds: tuple[tuple[Literal["exponential", "corrected"], float | None], ...] = (
+        ("exponential", _averaging(case)),
+        ("corrected", _corrected(case)),
+    )
+    for kind, factor in kinds:
         if factor is not None and 1e-6 < factor < 1:
             words = f"the parameters returned are moving averages with factor {factor:.6g}"
             switches = Switches(averaged=kind, average=factor)

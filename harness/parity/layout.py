@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from harness.parity.hypotheses import NETWORK, RETURNED
+from harness.parity.judgement import first_failure
+from harness.parity.rungs import compare
 from harness.parity.trace import Trace
 from harness.trainer import Array, Parameters
 
@@ -43,7 +45,8 @@ def layout_problem(trace: Trace, expected: Trace) -> tuple[str, str]:
 def put_right(trace: Trace, expected: Trace) -> tuple[Trace, list[str]]:
     """Return the trace in the contract's layout, and in words what had to be put right.
 
-    A square kernel is turned round only where that makes it the start as given.
+    A square kernel is turned round only where that makes it the start as given. If such a trace
+    is still wrong, it is the trace of a network that read the kernel the wrong way round.
     """
     found, right = trace.parameters[0], expected.parameters[0]
     turned = [_is_turned(W, right_W) for (W, _), (right_W, _) in zip(found, right, strict=True)]
@@ -75,7 +78,11 @@ def put_right(trace: Trace, expected: Trace) -> tuple[Trace, list[str]]:
 
     parameters = {step: mapped(pairs) for step, pairs in trace.parameters.items()}
     gradients = mapped(trace.gradients) if trace.gradients else trace.gradients
-    return replace(trace, parameters=parameters, gradients=gradients), words
+    righted = replace(trace, parameters=parameters, gradients=gradients)
+    same_shapes = all(a.shape == b.shape for (a, _), (b, _) in zip(found, right, strict=True))
+    if same_shapes and any(turned) and first_failure(compare(righted, expected)) is not None:
+        return trace, []
+    return righted, words
 
 
 def _is_turned(W: Array, right: Array) -> bool:
@@ -101,5 +108,7 @@ def _equal(pairs: Parameters, others: Parameters) -> bool:
         return (a is None) == (b is None) and (a is None or np.array_equal(a, b))
 
     return all(
-        same(a, b) for pair, other in zip(pairs, others, strict=True) for a, b in zip(pair, other, strict=True)
-    )  # fmt: skip
+        same(a, b)
+        for pair, other in zip(pairs, others, strict=True)
+        for a, b in zip(pair, other, strict=True)
+    )

@@ -149,7 +149,8 @@ class MistakenNetwork(Reference):
 
     def _bias_gradient(self, delta: Floats) -> Floats:
         factor = 1.0 if self.switches.bias_by_hand else self.switches.bias_factor
-        return delta.sum(axis=0) * np.asarray(factor, self.dtype)
+        gradient: Floats = delta.sum(axis=0) * np.asarray(factor, self.dtype)
+        return gradient
 
     def _slope(self, index: int, z: Floats) -> Floats:
         layer, is_output = self.layers[index], index == len(self.layers) - 1
@@ -199,8 +200,9 @@ class MistakenNetwork(Reference):
         if not switches.class_weights:
             return weights
         of_rows: Floats = np.asarray(switches.class_weights, self.dtype)[self.labels][:, np.newaxis]
-        if switches.weights_normalised and loss.batch == "mean":
-            of_rows = of_rows * (counted / of_rows[:counted].sum())
+        if switches.weights_normalised:
+            total = counted if loss.batch == "mean" else 1
+            of_rows = of_rows * (total / of_rows[:counted].sum())
         return weights * of_rows
 
     def _losses(self, loss: Loss, z: Floats, y: Array) -> tuple[Floats, Floats]:
@@ -303,7 +305,8 @@ def _all_pairs(factor: float, z: Floats, y: Array) -> tuple[Floats, Floats]:
 def rounded_to(values: Floats, bits: int) -> Floats:
     """Return the values with so many significant bits, the leading one included."""
     mantissa, exponent = np.frexp(values)
-    return np.ldexp(np.round(np.ldexp(mantissa, bits)), exponent - bits)
+    rounded: Floats = np.ldexp(np.round(np.ldexp(mantissa, bits)), exponent - bits)
+    return rounded
 
 
 def _sum_of_squares(arrays: Iterable[Floats | None]) -> float:

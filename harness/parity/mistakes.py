@@ -97,7 +97,7 @@ class Mistaken(MistakenNetwork):
             first = int(switches.dropped_row == "first")
             counted -= 1
             X, y = X[first : first + counted], y[first : first + counted]
-        self.rate = self._rate(rate)
+        self.rate, self.counted = self._rate(rate), counted
         if self.steps_done in switches.reset_at:
             self._empty_memory()
         self.steps_done += 1
@@ -139,6 +139,9 @@ class Mistaken(MistakenNetwork):
         if switches.weight_decay:
             factor = 1 - (1.0 if switches.decay_alone else rate) * switches.weight_decay
             self.pairs = _decayed(self.pairs, factor, switches.decay_biases)
+        if switches.decoupled is not None:
+            factor = 1 - rate * 2 * switches.decoupled.coefficient(self.counted)
+            self.pairs = _decayed(self.pairs, factor, switches.decoupled.on == "all")
         start = self.pairs
         super()._update(gradients, rate)
         if switches.rate_factors:
@@ -266,21 +269,21 @@ def _multiplied(pairs: Pairs, factors: Factors) -> Pairs:
 
 def _clipped(gradients: Pairs, switches: Switches) -> Pairs:
     """Gradients clipped entry by entry, or to a norm: of each tensor, or of all."""
-    if switches.clip_value:
-        bound = switches.clip_value
-        return map_pairs(lambda g: np.clip(g, -bound, bound), gradients)
-    if switches.clip_tensor:
-        bound = switches.clip_tensor
-        return map_pairs(lambda g: g * _shrinking(np.linalg.norm(g), bound), gradients)
-    if switches.clip_global:
-        squares = [float((g**2).sum()) for pair in gradients for g in pair if g is not None]
-        factor = _shrinking(math.sqrt(sum(squares)), switches.clip_global)
-        return map_pairs(lambda g: g * factor, gradients)
+    bound = switches.clip_bound
+    match switches.clip:
+        case "values":
+            return map_pairs(lambda g: np.clip(g, -bound, bound), gradients)
+        case "each tensor":
+            return map_pairs(lambda g: g * _shrinking(float(np.linalg.norm(g)), bound), gradients)
+        case "all":
+            squares = [float((g**2).sum()) for pair in gradients for g in pair if g is not None]
+            factor = _shrinking(math.sqrt(sum(squares)), bound)
+            return map_pairs(lambda g: g * factor, gradients)
     return gradients
 
 
-def _shrinking(norm: float | np.floating[Any], bound: float) -> float:
-    return bound / float(norm) if norm > bound else 1.0
+def _shrinking(norm: float, bound: float) -> float:
+    return bound / norm if norm > bound else 1.0
 
 
 def _constrained(pairs: Pairs, switches: Switches) -> Pairs:

@@ -46,10 +46,11 @@ def _likeness(case: Case, simulated: Trace) -> float:
     b = np.concatenate([of_simulated[name] for name in of_simulated if name in of_trace])
     if not np.isfinite(a).all() or not a.any() or not b.any():
         return 0.0
-    correlation = float(a @ b / math.sqrt((a @ a) * (b @ b)))
-    ratio = float(np.linalg.norm(a) / np.linalg.norm(b))
+    sizes = float(np.linalg.norm(a)), float(np.linalg.norm(b))
+    correlation = float(a @ b) / (sizes[0] * sizes[1])
+    ratio = sizes[0] / sizes[1]
     # Fisher's z: atanh of a correlation of n pairs has a standard deviation of 1 / sqrt(n - 3)
-    z = math.atanh(min(correlation, 1 - 1e-15)) * math.sqrt(max(np.count_nonzero(b) - 3, 0))
+    z = math.atanh(min(correlation, 1 - 1e-15)) * math.sqrt(max(int(np.count_nonzero(b)) - 3, 0))
     alike = correlation > ALIKE and z > CERTAIN
     return correlation if alike and 0.2 < ratio < 5 else 0.0
 

@@ -21,7 +21,7 @@ ENTRIES_AT_MOST = 1_200
 
 
 def other_rows(case: Case) -> str:
-    """Return `its batch of step 1 has 100 rows, 7 of them the given ones`, "" if that is not so."""
+    """Return in words that the first wrong step takes other rows, and how many; "" if not so."""
     training, step = case.experiment.training, first_wrong_step(case)
     if training is None or not step or training.batches.order == "full":
         return ""
@@ -36,15 +36,17 @@ def other_rows(case: Case) -> str:
         return ""
     found = found - penalty
     entries = np.random.default_rng(0).permutation(len(found))[:ENTRIES_AT_MOST]
-    counts = _counts(found[entries], matrix[entries])
+    mean = training.loss.batch == "mean"
+    weight = 1 / int(batch.sizes[0]) if mean else 1.0
+    counts = _counts(found[entries], weight * matrix[entries])
     if counts is None or batch.rows is None:
         return ""
     given = Counter(batch.rows[0, : batch.sizes[0]].tolist())
     taken = Counter({row: int(n) for row, n in enumerate(counts) if n})
-    if given == taken:
+    if given == taken or given.total() != taken.total():
         return ""
     return (
-        f"it draws rows of its own: its batch of step {step} has {taken.total()} rows, "
+        f"it takes other rows than the given ones: its batch of step {step} has {taken.total()} rows, "
         f"{(given & taken).total()} of them among the {given.total()} given ones"
     )
 
@@ -87,5 +89,4 @@ def _counts(found: Floats, matrix: Floats) -> Floats | None:
     used = weights > 1e-7 * weights.max(initial=0)
     if not used.any() or residual > 1e-7 or used.sum() > len(found) / 2:
         return None
-    counts = np.where(used, weights / weights[used].min(), 0)
-    return np.round(counts) if np.abs(counts - np.round(counts)).max() < 1e-4 else None
+    return np.round(weights) if np.abs(weights - np.round(weights)).max() < 1e-4 else None

@@ -22,7 +22,8 @@ from harness.trainer import Parameters
 
 SAME_RUN = 1e-9
 """How far two runs of one adapter may differ."""
-TOLERANCE = 1e-11
+WORTH_A_NOTE = 1e-8
+"""Smaller differences have no notes: nothing can be read off them."""
 
 
 def draws_random_numbers(trace: Trace, other: Trace | None) -> str:
@@ -66,13 +67,14 @@ def notes(case: Case) -> list[str]:
 
 def _of_tensors(found: Parameters | None, right: Parameters | None, what: str) -> str:
     """`the gradient is 0.2 times the right one`, or the same of single tensors."""
-    if not found or not right or not differ(found, right):
+    if not found or not right or not differ(found, right, WORTH_A_NOTE):
         return ""
     whole = one_factor(found, right)
     if whole is not None:
         size = f", and of norm {norm(found):.6g}" if what == "the gradient" else ""
-        return f"{what} is {whole:.6g} times the right one in all tensors{size}"
-    single, right_names = [], []
+        return f"{what} is {whole:.6g} times the right one in all tensors{size if whole else ''}"
+    single: list[str] = []
+    right_names: list[str] = []
     for (layer, part), b in named(right):
         name = f"{('weights', 'biases')[part]} of layer {layer + 1}"
         a = dict(named(found)).get((layer, part))
@@ -95,12 +97,12 @@ def _of_outputs(case: Case) -> str:
     found, right = case.trace.outputs, case.expected.outputs
     if found.shape != right.shape or not np.isfinite(found).all():
         return ""
-    rows = np.abs(found - right).max(axis=1) > TOLERANCE * np.abs(right).max()
+    rows = np.abs(found - right).max(axis=1) > WORTH_A_NOTE * np.abs(right).max()
     if not rows.any() or rows.all():
         factor = one_factor([(found, None)], [(right, None)])
         return "" if factor is None else f"outputs are {factor:.6g} times the right ones"
     order = np.lexsort(right.T), np.lexsort(found.T)
-    if np.allclose(right[order[0]], found[order[1]], rtol=0, atol=TOLERANCE):
+    if np.allclose(right[order[0]], found[order[1]], rtol=0, atol=WORTH_A_NOTE):
         return "outputs are the right ones in another order of rows"
     return f"outputs of {int(rows.sum())} of {len(rows)} rows differ"
 
@@ -112,6 +114,8 @@ def _of_losses(case: Case) -> str:
     if len(found) > 1 and np.ptp(found) == 0 and np.ptp(right) > 0:
         return "all losses are one number"
     factor = one_factor([(found, None)], [(right, None)])
+    if factor is not None and abs(factor - 1) < WORTH_A_NOTE:
+        return ""
     return "" if factor is None else f"every loss is {factor:.6g} times the right one"
 
 
@@ -148,11 +152,11 @@ def _later(case: Case) -> str:
     """The advice where the first gradient is right."""
     step, loss = first_wrong_step(case), first_wrong_loss(case)
     if loss == step > 1:
-        return f"all up to step {step - 1} is right; look at the rows, and the loss, of step {step}"
+        return f"all that is seen up to step {step - 1} is right; look at the rows, and the loss, of step {step}"
     if step == 1:
         return "the first gradient is right; look at the optimizer's first update"
     return (
-        f"all before the update of step {step} is right; look at the optimizer's memory, the "
+        f"all that is seen before the update of step {step} is right; look at the optimizer's memory, the "
         "learning rate of that step, and at what is done in some steps only"
     )
 

@@ -72,7 +72,7 @@ def cut(trace: Trace, steps: int) -> Trace:
 
 
 def finite_part(trace: Trace) -> Trace:
-    """Return a trace as far as it is finite: steps without others, losses with NaN from there on."""
+    """Return a trace as far as it is finite; losses are NaN from there on."""
     finite = {
         step: pairs
         for step, pairs in trace.parameters.items()

@@ -51,6 +51,7 @@ class Switches:
         early_kernels: a kernel is updated before the error is sent back through it.
         no_penalty, penalty, penalty_where: the protocol's penalty is left out; another one is
             added, to loss and gradient or to one of them.
+        decoupled: this penalty decays the parameters instead of being in the gradient.
         penalty_rows_more: a penalty divides by this many rows more than count.
         l1: strength of a penalty on |w|, in the gradient.
         rows: the rows of a step are others than the given ones.
@@ -58,10 +59,11 @@ class Switches:
         padding: padded rows count like real ones.
         dropped_row: this row of every batch is left out.
         every, offset, at_those: steps `offset`, `offset + every`, ... are trained twice (the
-            loss returned is the first or the second), skipped, or updated twice with one gradient. Steps count from 1.
+            loss returned is the first or the second), skipped, or updated twice with one
+            gradient. Steps count from 1.
         accumulated: gradients are added to those before; perhaps anew in every call.
-        clip_value, clip_tensor, clip_global: gradients are clipped entry by entry, or by the norm
-            of each tensor, or of all.
+        clip, clip_bound: gradients are clipped to this bound: their values, the norm of each
+            tensor, or that of all.
         centred: gradients of kernels have the mean over the inputs taken away.
         gradient_factors, rate_factors: gradients, or updates, of each tensor are multiplied.
         climbs: updates go up the gradient.
@@ -121,6 +123,7 @@ class Switches:
     no_penalty: bool = False
     penalty: L2 | None = None
     penalty_where: Literal["both", "gradient", "loss"] = "both"
+    decoupled: L2 | None = None
     penalty_rows_more: int = 0
     l1: float = 0.0
     rows: Literal["given", "next", "previous", "in order", "first batch", "reversed"] = "given"
@@ -133,9 +136,8 @@ class Switches:
         "trained twice"
     )
     accumulated: Literal["no", "always", "within a call"] = "no"
-    clip_value: float = 0.0
-    clip_tensor: float = 0.0
-    clip_global: float = 0.0
+    clip: Literal["no", "values", "each tensor", "all"] = "no"
+    clip_bound: float = 0.0
     centred: bool = False
     gradient_factors: Factors = ()
     rate_factors: Factors = ()

@@ -1,39 +1,28 @@
-"""What may be wrong with an adapter's updates: the optimizer, its rate, penalties, clipping."""
+"""What may be wrong with an adapter's updates: the optimizer, clipping, steps that are special."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any, Literal
 
 import numpy as np
 
 from harness.experiment.optimizers import Adagrad, Adam, Momentum, Nesterov, RMSprop
-from harness.experiment.training import L2
 from harness.parity.estimates import (
     Case,
-    Evidence,
-    decay_of,
-    factors,
     first_wrong_step,
-    gradient_evidence,
     named,
     norm,
-    one_factor,
     plain_number,
     rate_ratio,
     second_update_strength,
-    update_evidence,
     updates,
 )
 from harness.parity.hypotheses import (
-    ALL_PARAMETERS,
-    LOSSES,
-    PENALTY,
-    RATES,
     ROWS,
     RULE,
     Hypothesis,
 )
-from harness.parity.switches import Factors, Switches
+from harness.parity.switches import Switches
 from harness.start import float32
 from harness.trainer import Parameters
 
@@ -41,8 +30,6 @@ OTHER_EPSILONS = (1e-7, 1e-8, 1e-6, 1e-10, 1e-16, 1e-5, 1e-4, 1e-3)
 OTHER_BETAS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999)
 USUAL_BOUNDS = (1.0, 0.5, 5.0, 10.0, 0.1, 2.0, 3.0)
 USUAL_PERIODS = (2, 3, 4, 5, 8, 10, 20, 25, 50, 100)
-LINEAR = ("sgd", "momentum", "nesterov")
-"""Optimizers whose first update is a multiple of the gradient."""
 
 
 def update_hypotheses(case: Case) -> Iterator[Hypothesis]:
@@ -50,10 +37,6 @@ def update_hypotheses(case: Case) -> Iterator[Hypothesis]:
     if case.experiment.training is None:
         return
     yield from _rule(case)
-    yield from _tensors(case)
-    yield from _rates(case)
-    yield from _penalties(case)
-    yield from _decay(case)
     yield from _clipping(case)
     yield from _constraints(case)
     yield from _special_steps(case)
@@ -97,8 +80,9 @@ def _adam(rule: Adam) -> Iterator[Hypothesis]:
         yield Hypothesis(missing, RULE, Switches(bias_correction=moment))
     for epsilon, differs in _others("Adam's epsilon", OTHER_EPSILONS, rule.epsilon):
         yield Hypothesis(differs, RULE, _constants(epsilon=epsilon))
-        both = _constants(epsilon=epsilon, form=other)
-        yield Hypothesis(f"{differs}, and has {words}", RULE, both)
+        if epsilon != rule.epsilon:
+            both = _constants(epsilon=epsilon, form=other)
+            yield Hypothesis(f"{differs}, and has {words}", RULE, both)
     yield from _betas(rule)
     yield Hypothesis("Adam is AMSGrad", RULE, Switches(amsgrad="raw"))
     corrected = "Adam is AMSGrad, of the corrected second moment"
@@ -122,8 +106,9 @@ def _divided_by_root(rule: RMSprop | Adagrad) -> Iterator[Hypothesis]:
     yield Hypothesis(f"epsilon is {place} the root", RULE, _constants(form=form))
     for epsilon, words in _others("epsilon", OTHER_EPSILONS, rule.epsilon):
         yield Hypothesis(words, RULE, _constants(epsilon=epsilon))
-        both = _constants(epsilon=epsilon, form=form)
-        yield Hypothesis(f"{words}, and is {place} the root", RULE, both)
+        if epsilon != rule.epsilon:
+            both = _constants(epsilon=epsilon, form=form)
+            yield Hypothesis(f"{words}, and is {place} the root", RULE, both)
     if isinstance(rule, RMSprop):
         for rho, words in _others("RMSprop's rho", OTHER_BETAS[1:], rule.rho):
             yield Hypothesis(words, RULE, _constants(rho=rho))
@@ -158,9 +143,7 @@ def _momentum(rule: Momentum | Nesterov, case: Case) -> Iterator[Hypothesis]:
         inside = not rule.rate_inside_velocity
         words = f"the learning rate is {'inside' if inside else 'outside'} the velocity"
         yield Hypothesis(words, RULE, _constants(rate_inside_velocity=inside))
-    missing = second_update_strength(case, _constants(momentum=0.0))
-    if missing is not None and abs(missing) > 1e-6:
-        other = plain_number(mu * (1 - missing))
+    for other in _other_momenta(mu, plain, case):
         words = f"momentum is {other:.6g}, not {rule.momentum:g}"
         words = "there is no momentum" if abs(other) < 1e-6 else words
         yield Hypothesis(words, RULE, _constants(momentum=other), estimated=1)
@@ -172,239 +155,69 @@ def _momentum(rule: Momentum | Nesterov, case: Case) -> Iterator[Hypothesis]:
         yield Hypothesis(words, RULE, switches, estimated=1)
 
 
+def _other_momenta(mu: float, plain: bool, case: Case) -> Iterator[float]:
+    """Yield another momentum, as the second update shows it, or the first one of Nesterov's."""
+    missing = second_update_strength(case, _constants(momentum=0.0))
+    if missing is not None and abs(missing) > 1e-6:
+        yield plain_number(mu * (1 - missing))
+    first = rate_ratio(case, 0, 1)
+    if not plain and first is not None and abs(first - 1) > 1e-6:
+        yield plain_number(first * (1 + mu) - 1)
+
+
 def _constants(**changes: Any) -> Switches:
     return Switches(rule=tuple(changes.items()))
-
-
-# ---------------------------------------------------------------- rates
-
-
-def _tensors(case: Case) -> Iterator[Hypothesis]:
-    """Tensors that move at a rate of their own, or never, or whose gradient has a factor."""
-    linear = _optimizer(case) in LINEAR
-    seen = [evidence(case) for evidence in (gradient_evidence, update_evidence)]
-    for found in dict.fromkeys(factors(e.found, e.right) for e in seen if e is not None):
-        if found is None or len({factor for pair in found for factor in pair}) < 2:
-            continue
-        count = len({factor for pair in found for factor in pair} - {1.0, 0.0})
-        words = _factors_in_words(found, case, "{} move at {:.6g} times the rate")
-        line = RATES if count else ALL_PARAMETERS
-        yield Hypothesis(words, line, Switches(rate_factors=found), estimated=count)
-        if not linear:
-            words = _factors_in_words(
-                found, case, "the gradient of {} is {:.6g} times the right one"
-            )
-            switches = Switches(gradient_factors=found)
-            yield Hypothesis(words, RULE, switches, estimated=count + 1)
-
-
-def _factors_in_words(found: Factors, case: Case, moves: str) -> str:
-    """`biases move at 2 times the rate`, `layer 2 is never updated`."""
-    has_bias = [layer.bias for layer in case.experiment.network.layers]
-    named_factors: dict[float, list[str]] = {}
-    layers = list(enumerate(zip(found, has_bias, strict=True), start=1))
-    of_biases = {pair[1] for _, (pair, bias) in layers if bias}
-    of_weights = {pair[0] for _, (pair, _) in layers}
-    if len(of_biases) == len(of_weights) == 1:
-        named_factors.setdefault(of_weights.pop(), []).append("weights")
-        named_factors.setdefault(of_biases.pop(), []).append("biases")
-    else:
-        for number, (pair, bias) in layers:
-            if not bias or pair[0] == pair[1]:
-                named_factors.setdefault(pair[0], []).append(f"parameters of layer {number}")
-                continue
-            for name, factor in zip(("weights", "biases"), pair, strict=True):
-                named_factors.setdefault(factor, []).append(f"{name} of layer {number}")
-    named_factors.pop(1.0, None)
-    parts = []
-    for factor, names in named_factors.items():
-        who = " and ".join(names)
-        if factor:
-            parts.append(moves.format(who, factor))
-        elif who.startswith("parameters of layer") and len(names) == 1:
-            parts.append(f"{who.removeprefix('parameters of ')} is never updated")
-        else:
-            none = who == "biases" and _start_at_zero(case)
-            parts.append(f"{who} are never updated{' (or there are none)' if none else ''}")
-    return ", ".join(parts)
-
-
-def _start_at_zero(case: Case) -> bool:
-    return all(b is None or not b.any() for _, b in case.expected.parameters[0])
-
-
-def _optimizer(case: Case) -> str:
-    training = case.experiment.training
-    return training.optimizer.name if training else ""
-
-
-def _rates(case: Case) -> Iterator[Hypothesis]:
-    """The rate that the first updates show, if it is another."""
-    given = case.rate
-    first = rate_ratio(case, 0, 1)
-    who = (
-        "the learning rate (or the gradient)" if _optimizer(case) in LINEAR else "the learning rate"
-    )
-    if first is not None and abs(first - 1) > 1e-6:
-        first = plain_number(first)
-        words = f"{who} is {first:.6g} times the given one"
-        yield Hypothesis(words, RATES, Switches(rate_scale=first), estimated=1)
-        own_rate = first * given
-        words = f"the learning rate is {own_rate:.6g} whatever is given"
-        yield Hypothesis(words, RATES, Switches(own_rate=own_rate), estimated=1)
-        if 0 < first <= 0.51 and abs(1 / first - round(1 / first)) < 1e-6:
-            yield from _warm_up(round(1 / first), 1)
-    stated = case.experiment.training.optimizer.learning_rate if case.experiment.training else 0.0
-    if stated != given:
-        words = f"the learning rate is {stated:g} exactly, not rounded to float32 as given"
-        yield Hypothesis(words, RATES, Switches(own_rate=stated))
-    second = rate_ratio(case, 1, 2)
-    if first is not None and abs(first) < 1e-9:
-        sizes = updates(case.trace, 1, 2), updates(case.expected, 0, 1)
-        part = one_factor(*sizes)
-        if part and abs(1 / part - round(1 / part)) < 1e-6:
-            yield from _warm_up(round(1 / part), 0)
-        for steps in (5, 10, 20, 50, 100, 1000):
-            yield from _warm_up(steps, 0)
-    for decay in dict.fromkeys((second, 0.9, 0.95, 0.96, 0.99, 0.999)):
-        if decay is not None and 0 < decay < 1 - 1e-9:
-            words = f"the learning rate decays by itself, by {decay:.6g} a step"
-            switches = Switches(rate_decay=plain_number(decay))
-            yield Hypothesis(words, RATES, switches, estimated=1)
-    if case.experiment.decay is not None:
-        words = f"the learning rate stays at {given:g} and does not follow the schedule"
-        yield Hypothesis(words, RATES, Switches(own_rate=given))
-
-
-def _warm_up(steps: int, start: Literal[0, 1]) -> Iterator[Hypothesis]:
-    words = f"the learning rate warms up over {steps} steps"
-    yield Hypothesis(words, RATES, Switches(warm_up=steps, warm_up_from=start), estimated=1)
-
-
-# ---------------------------------------------------------------- penalties and decay
-
-
-def _penalties(case: Case) -> Iterator[Hypothesis]:
-    """Other readings of the protocol's own penalty."""
-    training = case.experiment.training
-    given = training.l2 if training else None
-    if given is None:
-        return
-    yield Hypothesis("the penalty is missing", PENALTY, Switches(no_penalty=True))
-    words = "the penalty is missing in the returned loss"
-    yield Hypothesis(words, LOSSES, Switches(losses="without penalty"))
-    ways: tuple[Literal["both", "gradient"], ...] = ("both", "gradient")
-    for half, per_row, on, where in product((True, False), (True, False), ("weights", "all"), ways):
-        l2 = L2.model_construct(strength=float32(given.strength), half=half, per_row=per_row, on=on)
-        differs = [
-            words
-            for changed, words in (
-                (half != given.half, f"is {'halved' if half else 'not halved'}"),
-                (per_row != given.per_row, "is divided by the rows" if per_row else "is not divided by the rows"),
-                (on != given.on, f"is on {'the weights only' if on == 'weights' else 'the biases too'}"),
-                (where == "gradient", "is missing in the returned loss"),
-            )
-            if changed
-        ]  # fmt: skip
-        if differs:
-            switches = Switches(no_penalty=True, penalty=l2, penalty_where=where)
-            yield Hypothesis(f"the penalty {' and '.join(differs)}", PENALTY, switches)
-    for factor, on in product((1.0, 2.0), ("weights", "all")):
-        strength = float32(given.strength) * factor * (0.5 if given.half else 1.0) * 2
-        decoupled = Switches(no_penalty=True, weight_decay=strength, decay_biases=on == "all")
-        yield Hypothesis("the penalty is a decoupled weight decay", PENALTY, decoupled)
-
-
-def _decay(case: Case) -> Iterator[Hypothesis]:
-    """A decay, if the first gradient or update that differs has a part along the parameters."""
-    places: dict[Literal["weights", "all"], str] = {
-        "weights": "weights",
-        "all": "weights and biases",
-    }
-    gradient, update = gradient_evidence(case), update_evidence(case)
-    for on, place in places.items():
-        for strength in dict.fromkeys(_strengths((gradient, update), on)):
-            yield from _coupled(strength, on, place)
-        for strength in _strengths((update,), on):
-            if _optimizer(case) != "sgd":  # there it is the same as in the gradient
-                words = f"a weight decay of {strength:.6g} is added on {_the(place)} (decoupled)"
-                switches = Switches(weight_decay=strength, decay_biases=on == "all")
-                yield Hypothesis(words, PENALTY, switches, estimated=1)
-            alone = plain_number(strength * (update.rate if update else 1.0))
-            words = f"{place} lose {alone:.6g} of themselves in every step, whatever the rate"
-            switches = Switches(weight_decay=alone, decay_biases=on == "all", decay_alone=True)
-            yield Hypothesis(words, PENALTY, switches, estimated=2)
-    for strength in _strengths((gradient,), "weights", sign_only=True):
-        words = f"an L1 penalty of {strength:.6g} is added on the weights"
-        yield Hypothesis(words, PENALTY, Switches(l1=strength), estimated=1)
-
-
-def _the(place: str) -> str:
-    return "the weights" if place == "weights" else place
-
-
-def _strengths(
-    seen: tuple[Evidence | None, ...], on: Literal["weights", "all"], sign_only: bool = False
-) -> Iterator[float]:
-    """Yield the strength of a decay as each evidence shows it, if it shows one."""
-    for evidence in seen:
-        if evidence is not None:
-            strength = decay_of(evidence, on, sign_only)
-            if strength > 1e-9:
-                yield plain_number(strength)
-
-
-def _coupled(strength: float, on: Literal["weights", "all"], place: str) -> Iterator[Hypothesis]:
-    words = f"a weight decay of {strength:.6g} is added on {_the(place)}"
-    penalty = L2.model_construct(strength=strength / 2, half=False, per_row=False, on=on)
-    added = Switches(penalty=penalty)
-    yield Hypothesis(f"{words} (in loss and gradient)", PENALTY, added, estimated=1)
-    in_gradient = Switches(penalty=penalty, penalty_where="gradient")
-    yield Hypothesis(f"{words} (in the gradient)", PENALTY, in_gradient, estimated=1)
 
 
 # ---------------------------------------------------------------- clipping and constraints
 
 
+def _norms(pairs: Parameters) -> list[float]:
+    return [norm(pairs)]
+
+
+def _tensor_norms(pairs: Parameters) -> list[float]:
+    return sorted((float(np.linalg.norm(v)) for _, v in named(pairs)), reverse=True)[:4]
+
+
+def _largest_values(pairs: Parameters) -> list[float]:
+    return [max((float(np.abs(v).max(initial=0)) for _, v in named(pairs)), default=0.0)]
+
+
+CLIPPINGS: tuple[
+    tuple[Literal["all", "each tensor", "values"], str, Callable[[Parameters], list[float]]],
+    ...,
+] = (
+    ("all", "gradients are clipped to a norm of {:.6g}, that of all together", _norms),
+    ("each tensor", "gradients are clipped to a norm of {:.6g}, each tensor alone", _tensor_norms),
+    ("values", "gradients are clipped to values of at most {:.6g}", _largest_values),
+)
+"""Each kind of clipping, its words, and the sizes of gradients that may be its bound."""
+
+
 def _clipping(case: Case) -> Iterator[Hypothesis]:
     """Gradients clipped to a bound: the one that the trace shows, or a usual one."""
-    for kind, words, sizes in (
-        ("clip_global", "gradients are clipped to a norm of {:.6g}, that of all together", norms),
-        ("clip_tensor", "gradients are clipped to a norm of {:.6g}, each tensor alone", tensor_norms),
-        ("clip_value", "gradients are clipped to values of at most {:.6g}", largest_values),
-    ):  # fmt: skip
+    for kind, words, sizes in CLIPPINGS:
         shown = [size for pairs in _gradients_seen(case) for size in sizes(pairs)]
         of_first = sizes(case.trace.gradients)
         for bound in dict.fromkeys((*of_first, max(shown, default=1.0), *USUAL_BOUNDS)):
             if bound > 0:
                 exact = plain_number(bound)
                 guessed = bound in USUAL_BOUNDS
-                switches = Switches(**{kind: exact})
+                switches = Switches(clip=kind, clip_bound=exact)
                 yield Hypothesis(words.format(bound), RULE, switches, estimated=1 - guessed)
 
 
 def _gradients_seen(case: Case) -> list[Parameters]:
     """The first gradient, and those that the updates of plain SGD show."""
     seen = [case.trace.gradients]
-    if _optimizer(case) != "sgd" or case.experiment.decay is not None:
+    if case.optimizer != "sgd" or case.experiment.decay is not None:
         return seen
     for step in range(1, max(case.trace.parameters) + 1):
         moved = updates(case.trace, step - 1, step)
         if moved is not None:
             seen.append([(W / case.rate, None if b is None else b / case.rate) for W, b in moved])
     return seen
-
-
-def norms(pairs: Parameters) -> list[float]:
-    return [norm(pairs)]
-
-
-def tensor_norms(pairs: Parameters) -> list[float]:
-    return sorted((float(np.linalg.norm(v)) for _, v in named(pairs)), reverse=True)[:4]
-
-
-def largest_values(pairs: Parameters) -> list[float]:
-    return [max((float(np.abs(v).max(initial=0)) for _, v in named(pairs)), default=0.0)]
 
 
 def _constraints(case: Case) -> Iterator[Hypothesis]:
@@ -420,7 +233,7 @@ def _constraints(case: Case) -> Iterator[Hypothesis]:
             words = f"the weights of each {who} are kept at a norm of at most {bound:.6g}"
             switches = Switches(max_norm=plain_number(bound), norm_axis=axis)
             yield Hypothesis(words, RULE, switches, estimated=1)
-        bound = max(largest_values(pairs))
+        bound = max(_largest_values(pairs))
         words = f"parameters are clipped to values of at most {bound:.6g}"
         yield Hypothesis(words, RULE, Switches(bound=plain_number(bound)), estimated=1)
 

@@ -7,15 +7,13 @@
 A mistake that changes no number of a protocol, by more than rounding, is not counted there.
 """
 
+import tests.conftest  # noqa: F401, I001  threads are stated before NumPy is imported
+
 import argparse
-import os
 import re
 import time
 from collections import Counter
 from dataclasses import dataclass
-
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(variable, "1")
 
 from harness.parity import diagnosis, ladder
 from harness.parity.judgement import first_failure
@@ -99,10 +97,8 @@ def main() -> None:
                 counts[count.outcome] += 1
                 slowest = max(slowest, count.seconds)
                 if options.show or count.outcome != "named alone":
-                    print(
-                        f"{count.outcome} | {group} | {planted.mistake} | {name} | {count.seconds:.1f} s\n    {count.reason}",
-                        flush=True,
-                    )
+                    place = f"{group} | {planted.mistake} | {name} | {count.seconds:.1f} s"
+                    print(f"{count.outcome} | {place}\n    {count.reason}", flush=True)
     print_table(table, slowest)
 
 
