@@ -138,10 +138,11 @@ def diagnose(case: Case) -> list[Hypothesis]:
 
     Of several, those are returned that have the fewest numbers read off the trace itself.
     """
+    first_steps = _Part.of(case, SCREENED_STEPS)
     candidates = [
         hypothesis
         for hypothesis in chain(hypotheses(case), rate_hypotheses(case), update_hypotheses(case))
-        if _reproduces(hypothesis, case, SCREENED_STEPS)
+        if _reproduces(hypothesis, first_steps)
     ]
     shown = _shown(candidates, case, with_growth=False) or _shown(
         candidates, case, with_growth=True
@@ -161,16 +162,17 @@ def _shown(candidates: list[Hypothesis], case: Case, with_growth: bool) -> list[
         with_growth: whether rounding may part a mistake's trace from its own repetition.
     """
     beyond = first_wrong_step(case) + 2
-    kept = case.trace.parameters if case.trace.has_first_20_steps else {}
     if SCREENED_STEPS < beyond < case.experiment.steps:
+        part = _Part.of(case, beyond)
+        has_same_calls = case.trace.has_first_20_steps and beyond in case.trace.parameters
         candidates = [
             hypothesis
             for hypothesis in candidates
-            if (hypothesis.depends_on_calls and beyond not in kept)
-            or _reproduces(hypothesis, case, beyond, with_growth)
+            if (hypothesis.depends_on_calls and not has_same_calls)
+            or _reproduces(hypothesis, part, with_growth)
         ]
-    steps = case.experiment.steps
-    return [h for h in candidates if _reproduces(h, case, steps, with_growth)]
+    whole = _Part.of(case, case.experiment.steps)
+    return [hypothesis for hypothesis in candidates if _reproduces(hypothesis, whole, with_growth)]
 
 
 def first_difference(trace: Trace, experiment: Experiment, seed: int) -> str:
@@ -193,59 +195,86 @@ def _that_differs(trace: Trace, other: Trace | None, experiment: Experiment, see
 # ---------------------------------------------------------------- what reproduces a trace
 
 
-def _reproduces(hypothesis: Hypothesis, case: Case, steps: int, with_growth: bool = False) -> bool:
-    """Whether the oracle with this mistake leaves so many steps of the trace, but for rounding."""
-    trace, expected = cut(case.trace, steps), cut(case.expected, steps)
-    experiment = shortened(case.experiment, steps)
-    start = trace.parameters[0] if hypothesis.own_start else None
-    run = (experiment, case.seed, hypothesis.switches, start, case.trace.has_first_20_steps)
+@dataclass(frozen=True)
+class _Part:
+    """The first steps of a trace that differs, to be reproduced.
+
+    Args:
+        experiment: of so many steps.
+        seed: of the start.
+        detailed: whether each of the first 20 steps is a call of its own.
+        trace: of the adapter, as far as it is finite.
+        expected: of the oracle.
+        rungs: the one compared with the other.
+    """
+
+    experiment: Experiment
+    seed: int
+    detailed: bool
+    trace: Trace
+    expected: Trace
+    rungs: tuple[Rung, ...]
+
+    @classmethod
+    def of(cls, case: Case, steps: int) -> "_Part":
+        """Return the first steps of a case."""
+        trace, expected = finite_part(cut(case.trace, steps)), cut(case.expected, steps)
+        detailed = case.trace.has_first_20_steps
+        experiment = shortened(case.experiment, steps)
+        return cls(experiment, case.seed, detailed, trace, expected, compare(trace, expected))
+
+
+def _reproduces(hypothesis: Hypothesis, part: _Part, with_growth: bool = False) -> bool:
+    """Whether the oracle with this mistake leaves this part of the trace, but for rounding."""
+    start = part.trace.parameters[0] if hypothesis.own_start else None
+    run = (part.experiment, part.seed, hypothesis.switches, start, part.detailed)
     simulated = mistaken_trace(*run)
-    kept = {step: v for step, v in simulated.parameters.items() if step in trace.parameters}
-    variants = _as_shown(dataclasses.replace(simulated, parameters=kept), hypothesis, trace)
+    kept = {step: v for step, v in simulated.parameters.items() if step in part.trace.parameters}
+    variants = _as_shown(dataclasses.replace(simulated, parameters=kept), hypothesis, part.trace)
     if not with_growth:
-        return any(_explains(variant, trace, expected, {}) for variant in variants)
-    variants = [v for v in variants if _begins_like(v, trace, expected)]
+        return any(_explains(variant, part, {}) for variant in variants)
+    variants = [variant for variant in variants if _begins_like(variant, part)]
     if not variants:
         return False
     grown = growth(*run)
-    return any(_explains(variant, trace, expected, grown) for variant in variants)
+    return any(_explains(variant, part, grown) for variant in variants)
 
 
-def _explains(simulated: Trace, trace: Trace, expected: Trace, grown: dict[str, float]) -> bool:
+def _explains(simulated: Trace, part: _Part, grown: dict[str, float]) -> bool:
     """Whether the simulated trace leaves nothing of the difference, on any rung.
 
     The lowest rung that does not hold must be explained clearly.
 
     Args:
         simulated: of the oracle with a mistake.
-        trace: of the adapter.
-        expected: of the oracle.
+        part: of the adapter's trace.
         grown: how far rounding parts the simulated trace from itself, per rung.
     """
-    finite = finite_part(trace)
-    if not set(simulated.parameters) >= set(finite.parameters) & set(expected.parameters):
+    common = set(part.trace.parameters) & set(part.expected.parameters)
+    if not set(simulated.parameters) >= common:
         return False
-    remaining = {r.name: r.difference for r in compare(finite, simulated, equal_tolerances(1.0))}
-    rungs = compare(finite, expected)
-    failed = first_failure(rungs)
+    remaining = {
+        rung.name: rung.difference for rung in compare(part.trace, simulated, equal_tolerances(1.0))
+    }
+    failed = first_failure(part.rungs)
     if failed is not None and not _is_clear(failed, remaining, grown):
         return False
     return all(
         remaining.get(rung.name, np.inf) <= _allowed(rung, grown.get(rung.name, 0.0))
-        for rung in rungs
+        for rung in part.rungs
     )
 
 
-def _begins_like(simulated: Trace, trace: Trace, expected: Trace) -> bool:
+def _begins_like(simulated: Trace, part: _Part) -> bool:
     """Whether the mistake has the effect that is seen first, and its losses go on like that.
 
     Only then it is worth to measure how far rounding parts the simulated trace from itself.
     """
-    failed = first_failure(compare(finite_part(trace), expected))
-    made = {r.name: r.difference for r in compare(simulated, expected, equal_tolerances(1.0))}
+    failed = first_failure(part.rungs)
+    made = {r.name: r.difference for r in compare(simulated, part.expected, equal_tolerances(1.0))}
     if failed is None or made.get(failed.name, np.inf) < failed.difference / 2:
         return False
-    losses, right, wrong = trace.losses, simulated.losses, expected.losses
+    losses, right, wrong = part.trace.losses, simulated.losses, part.expected.losses
     if losses is None or right is None or wrong is None or losses.shape != right.shape:
         return True
     first = int(np.argmax(np.abs(losses - wrong) > REPRODUCED * np.nanmax(np.abs(wrong))))

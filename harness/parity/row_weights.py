@@ -46,8 +46,8 @@ def other_rows(case: Case) -> str:
     if given == taken or given.total() != taken.total():
         return ""
     return (
-        f"it takes other rows than the given ones: its batch of step {step} has {taken.total()} rows, "
-        f"{(given & taken).total()} of them among the {given.total()} given ones"
+        f"it takes other rows than the given ones: of the {given.total()} rows of step {step} "
+        f"{(given & taken).total()} are among the given ones"
     )
 
 

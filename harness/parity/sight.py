@@ -13,6 +13,7 @@ from harness.parity.estimates import (
     one_factor,
     updates,
 )
+from harness.parity.functions import Floats
 from harness.parity.judgement import Judgement
 from harness.parity.mistaken_network import rounded_to
 from harness.parity.rungs import compare, equal_tolerances
@@ -98,13 +99,18 @@ def _of_outputs(case: Case) -> str:
     if found.shape != right.shape or not np.isfinite(found).all():
         return ""
     rows = np.abs(found - right).max(axis=1) > WORTH_A_NOTE * np.abs(right).max()
-    if not rows.any() or rows.all():
+    if not rows.any():
+        return ""
+    if np.allclose(_sorted_rows(right), _sorted_rows(found), rtol=0, atol=WORTH_A_NOTE):
+        return "outputs are the right ones in another order of rows"
+    if rows.all():
         factor = one_factor([(found, None)], [(right, None)])
         return "" if factor is None else f"outputs are {factor:.6g} times the right ones"
-    order = np.lexsort(right.T), np.lexsort(found.T)
-    if np.allclose(right[order[0]], found[order[1]], rtol=0, atol=WORTH_A_NOTE):
-        return "outputs are the right ones in another order of rows"
     return f"outputs of {int(rows.sum())} of {len(rows)} rows differ"
+
+
+def _sorted_rows(values: Floats) -> Floats:
+    return values[np.lexsort(values.T)]
 
 
 def _of_losses(case: Case) -> str:
@@ -152,12 +158,13 @@ def _later(case: Case) -> str:
     """The advice where the first gradient is right."""
     step, loss = first_wrong_step(case), first_wrong_loss(case)
     if loss == step > 1:
-        return f"all that is seen up to step {step - 1} is right; look at the rows, and the loss, of step {step}"
+        before = f"all that is seen up to step {step - 1} is right"
+        return f"{before}; look at the rows, and the loss, of step {step}"
     if step == 1:
         return "the first gradient is right; look at the optimizer's first update"
     return (
-        f"all that is seen before the update of step {step} is right; look at the optimizer's memory, the "
-        "learning rate of that step, and at what is done in some steps only"
+        f"all that is seen before the update of step {step} is right; look at the optimizer's "
+        "memory, the learning rate of that step, and at what is done in some steps only"
     )
 
 

@@ -45,7 +45,7 @@ def layers(activation, output="identity", **more):
 
 @cache
 def protocols() -> dict[str, Experiment]:
-    """Eleven protocols: every optimizer and loss, short and full batches, one to three layers."""
+    """Fourteen protocols: every optimizer and loss, short and full batches, one to three layers."""
     hidden = {"initializers": NORMAL}
     rates = {"rate_inside_velocity": False}
     three = [{"units": 12, "activation": "relu"}, {"units": 12, "activation": "relu"}]
@@ -63,6 +63,7 @@ def protocols() -> dict[str, Experiment]:
         "iris": {"base": "iris-softmax"},
         "diabetes": {"base": "diabetes-linear"},
         "xor": {"base": "xor-mlp", "network__layers": [{"units": 4, "activation": "relu"}, {"units": 1, "activation": "identity"}], "initializers__biases": {"name": "zeros"}, "training__optimizer": {"name": "sgd", "learning_rate": 0.02}},
+        "saturated": {"network__layers": layers("tanh"), "training__loss": BCE, "training__optimizer": SGD, "initializers": NORMAL | {"weights": {"name": "normal", "std": 20.0}}},
     }  # fmt: skip
     return {name: _made(**values) for name, values in changes.items()}
 
@@ -140,6 +141,10 @@ def many(e: Experiment) -> bool:
     return e.network.outputs > 1
 
 
+def saturated(e: Experiment) -> bool:
+    return getattr(e.initializers.weights, "std", 0) == 20
+
+
 CE, BINARY, SQUARED = "softmax_cross_entropy", "binary_cross_entropy", "mean_squared_error"
 
 OLD = [
@@ -154,7 +159,7 @@ OLD = [
     Planted("loss doubled", "^the loss is doubled"),
     Planted("loss returned as sum", "^the returned loss is summed over the batch"),
     Planted("softmax twice", "^softmax is applied twice", loss(CE)),
-    Planted("clipped", "clipped probabilities", loss(BINARY)),
+    Planted("clipped", "clipped probabilities", saturated),
     Planted("other form", "Adam has the|epsilon is (in|out)side the root", optimizer("adam", "rmsprop", "adagrad")),
     Planted("epsilon 1e-7", "epsilon is 1e-07", optimizer("adam", "rmsprop", "adagrad")),
     Planted("epsilon 1e-8", "epsilon is 1e-08", optimizer("adam", "rmsprop", "adagrad")),
@@ -241,7 +246,7 @@ LISTED = [
     Planted("kernel updated early", "kernel is updated before the error", lambda e: len(e.network.layers) == 2 and optimizer("sgd")(e)),
     Planted("log epsilon 1e-7", "epsilon of 1e-07 in its logarithm", loss(CE, BINARY)),
     Planted("output slope missing", "derivative of the output's activation is missing", lambda e: e.network.layers[-1].activation != "identity"),
-    Planted("relu slope 1 at 0", "derivative of ReLU at 0 is 1", has("relu")),
+    Planted("relu slope 1 at 0", "derivative of ReLU at 0 is 1", lambda e: e.data.dataset == "xor"),
     Planted("class weights", r"rows weigh by class \(class 1: 2", loss(CE)),
     Planted("class weights, plain", r"rows weigh by class \(class 1: 2", loss(CE)),
     Planted("mean loss", "one mean loss is returned"),

