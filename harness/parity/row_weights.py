@@ -18,6 +18,8 @@ from harness.trainer import Parameters
 
 ROWS_AT_MOST = 2_000
 ENTRIES_AT_MOST = 1_200
+ITERATIONS_AT_MOST = 900
+"""About one for each row that is in the sum."""
 
 
 def other_rows(case: Case) -> str:
@@ -83,7 +85,7 @@ def _counts(found: Floats, matrix: Floats) -> Floats | None:
 
     scale = float(np.abs(found).max()) or 1.0
     try:
-        weights, residual = nnls(matrix / scale, found / scale)
+        weights, residual = nnls(matrix / scale, found / scale, maxiter=ITERATIONS_AT_MOST)
     except RuntimeError:  # too many iterations
         return None
     used = weights > 1e-7 * weights.max(initial=0)
