@@ -20,7 +20,7 @@ FORMATS = {
     24: "products of float32 inside a float64 proof",
 }
 """Significant bits, the leading one included, and what has so many behind the leading one."""
-ALIKE, CERTAIN = 0.5, 5.0
+ALIKE, CERTAIN = 0.2, 6.0
 """Least correlation of two errors, and how many standard deviations it is from none."""
 
 
