@@ -110,8 +110,9 @@ def _with_cause(
         return judgement  # training is right
     again = dataclasses.replace(proof, purpose=Purpose.PROOF_IN_DETAIL)
     detailed, _, _ = _trace(again, experiment, workers, lane)
+    first, other = (trace, None) if detailed is None else (detailed, trace)
     with _judging:
-        return diagnosis.with_cause(judgement, detailed or trace, experiment, proof.seed)
+        return diagnosis.with_cause(judgement, first, experiment, proof.seed, other)
 
 
 def _with_precision(

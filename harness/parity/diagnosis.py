@@ -1,32 +1,66 @@
 """Why a trace differs: the oracle is rerun with known mistakes to find those that reproduce it.
 
-A hypothesis is accepted only if it reproduces everything the trace holds: outputs, gradients,
-parameters at every kept step and losses. Hypotheses that this protocol cannot tell apart are
-named together. Where none does, only the first differing tensor is named.
+A mistake is named only if it is shown to be the cause. It must reproduce everything the trace
+holds: outputs, gradients, parameters at every kept step and losses. And where the trace differs
+from the oracle's, the oracle with the mistake must differ by as much: what has no effect on a
+protocol explains nothing in it. Mistakes that this protocol cannot tell apart are named together.
+Where no mistake is shown, what the trace shows by sight is said, and where to look.
 """
 
 import dataclasses
 from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from harness.experiment.model import Experiment
-from harness.experiment.training import Length
-from harness.parity.hypotheses import NETWORK, Hypothesis, hypotheses
-from harness.parity.judgement import Judgement, first_failure
-from harness.parity.mistakes import Mistaken, Switches
+from harness.parity import layout, sight
+from harness.parity.estimates import Case, first_wrong_step
+from harness.parity.hypotheses import PRECISION, RETURNED, ROWS, Hypothesis, hypotheses
+from harness.parity.judgement import Judgement, Rung, first_failure
+from harness.parity.precision import low_precision
+from harness.parity.rate_hypotheses import rate_hypotheses
+from harness.parity.row_weights import other_rows
 from harness.parity.rungs import compare, equal_tolerances
-from harness.parity.trace import Trace, expected_trace, prepared_of, record
-from harness.start import initial_parameters
+from harness.parity.simulation import cut, finite_part, growth, mistaken_trace, shortened
+from harness.parity.trace import Trace, expected_trace
+from harness.parity.update_hypotheses import update_hypotheses
 from harness.trainer import Parameters
 
 REPRODUCED = 1e-9
-"""Differences of a trace from the mistake that explains it: rounding only."""
-SCREENED_STEPS, BEGINNING = 2, 8
+"""Largest difference of a trace from the mistake that explains it."""
+CLEARLY = 20
+"""A mistake must leave at most so small a part of the difference that it explains."""
+SCREENED_STEPS = 2
 NAMED_AT_MOST = 4
+GROWS_AT_MOST = 1e-5
+"""Where rounding grows further, the numbers of a rung say nothing."""
+RANDOM = "Task and Batches: all that is drawn is given"
 
 
-def with_cause(judgement: Judgement, trace: Trace, experiment: Experiment, seed: int) -> Judgement:
+@dataclass(frozen=True)
+class Explanation:
+    """What a diagnosis found.
+
+    Args:
+        causes: the mistakes that are shown, in words; several if nothing tells them apart.
+        line: of the contract, that the first of them breaks.
+        notes: what is seen of single tensors, where no mistake is shown.
+    """
+
+    causes: tuple[str, ...] = ()
+    line: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def with_cause(
+    judgement: Judgement,
+    trace: Trace,
+    experiment: Experiment,
+    seed: int,
+    other: Trace | None = None,
+) -> Judgement:
     """Return the judgement with the cause in words, and where it is seen first.
 
     Args:
@@ -34,114 +68,236 @@ def with_cause(judgement: Judgement, trace: Trace, experiment: Experiment, seed:
         trace: of the adapter, with its first 20 steps where they could be kept.
         experiment: of a proof's length.
         seed: of the trace's start.
+        other: of another run of the same adapter, if there is one.
     """
+    trace = _that_differs(trace, other, experiment, seed)
     seen = first_difference(trace, experiment, seed) or judgement.reason
-    obvious = _obvious_cause(trace, experiment, seed)
-    if obvious:
-        return dataclasses.replace(judgement, reason=f"{obvious}; {seen}")
-    causes = diagnose(trace, experiment, seed)
-    if not causes:
-        return dataclasses.replace(judgement, reason=f"{seen}; {_where_to_look(judgement)}")
-    # that the start is the adapter's own is said only where no mistake explains the start
-    causes = [cause for cause in causes if not cause.own_start] or causes
-    words = list(dict.fromkeys(cause.words for cause in causes))[:NAMED_AT_MOST]
-    reason = f"{', or '.join(words)} (contract: {causes[0].line}); {seen}"
+    with np.errstate(all="ignore"):  # the trace may have diverged
+        found = explain(trace, experiment, seed, other)
+    if found.causes:
+        words = ", or ".join(found.causes)
+        equal = "no number here tells them apart; " if len(found.causes) > 1 else ""
+        reason = f"{words} ({equal}contract: {found.line}); {seen}"
+    else:
+        case = Case(
+            trace, expected_trace(experiment, seed, trace.has_first_20_steps), experiment, seed
+        )
+        place = sight.where_to_look(judgement, case)
+        reason = "; ".join((seen, *found.notes, "no known mistake reproduces it", place))
     return dataclasses.replace(judgement, reason=reason)
 
 
-def diagnose(trace: Trace, experiment: Experiment, seed: int) -> list[Hypothesis]:
-    """Return the hypotheses that reproduce the trace, the plainest first.
-
-    A mistake may make a run chaotic, so that rounding alone parts it from its own repetition
-    before the end. If nothing reproduces the whole, what reproduces its beginning is returned,
-    provided that the beginning is wrong already.
-    """
+def explain(
+    trace: Trace, experiment: Experiment, seed: int, other: Trace | None = None
+) -> Explanation:
+    """Return the mistakes that are shown to be the cause, or what is seen without one."""
     expected = expected_trace(experiment, seed, trace.has_first_20_steps)
-    first_steps = _cut(trace, SCREENED_STEPS)
-    screened = [
+    problem, line = layout.layout_problem(trace, expected)
+    if problem:
+        return Explanation((problem,), line)
+    if layout.is_view(trace, expected):
+        return Explanation(
+            ("parameters returns views, not copies: all are those of the end",), RETURNED
+        )
+    trace, other_layout = layout.put_right(trace, expected)
+    other = None if other is None else layout.put_right(other, expected)[0]
+    case = Case(trace, expected, experiment, seed)
+    found = Explanation()
+    if first_failure(compare(trace, expected)) is not None:
+        found = _explained(case, other)
+    if not other_layout:
+        return found
+    causes = tuple(" and ".join((*other_layout, cause)) for cause in found.causes)
+    return dataclasses.replace(found, causes=causes or tuple(other_layout), line=RETURNED)
+
+
+def _explained(case: Case, other: Trace | None) -> Explanation:
+    """The explanation of a trace in the contract's layout that differs."""
+    where = sight.draws_random_numbers(case.trace, other)
+    if where:
+        first = "" if where == "start" else f", first in {where}"
+        words = "initial weights" if where == "start" else "random numbers"
+        return Explanation((f"it draws {words} of its own: two runs of it differ{first}",), RANDOM)
+    if sight.float32_throughout(case.trace, case.expected):
+        return Explanation(("it computes in float32 inside a float64 proof",), PRECISION)
+    causes = diagnose(case)
+    if causes:
+        different = tuple(dict.fromkeys(cause.words for cause in causes))
+        return Explanation(different[:NAMED_AT_MOST], causes[0].line)
+    bits = low_precision(case)
+    if bits:
+        return Explanation((bits,), PRECISION)
+    rows = other_rows(case)
+    if rows:
+        return Explanation((rows,), ROWS)
+    return Explanation(notes=tuple(sight.notes(case)))
+
+
+def diagnose(case: Case) -> list[Hypothesis]:
+    """Return the hypotheses that reproduce a trace, the plainest first.
+
+    Of several, those are returned that have the fewest numbers read off the trace itself.
+    """
+    first_steps = _Part.of(case, SCREENED_STEPS)
+    candidates = [
         hypothesis
-        for hypothesis in hypotheses(experiment, trace, expected)
-        if _reproduces(hypothesis, first_steps, _shortened(experiment, SCREENED_STEPS), seed)
+        for hypothesis in chain(hypotheses(case), rate_hypotheses(case), update_hypotheses(case))
+        if _reproduces(hypothesis, first_steps)
     ]
-    complete = [h for h in screened if _reproduces(h, trace, experiment, seed)]
-    beginning, shortened = _cut(trace, BEGINNING), _shortened(experiment, BEGINNING)
-    if complete or first_failure(compare(beginning, expected)) is None:
-        return complete
-    return [h for h in screened if _reproduces(h, beginning, shortened, seed)]
+    shown = _shown(candidates, case, with_growth=False) or _shown(
+        candidates, case, with_growth=True
+    )
+    # that the start is the adapter's own is said only where no mistake explains the start
+    shown = [h for h in shown if not h.own_start] or shown
+    fewest = min((h.estimated for h in shown), default=0)
+    return [h for h in shown if h.estimated == fewest]
+
+
+def _shown(candidates: list[Hypothesis], case: Case, with_growth: bool) -> list[Hypothesis]:
+    """Those that reproduce the trace: first a little beyond what is wrong first, then all of it.
+
+    Args:
+        candidates: that reproduce its first steps.
+        case: the trace.
+        with_growth: whether rounding may part a mistake's trace from its own repetition.
+    """
+    beyond = first_wrong_step(case) + 2
+    if SCREENED_STEPS < beyond < case.experiment.steps:
+        part = _Part.of(case, beyond)
+        has_same_calls = case.trace.has_first_20_steps and beyond in case.trace.parameters
+        candidates = [
+            hypothesis
+            for hypothesis in candidates
+            if (hypothesis.depends_on_calls and not has_same_calls)
+            or _reproduces(hypothesis, part, with_growth)
+        ]
+    whole = _Part.of(case, case.experiment.steps)
+    return [hypothesis for hypothesis in candidates if _reproduces(hypothesis, whole, with_growth)]
 
 
 def first_difference(trace: Trace, experiment: Experiment, seed: int) -> str:
     """Return `seen first in 3 steps: weights of layer 1 differ by 1e-3`, or "" without any."""
     expected = expected_trace(experiment, seed, trace.has_first_20_steps)
     failed = first_failure(compare(trace, expected))
-    return "" if failed is None else f"seen first in {failed.where} by {failed.difference:.1e}"
+    if failed is None:
+        return ""
+    by = f" by {failed.difference:.1e}" if np.isfinite(failed.difference) else ""
+    return f"seen first in {failed.where}{by}"
 
 
-def _where_to_look(judgement: Judgement) -> str:
-    """The advice where nothing known reproduces the trace."""
-    failed = judgement.first_failure
-    places = {
-        "start": "look at how the start is taken over",
-        "outputs": "look at the forward pass: start and inputs are as they should be, or not yet",
-        "gradients": "the forward pass is right; look at the rows taken, the loss and its gradient",
-        "losses": "all parameters are right; return the loss of every step, before its update",
+def _that_differs(trace: Trace, other: Trace | None, experiment: Experiment, seed: int) -> Trace:
+    """The trace, or the other run where that alone differs: its calls of `advance` are longer."""
+    expected = expected_trace(experiment, seed, trace.has_first_20_steps)
+    right = first_failure(compare(trace, expected)) is None
+    return other if right and other is not None else trace
+
+
+# ---------------------------------------------------------------- what reproduces a trace
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The first steps of a trace that differs, to be reproduced.
+
+    Args:
+        experiment: of so many steps.
+        seed: of the start.
+        detailed: whether each of the first 20 steps is a call of its own.
+        trace: of the adapter, as far as it is finite.
+        expected: of the oracle.
+        rungs: the one compared with the other.
+    """
+
+    experiment: Experiment
+    seed: int
+    detailed: bool
+    trace: Trace
+    expected: Trace
+    rungs: tuple[Rung, ...]
+
+    @classmethod
+    def of(cls, case: Case, steps: int) -> "_Part":
+        """Return the first steps of a case."""
+        trace, expected = finite_part(cut(case.trace, steps)), cut(case.expected, steps)
+        detailed = case.trace.has_first_20_steps
+        experiment = shortened(case.experiment, steps)
+        return cls(experiment, case.seed, detailed, trace, expected, compare(trace, expected))
+
+
+def _reproduces(hypothesis: Hypothesis, part: _Part, with_growth: bool = False) -> bool:
+    """Whether the oracle with this mistake leaves this part of the trace, but for rounding."""
+    start = part.trace.parameters[0] if hypothesis.own_start else None
+    run = (part.experiment, part.seed, hypothesis.switches, start, part.detailed)
+    simulated = mistaken_trace(*run)
+    kept = {step: v for step, v in simulated.parameters.items() if step in part.trace.parameters}
+    variants = _as_shown(dataclasses.replace(simulated, parameters=kept), hypothesis, part.trace)
+    if not with_growth:
+        return any(_explains(variant, part, {}) for variant in variants)
+    variants = [variant for variant in variants if _begins_like(variant, part)]
+    if not variants:
+        return False
+    grown = growth(*run)
+    return any(_explains(variant, part, grown) for variant in variants)
+
+
+def _explains(simulated: Trace, part: _Part, grown: dict[str, float]) -> bool:
+    """Whether the simulated trace leaves nothing of the difference, on any rung.
+
+    The lowest rung that does not hold must be explained clearly.
+
+    Args:
+        simulated: of the oracle with a mistake.
+        part: of the adapter's trace.
+        grown: how far rounding parts the simulated trace from itself, per rung.
+    """
+    common = set(part.trace.parameters) & set(part.expected.parameters)
+    if not set(simulated.parameters) >= common:
+        return False
+    remaining = {
+        rung.name: rung.difference for rung in compare(part.trace, simulated, equal_tolerances(1.0))
     }
-    later = "the first gradient is right; look at the optimizer and at the rows of later steps"
-    where = places.get(failed.name, later) if failed else later
-    return f"no known mistake reproduces it; {where}"
-
-
-def _obvious_cause(trace: Trace, experiment: Experiment, seed: int) -> str:
-    """What needs no rerun: other shapes, numbers that are not finite, float32. "" without."""
-    expected = expected_trace(experiment, seed)
-    if compare(trace, expected)[0].difference == float("inf"):
-        start, expected_start = trace.parameters[0], expected.parameters[0]
-        kernels = [W.shape for W, _ in start] == [W.shape for W, _ in expected_start]
-        return f"{'there are no biases' if kernels else 'a width is wrong'} (contract: {NETWORK})"
-    arrays = [
-        np.asarray(values, np.float64)
-        for step, parameters in trace.parameters.items()
-        for pair in parameters
-        for values in pair
-        if values is not None and step > 0
-    ]
-    if not all(np.isfinite(values).all() for values in arrays):
-        return "parameters are not finite"
-    rounded = all(np.array_equal(v, v.astype(np.float32).astype(np.float64)) for v in arrays)
-    if arrays and rounded and any(v.any() for v in arrays):
-        return "it computes in float32 inside a float64 proof (contract: Task.dtype)"
-    return ""
-
-
-def _reproduces(hypothesis: Hypothesis, trace: Trace, experiment: Experiment, seed: int) -> bool:
-    """Whether the oracle with this mistake leaves the same trace, but for rounding."""
-    start = trace.parameters[0] if hypothesis.own_start else None
-    detailed = trace.has_first_20_steps
-    simulated = mistaken_trace(experiment, seed, hypothesis.switches, start, detailed)
-    return any(
-        first_failure(compare(trace, variant, equal_tolerances(REPRODUCED))) is None
-        for variant in _as_shown(simulated, hypothesis, trace)
+    failed = first_failure(part.rungs)
+    if failed is not None and not _is_clear(failed, remaining, grown):
+        return False
+    return all(
+        remaining.get(rung.name, np.inf) <= _allowed(rung, grown.get(rung.name, 0.0))
+        for rung in part.rungs
     )
 
 
-def mistaken_trace(
-    experiment: Experiment,
-    seed: int,
-    switches: Switches,
-    start: Parameters | None = None,
-    keep_first_20_steps: bool = False,
-) -> Trace:
-    """Return the oracle's trace with mistakes, from the protocol's start or another."""
-    prepared = prepared_of(experiment)
-    if start is None:
-        start = initial_parameters(experiment, seed, "float64")
+def _begins_like(simulated: Trace, part: _Part) -> bool:
+    """Whether the mistake has the effect that is seen first, and its losses go on like that.
 
-    def build(protocol: Experiment) -> Mistaken:
-        train = prepared.train
-        return Mistaken(protocol, start, train.inputs, train.targets, switches)
+    Only then it is worth to measure how far rounding parts the simulated trace from itself.
+    """
+    failed = first_failure(part.rungs)
+    made = {r.name: r.difference for r in compare(simulated, part.expected, equal_tolerances(1.0))}
+    if failed is None or made.get(failed.name, np.inf) < failed.difference / 2:
+        return False
+    losses, right, wrong = part.trace.losses, simulated.losses, part.expected.losses
+    if losses is None or right is None or wrong is None or losses.shape != right.shape:
+        return True
+    first = int(np.argmax(np.abs(losses - wrong) > REPRODUCED * np.nanmax(np.abs(wrong))))
+    gaps = np.abs(losses - right)[: first + 3]
+    return not (gaps > REPRODUCED * np.nanmax(np.abs(losses[: first + 3]))).any()
 
-    with np.errstate(all="ignore"):  # a mistake may well diverge
-        return record(build, experiment, prepared, seed, keep_first_20_steps)
+
+def _is_clear(failed: Rung, remaining: dict[str, float], grown: dict[str, float]) -> bool:
+    """Whether the first difference is explained, and is no rounding of the mistake's own."""
+    rounding = max(remaining.get(failed.name, np.inf), grown.get(failed.name, 0.0))
+    if not np.isfinite(failed.difference):
+        return rounding <= REPRODUCED
+    return rounding <= failed.difference / CLEARLY
+
+
+def _allowed(rung: Rung, grown: float) -> float:
+    """How far the simulated trace may be from the adapter's, on a rung."""
+    if grown > GROWS_AT_MOST or np.isnan(grown):
+        return np.inf
+    plain = max(10 * rung.tolerance, 1e-11)
+    if not rung.passed:
+        plain = min(REPRODUCED, max(rung.difference / CLEARLY, 1e-12))
+    return max(plain, 10 * grown)
 
 
 def _as_shown(simulated: Trace, hypothesis: Hypothesis, trace: Trace) -> list[Trace]:
@@ -179,17 +335,3 @@ def _turned_back(pairs: Parameters, layer: int | str) -> Parameters:
 
 def _with_biases_of(pairs: Parameters, others: Parameters) -> Parameters:
     return [(W, b) for (W, _), (_, b) in zip(pairs, others, strict=True)]
-
-
-def _shortened(experiment: Experiment, steps: int) -> Experiment:
-    """The proof cut to fewer steps."""
-    if experiment.training is None:
-        return experiment
-    return experiment.of_length(Length(steps=min(steps, experiment.steps)))
-
-
-def _cut(trace: Trace, steps: int) -> Trace:
-    """The same cut of a trace."""
-    kept = {step: pairs for step, pairs in trace.parameters.items() if step <= steps}
-    losses = None if trace.losses is None else trace.losses[: max(kept)]
-    return Trace(trace.outputs, trace.gradients, kept, losses)

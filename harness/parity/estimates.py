@@ -1,52 +1,266 @@
-"""Numbers of a mistake, estimated from its trace: a wrong learning rate, a weight decay."""
+"""Numbers of a mistake, read off its trace: factors of tensors, rates, strengths, bounds."""
 
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
+from harness.experiment.model import Experiment
 from harness.parity.functions import Floats
+from harness.parity.simulation import mistaken_trace, shortened
+from harness.parity.switches import Factors, Switches
 from harness.parity.trace import Trace
-from harness.trainer import Parameters
+from harness.start import BatchPlan, float32
+from harness.trainer import Array, Parameters
+
+COLLINEAR = 1e-9
+"""How far a tensor may be from a multiple of another, relative to it."""
+NEGLIGIBLE = 1e-12
+"""Tensors smaller than this, relative to the largest, say nothing."""
+
+WRONG_LOSS = 1e-11
+"""Losses that differ by more, relative to the largest, are wrong."""
 
 
-def rate_ratio(trace: Trace, expected: Trace, start: int, end: int) -> float | None:
+@dataclass(frozen=True)
+class Case:
+    """A trace that differs.
+
+    Args:
+        trace: of the adapter.
+        expected: of the oracle, with the same steps.
+        experiment: of a proof's length.
+        seed: of the start.
+    """
+
+    trace: Trace
+    expected: Trace
+    experiment: Experiment
+    seed: int
+
+    @property
+    def rate(self) -> float:
+        """The given learning rate of the first step."""
+        training = self.experiment.training
+        return float32(training.optimizer.learning_rate) if training else 0.0
+
+    @property
+    def optimizer(self) -> str:
+        """The name of the optimizer; "" without training."""
+        training = self.experiment.training
+        return training.optimizer.name if training else ""
+
+    def simulated(self, switches: Switches) -> Trace:
+        """The first two steps of the oracle with mistakes."""
+        return mistaken_trace(shortened(self.experiment, 2), self.seed, switches)
+
+
+def first_wrong_step(case: Case) -> int:
+    """Return the first step that goes wrong, counted from 1; 0 if the trace shows none.
+
+    It is the first whose kept parameters differ. A wrong loss shows that the update before it is
+    wrong, or, where that is known to be right, that the step itself is.
+    """
+    found, right = case.trace.parameters, case.expected.parameters
+    common = [step for step in sorted(set(found) & set(right)) if step]
+    wrong = [step for step in common if differ(found[step], right[step])]
+    loss = first_wrong_loss(case)
+    if loss:
+        before_is_right = loss - 1 in (0, *common) and loss - 1 not in wrong
+        wrong.append(loss if before_is_right else loss - 1)
+    return min(wrong, default=0)
+
+
+def first_wrong_loss(case: Case) -> int:
+    """Return the first step whose loss is wrong, counted from 1; 0 without."""
+    found, right = case.trace.losses, case.expected.losses
+    if found is None or right is None or found.shape != right.shape:
+        return 0
+    wrong = ~(np.abs(found - right) <= WRONG_LOSS * np.nanmax(np.abs(right), initial=1e-300))
+    wrong &= ~np.isnan(right)
+    return int(np.flatnonzero(wrong)[0]) + 1 if wrong.any() else 0
+
+
+def differ(pairs: Parameters, expected: Parameters, tolerance: float = 1e-11) -> bool:
+    """Whether any tensor differs by more than the tolerance, relative to the largest number."""
+    scale = max(float(np.abs(v).max(initial=0)) for _, v in named(expected)) or 1.0
+    found = dict(named(pairs))
+    return any(
+        name not in found or not np.abs(found[name] - v).max(initial=0) <= tolerance * scale
+        for name, v in named(expected)
+    )
+
+
+def named(pairs: Parameters) -> Iterator[tuple[tuple[int, int], Array]]:
+    """Yield ((layer, 0 for weights or 1 for biases), array) of every tensor."""
+    for layer, pair in enumerate(pairs):
+        for part, values in enumerate(pair):
+            if values is not None:
+                yield (layer, part), np.asarray(values, np.float64)
+
+
+def updates(trace: Trace, start: int, end: int) -> Parameters | None:
+    """Return the parameters at the end minus those at the start; None where one was not kept."""
+    if not {start, end} <= set(trace.parameters):
+        return None
+    return [
+        tuple(None if a is None or b is None else a - b for a, b in zip(after, before, strict=True))  # type: ignore[misc]
+        for after, before in zip(trace.parameters[end], trace.parameters[start], strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """The first gradient that differs, as an update shows it where the first one is right.
+
+    Args:
+        found: of the adapter; an update over minus the learning rate.
+        right: of the oracle.
+        before: the parameters that it was taken at.
+        rate: the learning rate of the update; 1 for the gradient itself.
+    """
+
+    found: Parameters
+    right: Parameters
+    before: Parameters
+    rate: float
+
+
+def gradient_evidence(case: Case) -> Evidence | None:
+    """Return the first gradient if it differs, else what `update_evidence` does."""
+    trace, expected = case.trace, case.expected
+    if differ(trace.gradients, expected.gradients):
+        return Evidence(trace.gradients, expected.gradients, expected.parameters[0], 1.0)
+    return update_evidence(case)
+
+
+def update_evidence(case: Case) -> Evidence | None:
+    """Return the first update that differs, if the parameters before it were kept and right."""
+    step = first_wrong_step(case)
+    if not step:
+        return None
+    found, right = updates(case.trace, step - 1, step), updates(case.expected, step - 1, step)
+    if found is None or right is None:
+        return None
+    rate = float(BatchPlan.of(case.experiment, case.seed).segment(step - 1, step).learning_rates[0])
+    before = case.expected.parameters[step - 1]
+    return Evidence(_scaled(found, -1 / rate), _scaled(right, -1 / rate), before, rate)
+
+
+def _scaled(pairs: Parameters, factor: float) -> Parameters:
+    return [(W * factor, None if b is None else b * factor) for W, b in pairs]
+
+
+def factors(found: Parameters | None, right: Parameters | None) -> Factors | None:
+    """Return the factor of every tensor, if each tensor is a multiple of the right one.
+
+    Tensors whose right numbers are nearly 0 say nothing: their factor is 1.
+    """
+    if not found or not right:
+        return None
+    tensors = dict(named(found))
+    if tensors.keys() != dict(named(right)).keys():
+        return None
+    largest = max(float(np.abs(v).max(initial=0)) for _, v in named(right))
+    result = {}
+    for name, b in named(right):
+        a, size = tensors[name], float(np.abs(b).max(initial=0))
+        if size <= NEGLIGIBLE * largest:
+            result[name] = 1.0
+            continue
+        factor = float((a * b).sum() / (b * b).sum())
+        if not np.abs(a - factor * b).max() <= COLLINEAR * max(abs(factor), 1e-6) * size:
+            return None
+        nearest = float(f"{factor:.6g}")
+        result[name] = nearest if abs(nearest - factor) < 1e-10 * abs(nearest) else factor
+        result[name] = 0.0 if abs(factor) < COLLINEAR else result[name]
+    return tuple((result[i, 0], result.get((i, 1), 1.0)) for i in range(len(right)))
+
+
+def one_factor(found: Parameters | None, right: Parameters | None) -> float | None:
+    """Return the factor of all tensors, if it is one and not 1."""
+    found_factors = factors(found, right)
+    if found_factors is None:
+        return None
+    counted = {factor for pair in found_factors for factor in pair} - {1.0}
+    if len(counted) != 1 or not _all_carry_it(found_factors, right):
+        return None
+    return counted.pop()
+
+
+def _all_carry_it(found: Factors, right: Parameters | None) -> bool:
+    """Whether a factor of 1 stands only where the right tensor is nearly 0 or missing."""
+    sizes = {name: float(np.abs(v).max(initial=0)) for name, v in named(right or [])}
+    largest = max(sizes.values(), default=0.0)
+    return all(
+        found[layer][part] != 1.0 or size <= NEGLIGIBLE * largest
+        for (layer, part), size in sizes.items()
+    )
+
+
+def rate_ratio(case: Case, start: int, end: int) -> float | None:
     """Return the size of an update relative to the right one, along the right one.
 
     The update is all that happens between two steps, `start` and `end`. None is returned where
     one of them was not kept, or where nothing can be said.
     """
-    if not {start, end} <= set(trace.parameters) & set(expected.parameters):
+    found, right = updates(case.trace, start, end), updates(case.expected, start, end)
+    if found is None or right is None:
         return None
-    right = _update(expected, start, end)
-    update = _update(trace, start, end)
-    squared = float(right @ right)
-    if not squared or update.shape != right.shape or not np.isfinite(update).all():
-        return None
-    return float(update @ right) / squared
+    return strength(flat(found), np.zeros(1), flat(right))
 
 
-def _update(trace: Trace, start: int, end: int) -> Floats:
-    """All parameters at the end minus those at the start, as one vector."""
-    pairs = zip(trace.parameters[end], trace.parameters[start], strict=True)
-    parts = [
-        np.subtract(a, b).ravel()
-        for after, before in pairs
-        for a, b in zip(after, before, strict=True)
-        if a is not None and b is not None
-    ]
-    return np.concatenate(parts)
-
-
-def weight_decay(trace: Trace, expected: Trace, on: Literal["weights", "all"]) -> float:
-    """Return the strength s of a decay: what the gradient has beside the right one is s * w."""
-    residual = _vector(trace.gradients, on) - _vector(expected.gradients, on)
-    direction = _vector(expected.parameters[0], on)
+def strength(found: Floats, plain: Floats, whole: Floats) -> float | None:
+    """Return s of found = plain + s (whole - plain), by least squares."""
+    direction = whole - plain
     squared = float(direction @ direction)
-    return float(residual @ direction) / squared if squared else 0.0
+    if not squared or found.shape != direction.shape or not np.isfinite(found).all():
+        return None
+    return float((found - plain) @ direction) / squared
 
 
-def _vector(pairs: Parameters, on: Literal["weights", "all"]) -> Floats:
-    arrays = [W for W, _ in pairs]
-    if on == "all":
-        arrays = [v for pair in pairs for v in pair if v is not None]
-    return np.concatenate([np.asarray(v, np.float64).ravel() for v in arrays])
+def flat(pairs: Parameters) -> Floats:
+    """Return all numbers as one vector."""
+    return np.concatenate([v.ravel() for _, v in named(pairs)] or [np.zeros(0)])
+
+
+def gradient_strength(case: Case, whole: Switches) -> float | None:
+    """Return how much of a mistake, at its whole, is in the first gradient."""
+    simulated = case.simulated(whole)
+    return strength(
+        flat(case.trace.gradients), flat(case.expected.gradients), flat(simulated.gradients)
+    )
+
+
+def second_update_strength(case: Case, whole: Switches) -> float | None:
+    """Return how much of a mistake, at its whole, is in the parameters after two updates."""
+    traces = (case.trace, case.expected, case.simulated(whole))
+    if not all(2 in trace.parameters for trace in traces):
+        return None
+    return strength(*(flat(trace.parameters[2]) for trace in traces))
+
+
+def decay_of(evidence: Evidence, on: Literal["weights", "all"], sign_only: bool = False) -> float:
+    """Return s of found = right + s w, or of right + s sign(w), of weights or all parameters."""
+
+    def picked(pairs: Parameters) -> Floats:
+        return flat([(W, None) for W, _ in pairs] if on == "weights" else pairs)
+
+    w = picked(evidence.before)
+    residual = picked(evidence.found) - picked(evidence.right)
+    return strength(residual, np.zeros(1), np.sign(w) if sign_only else w) or 0.0
+
+
+def norm(pairs: Parameters) -> float:
+    """Return the norm of all tensors together."""
+    return float(np.linalg.norm(flat(pairs)))
+
+
+def plain_number(value: float) -> float:
+    """Return the number with at most six digits that the value is, if rounding alone parts them."""
+    if not math.isfinite(value):
+        return value
+    nearest = float(f"{value:.6g}")
+    return nearest if abs(nearest - value) <= 1e-9 * abs(value) else value

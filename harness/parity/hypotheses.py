@@ -1,19 +1,20 @@
 """What may be wrong with an adapter: in words, as switches of the oracle, and against which line.
 
+Here are start, network, loss, rows and what is returned; `update_hypotheses` has the optimizer.
 Some numbers are not guessed but estimated from the trace (`estimates`).
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from typing import Literal, get_args
+
+import numpy as np
 
 from harness.experiment.model import Experiment
 from harness.experiment.network import ActivationName, Layer
-from harness.experiment.optimizers import Adagrad, Adam, Momentum, Nesterov, RMSprop
-from harness.experiment.training import L2
-from harness.parity.estimates import rate_ratio, weight_decay
-from harness.parity.mistakes import Scale, Switches
-from harness.parity.trace import Trace
+from harness.parity.estimates import Case, flat, gradient_strength, plain_number, strength
+from harness.parity.switches import Scale, Switches
 from harness.start import float32
 
 START = "Task.parameters: the start, W of shape (inputs, outputs), b of shape (outputs,)"
@@ -24,16 +25,18 @@ ROWS = "Batches.rows: the rows of every step, in order"
 SIZES = "Batches.sizes: only the first sizes[i] rows count, in means too"
 NETWORK = "Task.network: layers with units, activation, bias and slope"
 INPUTS = "Task.inputs: as they are; they are scaled already"
+TARGETS = "Task.targets: as they are, one of every row"
 PREDICT = "predict: raw outputs, in the order of the classes"
 PENALTY = "Task.l2: the only penalty there is"
 ALL_PARAMETERS = "advance: every parameter is trained"
 LOSSES = "advance: returns the loss of every step, before its update"
+RETURNED = "parameters: copies of the parameters themselves, in the layout of Parameters"
+PRECISION = "Task.dtype"
 
-OTHER_EPSILONS = (1e-7, 1e-8, 1e-6, 1e-10, 1e-16, 1e-5, 1e-3)
 OTHER_ACTIVATIONS = [
     name for name in get_args(ActivationName) if name not in ("leaky_relu", "step")
 ]
-OTHER_SLOPES = (0.01, 0.2, 0.3)
+OTHER_SLOPES = (0.01, 0.2, 0.3, 0.1)
 INPUT_SCALES = {
     1 / 255: "divided by 255 again",
     1 / 256: "divided by 256 again",
@@ -43,7 +46,9 @@ INPUT_SCALES = {
     16.0: "not scaled: 16 times too large",
     2.0: "doubled",
     0.5: "halved",
+    -1.0: "negated",
 }
+SMALL_NUMBERS = (1e-7, 1e-8, 1e-10, 1e-12, 1e-15, 1e-16, 1e-9, 1e-6, 1e-5, 1e-4, 1e-3)
 
 
 @dataclass(frozen=True)
@@ -55,47 +60,58 @@ class Hypothesis:
         line: the line of the contract that it breaks.
         switches: the same mistake in the oracle.
         own_start: whether the start is the trace's parameters at step 0.
+        estimated: how many numbers of it were read off the trace. Among those that reproduce a
+            trace, one with fewer is the plainer.
     """
 
     words: str
     line: str
     switches: Switches
     own_start: bool = False
+    estimated: int = 0
+
+    @property
+    def depends_on_calls(self) -> bool:
+        """Whether the mistake depends on how many steps a call of `advance` has."""
+        switches = self.switches
+        return (
+            switches.losses in ("mean of a call", "last of a call")
+            or switches.accumulated == "within a call"
+            or bool(switches.reset_at)
+        )
 
 
-def hypotheses(experiment: Experiment, trace: Trace, expected: Trace) -> Iterator[Hypothesis]:
-    """Yield every mistake that could explain the trace, the plainest first."""
-    yield from _start(experiment)
-    yield from _network(experiment)
-    yield Hypothesis("predict gives probabilities", PREDICT, Switches(predicts="probabilities"))
-    yield Hypothesis("predict has the classes reversed", PREDICT, Switches(predicts="reversed"))
-    for scale, words in INPUT_SCALES.items():
-        yield Hypothesis(f"inputs are {words}", INPUTS, Switches(input_scale=scale))
-    if experiment.training is None:
+def hypotheses(case: Case) -> Iterator[Hypothesis]:
+    """Yield every mistake of start, network, loss, rows and results, the plainest first."""
+    yield from _start(case)
+    yield from _network(case.experiment)
+    yield from _predictions()
+    yield from _inputs()
+    if case.experiment.training is None:
         return
-    yield from _loss(experiment)
-    yield from _rows(experiment)
-    yield from _rule(experiment, trace)
-    yield from _rates(experiment, trace, expected)
-    yield from _decay(trace, expected)
+    yield from _loss(case.experiment)
+    yield from _softmax(case.experiment)
+    yield from _targets(case)
+    yield from _backward(case.experiment)
+    yield from _rows(case.experiment)
+    yield from _returned(case)
 
 
-def _start(experiment: Experiment) -> Iterator[Hypothesis]:
+def _start(case: Case) -> Iterator[Hypothesis]:
+    experiment = case.experiment
     if len(experiment.network.layers) > 1:
         yield Hypothesis("every kernel is transposed", START, Switches(transposed="all"))
     for index, _ in enumerate(experiment.network.layers):
-        yield Hypothesis(
-            f"the kernel of layer {index + 1} is transposed", START, Switches(transposed=index)
-        )
+        words = f"the kernel of layer {index + 1} is transposed"
+        yield Hypothesis(words, START, Switches(transposed=index))
     if any(layer.bias for layer in experiment.network.layers):
         yield Hypothesis("biases start at 0, not as given", START, Switches(biases="zero"))
-        yield Hypothesis("there are no biases", NETWORK, Switches(biases="missing"))
-        yield Hypothesis("biases are never updated", ALL_PARAMETERS, Switches(biases="frozen"))
+        if any(b is not None and b.any() for _, b in case.expected.parameters[0]):
+            yield Hypothesis("there are no biases", NETWORK, Switches(biases="missing"))
+        for by_hand in (False, True):
+            twice = Switches(bias_factor=2.0, bias_by_hand=by_hand)
+            yield Hypothesis("biases are added twice", NETWORK, twice)
     yield Hypothesis("it draws initial weights of its own", START, Switches(), own_start=True)
-    for index, _ in enumerate(experiment.network.layers):
-        yield Hypothesis(
-            f"layer {index + 1} is never updated", ALL_PARAMETERS, Switches(frozen=index)
-        )
 
 
 def _network(experiment: Experiment) -> Iterator[Hypothesis]:
@@ -118,10 +134,38 @@ def _network(experiment: Experiment) -> Iterator[Hypothesis]:
                 yield Hypothesis(words, NETWORK, Switches(activation=layer))
 
 
+def _predictions() -> Iterator[Hypothesis]:
+    yield Hypothesis("predict gives probabilities", PREDICT, Switches(predicts="probabilities"))
+    words = "predict gives logarithms of probabilities"
+    yield Hypothesis(words, PREDICT, Switches(predicts="log probabilities"))
+    yield Hypothesis("predict has the classes reversed", PREDICT, Switches(predicts="reversed"))
+    yield Hypothesis("predict has the rows reversed", PREDICT, Switches(predicts="rows reversed"))
+    yield Hypothesis("predict negates the outputs", PREDICT, Switches(predicts="negated"))
+
+
+def _inputs() -> Iterator[Hypothesis]:
+    places: dict[Literal["everywhere", "training", "predict"], str] = {
+        "everywhere": "",
+        "training": " in training only",
+        "predict": " in predict only",
+    }
+    others: list[Literal["centred", "standardised", "standardised as a whole"]] = [
+        "centred", "standardised", "standardised as a whole"
+    ]  # fmt: skip
+    for where, place in places.items():
+        for scale, words in INPUT_SCALES.items():
+            switches = Switches(input_scale=scale, inputs_where=where)
+            yield Hypothesis(f"inputs are {words}{place}", INPUTS, switches)
+        for other in others:
+            switches = Switches(inputs=other, inputs_where=where)
+            yield Hypothesis(f"inputs are {other}{place}", INPUTS, switches)
+
+
 def _loss(experiment: Experiment) -> Iterator[Hypothesis]:
-    loss = experiment.loss
-    if loss is None:
+    loss, training = experiment.loss, experiment.training
+    if loss is None or training is None:
         return
+    linear = training.optimizer.name in ("sgd", "momentum", "nesterov")
     scales: list[tuple[Scale, str]] = [(2.0, "doubled"), (0.5, "halved")]
     if loss.batch == "mean":
         scales.append(("rows", "summed over the batch, not averaged"))
@@ -137,19 +181,128 @@ def _loss(experiment: Experiment) -> Iterator[Hypothesis]:
     for scale, words in scales:
         both = Switches(gradient_scale=scale, loss_scale=scale)
         yield Hypothesis(f"the loss is {words}", LOSS, both)
-        gradient = f"the gradient is that of a loss that is {words}"
-        yield Hypothesis(gradient, LOSS, Switches(gradient_scale=scale))
-        yield Hypothesis(f"the returned loss is {words}", LOSSES, Switches(loss_scale=scale))
-    if loss.name == "softmax_cross_entropy":
-        yield Hypothesis("softmax is applied twice", LOSS, Switches(softmax_twice=True))
-    if loss.name != "mean_squared_error":
-        words = "the loss is taken of clipped probabilities, not of logits"
-        yield Hypothesis(words, LOSS, Switches(clipped=True))
+        if isinstance(scale, str) or not linear or training.l2 is not None:
+            gradient = f"the gradient is that of a loss that is {words}"
+            yield Hypothesis(gradient, LOSS, Switches(gradient_scale=scale))
+        returned = [Switches(returned_scale=scale)]
+        if training.l2 is not None:
+            returned.append(Switches(loss_scale=scale))
+        for switches in returned:
+            yield Hypothesis(f"the returned loss is {words}", LOSSES, switches)
+    if loss.batch == "mean" and experiment.has_short_batch:
+        words = "means divide by the rows of a whole batch, in a short one too"
+        yield Hypothesis(words, SIZES, Switches(divisor="nominal"))
+    if loss.name == "mean_squared_error" and experiment.network.outputs == 1:
+        words = "squared errors are taken of every output with every target, (N, 1) minus (N,)"
+        yield Hypothesis(words, TARGETS, Switches(pairs_all=True))
     yield Hypothesis("the sign of the update is flipped", RULE, Switches(climbs=True))
 
 
+def _softmax(experiment: Experiment) -> Iterator[Hypothesis]:
+    """Mistakes in the softmax, and in the logarithm."""
+    loss = experiment.loss
+    if loss is None or loss.name == "mean_squared_error":
+        return
+    by_hands = (False, True)
+    if loss.name == "softmax_cross_entropy":
+        yield Hypothesis("softmax is applied twice", LOSS, Switches(softmax_twice=True))
+        for by_hand in by_hands:
+            words = "softmax sums over the whole batch, not over each row"
+            over = Switches(softmax_over="batch", by_hand=by_hand)
+            yield Hypothesis(words, LOSS, over)
+            words = "softmax sums over the rows of a class, not over the classes of a row"
+            over = Switches(softmax_over="column", by_hand=by_hand)
+            yield Hypothesis(words, LOSS, over)
+    for small in SMALL_NUMBERS:
+        for by_hand in by_hands:
+            words = "the loss is taken of clipped probabilities, not of logits"
+            yield Hypothesis(words, LOSS, Switches(clipped=small, by_hand=by_hand))
+            words = f"the loss has an epsilon of {small:g} in its logarithm"
+            yield Hypothesis(words, LOSS, Switches(log_epsilon=small, by_hand=by_hand))
+
+
+def _targets(case: Case) -> Iterator[Hypothesis]:
+    outputs, loss = case.experiment.network.outputs, case.experiment.loss
+    if outputs > 1:
+        yield Hypothesis(
+            "labels are off by one: the next class", TARGETS, Switches(targets="next class")
+        )
+        words = "labels are off by one: the previous class"
+        yield Hypothesis(words, TARGETS, Switches(targets="previous class"))
+    if loss is not None and loss.name == "binary_cross_entropy":
+        yield Hypothesis("targets are flipped: 1 - y", TARGETS, Switches(targets="flipped"))
+    yield Hypothesis("targets are those of the next row", TARGETS, Switches(targets="next row"))
+    words = "targets are those of the previous row"
+    yield Hypothesis(words, TARGETS, Switches(targets="previous row"))
+    if loss is None or loss.name == "mean_squared_error":
+        return
+    smoothing = gradient_strength(case, Switches(smoothing=1.0))
+    if smoothing is not None and 1e-6 < smoothing <= 1:
+        words = f"labels are smoothed by {smoothing:.6g}"
+        smoothed = Switches(smoothing=plain_number(smoothing))
+        yield Hypothesis(words, TARGETS, smoothed, estimated=1)
+    if loss.name == "softmax_cross_entropy":
+        yield from _class_weights(case, outputs)
+
+
+def _class_weights(case: Case, classes: int) -> Iterator[Hypothesis]:
+    """Rows that weigh by class, if the gradient is such a sum."""
+    columns = []
+    for k in range(classes):
+        weights_alone = tuple(float(k == i) for i in range(classes))
+        alone = Switches(class_weights=weights_alone, no_penalty=True)
+        columns.append(flat(case.simulated(alone).gradients))
+    found, matrix = flat(case.trace.gradients), np.stack(columns, axis=1)
+    if found.shape == (len(matrix),):
+        plain = case.simulated(Switches(no_penalty=True)).gradients
+        found = found - (flat(case.expected.gradients) - flat(plain))
+    if found.shape != (len(matrix),) or not np.isfinite(found).all():
+        return
+    weights, _, rank, _ = np.linalg.lstsq(matrix, found, rcond=1e-10)
+    if rank < classes:
+        weights = np.where(np.abs(matrix).max(axis=0) > 0, weights, np.median(weights))
+    if not np.abs(matrix @ weights - found).max() <= 1e-9 * np.abs(found).max():
+        return
+    usual = float(np.median(weights))
+    if usual <= 0 or np.ptp(weights) < 1e-6 * usual:
+        return
+    others = [
+        f"class {k}: {w / usual:.4g}" for k, w in enumerate(weights) if abs(w / usual - 1) > 1e-6
+    ]
+    words = f"rows weigh by class ({', '.join(others[:3])} times the others)"
+    relative = tuple(plain_number(float(w / usual)) for w in weights)
+    for normalised, values in ((True, relative), (False, tuple(map(float, weights)))):
+        switches = Switches(class_weights=values, weights_normalised=normalised)
+        yield Hypothesis(words, LOSS, switches, estimated=1)
+
+
+def _backward(experiment: Experiment) -> Iterator[Hypothesis]:
+    *hidden, output = experiment.network.layers
+    if output.activation != "identity":
+        words = "the derivative of the output's activation is missing"
+        yield Hypothesis(words, NETWORK, Switches(slope_missing="output"))
+    if any(layer.activation != "identity" for layer in hidden):
+        words = "the derivative of the hidden activations is missing"
+        yield Hypothesis(words, NETWORK, Switches(slope_missing="hidden"))
+    if any(layer.activation == "relu" for layer in experiment.network.layers):
+        for kink in (1.0, 0.5):
+            words = f"the derivative of ReLU at 0 is {kink:g}, not 0"
+            yield Hypothesis(words, NETWORK, Switches(kink=kink))
+    if hidden:
+        words = "a kernel is updated before the error is sent back through it"
+        yield Hypothesis(words, RULE, Switches(early_kernels=True))
+
+
 def _rows(experiment: Experiment) -> Iterator[Hypothesis]:
-    if experiment.training is None or experiment.training.batches.order == "full":
+    if experiment.training is None:
+        return
+    mean = experiment.loss is not None and experiment.loss.batch == "mean"
+    l2 = experiment.training.l2
+    for row in ("last", "first"):
+        for more, penalty in product((0, 1) if mean else (0,), (0, 1) if l2 else (0,)):
+            switches = Switches(dropped_row=row, divisor_more=more, penalty_rows_more=penalty)
+            yield Hypothesis(f"the {row} row of every batch is left out", ROWS, switches)
+    if experiment.training.batches.order == "full":
         return
     yield Hypothesis("it takes the rows of the step after", ROWS, Switches(rows="next"))
     yield Hypothesis("it takes the rows of the step before", ROWS, Switches(rows="previous"))
@@ -160,90 +313,45 @@ def _rows(experiment: Experiment) -> Iterator[Hypothesis]:
     yield Hypothesis("the short last batch is dropped", SIZES, Switches(last_dropped=True))
 
 
-def _rule(experiment: Experiment, trace: Trace) -> Iterator[Hypothesis]:
-    rule = experiment.training.optimizer if experiment.training else None
-    if rule is not None and rule.name != "sgd":
-        words = "the optimizer's memory is emptied between calls of advance"
-        yield Hypothesis(words, RULE, Switches(reset_at=frozenset(trace.parameters)))
-    if isinstance(rule, Adam):
-        yield from _adam(rule)
-    if isinstance(rule, RMSprop | Adagrad):
-        yield from _divided_by_root(rule)
-    if isinstance(rule, Momentum | Nesterov):
-        yield from _momentum(rule, decays=experiment.decay is not None)
+def _returned(case: Case) -> Iterator[Hypothesis]:
+    """Losses of another moment, averages of parameters."""
+    yield Hypothesis("losses are those after the update", LOSSES, Switches(losses="after"))
+    words = "one mean loss is returned for all steps of a call"
+    yield Hypothesis(words, LOSSES, Switches(losses="mean of a call"))
+    words = "the last loss is returned for all steps of a call"
+    yield Hypothesis(words, LOSSES, Switches(losses="last of a call"))
+    words = "losses are means of all steps so far"
+    yield Hypothesis(words, LOSSES, Switches(losses="mean so far"))
+    words = "the parameters returned are those before the last update"
+    yield Hypothesis(words, RETURNED, Switches(averaged="previous"))
+    words = "the parameters returned are means of all steps"
+    yield Hypothesis(words, RETURNED, Switches(averaged="mean"))
+    kinds: tuple[tuple[Literal["exponential", "corrected"], float | None], ...] = (
+        ("exponential", _averaging(case)),
+        ("corrected", _corrected(case)),
+    )
+    for kind, factor in kinds:
+        if factor is not None and 1e-6 < factor < 1:
+            words = f"the parameters returned are moving averages with factor {factor:.6g}"
+            switches = Switches(averaged=kind, average=factor)
+            yield Hypothesis(words, RETURNED, switches, estimated=1)
 
 
-def _adam(rule: Adam) -> Iterator[Hypothesis]:
-    other, words = "epsilon_hat", "the epsilon-hat form (epsilon outside the bias correction)"
-    if rule.form == "epsilon_hat":
-        other, words = "algorithm_1", "the form of algorithm 1 (epsilon after the bias correction)"
-    yield Hypothesis(f"Adam has {words}", RULE, Switches(form=other))
-    yield Hypothesis("Adam has no bias correction", RULE, Switches(bias_correction=False))
-    for epsilon in _other_epsilons(rule):
-        exact = float32(epsilon)
-        differs = f"Adam's epsilon is {epsilon:g}, not {rule.epsilon:g}"
-        yield Hypothesis(differs, RULE, Switches(epsilon=exact))
-        yield Hypothesis(f"{differs}, and has {words}", RULE, Switches(epsilon=exact, form=other))
+def _averaging(case: Case) -> float | None:
+    """The factor a of a moving average: after one step, 1 - a of the update is seen."""
+    traces = case.trace.parameters, case.expected.parameters
+    if not all(1 in parameters for parameters in traces):
+        return None
+    found, right = (flat(parameters[1]) for parameters in traces)
+    part = strength(found, flat(case.expected.parameters[0]), right)
+    return None if part is None else plain_number(1 - part)
 
 
-def _divided_by_root(rule: RMSprop | Adagrad) -> Iterator[Hypothesis]:
-    place = "inside" if rule.form == "epsilon_outside_root" else "outside"
-    form = f"epsilon_{place}_root"
-    yield Hypothesis(f"epsilon is {place} the root", RULE, Switches(form=form))
-    for epsilon in _other_epsilons(rule):
-        words = f"epsilon is {epsilon:g}, not {rule.epsilon:g}"
-        yield Hypothesis(words, RULE, Switches(epsilon=float32(epsilon)))
-
-
-def _other_epsilons(rule: Adam | RMSprop | Adagrad) -> list[float]:
-    return [e for e in OTHER_EPSILONS if float32(e) != float32(rule.epsilon)]
-
-
-def _momentum(rule: Momentum | Nesterov, decays: bool) -> Iterator[Hypothesis]:
-    plain = isinstance(rule, Momentum)
-    words = "momentum is Nesterov's" if plain else "momentum is plain, not Nesterov's"
-    yield Hypothesis(words, RULE, Switches(nesterov=plain))
-    yield Hypothesis("momentum is dampened", RULE, Switches(dampening=True))
-    if decays:
-        inside = not rule.rate_inside_velocity
-        words = f"the learning rate is {'inside' if inside else 'outside'} the velocity"
-        yield Hypothesis(words, RULE, Switches(rate_inside_velocity=inside))
-
-
-def _rates(experiment: Experiment, trace: Trace, expected: Trace) -> Iterator[Hypothesis]:
-    """The rate that the first updates show, if it is another."""
-    given = float32(experiment.training.optimizer.learning_rate) if experiment.training else 0.0
-    first = rate_ratio(trace, expected, 0, 1)
-    if first is not None and abs(first - 1) > 1e-6:
-        words = f"the learning rate is {first:.6g} times the given one"
-        yield Hypothesis(words, RATES, Switches(rate_scale=first))
-        own_rate = first * given
-        words = f"the learning rate is {own_rate:.6g} whatever is given"
-        yield Hypothesis(words, RATES, Switches(own_rate=own_rate))
-    second = rate_ratio(trace, expected, 1, 2)
-    for decay in dict.fromkeys((second, 0.9, 0.95, 0.96, 0.99, 0.999)):
-        if decay is not None and 0 < decay < 1 - 1e-9:
-            words = f"the learning rate decays by itself, by {decay:.6g} a step"
-            yield Hypothesis(words, RATES, Switches(rate_decay=decay))
-    if experiment.decay is not None:
-        words = f"the learning rate stays at {given:g} and does not follow the schedule"
-        yield Hypothesis(words, RATES, Switches(own_rate=given))
-
-
-def _decay(trace: Trace, expected: Trace) -> Iterator[Hypothesis]:
-    """A weight decay, if the gradient has a part along the parameters."""
-    if not trace.gradients or not expected.gradients:
-        return
-    places: dict[Literal["weights", "all"], str] = {
-        "weights": "on the weights",
-        "all": "on weights and biases",
-    }
-    for on, place in places.items():
-        strength = weight_decay(trace, expected, on)
-        if strength < 1e-9:
-            continue
-        words = f"a weight decay of {strength:.6g} is added {place}"
-        penalty = L2.model_construct(strength=strength / 2, half=False, per_row=False, on=on)
-        yield Hypothesis(f"{words} (in the gradient)", PENALTY, Switches(penalty=penalty))
-        decoupled = Switches(weight_decay=strength, decay_biases=on == "all")
-        yield Hypothesis(f"{words} (decoupled)", PENALTY, decoupled)
+def _corrected(case: Case) -> float | None:
+    """The same with a bias correction: after two steps it is (a w1 + w2) / (1 + a)."""
+    traces = case.trace.parameters, case.expected.parameters
+    if not all(2 in parameters for parameters in traces):
+        return None
+    found, right = (flat(parameters[2]) for parameters in traces)
+    part = strength(found, flat(case.expected.parameters[1]), right)
+    return None if not part else plain_number(1 / part - 1)

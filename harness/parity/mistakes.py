@@ -1,91 +1,25 @@
 """The oracle with mistakes: one switch per known mistake, or convention of another library.
 
-`Mistaken` overrides the methods of the plain network where a mistake enters, so that a diagnosis
-can recognise it. With every switch off it computes the same bits as the plain network.
+`Mistaken` is the network of `mistaken_network`, which here trains on other rows, updates by other
+rules, and returns other things. A diagnosis recognises a mistake by it. With every switch off it
+computes the same bits as the plain network.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from harness.experiment.model import Experiment
-from harness.experiment.network import Layer
 from harness.experiment.optimizers import Adam
-from harness.experiment.training import L2, Loss
-from harness.parity.functions import Floats, log_softmax, sigmoid, softmax
-from harness.parity.reference import Pairs, Reference, map_pairs
+from harness.parity.functions import Floats
+from harness.parity.mistaken_network import MistakenNetwork
+from harness.parity.reference import Pairs, map_pairs
+from harness.parity.switches import PROTOCOL, Factors, Switches
 from harness.trainer import Array, Batches, Parameters
 
-Scale = float | Literal["rows", "1/rows", "outputs", "1/outputs"]
 
-
-@dataclass(frozen=True)
-class Switches:
-    """What the network does differently from the protocol; every default is the protocol.
-
-    Args:
-        transposed: the kernel of this layer, or of all, is read as (outputs, inputs), the layout
-            of torch.
-        biases: as given, absent, never updated, or started at zero.
-        frozen: this layer is never updated.
-        gradient_scale: the gradient of the loss is multiplied by this number, or by a count of
-            the batch; the gradient of a penalty is not.
-        loss_scale: the returned loss is multiplied likewise.
-        penalty: an L2 penalty added to the protocol's, as c * sum of squares.
-        softmax_twice, clipped: the loss takes softmax probabilities for logits, or probabilities
-            clipped to [1e-7, 1 - 1e-7].
-        input_scale: inputs are multiplied by this.
-        activation: hidden layers have this one instead.
-        own_rate: this learning rate replaces the given ones.
-        rate_scale, rate_decay: the learning rate is multiplied by this, once or in every step.
-        weight_decay, decay_biases: decoupled weight decay, w <- w - rate * decay * w.
-        dampening: momentum takes (1 - momentum) of each gradient.
-        nesterov: whether momentum is Nesterov's; None means as in the protocol.
-        rate_inside_velocity, form, epsilon: replace those of the optimizer.
-        bias_correction: whether Adam has it.
-        reset_at: the optimizer's memory is emptied before these steps, counted from 0.
-        rows: the rows of a step are others than the given ones.
-        last_dropped: short batches are left out.
-        padding: padded rows count like real ones.
-        predicts: raw outputs, probabilities, or the classes in reversed order.
-        climbs: updates go up the gradient.
-    """
-
-    transposed: int | Literal["all"] | None = None
-    biases: Literal["given", "missing", "frozen", "zero"] = "given"
-    frozen: int | None = None
-    gradient_scale: Scale = 1.0
-    loss_scale: Scale = 1.0
-    penalty: L2 | None = None
-    softmax_twice: bool = False
-    clipped: bool = False
-    input_scale: float = 1.0
-    activation: Layer | None = None
-    own_rate: float | None = None
-    rate_scale: float = 1.0
-    rate_decay: float = 1.0
-    weight_decay: float = 0.0
-    decay_biases: bool = True
-    dampening: bool = False
-    nesterov: bool | None = None
-    rate_inside_velocity: bool | None = None
-    form: str | None = None
-    epsilon: float | None = None
-    bias_correction: bool = True
-    reset_at: frozenset[int] = frozenset()
-    rows: Literal["given", "next", "previous", "in order", "first batch", "reversed"] = "given"
-    last_dropped: bool = False
-    padding: bool = False
-    predicts: Literal["raw", "probabilities", "reversed"] = "raw"
-    climbs: bool = False
-
-
-PROTOCOL = Switches()
-
-
-class Mistaken(Reference):
+class Mistaken(MistakenNetwork):
     """The plain network, with the mistakes of its switches.
 
     Args:
@@ -102,78 +36,34 @@ class Mistaken(Reference):
         switches: Switches = PROTOCOL,
         dtype: str = "float64",
     ) -> None:
-        self.switches = switches
-        self.steps_done = 0
-        super().__init__(experiment, _misread(parameters, switches), inputs, targets, dtype)
-        if switches.activation is not None:
-            hidden = [switches.activation] * (len(self.layers) - 1)
-            self.layers = (*hidden, self.layers[-1])
-        if switches.penalty is not None:
-            self.penalties.append(switches.penalty)
+        self.steps_done, self.losses_so_far = 0, 0.0
+        super().__init__(experiment, parameters, inputs, targets, switches, dtype)
         self.rule = _other_rule(self.rule, switches)
+        self._empty_memory()
+        self.sum_of_gradients = map_pairs(np.zeros_like, self.pairs)
+        self.before, self.mean = self.pairs, self.pairs
+        if switches.averaged == "corrected":
+            self.mean = map_pairs(np.zeros_like, self.pairs)
 
-    # ------------------------------------------------------------ forward
-
-    def predict(self, inputs: Array) -> Floats:
-        """Return the outputs (rows, outputs), in the way that the switch `predicts` says."""
-        outputs = super().predict(inputs)
-        if self.switches.predicts == "reversed":
-            return outputs[:, ::-1]
-        if self.switches.predicts == "probabilities":
-            loss = self.experiment.loss
-            classes = loss is not None and loss.name == "softmax_cross_entropy"
-            return softmax(outputs) if classes else sigmoid(outputs)
-        return outputs
-
-    def _forward(self, X: Floats) -> tuple[list[Floats], list[Floats]]:
-        return super()._forward(X * np.asarray(self.switches.input_scale, self.dtype))
-
-    # ------------------------------------------------------------ loss and gradients
-
-    def loss_and_gradients(self, X: Floats, y: Array, counted: int) -> tuple[float, Pairs]:
-        """The loss and its gradients; padded rows may count, and the sign may be wrong."""
-        counted = len(X) if self.switches.padding else counted
-        loss, gradients = super().loss_and_gradients(X, y, counted)
-        return loss, map_pairs(np.negative, gradients) if self.switches.climbs else gradients
-
-    def _output_loss(self, outputs: Floats, y: Array, counted: int) -> tuple[float, Floats]:
-        loss, slopes = super()._output_loss(outputs, y, counted)
-        scale = np.asarray(self._factor(self.switches.gradient_scale, counted), self.dtype)
-        return loss * self._factor(self.switches.loss_scale, counted), slopes * scale
-
-    def _factor(self, scale: Scale, rows: int) -> float:
-        outputs = self.experiment.network.outputs
-        named = {"rows": rows, "1/rows": 1 / rows, "outputs": outputs, "1/outputs": 1 / outputs}
-        return named[scale] if isinstance(scale, str) else scale
-
-    def _losses(self, loss: Loss, z: Floats, y: Array) -> tuple[Floats, Floats]:
-        classes = loss.name == "softmax_cross_entropy"
-        if classes and self.switches.softmax_twice:
-            return self._softmax_twice(z, y)
-        if not self.switches.clipped or loss.name == "mean_squared_error":
-            return super()._losses(loss, z, y)
-        if classes:
-            onehot = np.eye(z.shape[1], dtype=self.dtype)[np.asarray(y)]
-            p = softmax(z)
-            return -(onehot * np.log(np.clip(p, 1e-7, 1 - 1e-7))), p - onehot
-        targets: Floats = np.asarray(y, self.dtype)
-        p = sigmoid(z)
-        inside = (p > 1e-7) & (p < 1 - 1e-7)
-        q = np.clip(p, 1e-7, 1 - 1e-7)
-        losses = -targets * np.log(q) - (1 - targets) * np.log(1 - q)
-        return losses, np.where(inside, p - targets, 0)
-
-    def _softmax_twice(self, z: Floats, y: Array) -> tuple[Floats, Floats]:
-        onehot = np.eye(z.shape[1], dtype=self.dtype)[np.asarray(y)]
-        p = softmax(z)
-        inner = softmax(p) - onehot
-        return -(onehot * log_softmax(p)), p * (inner - (inner * p).sum(axis=1, keepdims=True))
-
-    # ------------------------------------------------------------ training
+    # ------------------------------------------------------------ rows and losses
 
     def advance(self, batches: Batches) -> Floats:
-        """Train, perhaps on other rows than the given ones."""
-        return super().advance(self._chosen(batches))
+        """Train, perhaps on other rows than the given ones, and return losses, perhaps others."""
+        if self.switches.accumulated == "within a call":
+            self.sum_of_gradients = map_pairs(np.zeros_like, self.pairs)
+        losses = super().advance(self._chosen(batches))
+        match self.switches.losses:
+            case "mean of a call":
+                return np.full_like(losses, losses.mean())
+            case "last of a call":
+                return np.full_like(losses, losses[-1])
+            case "mean so far":
+                sums = self.losses_so_far + losses.cumsum()
+                self.losses_so_far = float(sums[-1])
+                steps = np.arange(self.steps_done - len(losses), self.steps_done) + 1
+                means: Floats = sums / steps
+                return means
+        return losses
 
     def _chosen(self, batches: Batches) -> Batches:
         """The batches under the switch `rows`."""
@@ -200,58 +90,215 @@ class Mistaken(Reference):
         return Batches(rows, sizes, batches.learning_rates)
 
     def _step(self, X: Floats, y: Array, counted: int, rate: float) -> float:
-        short = counted < self.experiment.batch_size and not self.switches.padding
-        if self.switches.last_dropped and short:
-            return math.nan
-        return super()._step(X, y, counted, rate)
-
-    def _update(self, gradients: Pairs, rate: float) -> None:
         switches = self.switches
+        if switches.last_dropped and counted < self.experiment.batch_size and not switches.padding:
+            return math.nan
+        if switches.dropped_row != "none":
+            first = int(switches.dropped_row == "first")
+            counted -= 1
+            X, y = X[first : first + counted], y[first : first + counted]
+        self.rate, self.counted = self._rate(rate), counted
         if self.steps_done in switches.reset_at:
             self._empty_memory()
-        rate = rate if switches.own_rate is None else switches.own_rate
-        rate = rate * switches.rate_scale * switches.rate_decay**self.steps_done
         self.steps_done += 1
+        loss = self._trained(X, y, counted, rate)
+        if switches.losses == "after":
+            return self.loss_and_gradients(X, y, counted)[0]
+        return loss
+
+    def _trained(self, X: Floats, y: Array, counted: int, rate: float) -> float:
+        """One step; at the steps of the switch `every`, as `at_those` says."""
+        switches = self.switches
+        if not switches.every or not _falls_on(self.steps_done, switches):
+            return super()._step(X, y, counted, rate)
+        loss, gradients = self.loss_and_gradients(X, y, counted)
+        if switches.at_those == "skipped":
+            return loss
+        self._update(gradients, rate)
+        if switches.at_those == "updated twice":
+            self._update(gradients, rate)
+            return loss
+        second = super()._step(X, y, counted, rate)
+        return second if switches.at_those == "trained twice, second loss" else loss
+
+    # ------------------------------------------------------------ updates
+
+    def _rate(self, given: float) -> float:
+        """The learning rate of a step."""
+        switches, step = self.switches, self.steps_done
+        rate = given if switches.own_rate is None else switches.own_rate
+        rate = rate * switches.rate_scale * switches.rate_decay**step
+        if switches.warm_up:
+            rate *= min(1.0, (step + switches.warm_up_from) / switches.warm_up)
+        return rate
+
+    def _update(self, gradients: Pairs, rate: float) -> None:
+        switches, rate = self.switches, self.rate
+        self.before = self.pairs
+        gradients = self._treated(gradients)
         if switches.weight_decay:
-            factor = 1 - rate * switches.weight_decay
+            factor = 1 - (1.0 if switches.decay_alone else rate) * switches.weight_decay
             self.pairs = _decayed(self.pairs, factor, switches.decay_biases)
-        before = self.pairs
+        if switches.decoupled is not None:
+            factor = 1 - rate * 2 * switches.decoupled.coefficient(self.counted)
+            self.pairs = _decayed(self.pairs, factor, switches.decoupled.on == "all")
+        start = self.pairs
         super()._update(gradients, rate)
-        if switches.biases == "frozen":
-            self.pairs = [(W, b) for (W, _), (_, b) in zip(self.pairs, before, strict=True)]
-        if switches.frozen is not None:
-            self.pairs[switches.frozen] = before[switches.frozen]
+        if switches.rate_factors:
+            moved = map_pairs(lambda after, before: after - before, self.pairs, start)
+            moved = _multiplied(moved, switches.rate_factors)
+            self.pairs = map_pairs(lambda before, step: before + step, start, moved)
+        self.t -= switches.t_step == "never"
+        self.pairs = _constrained(self.pairs, switches)
+        self._average()
+
+    def _treated(self, gradients: Pairs) -> Pairs:
+        """The gradients after what is done to them before the update rule."""
+        switches = self.switches
+        if switches.accumulated != "no":
+            gradients = map_pairs(np.add, self.sum_of_gradients, gradients)
+            self.sum_of_gradients = gradients
+        if switches.gradient_factors:
+            gradients = _multiplied(gradients, switches.gradient_factors)
+        if switches.centred:
+            gradients = [(dW - dW.mean(axis=0, keepdims=True), db) for dW, db in gradients]
+        return _clipped(gradients, switches)
+
+    def _average(self) -> None:
+        a = self.switches.average
+        match self.switches.averaged:
+            case "exponential" | "corrected":
+                self.mean = map_pairs(lambda m, w: a * m + (1 - a) * w, self.mean, self.pairs)
+            case "mean":
+                t = self.steps_done
+                self.mean = map_pairs(lambda m, w: m + (w - m) / t, self.mean, self.pairs)
+            case "previous":
+                self.mean = self.before
+
+    def parameters(self) -> Parameters:
+        """Return copies of the parameters, or their averages."""
+        switches = self.switches
+        if switches.averaged == "no" or not self.steps_done:
+            return super().parameters()
+        weight = 1.0
+        if switches.averaged == "corrected":
+            weight = 1 - switches.average**self.steps_done
+        return map_pairs(lambda m: m / weight, self.mean)
+
+    # ------------------------------------------------------------ the update rule
+
+    def _empty_memory(self) -> None:
+        super()._empty_memory()
+        self.t = self.switches.t_start
+        self.largest = map_pairs(np.zeros_like, self.pairs)
+        self.is_first_velocity = True
+
+    def _subtracted(self, g: Pairs, rate: float) -> Pairs:
+        counted_by_tensor = self.switches.t_step == "tensors"
+        steps = (
+            self._t_of_every_tensor(g, rate) if counted_by_tensor else super()._subtracted(g, rate)
+        )
+        self.is_first_velocity = False
+        return steps
+
+    def _t_of_every_tensor(self, g: Pairs, rate: float) -> Pairs:
+        """The steps of a rule whose t moves with every tensor."""
+        memory = self.m, self.v
+        all_steps: list[Pairs] = []
+        for _ in range(sum(v is not None for pair in g for v in pair)):
+            self.m, self.v = memory
+            all_steps.append(super()._subtracted(g, rate))
+            self.t += 1
+        self.t -= 1  # `_update` has moved it once
+        steps = iter(all_steps)
+        return [
+            (next(steps)[index][0], None if db is None else next(steps)[index][1])
+            for index, (_, db) in enumerate(g)
+        ]
 
     def _velocity(self, mu: float, v: Floats, g: Floats) -> Floats:
-        return mu * v + (1 - mu) * g if self.switches.dampening else super()._velocity(mu, v, g)
+        switches = self.switches
+        if not switches.dampening or (
+            self.is_first_velocity and switches.first_velocity == "whole"
+        ):
+            return super()._velocity(mu, v, g)
+        return mu * v + (1 - switches.dampening) * g
 
     def _bias_corrections(self, rule: Adam) -> tuple[float, float]:
-        return super()._bias_corrections(rule) if self.switches.bias_correction else (1.0, 1.0)
+        """1 - beta^t of both moments, or 1. AMSGrad's v is put in place of v on the way."""
+        c1, c2 = super()._bias_corrections(rule)
+        c1 = c1 if self.switches.bias_correction in ("both", "first") else 1.0
+        c2 = c2 if self.switches.bias_correction in ("both", "second") else 1.0
+        return c1, c2
+
+    def _adam(self, rule: Adam, g: Pairs, rate: float) -> Pairs:
+        """Adam; in AMSGrad, with the largest v so far in place of v."""
+        if self.switches.amsgrad == "no":
+            return super()._adam(rule, g, rate)
+        v = self.v
+        next_v = map_pairs(lambda v, g: rule.beta2 * v + (1 - rule.beta2) * g**2, v, g)
+        scale = 1.0
+        if self.switches.amsgrad == "corrected":
+            scale = self._bias_corrections(rule)[1]
+        self.largest = map_pairs(lambda a, v: np.maximum(a, v / scale), self.largest, next_v)
+        # the plain rule adds (1 - beta2) g^2 to beta2 v: it is given the v that ends at the largest
+        self.v = map_pairs(
+            lambda a, g: (a * scale - (1 - rule.beta2) * g**2) / rule.beta2, self.largest, g
+        )
+        steps = super()._adam(rule, g, rate)
+        self.v = next_v
+        return steps
 
 
-def _misread(parameters: Parameters, switches: Switches) -> Parameters:
-    """The start as a network with these mistakes takes it."""
-    pairs = []
-    for index, (W, b) in enumerate(parameters):
-        if switches.transposed in (index, "all"):
-            W = W.reshape(W.shape[::-1]).T
-        if b is not None and switches.biases == "zero":
-            b = np.zeros_like(b)
-        pairs.append((W, None if switches.biases == "missing" else b))
-    return pairs
+def _falls_on(step: int, switches: Switches) -> bool:
+    """Whether this step, counted from 1, is one of those of the switch `every`."""
+    since = step - switches.offset
+    return since >= 0 and since % switches.every == 0
 
 
 def _decayed(pairs: Pairs, factor: float, with_biases: bool) -> Pairs:
     return [(W * factor, b * factor if with_biases and b is not None else b) for W, b in pairs]
 
 
+def _multiplied(pairs: Pairs, factors: Factors) -> Pairs:
+    return [
+        (W * of_weights, None if b is None else b * of_biases)
+        for (W, b), (of_weights, of_biases) in zip(pairs, factors, strict=True)
+    ]
+
+
+def _clipped(gradients: Pairs, switches: Switches) -> Pairs:
+    """Gradients clipped entry by entry, or to a norm: of each tensor, or of all."""
+    bound = switches.clip_bound
+    match switches.clip:
+        case "values":
+            return map_pairs(lambda g: np.clip(g, -bound, bound), gradients)
+        case "each tensor":
+            return map_pairs(lambda g: g * _shrinking(float(np.linalg.norm(g)), bound), gradients)
+        case "all":
+            squares = [float((g**2).sum()) for pair in gradients for g in pair if g is not None]
+            factor = _shrinking(math.sqrt(sum(squares)), bound)
+            return map_pairs(lambda g: g * factor, gradients)
+    return gradients
+
+
+def _shrinking(norm: float, bound: float) -> float:
+    return bound / norm if norm > bound else 1.0
+
+
+def _constrained(pairs: Pairs, switches: Switches) -> Pairs:
+    """Parameters after a constraint on the norm of each unit's weights, or on each number."""
+    if switches.max_norm:
+        limit, axis = switches.max_norm, switches.norm_axis
+        norms = [np.sqrt((W**2).sum(axis=axis, keepdims=True)) for W, _ in pairs]
+        factors = [np.minimum(1, limit / np.maximum(norm, 1e-300)) for norm in norms]
+        return [(W * factor, b) for (W, b), factor in zip(pairs, factors, strict=True)]
+    if switches.bound:
+        return map_pairs(lambda w: np.clip(w, -switches.bound, switches.bound), pairs)
+    return pairs
+
+
 def _other_rule(rule: Any, switches: Switches) -> Any:
     """The optimizer with what the switches put in its place."""
-    changes = {
-        name: value
-        for name in ("form", "epsilon", "rate_inside_velocity")
-        if (value := getattr(switches, name)) is not None and hasattr(rule, name)
-    }
-    if switches.nesterov is not None and hasattr(rule, "momentum"):
-        changes["name"] = "nesterov" if switches.nesterov else "momentum"
+    changes = {name: value for name, value in switches.rule if hasattr(rule, name)}
     return rule.model_copy(update=changes) if changes else rule

@@ -11,12 +11,15 @@ from harness.experiment.network import Layer
 from harness.experiment.training import L2
 from harness.parity import reference
 from harness.parity.covering import covering
-from harness.parity.diagnosis import mistaken_trace
-from harness.parity.mistakes import Mistaken, Switches
+from harness.parity.mistaken_network import rounded_to
+from harness.parity.mistakes import Mistaken
 from harness.parity.protocols import every
 from harness.parity.reference import Reference
-from harness.parity.trace import expected_trace, prepared_of, record
+from harness.parity.simulation import mistaken_trace
+from harness.parity.switches import Switches
+from harness.parity.trace import prepared_of, record
 from harness.start import initial_parameters
+from tests.parity.planted import protocols
 
 CASES = [(name, "float64") for name in every()] + [(name, "float32") for name in covering()]
 
@@ -48,32 +51,76 @@ def test_without_a_mistake_it_leaves_the_same_bits(protocol, dtype):
         assert values.tobytes() == mistaken[name].tobytes(), name
 
 
-SGD_PENALTY = L2(strength=0.1, half=False, per_row=False, on="weights")
+PENALTY = L2(strength=0.1, half=False, per_row=False, on="weights")
+TWICE = ((1.0, 2.0), (1.0, 2.0))
 MISTAKES = [
     ("transposed", 1, "adam-hat"),
     ("transposed", "all", "adam-hat"),
     ("biases", "missing", "adam-hat"),
-    ("biases", "frozen", "adam-hat"),
     ("biases", "zero", "adam-hat"),
-    ("frozen", 0, "adam-hat"),
+    ("bias_factor", 2.0, "adam-hat"),
     ("gradient_scale", "rows", "swish-l2"),
     ("loss_scale", 2.0, "swish-l2"),
-    ("penalty", SGD_PENALTY, "swish-l2"),
+    ("returned_scale", 2.0, "swish-l2"),
+    ("no_penalty", True, "swish-l2"),
+    ("penalty", PENALTY, "swish-l2"),
+    ("penalty_rows_more", 1, "swish-l2"),
+    ("decoupled", PENALTY, "swish-l2"),
+    ("l1", 0.1, "swish-l2"),
     ("softmax_twice", True, "swish-l2"),
-    ("clipped", True, "saturated-bce"),
+    ("softmax_over", "batch", "swish-l2"),
+    ("softmax_over", "column", "swish-l2"),
+    ("clipped", 1e-7, "saturated-bce"),
+    ("log_epsilon", 1e-7, "saturated-bce"),
+    ("pairs_all", True, "regression"),
+    ("smoothing", 0.1, "swish-l2"),
+    ("targets", "next class", "swish-l2"),
+    ("targets", "previous class", "saturated-bce"),
+    ("targets", "flipped", "saturated-bce"),
+    ("targets", "next row", "swish-l2"),
+    ("targets", "previous row", "swish-l2"),
+    ("class_weights", (2.0, *[1.0] * 9), "swish-l2"),
+    ("divisor", "nominal", "swish-l2"),
+    ("divisor_more", 1, "swish-l2"),
+    ("slope_missing", "output", "mse-no-bias"),
+    ("slope_missing", "hidden", "mse-no-bias"),
+    ("kink", 1.0, "relu-zeros"),
+    ("early_kernels", True, "adam-hat"),
     ("input_scale", 2.0, "adam-hat"),
+    ("inputs", "centred", "adam-hat"),
+    ("inputs", "standardised", "adam-hat"),
+    ("inputs", "standardised as a whole", "adam-hat"),
+    ("product_bits", 11, "adam-hat"),
     ("activation", Layer(units=1, activation="relu"), "adam-hat"),
     ("own_rate", 0.5, "adam-hat"),
     ("rate_scale", 2.0, "adam-hat"),
     ("rate_decay", 0.9, "adam-hat"),
+    ("warm_up", 5, "adam-hat"),
+    ("rate_factors", TWICE, "adam-hat"),
+    ("gradient_factors", TWICE, "adam-hat"),
+    ("clip", "values", "adam-hat"),
+    ("clip", "each tensor", "adam-hat"),
+    ("clip", "all", "adam-hat"),
+    ("centred", True, "adam-hat"),
+    ("accumulated", "always", "adam-hat"),
+    ("accumulated", "within a call", "adam-hat"),
+    ("max_norm", 0.5, "adam-hat"),
+    ("bound", 0.1, "adam-hat"),
     ("weight_decay", 0.1, "adam-hat"),
-    ("dampening", True, "short-batch-momentum-decay"),
-    ("nesterov", True, "short-batch-momentum-decay"),
-    ("nesterov", False, "with-replacement-nesterov"),
-    ("rate_inside_velocity", False, "short-batch-momentum-decay"),
-    ("form", "algorithm_1", "adam-hat"),
-    ("epsilon", 1e-8, "adam-hat"),
-    ("bias_correction", False, "adam-hat"),
+    ("dampening", 0.9, "short-batch-momentum-decay"),
+    ("rule", (("name", "nesterov"),), "short-batch-momentum-decay"),
+    ("rule", (("name", "momentum"),), "with-replacement-nesterov"),
+    ("rule", (("rate_inside_velocity", False),), "short-batch-momentum-decay"),
+    ("rule", (("form", "algorithm_1"),), "adam-hat"),
+    ("rule", (("epsilon", 1e-8),), "adam-hat"),
+    ("amsgrad", "raw", "adam-hat"),
+    ("amsgrad", "corrected", "adam-hat"),
+    ("bias_correction", "none", "adam-hat"),
+    ("bias_correction", "first", "adam-hat"),
+    ("bias_correction", "second", "adam-hat"),
+    ("t_step", "tensors", "adam-hat"),
+    ("t_step", "never", "adam-hat"),
+    ("t_start", 1, "adam-hat"),
     ("reset_at", frozenset({3}), "adam-hat"),
     ("rows", "next", "adam-hat"),
     ("rows", "previous", "adam-hat"),
@@ -82,29 +129,74 @@ MISTAKES = [
     ("rows", "reversed", "adam-hat"),
     ("last_dropped", True, "swish-l2"),
     ("padding", True, "swish-l2"),
+    ("dropped_row", "first", "swish-l2"),
+    ("dropped_row", "last", "swish-l2"),
+    ("every", 3, "adam-hat"),
+    ("averaged", "mean", "adam-hat"),
+    ("averaged", "previous", "adam-hat"),
+    ("losses", "after", "adam-hat"),
+    ("losses", "mean of a call", "adam-hat"),
+    ("losses", "last of a call", "adam-hat"),
+    ("losses", "mean so far", "adam-hat"),
+    ("losses", "without penalty", "swish-l2"),
     ("predicts", "probabilities", "adam-hat"),
+    ("predicts", "log probabilities", "adam-hat"),
     ("predicts", "reversed", "adam-hat"),
+    ("predicts", "rows reversed", "adam-hat"),
+    ("predicts", "negated", "adam-hat"),
     ("climbs", True, "adam-hat"),
 ]
+REFINED = [
+    ({"bias_factor": 2.0}, {"bias_by_hand": True}, "adam-hat"),
+    ({"softmax_over": "batch"}, {"by_hand": True}, "swish-l2"),
+    ({"input_scale": 2.0}, {"inputs_where": "training"}, "adam-hat"),
+    ({"input_scale": 2.0}, {"inputs_where": "predict"}, "adam-hat"),
+    ({"product_bits": 8}, {"products_where": "forward"}, "adam-hat"),
+    ({"product_bits": 8}, {"products_where": "training"}, "adam-hat"),
+    ({"class_weights": (2.0, *[1.0] * 9)}, {"weights_normalised": True}, "swish-l2"),
+    ({"penalty": PENALTY}, {"penalty_where": "gradient"}, "swish-l2"),
+    ({"penalty": PENALTY}, {"penalty_where": "loss"}, "swish-l2"),
+    ({"weight_decay": 0.1}, {"decay_biases": False}, "adam-hat"),
+    ({"weight_decay": 0.1}, {"decay_alone": True}, "adam-hat"),
+    ({"dampening": 0.9}, {"first_velocity": "whole"}, "short-batch-momentum-decay"),
+    ({"warm_up": 5}, {"warm_up_from": 0}, "adam-hat"),
+    ({"clip": "all"}, {"clip_bound": 0.01}, "adam-hat"),
+    ({"max_norm": 0.5}, {"norm_axis": 1}, "adam-hat"),
+    ({"averaged": "exponential"}, {"average": 0.9}, "adam-hat"),
+    ({"every": 3}, {"offset": 1}, "adam-hat"),
+    ({"every": 3}, {"at_those": "skipped"}, "adam-hat"),
+    ({"every": 3}, {"at_those": "updated twice"}, "adam-hat"),
+    ({"every": 3}, {"at_those": "trained twice, second loss"}, "adam-hat"),
+]
+
+
+def protocol_named(name):
+    return protocols()["xor"] if name == "relu-zeros" else every()[name]
+
+
+def differs(experiment, one, other):
+    first, second = (mistaken_trace(experiment, 0, Switches(**s)).to_arrays() for s in (one, other))
+    return any(not np.array_equal(first[name], second.get(name)) for name in first)
 
 
 @pytest.mark.parametrize(("switch", "value", "protocol"), MISTAKES)
 def test_every_switch_changes_the_trace(switch, value, protocol):
-    experiment = every()[protocol]
-    right = expected_trace(experiment, 0).to_arrays()
-    wrong = mistaken_trace(experiment, 0, Switches(**{switch: value})).to_arrays()
-    assert any(not np.array_equal(right[name], wrong.get(name)) for name in right)
+    assert differs(protocol_named(protocol), {}, {switch: value})
 
 
-def test_decay_may_spare_the_biases():
-    experiment = every()["adam-hat"]
-    traces = [
-        mistaken_trace(experiment, 0, Switches(weight_decay=0.1, decay_biases=on)).to_arrays()
-        for on in (True, False)
-    ]
-    assert not np.array_equal(traces[0]["1/0/b"], traces[1]["1/0/b"])
+@pytest.mark.parametrize(("switches", "more", "protocol"), REFINED)
+def test_every_second_switch_changes_the_mistake(switches, more, protocol):
+    assert differs(protocol_named(protocol), switches, switches | more)
 
 
 def test_no_switch_is_left_out():
-    switches = {field.name for field in dataclasses.fields(Switches)} - {"decay_biases"}
-    assert {switch for switch, _, _ in MISTAKES} == switches
+    planted = {switch for switch, _, _ in MISTAKES} | {
+        name for _, more, _ in REFINED for name in more
+    }
+    assert planted == {field.name for field in dataclasses.fields(Switches)}
+
+
+def test_rounded_to_is_the_rounding_of_the_formats():
+    values = np.random.default_rng(0).normal(size=1000)
+    assert np.array_equal(rounded_to(values, 24), values.astype(np.float32).astype(np.float64))
+    assert np.array_equal(rounded_to(values, 11), values.astype(np.float16).astype(np.float64))

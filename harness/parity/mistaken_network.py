@@ -1,0 +1,321 @@
+"""The oracle's network with mistakes: its forward pass, its loss and its gradients.
+
+It overrides the methods of the plain network where a mistake enters. With every switch off it
+computes the same bits as the plain network.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from harness.experiment.model import Experiment
+from harness.experiment.training import L2, Loss
+from harness.parity.functions import Floats, activate, log_softmax, sigmoid, slope, softmax
+from harness.parity.reference import Pairs, Reference, map_pairs
+from harness.parity.switches import PROTOCOL, Scale, Switches
+from harness.trainer import Array, Parameters
+
+
+class MistakenNetwork(Reference):
+    """The plain network with the mistakes of its switches in forward pass, loss and gradients."""
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        parameters: Parameters,
+        inputs: Array,
+        targets: Array | None,
+        switches: Switches = PROTOCOL,
+        dtype: str = "float64",
+    ) -> None:
+        self.switches, self.rate = switches, 1.0
+        self.trains = False
+        start, targets = _misread(parameters, switches), _other_targets(targets, switches)
+        super().__init__(experiment, start, inputs, targets, dtype)
+        self.statistics = _statistics(np.asarray(inputs, dtype), switches)
+        if switches.activation is not None:
+            hidden = [switches.activation] * (len(self.layers) - 1)
+            self.layers = (*hidden, self.layers[-1])
+        if switches.no_penalty:
+            self.penalties = []
+
+    # ------------------------------------------------------------ forward
+
+    def predict(self, inputs: Array) -> Floats:
+        """Return the outputs (rows, outputs), in the way that the switch `predicts` says."""
+        outputs = super().predict(inputs)
+        match self.switches.predicts:
+            case "reversed":
+                return outputs[:, ::-1]
+            case "rows reversed":
+                return outputs[::-1]
+            case "negated":
+                return -outputs
+            case "probabilities":
+                return softmax(outputs) if self._has_classes() else sigmoid(outputs)
+            case "log probabilities":
+                return log_softmax(outputs) if self._has_classes() else -np.logaddexp(0, -outputs)
+        return outputs
+
+    def _has_classes(self) -> bool:
+        loss = self.experiment.loss
+        return loss is not None and loss.name == "softmax_cross_entropy"
+
+    def _forward(self, X: Floats) -> tuple[list[Floats], list[Floats]]:
+        """The forward pass on other inputs, with less exact products, or more than one bias."""
+        zs: list[Floats] = []
+        values = [self._other_inputs(X)]
+        for layer, (W, b) in zip(self.layers, self.pairs, strict=True):
+            z = self._product(values[-1], W, forward=True)
+            z = z if b is None else z + b * np.asarray(self.switches.bias_factor, self.dtype)
+            zs.append(z)
+            values.append(activate(layer, z))
+        return zs, values
+
+    def _other_inputs(self, X: Floats) -> Floats:
+        switches = self.switches
+        if switches.inputs_where not in ("everywhere", "training" if self.trains else "predict"):
+            return X
+        mean, std = self.statistics
+        scaled: Floats = (X - mean) / std * np.asarray(switches.input_scale, self.dtype)
+        return scaled
+
+    def _product(self, a: Floats, b: Floats, forward: bool) -> Floats:
+        """The product, of rounded operands where they are."""
+        bits, where = self.switches.product_bits, self.switches.products_where
+        spared = ("training" in where and not self.trains) or ("forward" in where and not forward)
+        if bits is None or spared:
+            return a @ b
+        return rounded_to(a, bits) @ rounded_to(b, bits)
+
+    # ------------------------------------------------------------ loss and gradients
+
+    def loss_and_gradients(self, X: Floats, y: Array, counted: int) -> tuple[float, Pairs]:
+        """The loss and its gradients, of the rows and by the backward pass of the switches."""
+        switches = self.switches
+        self.trains = True
+        try:
+            counted = len(X) if switches.padding else counted
+            if switches.softmax_over != "row" or switches.pairs_all:
+                X, y = X[:counted], y[:counted]  # padded rows have no part in the others' loss
+            loss, gradients = self._backpropagated(X, y, counted)
+        finally:
+            self.trains = False
+        loss *= self._factor(switches.returned_scale, counted)
+        return loss, map_pairs(np.negative, gradients) if switches.climbs else gradients
+
+    def _backpropagated(self, X: Floats, y: Array, counted: int) -> tuple[float, Pairs]:
+        """As in the plain network, with the mistakes of the backward pass."""
+        zs, values = self._forward(X)
+        loss, da = self._output_loss(values[-1], y, counted)
+        gradients: Pairs = []
+        for index in reversed(range(len(self.pairs))):
+            b = self.pairs[index][1]
+            delta = da * self._slope_of(index, zs[index])
+            dW = self._product(values[index].T, delta, forward=False)
+            gradients.insert(0, (dW, None if b is None else self._bias_gradient(delta)))
+            W = self._kernel_of_the_way_back(index, gradients[0], counted)
+            da = self._product(delta, W.T, forward=False)
+        for l2, where in self._penalties_and_places():
+            c, kept = self._coefficient(l2, counted), self._penalised(l2)
+            if where != "gradient":
+                loss += c * (
+                    _sum_of_squares(W for W, _ in kept) + _sum_of_squares(b for _, b in kept)
+                )
+            if where != "loss":
+                gradients = _plus_multiple(gradients, 2 * c, kept)
+        return loss, self._with_l1(gradients)
+
+    def _penalties_and_places(self) -> Iterator[tuple[L2, str]]:
+        """Each penalty, and whether it is in the loss returned, in the gradient, or in both."""
+        switches = self.switches
+        where = "gradient" if switches.losses == "without penalty" else "both"
+        yield from ((l2, where) for l2 in self.penalties)
+        if switches.penalty is not None:
+            yield switches.penalty, switches.penalty_where
+
+    def _coefficient(self, l2: L2, counted: int) -> float:
+        return l2.coefficient(counted + self.switches.penalty_rows_more)
+
+    def _penalised(self, l2: L2) -> Pairs:
+        return [(W, b if l2.on == "all" else None) for W, b in self.pairs]
+
+    def _with_l1(self, gradients: Pairs) -> Pairs:
+        if not self.switches.l1:
+            return gradients
+        return _plus_multiple(
+            gradients, self.switches.l1, [(np.sign(W), None) for W, _ in self.pairs]
+        )
+
+    def _bias_gradient(self, delta: Floats) -> Floats:
+        factor = 1.0 if self.switches.bias_by_hand else self.switches.bias_factor
+        gradient: Floats = delta.sum(axis=0) * np.asarray(factor, self.dtype)
+        return gradient
+
+    def _slope_of(self, index: int, z: Floats) -> Floats:
+        layer, is_output = self.layers[index], index == len(self.layers) - 1
+        if self.switches.slope_missing in ("all", "output" if is_output else "hidden"):
+            return np.ones_like(z)
+        if self.switches.kink and layer.activation == "relu":
+            return np.where(z == 0, self.switches.kink, slope(layer, z)).astype(z.dtype)
+        return slope(layer, z)
+
+    def _kernel_of_the_way_back(
+        self, index: int, gradient: tuple[Floats, Floats | None], counted: int
+    ) -> Floats:
+        """W of the layer; after its own update where that comes too early."""
+        W = self.pairs[index][0]
+        if not self.switches.early_kernels:
+            return W
+        memory = self.t, self.m, self.v
+        self.t += 1
+        alone = map_pairs(np.zeros_like, self.pairs)
+        alone[index] = gradient
+        for l2, _ in self._penalties_and_places():
+            alone = _plus_multiple(alone, 2 * self._coefficient(l2, counted), self._penalised(l2))
+        step = self._subtracted(alone, self.rate)[index][0]
+        self.t, self.m, self.v = memory
+        return W - step
+
+    # ------------------------------------------------------------ the loss
+
+    def _output_loss(self, outputs: Floats, y: Array, counted: int) -> tuple[float, Floats]:
+        self.labels = np.asarray(y)
+        loss, slopes = super()._output_loss(outputs, y, counted)
+        scale = np.asarray(self._factor(self.switches.gradient_scale, counted), self.dtype)
+        return loss * self._factor(self.switches.loss_scale, counted), slopes * scale
+
+    def _factor(self, scale: Scale, rows: int) -> float:
+        outputs = self.experiment.network.outputs
+        named = {"rows": rows, "1/rows": 1 / rows, "outputs": outputs, "1/outputs": 1 / outputs}
+        return named[scale] if isinstance(scale, str) else scale
+
+    def _row_weights(self, loss: Loss, outputs: Floats, counted: int) -> Floats:
+        """The weights of rows (rows, 1), with another divisor of means, or by class."""
+        weights, switches = super()._row_weights(loss, outputs, counted), self.switches
+        if loss.batch == "mean":
+            divisor = counted + switches.divisor_more
+            divisor = self.experiment.batch_size if switches.divisor == "nominal" else divisor
+            weights = weights * np.asarray(counted / divisor, self.dtype)
+        if not switches.class_weights:
+            return weights
+        of_rows: Floats = np.asarray(switches.class_weights, self.dtype)[self.labels][:, np.newaxis]
+        if switches.weights_normalised:
+            total = counted if loss.batch == "mean" else 1
+            of_rows = of_rows * (total / of_rows[:counted].sum())
+        return weights * of_rows
+
+    def _losses(self, loss: Loss, z: Floats, y: Array) -> tuple[Floats, Floats]:
+        switches = self.switches
+        if loss.name == "mean_squared_error":
+            factor = 1.0 if not loss.half else 0.5
+            return _all_pairs(factor, z, y) if switches.pairs_all else super()._losses(loss, z, y)
+        if loss.name == "softmax_cross_entropy":
+            return self._cross_entropy(loss, z, y)
+        if switches.smoothing:
+            y = (1 - switches.smoothing) * np.asarray(y, self.dtype) + switches.smoothing / 2
+        losses, slopes = super()._losses(loss, z, y)
+        if not switches.log_epsilon and not switches.clipped:
+            return losses, slopes
+        p = sigmoid(z)
+        (q, dq), (r, dr) = self._in_logarithm(p), self._in_logarithm(1 - p)
+        inner = ((1 - y) * dr / r - y * dq / q) * p * (1 - p)
+        return -y * np.log(q) - (1 - y) * np.log(r), slopes if switches.by_hand else inner
+
+    def _cross_entropy(self, loss: Loss, z: Floats, y: Array) -> tuple[Floats, Floats]:
+        """-y log q with the softmax and the logarithm of the switches, and its slope by z."""
+        switches = self.switches
+        if switches.softmax_over != "row":
+            return self._softmax_over_more(z, np.eye(z.shape[1], dtype=self.dtype)[y])
+        if not (switches.smoothing or switches.softmax_twice or switches.log_epsilon
+                or switches.clipped):  # fmt: skip
+            return super()._losses(loss, z, y)
+        t = np.eye(z.shape[1], dtype=self.dtype)[y]
+        t = (1 - switches.smoothing) * t + switches.smoothing / z.shape[1]
+        p = softmax(z)
+        if switches.softmax_twice:
+            losses, by_p = -(t * log_softmax(p)), softmax(p) - t
+        elif switches.log_epsilon or switches.clipped:
+            q, dq = self._in_logarithm(p)
+            losses, by_p = -(t * np.log(q)), -t * dq / q
+        else:
+            return -(t * log_softmax(z)), p - t
+        chained = p * (by_p - (by_p * p).sum(axis=1, keepdims=True))
+        return losses, p - t if switches.by_hand else chained
+
+    def _in_logarithm(self, p: Floats) -> tuple[Floats, Floats]:
+        """What stands in the logarithm in place of p, and its derivative by p."""
+        low = self.switches.clipped
+        if low:
+            inside = (p > low) & (p < 1 - low)
+            return np.clip(p, low, 1 - low), inside.astype(self.dtype)
+        return p + self.switches.log_epsilon, np.ones_like(p)
+
+    def _softmax_over_more(self, z: Floats, t: Floats) -> tuple[Floats, Floats]:
+        """Softmax cross-entropy whose softmax sums over the whole batch, or over a column."""
+        axis = None if self.switches.softmax_over == "batch" else 0
+        shifted = z - z.max(axis=axis, keepdims=True)
+        log_p = shifted - np.log(np.exp(shifted).sum(axis=axis, keepdims=True))
+        chained = np.exp(log_p) * t.sum(axis=axis, keepdims=True) - t
+        return -(t * log_p), np.exp(log_p) - t if self.switches.by_hand else chained
+
+
+def _misread(parameters: Parameters, switches: Switches) -> Parameters:
+    """The start as a network with these mistakes takes it."""
+    pairs = []
+    for index, (W, b) in enumerate(parameters):
+        if switches.transposed in (index, "all"):
+            W = W.reshape(W.shape[::-1]).T
+        if b is not None and switches.biases == "zero":
+            b = np.zeros_like(b)
+        pairs.append((W, None if switches.biases == "missing" else b))
+    return pairs
+
+
+def _other_targets(targets: Array | None, switches: Switches) -> Array | None:
+    """The targets as a network with these mistakes reads them."""
+    if targets is None or switches.targets == "given":
+        return targets
+    if "row" in switches.targets:
+        return np.roll(targets, -1 if switches.targets == "next row" else 1, axis=0)
+    if switches.targets == "flipped":
+        return 1 - targets
+    shift = 1 if switches.targets == "next class" else -1
+    if targets.ndim == 1:
+        return (targets + shift) % (int(targets.max()) + 1)
+    return np.roll(targets, shift, axis=1)
+
+
+def _statistics(X: Floats, switches: Switches) -> tuple[Floats | float, Floats | float]:
+    """What is taken away from inputs, and what they are divided by."""
+    axis = None if switches.inputs == "standardised as a whole" else 0
+    if switches.inputs == "given":
+        return 0.0, 1.0
+    std = X.std(axis=axis)
+    return X.mean(axis=axis), 1.0 if switches.inputs == "centred" else np.where(std > 0, std, 1)
+
+
+def _all_pairs(factor: float, z: Floats, y: Array) -> tuple[Floats, Floats]:
+    """The mean squared error of every output with every target, (N, 1) minus (N,)."""
+    gaps = z - np.asarray(y, z.dtype).ravel()[np.newaxis, :]
+    losses = factor * (gaps**2).mean(axis=1, keepdims=True)
+    return losses, 2 * factor * gaps.mean(axis=1, keepdims=True)
+
+
+def rounded_to(values: Floats, bits: int) -> Floats:
+    """Return the values with so many significant bits, the leading one included."""
+    mantissa, exponent = np.frexp(values)
+    rounded: Floats = np.ldexp(np.round(np.ldexp(mantissa, bits)), exponent - bits)
+    return rounded
+
+
+def _sum_of_squares(arrays: Iterable[Floats | None]) -> float:
+    return sum(float((v**2).sum()) for v in arrays if v is not None)
+
+
+def _plus_multiple(gradients: Pairs, factor: float, pairs: Pairs) -> Pairs:
+    """The gradients plus factor * w, where there is a w."""
+    return [
+        (dW + factor * W, db if b is None or db is None else db + factor * b)
+        for (dW, db), (W, b) in zip(gradients, pairs, strict=True)
+    ]

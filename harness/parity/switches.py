@@ -1,0 +1,171 @@
+"""The switches of the oracle with mistakes: one per known mistake, or convention of a library.
+
+Every default is the protocol. What the switches do stands in `mistakes` (rows, steps, the
+optimizer, what is returned) and in `mistaken_network` (forward, loss, backward).
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from harness.experiment.network import Layer
+from harness.experiment.training import L2
+
+Scale = float | Literal["rows", "1/rows", "outputs", "1/outputs"]
+Factors = tuple[tuple[float, float], ...]
+"""Per layer a factor for the weights and one for the biases."""
+
+
+@dataclass(frozen=True)
+class Switches:
+    """What the network does differently from the protocol.
+
+    Args:
+        transposed: the kernel of this layer, or of all, is read as (outputs, inputs), the layout
+            of torch.
+        biases: as given, absent, or started at zero.
+        bias_factor, bias_by_hand: biases are added this many times; their gradient may forget it.
+        activation: hidden layers have this one instead.
+        input_scale, inputs: inputs are multiplied by this; or have their mean taken away, and
+            are divided by their standard deviation, column by column or as a whole.
+        inputs_where: in training and prediction, or in one of them.
+        product_bits, products_where: operands of matrix products are rounded to this many
+            significant bits.
+        predicts: what `predict` returns.
+        gradient_scale: the gradient of the loss is multiplied by this number, or by a count of
+            the batch; the gradient of a penalty is not.
+        loss_scale, returned_scale: the returned loss is multiplied likewise, without the penalty
+            or with it.
+        softmax_twice: the loss takes softmax probabilities for logits.
+        softmax_over: what the softmax of the loss sums over: a row, the whole batch, a column.
+        clipped: the loss takes probabilities clipped to [clipped, 1 - clipped].
+        log_epsilon: the loss takes log(p + log_epsilon).
+        by_hand: the gradient is p - y whatever the loss.
+        pairs_all: squared errors are taken of every output with every target, (N, 1) - (N,).
+        smoothing: labels are smoothed by this.
+        targets: the next or previous class, 1 - y, or those of the next or previous row.
+        class_weights, weights_normalised: rows weigh by class; a mean may divide by their sum.
+        divisor, divisor_more: means divide by the rows that count, or by those of a whole batch;
+            or by this many rows more.
+        slope_missing: no derivative of the activation of the output, or of hidden layers.
+        kink: the derivative of ReLU at 0.
+        early_kernels: a kernel is updated before the error is sent back through it.
+        no_penalty, penalty, penalty_where: the protocol's penalty is left out; another one is
+            added, to loss and gradient or to one of them.
+        decoupled: this penalty decays the parameters instead of being in the gradient.
+        penalty_rows_more: a penalty divides by this many rows more than count.
+        l1: strength of a penalty on |w|, in the gradient.
+        rows: the rows of a step are others than the given ones.
+        last_dropped: short batches are left out.
+        padding: padded rows count like real ones.
+        dropped_row: this row of every batch is left out.
+        every, offset, at_those: steps `offset`, `offset + every`, ... are trained twice (the
+            loss returned is the first or the second), skipped, or updated twice with one
+            gradient. Steps count from 1.
+        accumulated: gradients are added to those before; perhaps anew in every call.
+        clip, clip_bound: gradients are clipped to this bound: their values, the norm of each
+            tensor, or that of all.
+        centred: gradients of kernels have the mean over the inputs taken away.
+        gradient_factors, rate_factors: gradients, or updates, of each tensor are multiplied.
+        climbs: updates go up the gradient.
+        own_rate: this learning rate replaces the given ones.
+        rate_scale, rate_decay: the learning rate is multiplied by this, once or in every step.
+        warm_up, warm_up_from: the rate grows over this many steps, from this part of a step.
+        rule: constants and forms of the optimizer that are others, by name.
+        dampening, first_velocity: momentum takes (1 - dampening) of each gradient, perhaps all
+            of the first.
+        amsgrad: Adam divides by the largest v so far, bias-corrected or not.
+        bias_correction: which moments of Adam have it.
+        t_step, t_start: how far Adam's t moves in a step, and where it starts.
+        reset_at: the optimizer's memory is emptied before these steps, counted from 0.
+        weight_decay, decay_biases, decay_alone: decoupled weight decay, w <- w - rate * decay * w,
+            or without the rate.
+        max_norm, norm_axis: the norm of the weights of each unit is at most this.
+        bound: every parameter is clipped to [-bound, bound].
+        averaged, average: parameters are returned as averages, exponential with this factor.
+        losses: which losses are returned.
+    """
+
+    transposed: int | Literal["all"] | None = None
+    biases: Literal["given", "missing", "zero"] = "given"
+    bias_factor: float = 1.0
+    bias_by_hand: bool = False
+    activation: Layer | None = None
+    input_scale: float = 1.0
+    inputs: Literal["given", "centred", "standardised", "standardised as a whole"] = "given"
+    inputs_where: Literal["everywhere", "training", "predict"] = "everywhere"
+    product_bits: int | None = None
+    products_where: Literal["everywhere", "training", "forward", "forward in training"] = (
+        "everywhere"
+    )
+    predicts: Literal[
+        "raw", "probabilities", "log probabilities", "reversed", "rows reversed", "negated"
+    ] = "raw"
+    gradient_scale: Scale = 1.0
+    loss_scale: Scale = 1.0
+    returned_scale: Scale = 1.0
+    softmax_twice: bool = False
+    softmax_over: Literal["row", "batch", "column"] = "row"
+    clipped: float = 0.0
+    log_epsilon: float = 0.0
+    by_hand: bool = False
+    pairs_all: bool = False
+    smoothing: float = 0.0
+    targets: Literal[
+        "given", "next class", "previous class", "flipped", "next row", "previous row"
+    ] = "given"
+    class_weights: tuple[float, ...] = ()
+    weights_normalised: bool = False
+    divisor: Literal["counted", "nominal"] = "counted"
+    divisor_more: int = 0
+    slope_missing: Literal["none", "output", "hidden", "all"] = "none"
+    kink: float = 0.0
+    early_kernels: bool = False
+    no_penalty: bool = False
+    penalty: L2 | None = None
+    penalty_where: Literal["both", "gradient", "loss"] = "both"
+    decoupled: L2 | None = None
+    penalty_rows_more: int = 0
+    l1: float = 0.0
+    rows: Literal["given", "next", "previous", "in order", "first batch", "reversed"] = "given"
+    last_dropped: bool = False
+    padding: bool = False
+    dropped_row: Literal["none", "first", "last"] = "none"
+    every: int = 0
+    offset: int = 0
+    at_those: Literal["trained twice", "trained twice, second loss", "skipped", "updated twice"] = (
+        "trained twice"
+    )
+    accumulated: Literal["no", "always", "within a call"] = "no"
+    clip: Literal["no", "values", "each tensor", "all"] = "no"
+    clip_bound: float = 0.0
+    centred: bool = False
+    gradient_factors: Factors = ()
+    rate_factors: Factors = ()
+    climbs: bool = False
+    own_rate: float | None = None
+    rate_scale: float = 1.0
+    rate_decay: float = 1.0
+    warm_up: int = 0
+    warm_up_from: Literal[0, 1] = 1
+    rule: tuple[tuple[str, Any], ...] = ()
+    dampening: float = 0.0
+    first_velocity: Literal["dampened", "whole"] = "dampened"
+    amsgrad: Literal["no", "raw", "corrected"] = "no"
+    bias_correction: Literal["both", "none", "first", "second"] = "both"
+    t_step: Literal["steps", "tensors", "never"] = "steps"
+    t_start: int = 0
+    reset_at: frozenset[int] = frozenset()
+    weight_decay: float = 0.0
+    decay_biases: bool = True
+    decay_alone: bool = False
+    max_norm: float = 0.0
+    norm_axis: int = 0
+    bound: float = 0.0
+    averaged: Literal["no", "exponential", "corrected", "mean", "previous"] = "no"
+    average: float = 0.0
+    losses: Literal[
+        "each", "after", "mean of a call", "last of a call", "mean so far", "without penalty"
+    ] = "each"
+
+
+PROTOCOL = Switches()

@@ -1,0 +1,268 @@
+"""What may be wrong with an adapter's updates: the optimizer, clipping, steps that are special."""
+
+from collections.abc import Callable, Iterator
+from itertools import product
+from typing import Any, Literal
+
+import numpy as np
+
+from harness.experiment.optimizers import Adagrad, Adam, Momentum, Nesterov, RMSprop
+from harness.parity.estimates import (
+    Case,
+    first_wrong_step,
+    named,
+    norm,
+    plain_number,
+    rate_ratio,
+    second_update_strength,
+    updates,
+)
+from harness.parity.hypotheses import (
+    ROWS,
+    RULE,
+    Hypothesis,
+)
+from harness.parity.switches import Switches
+from harness.start import float32
+from harness.trainer import Parameters
+
+OTHER_EPSILONS = (1e-7, 1e-8, 1e-6, 1e-10, 1e-16, 1e-5, 1e-4, 1e-3)
+OTHER_BETAS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999)
+USUAL_BOUNDS = (1.0, 0.5, 5.0, 10.0, 0.1, 2.0, 3.0)
+USUAL_PERIODS = (2, 3, 4, 5, 8, 10, 20, 25, 50, 100)
+
+
+def update_hypotheses(case: Case) -> Iterator[Hypothesis]:
+    """Yield every mistake of updates, the plainest first."""
+    if case.experiment.training is None:
+        return
+    yield from _rule(case)
+    yield from _clipping(case)
+    yield from _constraints(case)
+    yield from _special_steps(case)
+
+
+# ---------------------------------------------------------------- the update rule
+
+
+def _rule(case: Case) -> Iterator[Hypothesis]:
+    training = case.experiment.training
+    rule = training.optimizer if training else None
+    if rule is not None and rule.name != "sgd":
+        words = "the optimizer's memory is emptied between calls of advance"
+        yield Hypothesis(words, RULE, Switches(reset_at=frozenset(case.trace.parameters)))
+        epoch = case.experiment.steps_per_epoch
+        epochs = frozenset(range(epoch, case.experiment.steps, epoch))
+        words = "the optimizer's memory is emptied after every epoch"
+        yield Hypothesis(words, RULE, Switches(reset_at=epochs))
+    if isinstance(rule, Adam):
+        yield from _adam(rule)
+    if isinstance(rule, RMSprop | Adagrad):
+        yield from _divided_by_root(rule)
+    if isinstance(rule, Momentum | Nesterov):
+        yield from _momentum(rule, case)
+    words = "gradients are added to those of the steps before (no zero_grad)"
+    yield Hypothesis(words, RULE, Switches(accumulated="always"))
+    words = "gradients are added to those of the steps before, within a call (no zero_grad)"
+    yield Hypothesis(words, RULE, Switches(accumulated="within a call"))
+    words = "gradients of kernels are centralised"
+    yield Hypothesis(words, RULE, Switches(centred=True))
+
+
+def _adam(rule: Adam) -> Iterator[Hypothesis]:
+    other, words = "epsilon_hat", "the epsilon-hat form (epsilon outside the bias correction)"
+    if rule.form == "epsilon_hat":
+        other, words = "algorithm_1", "the form of algorithm 1 (epsilon after the bias correction)"
+    yield Hypothesis(f"Adam has {words}", RULE, _constants(form=other))
+    yield Hypothesis("Adam has no bias correction", RULE, Switches(bias_correction="none"))
+    for moment in ("first", "second"):
+        missing = f"Adam has a bias correction of its {moment} moment only"
+        yield Hypothesis(missing, RULE, Switches(bias_correction=moment))
+    for epsilon, differs in _others("Adam's epsilon", OTHER_EPSILONS, rule.epsilon):
+        yield Hypothesis(differs, RULE, _constants(epsilon=epsilon))
+        if epsilon != rule.epsilon:
+            both = _constants(epsilon=epsilon, form=other)
+            yield Hypothesis(f"{differs}, and has {words}", RULE, both)
+    yield from _betas(rule)
+    yield Hypothesis("Adam is AMSGrad", RULE, Switches(amsgrad="raw"))
+    corrected = "Adam is AMSGrad, of the corrected second moment"
+    yield Hypothesis(corrected, RULE, Switches(amsgrad="corrected"))
+    yield Hypothesis("Adam's t counts tensors, not steps", RULE, Switches(t_step="tensors"))
+    yield Hypothesis("Adam's t stays at 1", RULE, Switches(t_step="never"))
+    yield Hypothesis("Adam's t starts at 2, not at 1", RULE, Switches(t_start=1))
+
+
+def _betas(rule: Adam) -> Iterator[Hypothesis]:
+    swapped = _constants(beta1=float32(rule.beta2), beta2=float32(rule.beta1))
+    yield Hypothesis("Adam's beta1 and beta2 are swapped", RULE, swapped)
+    for name in ("beta1", "beta2"):
+        for beta, words in _others(f"Adam's {name}", OTHER_BETAS, getattr(rule, name)):
+            yield Hypothesis(words, RULE, _constants(**{name: beta}))
+
+
+def _divided_by_root(rule: RMSprop | Adagrad) -> Iterator[Hypothesis]:
+    place = "inside" if rule.form == "epsilon_outside_root" else "outside"
+    form = f"epsilon_{place}_root"
+    yield Hypothesis(f"epsilon is {place} the root", RULE, _constants(form=form))
+    for epsilon, words in _others("epsilon", OTHER_EPSILONS, rule.epsilon):
+        yield Hypothesis(words, RULE, _constants(epsilon=epsilon))
+        if epsilon != rule.epsilon:
+            both = _constants(epsilon=epsilon, form=form)
+            yield Hypothesis(f"{words}, and is {place} the root", RULE, both)
+    if isinstance(rule, RMSprop):
+        for rho, words in _others("RMSprop's rho", OTHER_BETAS[1:], rule.rho):
+            yield Hypothesis(words, RULE, _constants(rho=rho))
+        return
+    for start in (0.0, 0.1, 1.0):
+        if float32(start) != float32(rule.initial_accumulator):
+            words = f"Adagrad's accumulator starts at {start:g}, not {rule.initial_accumulator:g}"
+            yield Hypothesis(words, RULE, _constants(initial_accumulator=float32(start)))
+
+
+def _others(who: str, numbers: tuple[float, ...], given: float) -> Iterator[tuple[float, str]]:
+    """Yield other values of a constant, each rounded to float32 or not, and the words for it."""
+    for number in dict.fromkeys((*numbers, given)):
+        for value in dict.fromkeys((float32(number), number)):
+            if value == float32(given):
+                continue
+            if float32(number) == float32(given):
+                yield value, f"{who} is {number:g} exactly, not rounded to float32 as in the task"
+            else:
+                yield value, f"{who} is {number:g}, not {given:g}"
+
+
+def _momentum(rule: Momentum | Nesterov, case: Case) -> Iterator[Hypothesis]:
+    plain = isinstance(rule, Momentum)
+    words = "momentum is Nesterov's" if plain else "momentum is plain, not Nesterov's"
+    yield Hypothesis(words, RULE, _constants(name="nesterov" if plain else "momentum"))
+    mu = float32(rule.momentum)
+    yield Hypothesis("momentum is dampened", RULE, Switches(dampening=mu))
+    words = "momentum is dampened, except for the first velocity"
+    yield Hypothesis(words, RULE, Switches(dampening=mu, first_velocity="whole"))
+    if case.experiment.decay is not None:
+        inside = not rule.rate_inside_velocity
+        words = f"the learning rate is {'inside' if inside else 'outside'} the velocity"
+        yield Hypothesis(words, RULE, _constants(rate_inside_velocity=inside))
+    for other in _other_momenta(mu, plain, case):
+        words = f"momentum is {other:.6g}, not {rule.momentum:g}"
+        words = "there is no momentum" if abs(other) < 1e-6 else words
+        yield Hypothesis(words, RULE, _constants(momentum=other), estimated=1)
+    whole = Switches(dampening=1.0, first_velocity="whole")
+    damped = second_update_strength(case, whole)
+    if damped is not None and 1e-6 < damped <= 1:
+        words = f"momentum is dampened by {damped:.6g}, except for the first velocity"
+        switches = Switches(dampening=plain_number(damped), first_velocity="whole")
+        yield Hypothesis(words, RULE, switches, estimated=1)
+
+
+def _other_momenta(mu: float, plain: bool, case: Case) -> Iterator[float]:
+    """Yield another momentum, as the second update shows it, or the first one of Nesterov's."""
+    missing = second_update_strength(case, _constants(momentum=0.0))
+    if missing is not None and abs(missing) > 1e-6:
+        yield plain_number(mu * (1 - missing))
+    first = rate_ratio(case, 0, 1)
+    if not plain and first is not None and abs(first - 1) > 1e-6:
+        yield plain_number(first * (1 + mu) - 1)
+
+
+def _constants(**changes: Any) -> Switches:
+    return Switches(rule=tuple(changes.items()))
+
+
+# ---------------------------------------------------------------- clipping and constraints
+
+
+def _norms(pairs: Parameters) -> list[float]:
+    return [norm(pairs)]
+
+
+def _tensor_norms(pairs: Parameters) -> list[float]:
+    return sorted((float(np.linalg.norm(v)) for _, v in named(pairs)), reverse=True)[:4]
+
+
+def _largest_values(pairs: Parameters) -> list[float]:
+    return [max((float(np.abs(v).max(initial=0)) for _, v in named(pairs)), default=0.0)]
+
+
+CLIPPINGS: tuple[
+    tuple[Literal["all", "each tensor", "values"], str, Callable[[Parameters], list[float]]],
+    ...,
+] = (
+    ("all", "gradients are clipped to a norm of {:.6g}, that of all together", _norms),
+    ("each tensor", "gradients are clipped to a norm of {:.6g}, each tensor alone", _tensor_norms),
+    ("values", "gradients are clipped to values of at most {:.6g}", _largest_values),
+)
+"""Each kind of clipping, its words, and the sizes of gradients that may be its bound."""
+
+
+def _clipping(case: Case) -> Iterator[Hypothesis]:
+    """Gradients clipped to a bound: the one that the trace shows, or a usual one."""
+    for kind, words, sizes in CLIPPINGS:
+        shown = [size for pairs in _gradients_seen(case) for size in sizes(pairs)]
+        of_first = sizes(case.trace.gradients)
+        for bound in dict.fromkeys((*of_first, max(shown, default=1.0), *USUAL_BOUNDS)):
+            if bound > 0:
+                exact = plain_number(bound)
+                guessed = bound in USUAL_BOUNDS
+                switches = Switches(clip=kind, clip_bound=exact)
+                yield Hypothesis(words.format(bound), RULE, switches, estimated=1 - guessed)
+
+
+def _gradients_seen(case: Case) -> list[Parameters]:
+    """The first gradient, and those that the updates of plain SGD show."""
+    seen = [case.trace.gradients]
+    if case.optimizer != "sgd" or case.experiment.decay is not None:
+        return seen
+    for step in range(1, max(case.trace.parameters) + 1):
+        moved = updates(case.trace, step - 1, step)
+        if moved is not None:
+            seen.append([(W / case.rate, None if b is None else b / case.rate) for W, b in moved])
+    return seen
+
+
+def _constraints(case: Case) -> Iterator[Hypothesis]:
+    """Parameters kept below a bound: their largest numbers are the bound."""
+    steps = sorted(case.trace.parameters)
+    for pairs in (
+        case.trace.parameters[steps[-1]],
+        case.trace.parameters[steps[min(1, len(steps) - 1)]],
+    ):
+        kernels = [np.asarray(W, np.float64) for W, _ in pairs]
+        for axis, who in ((0, "unit"), (1, "input")):
+            bound = max(float(np.sqrt((W**2).sum(axis=axis)).max()) for W in kernels)
+            words = f"the weights of each {who} are kept at a norm of at most {bound:.6g}"
+            switches = Switches(max_norm=plain_number(bound), norm_axis=axis)
+            yield Hypothesis(words, RULE, switches, estimated=1)
+        bound = max(_largest_values(pairs))
+        words = f"parameters are clipped to values of at most {bound:.6g}"
+        yield Hypothesis(words, RULE, Switches(bound=plain_number(bound)), estimated=1)
+
+
+def ordinal(number: int) -> str:
+    """`1st`, `2nd`, `3rd`, `11th`."""
+    teens = 10 < number % 100 < 20
+    ending = "th" if teens else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
+
+
+def _special_steps(case: Case) -> Iterator[Hypothesis]:
+    """A batch trained twice, or skipped: the first wrong step shows which is the first."""
+    first = first_wrong_step(case)
+    if not first:
+        return
+    ways = {
+        "trained twice": "is trained twice",
+        "trained twice, second loss": "is trained twice",
+        "updated twice": "is updated twice with one gradient",
+        "skipped": "is skipped",
+    }
+    epoch = case.experiment.steps_per_epoch
+    periods = dict.fromkeys((first, epoch, *USUAL_PERIODS, 1))
+    for period, (way, words) in product(periods, ways.items()):
+        if not 1 <= period <= case.experiment.steps or (period == 1 and way == "updated twice"):
+            continue
+        who = "every batch" if period == 1 else f"every {ordinal(period)} batch"
+        if period not in (1, first):
+            who = f"{who}, from step {first} on,"
+        switches = Switches(every=period, offset=first, at_those=way)
+        yield Hypothesis(f"{who} {words}", ROWS, switches, estimated=period != 1)

@@ -1,0 +1,302 @@
+# ruff: noqa: E501
+"""The mistakes that are planted to test the diagnosis, the protocols, and what must be said.
+
+`python -m tests.parity.count_mistakes` plants each in every protocol and counts.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+
+from harness import data
+from harness.experiment.loading import parse
+from harness.experiment.model import Experiment
+from harness.experiment.proof_length import proof_of
+from harness.parity.trace import Trace, record
+from harness.start import task_of
+from tests.conftest import protocol
+from tests.parity.mutant import Mutant
+
+NORMAL = {"weights": {"name": "he_normal"}, "biases": {"name": "normal", "std": 0.3}}
+LENGTH = {"training__length": {"steps": 100}, "training__evaluation": {"every_steps": 100}}
+SGD = {"name": "sgd", "learning_rate": 0.1}
+ADAM = {
+    "name": "adam",
+    "learning_rate": 1e-3,
+    "beta1": 0.9,
+    "beta2": 0.999,
+    "epsilon": 1e-4,
+    "form": "algorithm_1",
+}
+MOMENTUM = {"name": "momentum", "learning_rate": 0.05, "momentum": 0.9}
+RMSPROP = {"name": "rmsprop", "learning_rate": 1e-3, "rho": 0.9, "epsilon": 1e-4}
+ADAGRAD = {"name": "adagrad", "learning_rate": 1e-2, "initial_accumulator": 0.1, "epsilon": 1e-2}
+DECAY = {"name": "step_decay", "factor": 0.5, "every_steps": 20}
+SHORT = {"order": "shuffled", "size": 300, "last": "keep"}
+BCE = {"name": "binary_cross_entropy", "batch": "mean", "outputs": "mean"}
+MSE = {"name": "mean_squared_error", "half": False, "batch": "mean", "outputs": "mean"}
+L2 = {"strength": 1e-2, "half": True, "per_row": True, "on": "weights"}
+
+
+def layers(activation, output="identity", **more):
+    return [{"units": 12, "activation": activation, **more}, {"units": 10, "activation": output}]
+
+
+@cache
+def protocols() -> dict[str, Experiment]:
+    """Fourteen protocols: every optimizer and loss, short and full batches, one to three layers."""
+    hidden = {"initializers": NORMAL}
+    rates = {"rate_inside_velocity": False}
+    three = [{"units": 12, "activation": "relu"}, {"units": 12, "activation": "relu"}]
+    changes = {
+        "sgd": {"network__layers": layers("tanh"), "training__optimizer": SGD, "training__batches": SHORT, **hidden},
+        "momentum": {"network__layers": layers("softplus"), "training__optimizer": MOMENTUM | rates, "training__schedule": DECAY, **hidden},
+        "adam": {"network__layers": layers("tanh"), "training__optimizer": ADAM, **hidden},
+        "rmsprop": {"network__layers": layers("elu"), "training__optimizer": RMSPROP | {"form": "epsilon_outside_root"}, **hidden},
+        "adagrad": {"network__layers": layers("gelu"), "training__optimizer": ADAGRAD | {"form": "epsilon_inside_root"}, **hidden},
+        "l2": {"network__layers": layers("swish"), "training__optimizer": SGD, "training__batches": SHORT, "training__l2": L2, **hidden},
+        "squared": {"network__layers": layers("sigmoid", "sigmoid"), "training__loss": MSE, "training__optimizer": SGD, **hidden},
+        "binary": {"network__layers": layers("sigmoid"), "training__loss": BCE, "training__optimizer": SGD, **hidden},
+        "three layers": {"network__layers": [*three, {"units": 10, "activation": "identity"}], "training__optimizer": MOMENTUM | {"name": "nesterov"}, "training__batches": SHORT, **hidden},
+        "one layer": {"base": "digits-softmax", "training__batches": SHORT | {"size": 100}},
+        "iris": {"base": "iris-softmax"},
+        "diabetes": {"base": "diabetes-linear"},
+        "xor": {"base": "xor-mlp", "network__layers": [{"units": 4, "activation": "relu"}, {"units": 1, "activation": "identity"}], "initializers__biases": {"name": "zeros"}, "training__optimizer": {"name": "sgd", "learning_rate": 0.02}},
+        "saturated": {"network__layers": layers("tanh"), "training__loss": BCE, "training__optimizer": SGD, "initializers": NORMAL | {"weights": {"name": "normal", "std": 20.0}}},
+    }  # fmt: skip
+    return {name: _made(**values) for name, values in changes.items()}
+
+
+def _made(base="digits-mlp", **changes) -> Experiment:
+    return proof_of(parse(protocol(base, quick=None, native=None, **LENGTH, **changes), "test"))
+
+
+def trace_of(
+    experiment: Experiment, mistake: str, keep_first_20_steps: bool = False, adapter=Mutant
+) -> Trace:
+    """The trace that the mutant leaves."""
+    prepared = data.load(experiment.data, experiment.loss, "float64")
+
+    def build(changed):
+        return adapter(
+            task_of(changed, prepared, seed=0, loop="stepwise", dtype="float64"), mistake
+        )
+
+    return record(build, experiment, prepared, 0, keep_first_20_steps)
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A mistake of the mutant.
+
+    Args:
+        mistake: its name there.
+        words: what must be said of it, as a regular expression.
+        fits: whether a protocol has what the mistake is about.
+    """
+
+    mistake: str
+    words: str
+    fits: Callable[[Experiment], bool] = lambda experiment: True
+
+    def named_in(self, text: str) -> bool:
+        """Whether the words are said."""
+        return re.search(self.words, text) is not None
+
+
+def optimizer(*names: str) -> Callable[[Experiment], bool]:
+    return lambda e: e.training.optimizer.name in names
+
+
+def loss(*names: str) -> Callable[[Experiment], bool]:
+    return lambda e: e.loss.name in names
+
+
+def hidden(e: Experiment) -> bool:
+    return len(e.network.layers) > 1
+
+
+def drawn(e: Experiment) -> bool:
+    return e.training.batches.order != "full"
+
+
+def short(e: Experiment) -> bool:
+    return e.has_short_batch
+
+
+def penalised(e: Experiment) -> bool:
+    return e.training.l2 is not None
+
+
+def unpenalised(e: Experiment) -> bool:
+    return e.training.l2 is None
+
+
+def has(activation: str) -> Callable[[Experiment], bool]:
+    return lambda e: any(layer.activation == activation for layer in e.network.layers)
+
+
+def many(e: Experiment) -> bool:
+    return e.network.outputs > 1
+
+
+def saturated(e: Experiment) -> bool:
+    return getattr(e.initializers.weights, "std", 0) == 20
+
+
+CE, BINARY, SQUARED = "softmax_cross_entropy", "binary_cross_entropy", "mean_squared_error"
+
+OLD = [
+    Planted("kernel transposed", r"^the kernel of layer 2 is transposed", hidden),
+    Planted("all transposed", r"^every kernel is transposed|^the kernel of layer 1 is transposed"),
+    Planted("biases missing", r"^there are no biases|\(or there are none\)"),
+    Planted("biases frozen", r"^biases( of layer 1 and biases of layer 2)? are never updated"),
+    Planted("biases zero", r"^biases start at 0"),
+    Planted("loss summed over the batch", r"summed over the batch|averaged over the batch"),
+    Planted("loss summed over the outputs", "summed over the outputs", loss(BINARY, SQUARED)),
+    Planted("loss halved", "^the loss is halved"),
+    Planted("loss doubled", "^the loss is doubled"),
+    Planted("loss returned as sum", "^the returned loss is summed over the batch"),
+    Planted("softmax twice", "^softmax is applied twice", loss(CE)),
+    Planted("clipped", "clipped probabilities", saturated),
+    Planted("other form", "Adam has the|epsilon is (in|out)side the root", optimizer("adam", "rmsprop", "adagrad")),
+    Planted("epsilon 1e-7", "epsilon is 1e-07", optimizer("adam", "rmsprop", "adagrad")),
+    Planted("epsilon 1e-8", "epsilon is 1e-08", optimizer("adam", "rmsprop", "adagrad")),
+    Planted("no bias correction", "Adam has no bias correction", optimizer("adam")),
+    Planted("state reset", "memory is emptied between calls", lambda e: e.training.optimizer.name != "sgd"),
+    Planted("momentum dampened", "^momentum is dampened$", optimizer("momentum", "nesterov")),
+    Planted("nesterov swapped", "^momentum is (Nesterov's|plain)", optimizer("momentum", "nesterov")),
+    Planted("velocity the other way", "inside the velocity", lambda e: e.decay is not None),
+    Planted("weight decay", r"^a weight decay of 0\.01 is added on the weights", unpenalised),
+    Planted("weight decay on all", r"^a weight decay of 0\.01 is added on weights and biases", unpenalised),
+    Planted("decoupled decay", r"(?s)^a weight decay of 0\.05 is added on (weights and biases|the weights)"),
+    Planted("rate scaled", "3 times the given one"),
+    Planted("own rate", r"0\.01 whatever is given|0\.\d+ times the given one"),
+    Planted("rate decays", r"decays by itself, by 0\.97 a step"),
+    Planted("rows of the start", "other rows than the given ones|rows in their own order|first batch", drawn),
+    Planted("rows in order", "rows in their own order", drawn),
+    Planted("rows shuffled anew", "other rows than the given ones", drawn),
+    Planted("short batch dropped", "the short last batch is dropped", short),
+    Planted("padding counted", "padded rows count", short),
+    Planted("inputs scaled twice", "divided by 255 again"),
+    Planted("inputs not scaled", "16 times too large"),
+    Planted("activation relu", "hidden layers have relu", lambda e: hidden(e) and not has("relu")(e)),
+    Planted("activation elu", "hidden layers have elu", lambda e: hidden(e) and not has("elu")(e)),
+    Planted("activation gelu_tanh", "GELU is approximated by tanh", has("gelu")),
+    Planted("slope 0.2", r"leaky ReLU with slope 0\.2", hidden),
+    Planted("width wrong", r"^layer 1 has \d+ units, not", hidden),
+    Planted("layer 1 frozen", "^layer 1 is never updated", hidden),
+    Planted("layer 2 frozen", "^layer 2 is never updated", hidden),
+    Planted("float32", "float32 inside a float64 proof"),
+    Planted("own start", "^it draws initial weights of its own"),
+    Planted("sign flipped", "the sign of the update is flipped"),
+    Planted("probabilities", "^predict gives probabilities", loss(CE, BINARY)),
+    Planted("classes reversed", "^predict has the classes reversed", many),
+]  # fmt: skip
+
+LISTED = [
+    Planted("labels next", "labels are off by one: the next class", many),
+    Planted("labels previous", "labels are off by one: the previous class", many),
+    Planted("smoothing 0.1", r"^labels are smoothed by 0\.1", loss(CE, BINARY)),
+    Planted("clip value 0.02", r"^gradients are clipped to values of at most 0\.02"),
+    Planted("clip each 0.1", r"^gradients are clipped to a norm of 0\.1, each tensor alone"),
+    Planted("clip norm 0.3", r"^gradients are clipped to a norm of 0\.3, that of all"),
+    Planted("clip norm 1", r"^gradients are clipped to a norm of 1, that of all"),
+    Planted("average 0.9", r"parameters returned are moving averages with factor 0\.9"),
+    Planted("corrected average 0.9", r"parameters returned are moving averages with factor 0\.9"),
+    Planted("mean of all parameters", "parameters returned are means"),
+    Planted("biases at twice the rate", "^biases( of layer . and biases of layer .)? move at 2 times"),
+    Planted("layer 1 at twice the rate", "layer 1 move at 2 times", hidden),
+    Planted("weights of layer 2 frozen", "weights of layer 2 are never updated", hidden),
+    Planted("bias gradient doubled", "^biases( of layer . and biases of layer .)? move at 2 times|gradient of biases is 2 times"),
+    Planted("warm-up 5", "warms up over 5 steps"),
+    Planted("warm-up from zero 5", "warms up over 5 steps"),
+    Planted("decoupled decay on weights", r"^a weight decay of 0\.05 is added on the weights"),
+    Planted("amsgrad", "AMSGrad", optimizer("adam")),
+    Planted("amsgrad, corrected", "AMSGrad", optimizer("adam")),
+    Planted("momentum dampened as torch by 0.9", "dampened.*except for the first velocity", optimizer("momentum", "nesterov")),
+    Planted("momentum dampened as torch by 0.5", r"dampened by 0\.5, except for the first", optimizer("momentum", "nesterov")),
+    Planted("softmax over the batch", "softmax sums over the whole batch", loss(CE)),
+    Planted("softmax over the batch, by hand", "softmax sums over the whole batch", loss(CE)),
+    Planted("biases added twice", "biases are added twice"),
+    Planted("biases added twice, by hand", "biases are added twice"),
+    Planted("first row dropped", "first row of every batch is left out"),
+    Planted("last row dropped", "last row of every batch is left out"),
+    Planted("first row dropped, all divide", "first row of every batch is left out"),
+    Planted("batch twice every 1", "every batch is trained twice"),
+    Planted("batch twice every 2", "every 2nd batch is trained twice"),
+    Planted("batch twice every 10", "every 10th batch is trained twice"),
+    Planted("batch twice every 30", "every 30th batch is trained twice"),
+    Planted("no zero_grad", "no zero_grad"),
+    Planted("inputs scaled in training by 2", "inputs are doubled in training only"),
+    Planted("inputs scaled in training by 0.00392156862745098", "inputs are divided by 255 again in training only"),
+    Planted("predict scaled", "inputs are divided by 255 again in predict only"),
+    Planted("max-norm 0.8", r"weights of each unit are kept at a norm of at most 0\.8"),
+    Planted("gradients centralised", "gradients of kernels are centralised"),
+    Planted("noise on gradients", "draws random numbers"),
+    Planted("noise on inputs", "draws random numbers"),
+    Planted("dropout", "draws random numbers", hidden),
+    Planted("products of float16", "about 10 bits"),
+    Planted("products of tf32", "about 10 bits"),
+    Planted("products of bfloat16", "about 7 bits"),
+    Planted("products of float32", "float32 inside a float64 proof"),
+    Planted("products of float16 training", "about 10 bits"),
+    Planted("nominal divisor", "means divide by the rows of a whole batch", short),
+    Planted("kernel updated early", "kernel is updated before the error", lambda e: len(e.network.layers) == 2 and optimizer("sgd")(e)),
+    Planted("log epsilon 1e-7", "epsilon of 1e-07 in its logarithm", loss(CE, BINARY)),
+    Planted("output slope missing", "derivative of the output's activation is missing", lambda e: e.network.layers[-1].activation != "identity"),
+    Planted("relu slope 1 at 0", "derivative of ReLU at 0 is 1", lambda e: e.data.dataset == "xor"),
+    Planted("class weights", r"rows weigh by class \(class 1: 2", loss(CE)),
+    Planted("class weights, plain", r"rows weigh by class \(class 1: 2", loss(CE)),
+    Planted("mean loss", "one mean loss is returned"),
+    Planted("losses after", "losses are those after the update"),
+    Planted("rows shuffled at random", "draws random numbers|other rows than the given ones", drawn),
+    Planted("kernels shown as (outputs, inputs)", r"kernels are returned as \(outputs, inputs\)|kernel of layer . is returned as \(outputs, inputs\)"),
+    Planted("biases shown as (1, units)", r"biases are returned in shape \(1, "),
+    Planted("biases shown as a scalar", "biases (are returned in|of layer . have the) shape of a scalar"),
+    Planted("biases shown as None", "None is returned in their place"),
+    Planted("biases missing, None", "None is returned in their place"),
+    Planted("views", "returns views, not copies"),
+]  # fmt: skip
+
+THREADS = [
+    Planted("always half", "the loss is halved", loss(SQUARED)),
+    Planted("gradient halved", r"0\.5 times the given one|gradient is that of a loss that is halved"),
+    Planted("pairs of all", r"\(N, 1\) minus \(N,\)", lambda e: loss(SQUARED)(e) and not many(e)),
+    Planted("penalty as torch", "the penalty is", penalised),
+    Planted("penalty as Keras", "the penalty is not halved and is not divided by the rows", penalised),
+    Planted("penalty decoupled", "the penalty is (a decoupled weight decay|not divided by the rows and is missing)", penalised),
+    Planted("penalty missing", "the penalty is missing", penalised),
+    Planted("penalty not returned", "the penalty is missing in the returned loss", penalised),
+    Planted("dropout, seeded", "dropout|random", hidden),
+    Planted("weight decay in the gradient", r"^a weight decay of 0\.01 is added on the weights", unpenalised),
+]  # fmt: skip
+
+COUSINS = [
+    Planted("beta2 0.99", "beta2 is 0.99", optimizer("adam")),
+    Planted("betas swapped", "beta1 and beta2 are swapped", optimizer("adam")),
+    Planted("t of every tensor", "t counts tensors", optimizer("adam")),
+    Planted("t starts at 2", "t starts at 2", optimizer("adam")),
+    Planted("rho 0.99", "rho is 0.99", optimizer("rmsprop")),
+    Planted("accumulator of zero", "accumulator starts at 0", optimizer("adagrad")),
+    Planted("momentum of 0.5", r"^momentum is 0\.5, not", optimizer("momentum", "nesterov")),
+    Planted("l1 0.001", r"L1 penalty of 0\.001"),
+    Planted("targets of the next row", "targets are those of the next row"),
+    Planted("targets flipped", "targets are flipped", loss(BINARY)),
+    Planted("rows reversed", "predict has the rows reversed"),
+    Planted("log probabilities", "predict gives logarithms of probabilities", loss(CE)),
+    Planted("losses in running means", "losses are means of all steps so far"),
+    Planted("memory emptied every epoch", "memory is emptied after every epoch", lambda e: short(e) and e.training.optimizer.name != "sgd"),
+    Planted("batch skipped every 7", "every 7th batch is skipped"),
+    Planted("weights within 0.5", r"parameters are clipped to values of at most 0\.5"),
+    Planted("hidden slopes missing", "derivative of the hidden activations is missing", hidden),
+    Planted("inputs standardised", "inputs are standardised"),
+    Planted("parameters before", "parameters returned are those before the last update"),
+    Planted("softmax over columns", "softmax sums over the rows of a class", loss(CE)),
+    Planted("decay without the rate", r"weights and biases lose 0\.001 of themselves|decay of 0\.01 is added on weights and b"),
+    Planted("no zero_grad within a call", "no zero_grad"),
+    Planted("rows drawn anew", "other rows than the given ones", drawn),
+]  # fmt: skip
+
+GROUPS = {"old": OLD, "listed": LISTED, "threads": THREADS, "cousins": COUSINS}
