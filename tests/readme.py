@@ -19,8 +19,17 @@ from typer.testing import CliRunner
 import harness
 from harness.cli import app
 from harness.experiment.loading import load
+from harness.experiment.vocabulary import Preset
+from harness.parity.judgement import Judgement, Verdict
+from harness.parity.verdicts import CellKey
+from harness.plan import Request
+from harness.planning import make_plan
+from harness.report.model import Report
 from harness.report.page.figures import CHART_CONFIG, COLOURS, SCHEMA
+from harness.report.sections import make_report
 from harness.report.text import seconds
+from harness.results import COLUMNS, ROW
+from harness.run import Run
 
 ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "results/reference"
@@ -90,6 +99,26 @@ def accuracy(experiment: str) -> str:
     if len(means) == len(spreads) == 1 and float(min(spreads)):
         text += f" ± {min(spreads)}"
     return text if is_class else f"loss {text}"
+
+
+@cache
+def report() -> Report:
+    """The report of the reference run, from its rows alone: without curves and rungs."""
+    request = Request(frameworks=FRAMEWORKS, loops=("all",), preset=Preset.STANDARD)
+    plan = make_plan(request)
+    stored = [
+        {name: None if pd.isna(value) else value for name, value in row.items()}
+        for row in rows().to_dict("records")
+    ]
+    verdicts = {
+        CellKey(row["experiment"], row["framework"], row["loop"]): Judgement(
+            Verdict(row["parity"]), row["parity_detail"] or "", ()
+        )
+        for row in stored
+        if row["track"] == "identical"
+    }
+    of_columns = [{name: row[name] for name in COLUMNS} for row in stored]
+    return make_report(Run(plan, [ROW.validate_python(row) for row in of_columns], verdicts))
 
 
 # ---------------------------------------------------------------- blocks of the READMEs

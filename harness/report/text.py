@@ -53,6 +53,14 @@ def ratio_digits(value: float) -> str:
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
 
 
+def two_digits(value: float) -> str:
+    """Two significant digits of a positive number: `1,300`, `18`, `4.3`, `0.87`."""
+    rounded = float(f"{value:.2g}")
+    return (
+        f"{rounded:,.0f}" if rounded >= 10 else f"{rounded:.1f}" if rounded >= 1 else f"{rounded:g}"
+    )
+
+
 def count_text(number: int, noun: str) -> str:
     """`1 claim`, `1,200 claims`."""
     return f"{number:,} {noun}{'s' * (number != 1)}"

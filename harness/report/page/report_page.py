@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.experiment.vocabulary import Status, Track
+from harness.report.answer import answer, statements, trial_counts
 from harness.report.model import Report, Section
 from harness.report.page import commands, tables
-from harness.report.page.answer import answer, rankings, status_counts
 from harness.report.page.boundaries import ALPHABET, SIDE, Boundaries, boundaries_of
 from harness.report.page.figures import Figure
 from harness.report.page.image_results import ImageResults, image_results_of
@@ -48,10 +48,9 @@ def context(report: Report) -> dict[str, Any]:
     started = sorted(row.started_at for row in run.rows if row.started_at)
     return {
         "answer": answer(run, sections),
-        "rankings": rankings(sections),
+        "statements": statements(sections),
         "preset": run.plan.request.preset,
-        "counts": status_counts(run.rows),
-        "trials": (len(run.rows), len(run.plan.trials)),
+        "trials": trial_counts(run),
         "overview": tables.overview(sections),
         "chapters": [_chapter(report, number) for number in range(len(sections))],
         "machines": sorted({row.machine for row in run.rows if row.machine}),
