@@ -72,7 +72,7 @@ def report(
     output: Annotated[list[str] | None, outputs.file_option(SUFFIXES)] = None,
     chart: Annotated[
         list[str] | None,
-        outputs.chart_option("xor-mlp/phases or another <experiment>/<chart>"),
+        outputs.chart_option("overview, xor-mlp/phases or another <experiment>/<chart>"),
     ] = None,
     source: Source = None,
     tensorboard: TensorBoard = None,

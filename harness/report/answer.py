@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 from harness.experiment.vocabulary import Track
 from harness.report.model import SMALL_BELOW_FLOP, Line, Section
-from harness.report.remarks import NOT_PLACED, either, known_time, ranking_text, times_text
+from harness.report.remarks import known_time, ranking_text, times_text
 from harness.report.text import count_text
 from harness.results import Row
 from harness.run import Run
 
-BOUNDARY = f"{SMALL_BELOW_FLOP / 1e6:g} million floating-point operations a step"
-GROUPS = {
-    True: f"Small networks (less than {BOUNDARY})",
-    False: f"Large networks (at least {BOUNDARY})",
-}
-"""Whether a network is small to how its statement begins. What counts: `Experiment.step_flop`."""
+GROUPS = {True: "Small networks", False: "Large networks"}
+"""Whether a network is small to how its statement begins."""
+BOUNDARY = (
+    f"A network is small if a step takes less than {SMALL_BELOW_FLOP / 1e6:g} million "
+    "floating-point operations, those of its matrix products."
+)
 
 
 def answer(run: Run, sections: Sequence[Section]) -> str:
@@ -94,41 +94,32 @@ def _statement(group: Sequence[Section]) -> str:
     if len(group) == 1:
         (section,) = group
         text = ranking_text(section.ranking) if section.ranking else ""
-        return f"{name}: on “{section.experiment.title}”, {text}."
+        return f"{name} (“{section.experiment.title}”): {text}."
     parts = [f"{_leaders(group)}.", _widest(group)]
-    return f"{name}: {' '.join(filter(None, parts))}"
+    return f"{name} ({len(group)} experiments): {' '.join(filter(None, parts))}"
 
 
 def _leaders(group: Sequence[Section]) -> str:
-    """`jax is fastest in 9 of 12 experiments, numpy in 1; in 2 it is too close to tell`."""
-    alone: Counter[str] = Counter()
-    close: Counter[str] = Counter()
-    open_ends = 0
-    for section in group:
-        frameworks = leading_frameworks(section)
-        if len(frameworks) == 1:
-            alone[frameworks[0]] += 1
-        elif frameworks:
-            close[either(sorted(frameworks))] += 1
-        else:
-            open_ends += 1
-    of = f"of {count_text(len(group), 'experiment')}"
-    parts = []
-    for count, (framework, wins) in enumerate(alone.most_common()):
-        parts.append(
-            f"{framework} {'in' if count else 'is fastest in'} {wins}{'' if count else f' {of}'}"
-        )
-    texts = [", ".join(parts)] if parts else []
-    if close:
-        where = ", ".join(f"{names} in {count}" for names, count in close.most_common())
-        texts.append(f"too close to tell: {where}{'' if parts else f' {of}'}")
+    """`fastest is jax in 9, numpy in 1; too close to tell in 2 (jax/keras in 2)`."""
+    leading = [leading_frameworks(section) for section in group]
+    wins = Counter(names[0] for names in leading if len(names) == 1)
+    ties = Counter("/".join(sorted(names)) for names in leading if len(names) > 1)
     unplaced = Counter(framework for section in group for framework in _unplaced(section))
+    texts = []
+    if wins:
+        texts.append(f"fastest is {_counted(wins)}")
+    if ties:
+        texts.append(f"too close to tell in {ties.total()} ({_counted(ties)})")
+    if not all(leading):
+        texts.append(f"no order in {leading.count([])}")
     if unplaced:
-        where = ", ".join(f"{framework} in {count}" for framework, count in unplaced.most_common())
-        texts.append(f"{NOT_PLACED}: {where}")
-    if open_ends:
-        texts.append(f"in {open_ends} every rival was disturbed in each trial")
+        texts.append(f"left out as disturbed: {_counted(unplaced)}")
     return "; ".join(texts)
+
+
+def _counted(counts: Counter[str]) -> str:
+    """`jax in 9, numpy in 1`, the most frequent first."""
+    return ", ".join(f"{name} in {count}" for name, count in counts.most_common())
 
 
 def leading_frameworks(section: Section) -> list[str]:
@@ -192,9 +183,8 @@ def _widest(group: Sequence[Section]) -> str:
     if gap is None:
         return ""
     return (
-        f"The widest gap is on “{gap.section.experiment.title}”: {known_time(gap.quick)} in "
-        f"{gap.quick.name}, {known_time(gap.slow)} in {gap.slow.name}, "
-        f"{times_text(gap.slow, gap.quick)} times as long."
+        f"Widest gap, {times_text(gap.slow, gap.quick)} times: “{gap.section.experiment.title}”, "
+        f"{known_time(gap.quick)} in {gap.quick.name}, {known_time(gap.slow)} in {gap.slow.name}."
     )
 
 

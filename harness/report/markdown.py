@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from harness.experiment.vocabulary import Status
 from harness.parity.judgement import Rung
 from harness.parity.verdicts import CellKey
-from harness.report.answer import answer, statements, trial_counts
+from harness.report.answer import BOUNDARY, answer, statements, trial_counts
 from harness.report.model import Line, Report, Section
 from harness.report.remarks import remarks
 from harness.report.section_table import (
@@ -49,6 +49,7 @@ def _opening(run: Run) -> str:
     started = sorted(row.started_at for row in run.rows if row.started_at)
     lines = [
         f"The `{run.plan.request.preset}` preset; {trial_counts(run)}.",
+        BOUNDARY,
         "Every framework of the identical track got the same initial parameters and the same "
         "batches. The native track is a library's own solver on the same data and is not "
         "ranked with it.",

@@ -165,7 +165,9 @@ def test_the_keyboard_reaches_every_number_of_a_table(browser, page):
 def test_pointing_shows_and_leaving_hides(browser, page):
     browser.open(page)
     at = browser.value("""(() => {
-      const box = document.querySelector('td[data-details]').getBoundingClientRect();
+      const cell = document.querySelector('td[data-details]');
+      cell.scrollIntoView({ block: 'center' });
+      const box = cell.getBoundingClientRect();
       return [box.left + 5, box.top + 5];
     })()""")
     browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=at[0], y=at[1])
