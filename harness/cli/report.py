@@ -140,6 +140,7 @@ def _finish(
     charts = [file for file in files if file.chart]
     try:
         terminal.print_sections(report.sections, console())
+        terminal.print_answer(report, console())
     finally:  # even if nobody reads what is printed
         written, failed = outputs.write(tables, lambda file, _: write_report(file, report))
     print_lines([*(f"wrote {file}" for file in written), f"rows in {run.path / 'trials'}"])

@@ -36,7 +36,7 @@ LADDER_EXPLANATION = (
 def as_markdown(report: Report) -> str:
     run = report.run
     said = (answer(run, report.sections), *statements(report.sections))
-    blocks = ["# samestep report", *map(escaped, said), _opening(run)]
+    blocks = ["# samestep report", *map(escaped, said), _opening(report)]
     blocks += ["## At a glance", overview(report.sections)]
     for section in report.sections:
         blocks += _section(section)
@@ -44,12 +44,13 @@ def as_markdown(report: Report) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def _opening(run: Run) -> str:
+def _opening(report: Report) -> str:
+    run = report.run
     machines = sorted({row.machine for row in run.rows if row.machine})
     started = sorted(row.started_at for row in run.rows if row.started_at)
     lines = [
         f"The `{run.plan.request.preset}` preset; {trial_counts(run)}.",
-        BOUNDARY,
+        *([BOUNDARY] if statements(report.sections) else []),
         "Every framework of the identical track got the same initial parameters and the same "
         "batches. The native track is a library's own solver on the same data and is not "
         "ranked with it.",

@@ -89,6 +89,20 @@ def exported(run):
     return pd.read_csv(io.StringIO(row_export.as_csv(run)))
 
 
+def test_the_terminal_ends_with_the_answer(run):
+    stream = io.StringIO()
+    terminal.print_answer(make_report(run), Console(file=stream, width=400))
+    first, large, boundary, _, _ = stream.getvalue().split("\n")
+    assert first.startswith("6 of 33 trials are proven")
+    assert large.startswith(
+        "Large networks (“One hidden layer of 50 sigmoid units on MNIST”): fastest"
+    )
+    assert "less than 1 million" in boundary
+    alone = dataclasses.replace(make_report(run), sections=make_sections(run)[:1])
+    terminal.print_answer(alone, Console(file=(silent := io.StringIO())))
+    assert silent.getvalue() == ""
+
+
 def test_markdown_and_terminal(run, snapshot):
     report = make_report(run)
     assert as_markdown(report) == snapshot

@@ -22,7 +22,7 @@ from harness.report.text import count_text, seconds
 STATE_SIGNS = {
     LineState.PROVEN: ("✓", "proven the same"),
     LineState.UNPROVEN: ("?", "not proven"),
-    LineState.DIFFERENT: ("≠", "proven different"),
+    LineState.DIFFERENT: ("≠", "shown to differ"),
     LineState.FAILED: ("✗", "failed"),
     LineState.ABSENT: ("∅", "not run"),
     LineState.NATIVE: ("◦", "a library's own solver, not ranked"),
