@@ -111,7 +111,7 @@ def _leaders(group: Sequence[Section]) -> str:
     if ties:
         texts.append(f"too close to tell in {ties.total()} ({_counted(ties)})")
     if not all(leading):
-        texts.append(f"no order in {leading.count([])}")
+        texts.append(f"no order in {leading.count([])}, too disturbed")
     if unplaced:
         texts.append(f"left out as disturbed: {_counted(unplaced)}")
     return "; ".join(texts)

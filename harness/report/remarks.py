@@ -100,20 +100,20 @@ def either(texts: Sequence[str]) -> str:
 
 
 def _left_out(section: Section) -> list[str]:
-    """Say which trials have no part in the times. Lines with only such trials are bounds."""
-    partly, whole = [], []
-    for line in section.lines:
-        if line.is_bound:
-            whole.append(_place(line))
-        elif line.disturbed and line.samples:
-            partly.append(f"{_place(line)} {_seeds(line)}")
+    """Say which trials have no part in the times, and what a bound is. Each line is named once."""
+    ranking = section.ranking
+    named = (ranking.first, *ranking.unplaced) if ranking else ()
+    bounds = [line for line in section.lines if line.is_bound]
+    partly = [line for line in section.lines if line.disturbed and line.calm]
     sentences = []
     if partly:
-        sentences.append(f"left out of the times, because they were disturbed: {'; '.join(partly)}")
-    if whole:
+        trials = "; ".join(f"{_place(line)} {_seeds(line)}" for line in partly)
+        sentences.append(f"left out of the times, because they were disturbed: {trials}")
+    if bounds:
+        others = ", ".join(_place(line) for line in bounds if line not in named)
         sentences.append(
-            "every trial was disturbed, so the time is an upper bound (≤), never called slower: "
-            f"{', '.join(whole)}"
+            "≤: every trial was disturbed, so the time is an upper bound and never called slower"
+            + (f" ({others})" if others else "")
         )
     return sentences
 

@@ -1,5 +1,7 @@
 """The table of a section as text, column by column; the same in terminal, Markdown and page."""
 
+from enum import StrEnum
+
 from harness.experiment.vocabulary import Status
 from harness.report.model import Line, Measure, Section
 from harness.report.text import ratio_text, seconds, time_text
@@ -20,6 +22,15 @@ PHASES = {
 }
 """Heading to column."""
 PHASE_HEADINGS = ("framework", "loop", *PHASES, "peak memory")
+
+
+class Bound(StrEnum):
+    """What a ratio to the baseline is, where one of the two was always disturbed."""
+
+    NONE = ""
+    UPPER = "≤"
+    LOWER = "≥"
+    NEITHER = "noisy"
 
 
 def headings(section: Section) -> tuple[str, ...]:
@@ -105,15 +116,22 @@ def over_baseline(section: Section, line: Line) -> str:
     if line.ratio is None:
         alone = not any(other.ratio for other in section.lines)
         return "-" if alone or not line.ranked else "1"
-    return f"{bound_sign(section, line)}{ratio_text(line.ratio)}"
+    return as_bound(ratio_text(line.ratio), bound_of(section, line))
 
 
-def bound_sign(section: Section, line: Line) -> str:
-    """Return what stands before a ratio to the baseline; "" where both were undisturbed."""
+def bound_of(section: Section, line: Line) -> Bound:
+    """Return what a line's ratio to the baseline is, as far as other processes disturbed them."""
     baseline_is_bound = section.baseline is not None and section.baseline.is_bound
     if line.is_bound:
-        return "? " if baseline_is_bound else "≤ "
-    return "≥ " if baseline_is_bound else ""
+        return Bound.NEITHER if baseline_is_bound else Bound.UPPER
+    return Bound.LOWER if baseline_is_bound else Bound.NONE
+
+
+def as_bound(text: str, bound: Bound) -> str:
+    """`≤ 0.25`; `0.25, noisy` where both were always disturbed."""
+    if bound == Bound.NEITHER:
+        return f"{text}, {bound}"
+    return f"{bound} {text}".strip()
 
 
 def _shares(line: Line) -> str:

@@ -10,7 +10,7 @@ from harness.report.model import Line, Section
 from harness.report.page.figures import COLOURS, Figure, Record, Spec, new_spec
 from harness.report.product_gaps import product_gaps
 from harness.report.remarks import gap_text
-from harness.report.section_table import at_most, bound_sign
+from harness.report.section_table import Bound, as_bound, at_most, bound_of
 from harness.report.text import ratio_digits, seconds
 
 SHAPES = {Loop.IDIOMATIC: "circle", Loop.STEPWISE: "diamond", Loop.FUSED: "triangle-up"}
@@ -99,7 +99,7 @@ def _ratio(section: Section, line: Line) -> float:
 def _ratio_text(section: Section, line: Line) -> str:
     if line is section.baseline:
         return "1"
-    return f"{bound_sign(section, line)}{ratio_digits(_ratio(section, line))}"
+    return as_bound(ratio_digits(_ratio(section, line)), bound_of(section, line))
 
 
 def _time_text(line: Line) -> str:
@@ -108,7 +108,7 @@ def _time_text(line: Line) -> str:
 
 def _record(section: Section, line: Line, label: str) -> Record:
     gaps = {gap.slow.name: gap_text(gap) for gap in product_gaps(section.lines)}
-    sign = bound_sign(section, line).strip() if line is not section.baseline else ""
+    bound = bound_of(section, line) if line is not section.baseline else Bound.NONE
     ratio = _ratio(section, line)
     return {
         "e": label,
@@ -116,9 +116,9 @@ def _record(section: Section, line: Line, label: str) -> Record:
         "f": line.framework,
         "l": line.loop,
         "r": _rounded(ratio),
-        "b": sign,
-        "lo": _rounded(ratio / BOUND if sign in ("≤", "?") else ratio),
-        "hi": _rounded(ratio * BOUND if sign in ("≥", "?") else ratio),
+        "b": bound,
+        "lo": _rounded(ratio / BOUND if bound in (Bound.UPPER, Bound.NEITHER) else ratio),
+        "hi": _rounded(ratio * BOUND if bound in (Bound.LOWER, Bound.NEITHER) else ratio),
         "p": _proof(line),
         "t": _time_text(line),
         "x": _ratio_text(section, line),
@@ -151,7 +151,8 @@ def _caption(records: Sequence[Record], baselines: Sequence[str]) -> str:
     if any(record["b"] for record in records):
         sentences.append(
             "A mark with a line to the left is an upper bound (≤): other processes disturbed every "
-            "trial. With a line to the right it is a lower bound (≥), because of the baseline's."
+            "trial. With a line to the right it is a lower bound (≥): they disturbed the baseline. "
+            "With both it is neither."
         )
     return " ".join(sentences)
 
