@@ -74,7 +74,9 @@ def _agreement(sections: Sequence[Section]) -> list[str]:
         return []
     widest = max(gaps)
     if widest == 0:
-        return ["in each experiment all reach the same test accuracy"]
+        unproven = any(not x.proven for s in sections for x in _identical(s) if x.has_result)
+        who = "the proven ones" if unproven else "all"
+        return [f"in each experiment {who} reach the same test accuracy"]
     return [f"in each experiment their test accuracies differ by at most {widest:.4f}"]
 
 

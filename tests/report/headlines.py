@@ -130,5 +130,57 @@ def check_ratio(text, slower, first):
         assert len(common) >= 3
     else:
         expected = slower.train.value / first.train.value
-        assert text.startswith("at least" if first.is_bound else "about")
+        signs = {(False, True): "at least", (True, False): "at most"}
+        assert text.startswith(signs.get((slower.is_bound, first.is_bound), "about"))
     assert abs(number / expected - 1) < 0.051, (number, expected)
+
+
+# ---------------------------------------------------------------- the other sentences
+
+
+def rows_of(section):
+    """The rows of a table that are proven: name to heading to text."""
+    rows = [
+        dict(zip(headings(section), cells(section, line), strict=True)) for line in section.lines
+    ]
+    return {f"{row['framework']} {row['loop']}": row for row in rows if row["parity"] in PROVEN}
+
+
+def check_idiomatic(section, text):
+    """Hold what an idiomatic loop costs against the table; False for another sentence."""
+    pattern = r"(\S+): its idiomatic loop takes (.*) times as long as .* in its (\S+) loop"
+    if not (found := re.fullmatch(pattern, text)):
+        return False
+    framework, factor, loop = found.groups()
+    table, lines = rows_of(section), {line.name: line for line in section.lines}
+    names = f"{framework} idiomatic", f"{framework} {loop}"
+    assert set(names) <= set(table)
+    check_ratio(factor, *(lines[name] for name in names))
+    assert factor.startswith("at most") or not table[names[0]]["train time"].startswith("≤")
+    return True
+
+
+def check_gap(section, text):
+    """Hold a gap against the table: proven, undisturbed, large; False for another sentence."""
+    pattern = r".*the (\S+ \S+) a step between (\S+ \S+) and (\S+ [^\s,:]+)[,:] .*"
+    if not (found := re.fullmatch(pattern, text)):
+        return False
+    gap, slow, fast = found.groups()
+    table = rows_of(section)
+    slow_s, fast_s = (seconds_of(table[name]["step time"]) for name in (slow, fast))
+    assert not any(table[name]["step time"].startswith("≤") for name in (slow, fast))
+    assert abs(seconds_of(gap) - (slow_s - fast_s)) <= 0.01 * slow_s
+    assert slow_s > 1.49 * fast_s
+    products = [line.products_s for line in section.lines if line.name in (slow, fast)]
+    assert None not in products
+    longer = next(x.products_s for x in section.lines if x.name == slow) - next(
+        x.products_s for x in section.lines if x.name == fast
+    )
+    if shares := re.findall(r"(\d+) %", text):
+        first, second = map(int, shares)
+        assert first + second == 100
+        assert abs(first / 100 - longer / (slow_s - fast_s)) < 0.05
+    else:
+        assert ("explain more" in text) == (longer > 0)
+        assert ("explain nothing" in text) == (longer < 0)
+    return True

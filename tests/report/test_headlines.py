@@ -5,9 +5,18 @@ import json
 import re
 from collections import Counter
 from functools import cache
+from typing import NamedTuple
 
 import pytest
-from headlines import PROVEN, check, check_ratio, read, table_of
+from headlines import (
+    PROVEN,
+    check,
+    check_gap,
+    check_idiomatic,
+    check_ratio,
+    read,
+    table_of,
+)
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +26,7 @@ from harness.parity.verdicts import CellKey
 from harness.plan import Request
 from harness.planning import make_plan
 from harness.report.answer import answer, statements, trial_counts
-from harness.report.model import SMALL_BELOW_FLOP
+from harness.report.model import SMALL_BELOW_FLOP, Report
 from harness.report.remarks import ranking_text, remarks
 from harness.report.section_table import cells, headings
 from harness.report.sections import make_report
@@ -31,6 +40,7 @@ SEEDS = 4
 TIMES_S = (1e-3, 2e-3, 2.9e-3, 3e-3, 3.1e-3, 9.9e-3, 1e-2, 1.0, 119.6)
 """Ties, neighbours of the factor of 3, and times far apart."""
 SLOWDOWNS = (1.0, 1.05, 2.0, 40.0)
+SHARES = (0.1, 0.5, 0.999)
 OFTEN_PROVEN = (*[Verdict.SAME] * 6, *Verdict, None)
 
 
@@ -76,6 +86,19 @@ def plan_of(seeds):
     return make_plan(request)
 
 
+class Drawn(NamedTuple):
+    """A report, and the true time of each (experiment, framework, loop)."""
+
+    report: Report
+    true_s: dict
+
+    def __repr__(self):
+        """Short enough for the message of a failed example."""
+        return "; ".join(
+            f"{section.experiment.name}: {table_of(section)}" for section in self.report.sections
+        )
+
+
 @st.composite
 def runs(draw):
     """A run whose trials take their true time, longer where they are disturbed; and these times.
@@ -99,10 +122,12 @@ def runs(draw):
         train_s *= draw(st.sampled_from(SLOWDOWNS)) if noisy else 1.0
         columns = {"train_s": train_s, "step_us": train_s * 100, "test_accuracy": 0.9}
         columns |= {"device": "cpu", "steal_fraction": 0.5 if noisy else 0.0}
+        if plan.experiments[cell[0]].has_measurable_products:
+            columns |= {"gemm_us": train_s * draw(st.sampled_from(SHARES)) * 100, "blas": "MKL"}
         rows.append(row if fails else dataclasses.replace(row, **columns))
     verdicts = {CellKey(*cell): draw(st.sampled_from(OFTEN_PROVEN)) for cell in cells}
     known = {key: Judgement(verdict, "why", ()) for key, verdict in verdicts.items() if verdict}
-    return make_report(Run(plan, rows, known)), true_s
+    return Drawn(make_report(Run(plan, rows, known)), true_s)
 
 
 @settings(max_examples=120)
@@ -135,6 +160,23 @@ def test_what_was_left_out_is_named(drawn):
             if line.disturbed:
                 assert f"{line.framework} ({line.loop})" in said or f"{line.name} (at most" in said
             assert row["train time"].startswith("≤") == (line.train is not None and not line.calm)
+
+
+@settings(max_examples=60)
+@given(drawn=runs())
+def test_the_other_sentences_on_time_say_what_the_table_says(drawn):
+    report, _ = drawn
+    for section in report.sections:
+        for text in remarks(section):
+            check_idiomatic(section, text)
+            check_gap(section, text)
+
+
+def test_the_other_sentences_of_the_reference_run():
+    sections = readme.report().sections
+    texts = [(section, text) for section in sections for text in remarks(section)]
+    assert sum(check_idiomatic(section, text) for section, text in texts) > 20
+    assert sum(check_gap(section, text) for section, text in texts) > 5
 
 
 @settings(max_examples=60)

@@ -19,7 +19,7 @@ from harness.report.model import LineState
 from harness.report.remarks import ranking_text, remarks
 from harness.report.section_table import status_text
 from harness.report.sections import make_report, make_sections
-from harness.report.text import seconds
+from harness.report.text import ratio_digits, seconds, two_digits
 from harness.results import COLUMNS, RunFolder, from_json, to_json, write_arrays
 from harness.run import Run
 from harness.trial.outcome import blank_row
@@ -309,6 +309,26 @@ def test_hostile_text_stays_text(run, text):
 )
 def test_seconds(value, text):
     assert seconds(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "of_ratio", "rounded"),
+    [
+        (0.0, "0", "0"),
+        (8.36e-6, "0.0000084", "0.0000084"),
+        (0.0149, "0.015", "0.015"),
+        (0.0949, "0.095", "0.095"),
+        (0.0951, "0.10", "0.095"),
+        (0.87, "0.87", "0.87"),
+        (0.996, "1.00", "1.0"),
+        (4.32, "4.32", "4.3"),
+        (9.96, "9.96", "10"),
+        (18.4, "18.4", "18"),
+        (1849.0, "1,849", "1,800"),
+    ],
+)
+def test_ratios(value, of_ratio, rounded):
+    assert (ratio_digits(value), two_digits(value)) == (of_ratio, rounded)
 
 
 def test_progress_is_plain_lines_in_a_log(run):

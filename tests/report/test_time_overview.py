@@ -108,11 +108,12 @@ def test_other_baselines_are_named():
     assert "The baseline is numpy, or else the first that is proven." in figure.caption
 
 
-def test_titles_that_are_alike_are_told_apart():
+@pytest.mark.parametrize("titles", [("XOR", "XOR"), ("XOR", " XOR\n")])
+def test_titles_that_are_alike_are_told_apart(titles):
     report = made({"numpy": 1.0, "jax": 2.0}, ("xor-mlp", "xor-wide"))
     alike = [
-        dataclasses.replace(s, experiment=s.experiment.model_copy(update={"title": "XOR"}))
-        for s in report.sections
+        dataclasses.replace(s, experiment=s.experiment.model_copy(update={"title": title}))
+        for s, title in zip(report.sections, titles, strict=True)
     ]
     (spec,) = overview(dataclasses.replace(report, sections=alike)).specs.values()
     assert spec["encoding"]["y"]["scale"]["domain"] == ["XOR (xor-mlp)", "XOR (xor-wide)"]

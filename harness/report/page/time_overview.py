@@ -22,6 +22,13 @@ LABEL_WIDTH = 38
 LINE_HEIGHT = 11
 TWO_LINES = "indexof(datum.label, '\\n') >= 0"
 LOOP_LEGEND = {"symbolFillColor": COLOURS[4], "symbolStrokeColor": COLOURS[4]}
+BOUNDS = {
+    Bound.UPPER: "A line to the left of a mark: an upper bound (≤), because other processes "
+    "disturbed every trial.",
+    Bound.LOWER: "A line to the right: a lower bound (≥), because the baseline was disturbed.",
+    Bound.NEITHER: "Lines to both sides: both were disturbed.",
+}
+"""What the lines beside a mark mean."""
 BOUND = 1.4
 """Factor from a mark that is a bound to the end of its line."""
 MARGIN = 1.3
@@ -74,8 +81,11 @@ def _baseline(section: Section) -> str:
 
 def _labels(sections: Sequence[Section]) -> list[str]:
     """Return a label per section: its title, with name or device where titles are alike."""
-    titles = [section.experiment.title for section in sections]
     names = [section.experiment.name for section in sections]
+    titles = [
+        " ".join(section.experiment.title.split()) or section.experiment.name
+        for section in sections
+    ]
     labels = []
     for section, title, name in zip(sections, titles, names, strict=True):
         if names.count(name) > 1:
@@ -148,13 +158,8 @@ def _caption(records: Sequence[Record], baselines: Sequence[str]) -> str:
         sentences.append(f"The baseline is {baselines[0]}, or else the first that is proven.")
     if any(record["p"] != "proven" for record in records):
         sentences.append("Hollow marks are not proven and not compared.")
-    if any(record["b"] for record in records):
-        sentences.append(
-            "A mark with a line to the left is an upper bound (≤): other processes disturbed every "
-            "trial. With a line to the right it is a lower bound (≥): they disturbed the baseline. "
-            "With both it is neither."
-        )
-    return " ".join(sentences)
+    bounds = {record["b"] for record in records}
+    return " ".join([*sentences, *(text for bound, text in BOUNDS.items() if bound in bounds)])
 
 
 # ---------------------------------------------------------------- the specification
