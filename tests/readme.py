@@ -1,9 +1,10 @@
-"""The tables and the chart of the READMEs, made from what `results/` holds.
+"""The sentences, tables and the chart of the READMEs, made from what `results/` holds.
 
     python -m tests.readme
 
-writes the text between the marks of every README again, and draws the chart of README.md.
-`tests/test_readme.py` compares the READMEs and the chart with the same functions.
+writes the text between the marks of every README again, draws the chart of README.md, and makes
+`report.md` again from the rows of the reference run. `tests/test_readme.py` compares them all with
+the same functions.
 """
 
 import json
@@ -13,20 +14,33 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from typer.testing import CliRunner
 
 import harness
 from harness.cli import app
-from harness.experiment.loading import load
-from harness.report.page.figures import CHART_CONFIG, COLOURS, SCHEMA
+from harness.experiment.vocabulary import Preset
+from harness.parity.judgement import Judgement, Verdict
+from harness.parity.verdicts import CellKey
+from harness.plan import Request
+from harness.planning import make_plan
+from harness.report.answer import statements
+from harness.report.markdown import as_markdown
+from harness.report.model import SMALL_BELOW_FLOP, Line, Report
+from harness.report.page.drawing import image, of_report
+from harness.report.page.report_page import overview
+from harness.report.section_table import at_most
+from harness.report.sections import make_report
 from harness.report.text import seconds
+from harness.results import COLUMNS, ROW
+from harness.run import Run
 
 ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "results/reference"
 CLOCK = ROOT / "results/clock"
 LEDGER = ROOT / "results/ledger"
-CHART = REPORT / "times.svg"
+CHART, MARKDOWN = REPORT / "times.svg", REPORT / "report.md"
 FRAMEWORKS = ("numpy", "sklearn", "keras", "torch", "jax")
 LOOPS = ("idiomatic", "stepwise", "fused")
 FIVE = {
@@ -56,26 +70,36 @@ def compiled() -> pd.DataFrame:
 
 
 @cache
-def times_s() -> pd.DataFrame:
-    """Median training seconds of the undisturbed trials; of all where every one is disturbed.
-
-    One line per experiment, ordered by the floating-point operations of a step; a column per
-    framework.
-    """
-    quiet = compiled()[compiled()["noise"].isna()]
-    medians, of_all = (
-        part.groupby(["experiment", "framework"])["train_s"].median().unstack()
-        for part in (quiet, compiled())
-    )
-    ordered = sorted(of_all.index, key=lambda name: load(name).step_flop)
-    return medians.reindex(ordered).fillna(of_all)[list(FRAMEWORKS)]
+def report() -> Report:
+    """The report of the reference run, from its rows alone: without curves and rungs."""
+    request = Request(frameworks=FRAMEWORKS, loops=("all",), preset=Preset.STANDARD)
+    plan = make_plan(request)
+    stored = [
+        {name: None if pd.isna(value) else value for name, value in row.items()}
+        for row in rows().to_dict("records")
+    ]
+    verdicts = {
+        CellKey(row["experiment"], row["framework"], row["loop"]): Judgement(
+            Verdict(row["parity"]), row["parity_detail"] or "", ()
+        )
+        for row in stored
+        if row["track"] == "identical"
+    }
+    of_columns = [{name: row[name] for name in COLUMNS} for row in stored]
+    read = [ROW.validate_python(row) for row in of_columns]
+    return make_report(Run(plan, read, verdicts, (), _outputs))
 
 
 @cache
-def disturbed() -> frozenset[tuple[str, str]]:
-    """(experiment, framework) of the times that are upper bounds: no trial was undisturbed."""
-    cells = compiled()["noise"].notna().groupby([compiled()["experiment"], compiled()["framework"]])
-    return frozenset(cells.all()[lambda each: each].index)
+def lines() -> dict[tuple[str, str], Line]:
+    """(experiment, framework) to the line of its most compiled loop, smallest network first."""
+    ordered = sorted(report().sections, key=lambda section: section.experiment.step_flop)
+    return {
+        (section.experiment.name, line.framework): line
+        for section in ordered
+        for line in section.lines
+        if line.identical and line.best and line.train is not None
+    }
 
 
 def accuracy(experiment: str) -> str:
@@ -95,60 +119,46 @@ def accuracy(experiment: str) -> str:
 # ---------------------------------------------------------------- blocks of the READMEs
 
 
+def headline() -> str:
+    """What the report of the reference run says first of small and of large networks."""
+    parts = [text.partition(": ") for text in statements(report().sections)]
+    return "\n".join(_filled(f"- **{name}:** {text}", "  ") for name, _, text in parts)
+
+
 def results() -> str:
-    """The table of accuracies and times, and three sentences that are true of it."""
+    """The table of accuracies and times, and two sentences that are true of it."""
     head = ["experiment", "test accuracy", *FRAMEWORKS]
-    lines = [_line(head), _line(["---", "---", *["--:"] * len(FRAMEWORKS)])]
-    for name, times in times_s().iterrows():
-        cells = [
-            ("≤ " if (name, framework) in disturbed() else "") + seconds(times[framework])
-            for framework in FRAMEWORKS
-        ]
-        lines.append(_line([name, accuracy(name), *cells]))
-    return "\n".join([*lines, "", _filled(f"{_agreement()} {_speed()} {_conditions()}")])
+    table = [_line(head), _line(["---", "---", *["--:"] * len(FRAMEWORKS)])]
+    for name in dict.fromkeys(name for name, _ in lines()):
+        of_frameworks = [lines()[name, framework] for framework in FRAMEWORKS]
+        times = [at_most(line, seconds(line.train.value)) for line in of_frameworks]
+        table.append(_line([name, accuracy(name), *times]))
+    return "\n".join([*table, "", _filled(f"{_agreement()} {_conditions()}")])
 
 
 def _agreement() -> str:
     """How many accuracies agree, and what the proofs say."""
-    apart = [name for name in times_s().index if " to " in accuracy(name)]
+    names = dict.fromkeys(name for name, _ in lines())
+    apart = [name for name in names if " to " in accuracy(name)]
     identical = rows()[rows()["track"] == "identical"]
     same = int((identical["parity"] == "same").sum())
     return (
-        f"In {len(times_s()) - len(apart)} of {len(times_s())} experiments all accuracies agree to "
+        f"In {len(names) - len(apart)} of {len(names)} experiments all accuracies agree to "
         f"the last digit shown; in {' and '.join(f'`{name}`' for name in apart)} the rounding of "
-        f"float32 grows during training, while {same} of {len(identical)} trials are proven `same` "
-        "in float64."
+        f"float32 grows during training. {same} of {len(identical)} trials are proven `same` in "
+        "float64."
     )
-
-
-def _speed() -> str:
-    """The two ends of the chart."""
-    ratios = times_s().div(times_s()["numpy"], axis=0)
-    flop = pd.Series({name: load(name).step_flop for name in ratios.index})
-    small, large = (
-        f"JAX takes {_between(part['jax'])} (Keras {_between(part['keras'])}, PyTorch "
-        f"{_between(part['torch'])}, scikit-learn {_between(part['sklearn'])})"
-        for part in (ratios[flop < SMALL_FLOP], ratios[flop > LARGE_FLOP])
-    )
-    return (
-        f"In multiples of NumPy's time, {small} where a step has less than {_flop(SMALL_FLOP)}, "
-        f"and {large} above {_flop(LARGE_FLOP)}."
-    )
-
-
-SMALL_FLOP, LARGE_FLOP = 1_000, 100_000_000
 
 
 def _conditions() -> str:
-    """What a time is, and what it was measured with."""
-    days = sorted({day[:10] for day in rows()["started_at"].dropna()})
-    first_s = compiled()[compiled()["loop"] == "fused"]["first_step_s"]
-    compiling = f"{first_s.min():.2f} to {first_s.max():.1f} s in Keras and JAX"
+    """What a time is, what it was measured with, and which networks are small."""
+    seeds, threads = rows()["seed"].nunique(), int(rows()["threads"].max())
     return (
-        f"Times are medians over {_count(rows()['seed'].nunique(), 'seed')} without the first step "
-        f"(compiling: {compiling}), each framework in its most compiled loop, "
-        f"{rows()['dtype'].mode()[0]}, {_count(int(rows()['threads'].max()), 'thread')}, on "
-        f"{', '.join(sorted(rows()['machine'].unique()))}, {days[0]} to {days[-1]}."
+        f"Times are medians over {_count(seeds, 'seed')} without the first step, each framework in "
+        f"its most compiled loop, {rows()['dtype'].mode()[0]}, {_count(threads, 'thread')}, on "
+        f"{', '.join(sorted(rows()['machine'].unique()))}; “≤” is an upper bound (every trial was "
+        f"disturbed). Small: less than {SMALL_BELOW_FLOP / 1e6:g} million floating-point "
+        "operations a step."
     )
 
 
@@ -199,7 +209,7 @@ def verdicts() -> str:
 
 
 BLOCKS: dict[str, dict[str, Callable[[], str]]] = {
-    "README.md": {"results": results, "ledger": ledger},
+    "README.md": {"headline": headline, "results": results, "ledger": ledger},
     "harness/claims/README.md": {"verdicts": verdicts},
     "implementations/README.md": {"bench": bench},
 }
@@ -222,80 +232,39 @@ def written(name: str) -> str:
 # ---------------------------------------------------------------- the chart
 
 
-def records() -> list[dict[str, str | float | bool]]:
-    """The points of the chart: training time over NumPy's."""
-    return [
-        {
-            "experiment": f"{name}, {_flop(load(name).step_flop)}",
-            "framework": framework,
-            "ratio": float(f"{times[framework] / times['numpy']:.3g}"),
-            "disturbed": (name, framework) in disturbed(),
-        }
-        for name, times in times_s().iterrows()
-        for framework in FRAMEWORKS
-    ]
-
-
-TITLE = "training time / NumPy's training time (logarithmic; left of 1: faster than NumPy)"
-SHAPES = ("M-.25,-1H.25V1H-.25Z", "diamond", "circle", "triangle-up", "triangle-down")
-"""NumPy's is a piece of the line at 1, narrow enough to hide no other."""
-
-
-def chart() -> dict:
-    """Vega-Lite: a line per experiment, the smallest step at the top, on a logarithmic axis."""
-    experiment = {"field": "experiment", "type": "nominal", "sort": None}
-    framework = {"field": "framework", "type": "nominal", "sort": None, "title": None}
-    ticks = [0.03, 0.1, 0.3, 1, 3, 10, 30, 100]
-    ratio = {
-        "field": "ratio",
-        "type": "quantitative",
-        "scale": {"type": "log", "domain": [0.025, 100], "nice": False},
-        "title": "ratio",
-        "axis": {"values": ticks, "format": "~g", "title": TITLE},
-    }
-    legend = {"orient": "top", "direction": "horizontal", "labelFontSize": 13, "symbolSize": 110}
-    look = {
-        "color": framework
-        | {"scale": {"domain": FRAMEWORKS, "range": COLOURS[:5]}, "legend": legend},
-        "shape": framework | {"scale": {"domain": FRAMEWORKS, "range": SHAPES}},
-    }
-    point = {"type": "point", "size": 110, "opacity": 1}
-    whole = point | {"filled": True, "stroke": "white", "strokeWidth": 0.7}
-    hollow = point | {"fill": "white", "size": 80, "strokeWidth": 2}
-    points = [
-        {"transform": [{"filter": condition}], "mark": mark, "encoding": look}
-        for condition, mark in (("!datum.disturbed", whole), ("datum.disturbed", hollow))
-    ]
-    span = {
-        "mark": {"type": "rule", "color": "#D0D0D0", "strokeWidth": 2, "aria": False},
-        "encoding": {
-            "x": {"aggregate": "min", "field": "ratio"},
-            "x2": {"aggregate": "max", "field": "ratio"},
-        },
-    }
-    one = {
-        "mark": {"type": "rule", "color": COLOURS[0], "strokeWidth": 2, "aria": False},
-        "encoding": {"x": {"datum": 1}, "y": None},
-    }
-    return {
-        "$schema": SCHEMA,
-        "width": 640,
-        "height": {"step": 23},
-        "data": {"values": records()},
-        "encoding": {"y": experiment | {"title": None}, "x": ratio},
-        "layer": [span, one, *points],
-    }
+def points() -> set[tuple[str, ...]]:
+    """The points of the chart: experiment, framework, loop, time, time over NumPy's, proof."""
+    figure = overview(report())
+    return set(figure.rows)
 
 
 def draw() -> str:
-    """The chart as SVG."""
-    import vl_convert
+    """The chart as SVG, as `samestep report --chart overview=FILE` draws it."""
+    return image(of_report(report()), "overview", ".svg").decode()
 
-    font = {"labelFontSize": 13, "titleFontSize": 13, "labelLimit": 300, "gridColor": "#EEEEEE"}
-    config = CHART_CONFIG | {"background": "white", "font": "sans-serif", "padding": 8}
-    return str(
-        vl_convert.vegalite_to_svg(chart(), config=config | {"axis": CHART_CONFIG["axis"] | font})
-    )
+
+# ---------------------------------------------------------------- the report of the rows
+
+
+def report_text() -> str:
+    """The tables and sentences of report.md again, from the rows; the rungs of its proofs stay."""
+    proofs = _between_headings(MARKDOWN.read_text(encoding="utf-8"))
+    text = as_markdown(report())
+    return text.replace(_between_headings(text), proofs)
+
+
+def _between_headings(text: str) -> str:
+    """The part of a report that only the run's folder has: the rungs of every proof."""
+    (part,) = re.findall(r"^## Parity\n.*?(?=^## Versions)", text, re.DOTALL | re.MULTILINE)
+    return part
+
+
+def _outputs(trial: str) -> dict[str, np.ndarray]:
+    """The outputs of the network that is not trained, as report.md states them."""
+    if not trial.startswith("fixed-forward"):
+        return {}
+    stated = re.search(r"\\\[(0[.]\d+), (0[.]\d+)\\\]", MARKDOWN.read_text(encoding="utf-8"))
+    return {"test_outputs": np.array([[float(stated[1]), float(stated[2])]])}
 
 
 # ---------------------------------------------------------------- words
@@ -305,34 +274,23 @@ def _line(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _filled(text: str) -> str:
-    return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
+def _filled(text: str, indent: str = "") -> str:
+    return textwrap.fill(
+        text, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' * (number != 1)}"
 
 
-def _flop(number: float) -> str:
-    """`32 FLOP`, `16.0 MFLOP`."""
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if number >= size:
-            return f"{number / size:.3g} {unit}FLOP"
-    return f"{number:.0f} FLOP"
-
-
-def _between(values: pd.Series) -> str:
-    """`0.78 to 1.0`: the smallest and the largest, in two digits."""
-    ends = [float(f"{end:.2g}") for end in (values.min(), values.max())]
-    return " to ".join(f"{end:.{2 if end < 1 else 1 if end < 10 else 0}f}" for end in ends)
-
-
 def main() -> None:
-    """Write every README, and the chart."""
+    """Write every README, the chart, and the report."""
     for name in BLOCKS:
         text = written(name)
         (ROOT / name).write_text(text, encoding="utf-8")
     CHART.write_text(draw() + "\n", encoding="utf-8")
+    MARKDOWN.write_text(report_text(), encoding="utf-8")
 
 
 if __name__ == "__main__":

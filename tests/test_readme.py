@@ -61,12 +61,16 @@ def test_tables_are_what_results_holds(name):
 
 
 def test_the_chart_shows_what_results_holds():
-    labels = set(re.findall(r'aria-label="ratio: ([^"]*)"', readme.CHART.read_text("utf-8")))
-    points = {
-        f"{point['ratio']:g}; experiment: {point['experiment']}; framework: {point['framework']}"
-        for point in readme.records()
-    }
-    assert labels == points, "run: python -m tests.readme"
+    fields = ("framework", "loop", "experiment", "training time", "over numpy's", "proof")
+    pattern = "; ".join(f"{field}: ([^;]*)" for field in fields)
+    drawn = re.findall(pattern, readme.CHART.read_text("utf-8"))
+    points = {(point[2], *point[:2], *point[3:]) for point in drawn}
+    assert points == readme.points(), "run: python -m tests.readme"
+
+
+def test_the_report_says_what_results_holds():
+    text = readme.MARKDOWN.read_text(encoding="utf-8")
+    assert text == readme.report_text(), "run: python -m tests.readme"
 
 
 # ---------------------------------------------------------------- all of them

@@ -1,10 +1,11 @@
 """Limits on how much worse a second run may be. Pure functions of rows."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from harness.analysis.cells import (
+    Column,
     MeasuredCell,
     TrialKey,
     accuracy_change,
@@ -13,7 +14,7 @@ from harness.analysis.cells import (
     values_of,
 )
 from harness.analysis.compare import METRICS
-from harness.analysis.intervals import paired_ratio
+from harness.analysis.intervals import Estimate, paired_ratio
 from harness.experiment.vocabulary import Status
 from harness.plan import Plan
 from harness.results import Row
@@ -43,12 +44,19 @@ class Gate:
 
 
 def exceeded_limits(
-    gate: Gate, rows_a: Sequence[Row], rows_b: Sequence[Row]
+    gate: Gate, rows_a: Sequence[Row], rows_b: Sequence[Row], noisy: Collection[str] = ()
 ) -> list[tuple[MeasuredCell, str]]:
     """Return the cells that are worse in B by more than the limit, and by how much.
 
     The whole interval must lie beyond the limit. Where there are too few pairs for an interval,
-    the ratio itself decides.
+    the ratio itself decides. A disturbed time is only too long, so a disturbed trial of B shows
+    nothing, and one of A serves where no other is left.
+
+    Args:
+        gate: the limit.
+        rows_a: of the first run.
+        rows_b: of the second run.
+        noisy: trials that were measured on a disturbed machine.
     """
     a, b = rows_by_cell(rows_a), rows_by_cell(rows_b)
     exceeded = []
@@ -58,13 +66,24 @@ def exceeded_limits(
             if change is not None and -change > gate.limit:
                 exceeded.append((cell, f"accuracy {change * 100:+.2f} percentage points"))
             continue
-        column = METRICS[gate.metric]
-        ratio = paired_ratio(values_of(b[cell], column), values_of(a[cell], column))
+        disturbed = noisy if gate.metric != "memory" else ()
+        ratio = _ratio(METRICS[gate.metric], a[cell], b[cell], disturbed)
         if ratio is not None:
             at_least = ratio.value if ratio.low is None else ratio.low
             if at_least > 1 + gate.limit:
                 exceeded.append((cell, f"{gate.metric} {(ratio.value - 1) * 100:+.1f} %"))
     return sorted(exceeded)
+
+
+def _ratio(
+    column: Column, rows_a: Sequence[Row], rows_b: Sequence[Row], disturbed: Collection[str]
+) -> Estimate | None:
+    """Return B over A: of undisturbed trials, or else of B's undisturbed ones over all of A's."""
+    calm_a, calm_b = (
+        values_of([row for row in rows if row.trial not in disturbed], column)
+        for rows in (rows_a, rows_b)
+    )
+    return paired_ratio(calm_b, calm_a) or paired_ratio(calm_b, values_of(rows_a, column))
 
 
 def failed_only_in_b(

@@ -73,7 +73,7 @@ def report(
     output: Annotated[list[str] | None, outputs.file_option(SUFFIXES)] = None,
     chart: Annotated[
         list[str] | None,
-        outputs.chart_option("xor-mlp/phases or another <experiment>/<chart>"),
+        outputs.chart_option("overview, xor-mlp/phases or another <experiment>/<chart>"),
     ] = None,
     source: Source = None,
     tensorboard: TensorBoard = None,
@@ -141,6 +141,7 @@ def _finish(
     charts = [file for file in files if file.chart]
     try:
         terminal.print_sections(report.sections, console())
+        terminal.print_answer(report, console())
     finally:  # even if nobody reads what is printed
         written, failed = outputs.write(tables, lambda file, _: write_report(file, report))
     print_lines([*(f"wrote {file}" for file in written), f"rows in {run.path / 'trials'}"])

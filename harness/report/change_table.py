@@ -98,7 +98,7 @@ def _agreement(comparisons: Sequence[Comparison]) -> str:
     if not any(c.ratio and c.ratio.low for c in comparisons):
         return "too few pairs for intervals: run both with --seeds 3 or more"
     if any(c.relative for c in comparisons):
-        return "too few pairs with the baseline framework for intervals of the ratios to it"
+        return "too few undisturbed pairs with the baseline framework for intervals of these ratios"
     return "no other framework is in both runs beside the baseline, so no ratio to it is compared"
 
 

@@ -6,8 +6,10 @@ Nothing heavy is imported, so that a command can check before it runs anything.
 CLAIMS = ("differences",)
 COMPARISON = ("time", "time-to-baseline")
 SWEEP = ("step-time",)
-"""Names of the charts of `reproduce`, `compare` and `scale`. Those of a report depend on its plan,
-see `page.drawing.names`."""
+"""Names of the charts of `reproduce`, `compare` and `scale`."""
+OVERVIEW = "overview"
+"""A report's chart of all its experiments. The others depend on its plan, see
+`page.drawing.names`."""
 
 
 class NoChartError(ValueError):

@@ -1,16 +1,17 @@
 """A report as one Markdown document."""
 
 import statistics
-from collections import Counter
 from collections.abc import Sequence
 
 from harness.experiment.vocabulary import Status
 from harness.parity.judgement import Rung
 from harness.parity.verdicts import CellKey
+from harness.report.answer import BOUNDARY, answer, statements, trial_counts
 from harness.report.model import Line, Report, Section
 from harness.report.remarks import remarks
 from harness.report.section_table import (
     PHASE_HEADINGS,
+    at_most,
     cells,
     headings,
     phase_cells,
@@ -34,21 +35,22 @@ LADDER_EXPLANATION = (
 
 def as_markdown(report: Report) -> str:
     run = report.run
-    blocks = ["# samestep report", _opening(run), "## At a glance", overview(report.sections)]
+    said = (answer(run, report.sections), *statements(report.sections))
+    blocks = ["# samestep report", *map(escaped, said), _opening(report)]
+    blocks += ["## At a glance", overview(report.sections)]
     for section in report.sections:
         blocks += _section(section)
     blocks += ["## Parity", ladder_table(run), "## Versions", _versions(run.rows)]
     return "\n\n".join(blocks) + "\n"
 
 
-def _opening(run: Run) -> str:
+def _opening(report: Report) -> str:
+    run = report.run
     machines = sorted({row.machine for row in run.rows if row.machine})
     started = sorted(row.started_at for row in run.rows if row.started_at)
-    statuses = Counter(row.status for row in run.rows).most_common()
-    counts = ", ".join(f"{count} {status}" for status, count in statuses)
     lines = [
-        f"The `{run.plan.request.preset}` preset; {len(run.rows)} of {len(run.plan.trials)} trials"
-        + (f" ({counts})." if counts else "."),
+        f"The `{run.plan.request.preset}` preset; {trial_counts(run)}.",
+        *([BOUNDARY] if statements(report.sections) else []),
         "Every framework of the identical track got the same initial parameters and the same "
         "batches. The native track is a library's own solver on the same data and is not "
         "ranked with it.",
@@ -79,7 +81,7 @@ def _overview_cell(section: Section, line: Line) -> str:
         return escaped(status_text(line))
     if not line.proven:
         result = f"{result} ({line.judgement.verdict})"
-    time = "" if line.train is None else f", {seconds(line.train.value)}"
+    time = "" if line.train is None else f", {at_most(line, seconds(line.train.value))}"
     return escaped(result) + time
 
 

@@ -1,19 +1,33 @@
-"""What a report is made of: a line per framework and loop, in sections; and who is fastest."""
+"""What a report is made of: a line per framework and loop, in sections; and who is fastest.
 
+Other processes only make a trial slower, so the time of a disturbed trial is an upper bound. A
+disturbed trial is left out of its line's times. Where every trial of a line was disturbed, the
+line's time is an upper bound: it may be shown to be faster than another, never to be slower.
+"""
+
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from harness.analysis.intervals import ENOUGH_FOR_AN_INTERVAL, Estimate, paired_ratio
+from harness.analysis.cells import Repetition
+from harness.analysis.intervals import ENOUGH_FOR_AN_INTERVAL, Estimate, estimate
 from harness.analysis.limits import LimitFractions
-from harness.experiment.model import Experiment
+from harness.experiment.model import WORTH_MEASURING_FLOP, Experiment
 from harness.experiment.vocabulary import Status, Track
 from harness.parity.judgement import Judgement
 from harness.run import Run
 
-Samples = Mapping[tuple[int, int], float]
+Samples = Mapping[Repetition, float]
 """(seed, repeat) to seconds of training."""
+
+TOO_CLOSE = 3.0
+"""Where there is no interval, times that differ by a smaller factor are not ordered. In
+the reference run, on a shared machine, undisturbed trials of one line differed by up to 1.84."""
+SMALL_BELOW_FLOP = WORTH_MEASURING_FLOP
+"""A network is small if its step's products cost less. At 100 GFLOP/s those take 10 microseconds,
+as long as the leanest loop takes for everything else, so small steps are mostly overhead."""
 
 
 class Measure(StrEnum):
@@ -55,16 +69,20 @@ class Line:
     Args:
         accuracy, loss, outputs: of the test rows.
         spread: standard deviation of `accuracy` over seeds, None for one seed.
-        train, step: seconds of training and of a step.
+        train, step: seconds of training and of a step, of the undisturbed trials; of all where
+            every one was disturbed.
         samples: training seconds of every (seed, repeat).
+        disturbed: (seed, repeat) of the trials that other processes disturbed, and how, in words.
         phases: median seconds of every phase that was measured, by column.
         peak_rss_mb: largest resident memory.
         fractions: of the two limits, medians.
-        noisy: how many of its rows were measured on a disturbed machine.
+        products_s: seconds that the matrix products of a step take alone, median of the
+            undisturbed trials.
+        blas: the library of these products, as its rows name it.
         statuses: of its rows, in order.
         detail: why a row has no result, or a remark of the trial.
         judgement: what its proof says.
-        ratio: training time over that of the section's baseline, paired; None for the baseline.
+        ratio: training time over that of the section's baseline; None for the baseline.
         best: whether it is its framework's most compiled loop that ran.
     """
 
@@ -80,10 +98,12 @@ class Line:
     train: Estimate | None
     step: Estimate | None
     samples: Samples
+    disturbed: Mapping[Repetition, str]
     phases: Mapping[str, float]
     peak_rss_mb: float | None
     fractions: LimitFractions
-    noisy: int
+    products_s: float | None
+    blas: str | None
     statuses: tuple[Status, ...]
     detail: str | None
     judgement: Judgement
@@ -120,6 +140,21 @@ class Line:
         """Whether its time may be compared with others'."""
         return self.identical and self.proven and self.train is not None
 
+    @cached_property
+    def calm(self) -> Samples:
+        """Training seconds of the undisturbed trials."""
+        return {key: value for key, value in self.samples.items() if key not in self.disturbed}
+
+    @property
+    def is_bound(self) -> bool:
+        """Whether its training time is an upper bound: every trial was disturbed."""
+        return self.train is not None and not self.calm
+
+    @property
+    def ok_count(self) -> int:
+        """How many of its trials ended well."""
+        return self.statuses.count(Status.OK)
+
     @property
     def state(self) -> LineState:
         if not self.identical:
@@ -129,52 +164,115 @@ class Line:
         return state_of(self.judgement)
 
 
-class NoRanking(StrEnum):
-    """Why no line is called fastest although several could be."""
+def time_ratio(line: Line, other: Line) -> Estimate | None:
+    """Return the training time of a line over another's; None where one of them has none.
 
-    TOO_FEW_RUNS = "too few runs"
-    ALL_NOISY = "all noisy"
+    With three undisturbed pairs of trials or more it is paired and has an interval. Otherwise it
+    is the ratio of the two times of the table, without an interval.
+    """
+    if line.train is None or other.train is None:
+        return None
+    ratios = _ratios(line.calm, other.calm)
+    if len(ratios) >= ENOUGH_FOR_AN_INTERVAL:
+        return estimate(ratios)
+    return Estimate(line.train.value / other.train.value, None, None, len(ratios))
+
+
+def _ratios(numerators: Samples, denominators: Samples) -> list[float]:
+    common = sorted(numerators.keys() & denominators.keys())
+    return [numerators[key] / denominators[key] for key in common]
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Which line of a table may be called fastest.
+    """What may be said of the order of a table's proven lines. All loops take part.
 
     Args:
-        winner: the fastest line. The ratio of every other line to it has an interval above 1.
-        tied: without a winner the quickest line, then those not clearly slower.
-        reason: why there is neither.
-        without_noisy: whether lines measured on a disturbed machine were left out.
+        first: the line with the smallest time, an upper bound or not.
+        close: undisturbed lines that are not shown to be slower, the quickest first.
+        slower: lines that are shown to be slower than the first, the quickest first.
+        unplaced: lines of which nothing is said, the quickest first. Their time is an upper bound,
+            and not the smallest; or they have too few undisturbed trials to be shown slower than
+            the first, although a line with a smaller time is.
+        pairs: undisturbed pairs of trials of the first and a line of `close`, the fewest.
     """
 
-    winner: Line | None = None
-    tied: tuple[Line, ...] = ()
-    reason: NoRanking | None = None
-    without_noisy: bool = False
+    first: Line
+    close: tuple[Line, ...] = ()
+    slower: tuple[Line, ...] = ()
+    unplaced: tuple[Line, ...] = ()
+    pairs: int = 0
+
+    @property
+    def winner(self) -> Line | None:
+        """The fastest line: another is shown to be slower, and none is too close to it."""
+        return self.first if self.slower and not self.close else None
+
+    @property
+    def tied(self) -> tuple[Line, ...]:
+        """Lines that share the first place; none where there is a winner, or nothing to order."""
+        return (self.first, *self.close) if self.close else ()
+
+    @property
+    def rival(self) -> Line | None:
+        """The quickest line of another framework that is shown to be slower, or else any such."""
+        leading = {line.framework for line in (self.first, *self.close)}
+        others = [line for line in self.slower if line.framework not in leading]
+        return next(iter(others or self.slower), None)
 
 
 def rank(lines: Sequence[Line]) -> Ranking | None:
-    """Return which line is fastest by paired ratios; None for fewer than two comparable lines."""
-    ranked = [line for line in lines if line.ranked]
-    if len(ranked) < 2:
+    """Order the proven lines by training time; None for fewer than two.
+
+    A line is slower than the first if every paired ratio's interval lies above 1, or where there
+    are too few undisturbed pairs for an interval, by a factor of at least `TOO_CLOSE`.
+    """
+    timed = sorted((line for line in lines if line.ranked), key=_time)
+    if len(timed) < 2:
         return None
-    if any(len(line.samples) < ENOUGH_FOR_AN_INTERVAL for line in ranked):
-        return Ranking(reason=NoRanking.TOO_FEW_RUNS)
-    quiet = [line for line in ranked if not line.noisy]
-    if not quiet:
-        return Ranking(reason=NoRanking.ALL_NOISY)
-    quickest = min(quiet, key=lambda line: line.train.value if line.train else 0)
-    others = [line for line in quiet if line is not quickest]
-    close = [line for line in others if not _clearly_slower(line, quickest)]
-    without_noisy = len(quiet) < len(ranked)
-    if close:
-        return Ranking(tied=(quickest, *close), without_noisy=without_noisy)
-    return Ranking(winner=quickest, without_noisy=without_noisy)
+    first, *others = timed
+    slower = [line for line in others if _clearly_slower(line, first)]
+    open_lines = [line for line in others if line not in slower]
+    quickest_slower = min(map(_time, slower), default=math.inf)
+    unplaced = [
+        line
+        for line in open_lines
+        if line.is_bound
+        or (_pairs(line, first) < ENOUGH_FOR_AN_INTERVAL and _time(line) > quickest_slower)
+    ]
+    close = [line for line in open_lines if line not in unplaced]
+    pairs = min((_pairs(line, first) for line in close), default=0)
+    return Ranking(first, tuple(close), tuple(slower), tuple(unplaced), pairs)
 
 
-def _clearly_slower(line: Line, quickest: Line) -> bool:
-    ratio = paired_ratio(line.samples, quickest.samples)
-    return ratio is not None and ratio.low is not None and ratio.low > 1
+def _pairs(line: Line, other: Line) -> int:
+    """Return how many undisturbed pairs of trials two lines have."""
+    return len(line.calm.keys() & other.calm.keys())
+
+
+def _time(line: Line) -> float:
+    return line.train.value if line.train else 0.0
+
+
+def _clearly_slower(line: Line, first: Line) -> bool:
+    """Whether a line is shown to be slower than the one with the smallest time.
+
+    The first's disturbed times are too long, never too short, so they may serve as proof.
+    """
+    if line.is_bound or _time(line) <= _time(first):
+        return False
+    undisturbed = _ratios(line.calm, first.calm)
+    if len(undisturbed) >= ENOUGH_FOR_AN_INTERVAL:
+        return _above_one(undisturbed)
+    return _above_one(_ratios(line.calm, first.samples)) or _time(line) >= TOO_CLOSE * _time(first)
+
+
+def _above_one(ratios: Sequence[float]) -> bool:
+    """Whether enough ratios are above 1: by their interval, or each of them by far."""
+    ratio = estimate(ratios)
+    if ratio is None or ratio.low is None:
+        return False
+    return ratio.low > 1 or min(ratios) >= TOO_CLOSE
 
 
 @dataclass(frozen=True)
@@ -197,6 +295,11 @@ class Section:
         """The line by whose training time the others' are divided."""
         ranked = [line for line in self.lines if line.ranked and line.best]
         return next((line for line in ranked if line.ratio is None), None)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether a step of its network is mostly overhead, see `SMALL_BELOW_FLOP`."""
+        return self.experiment.step_flop < SMALL_BELOW_FLOP
 
     @cached_property
     def ranking(self) -> Ranking | None:

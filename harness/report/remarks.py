@@ -1,33 +1,171 @@
 """What the lines of a section say, in sentences under its table."""
 
-from harness.analysis.intervals import ENOUGH_FOR_AN_INTERVAL, paired_ratio
-from harness.experiment.vocabulary import Loop
-from harness.report.model import Line, NoRanking, Ranking, Section
-from harness.report.text import ratio_text
+from collections.abc import Sequence
 
-REASONS = {
-    NoRanking.TOO_FEW_RUNS: (
-        f"no interval with fewer than {ENOUGH_FOR_AN_INTERVAL} runs "
-        f"(--seeds {ENOUGH_FOR_AN_INTERVAL})"
-    ),
-    NoRanking.ALL_NOISY: "all were measured on a disturbed machine",
-}
-"""Why nothing is called fastest, in words."""
+from harness.analysis.intervals import ENOUGH_FOR_AN_INTERVAL, Estimate
+from harness.experiment.vocabulary import Loop
+from harness.report.model import Line, Ranking, Section, time_ratio
+from harness.report.product_gaps import ProductGap, product_gaps
+from harness.report.text import count_text, ratio_text, seconds, two_digits
+
+LIBRARIES = {"openblas": "OpenBLAS", "mkl": "MKL", "eigen": "Eigen", "onednn": "oneDNN"}
+"""Names of libraries, as they are written."""
+TOO_CLOSE_FOR = ("too close to tell", "too close for one run", "too close for two runs")
+"""By the number of undisturbed pairs of runs, which are too few for an interval."""
+NOT_PLACED = "not placed, because too few trials were undisturbed"
 
 
 def remarks(section: Section) -> list[str]:
     """Return what the times say, then why a line has no numbers. Each reason is said once."""
     ranking = [ranking_text(section.ranking)] if section.ranking else []
-    return [*ranking, *_idiomatic(section), *_limits(section), *_reasons(section)]
+    return [
+        *ranking,
+        *_left_out(section),
+        *(gap_text(gap) for gap in product_gaps(section.lines)),
+        *_idiomatic(section),
+        *_limits(section),
+        *_reasons(section),
+    ]
+
+
+# ---------------------------------------------------------------- who is fastest
 
 
 def ranking_text(ranking: Ranking) -> str:
-    if ranking.reason is not None:
-        return f"nothing is called fastest: {REASONS[ranking.reason]}"
-    left_out = " (noisy loops are left out)" if ranking.without_noisy else ""
-    if ranking.winner is not None:
-        return f"fastest: {ranking.winner.name}; every paired interval excludes 1{left_out}"
-    return f"tied for fastest: {', '.join(line.name for line in ranking.tied)}{left_out}"
+    """Return who is fastest, by how much, and what could not be placed."""
+    return "; ".join(filter(None, [_lead(ranking), _unplaced(ranking)]))
+
+
+def _lead(ranking: Ranking) -> str:
+    first = ranking.first
+    if ranking.tied:
+        lines = [named_with_time(line) for line in ranking.tied]
+        if ranking.pairs < ENOUGH_FOR_AN_INTERVAL:
+            lead = f"fastest: {either(lines)}, {TOO_CLOSE_FOR[ranking.pairs]}"
+        else:
+            lead = f"tied for fastest: {', '.join(lines)}"
+        rival = ranking.rival
+        return f"{lead}; {_behind(rival, first)}" if rival else lead
+    if ranking.winner is None or ranking.rival is None:
+        return f"{first.name} took {known_time(first)}"
+    of_placed = " of those that can be placed" if ranking.unplaced else ""
+    return f"fastest{of_placed}: {named_with_time(first)}, {_ahead(first, ranking.rival)}"
+
+
+def _unplaced(ranking: Ranking) -> str:
+    if not ranking.unplaced:
+        return ""
+    lines = ", ".join(named_with_time(line) for line in ranking.unplaced)
+    return f"{NOT_PLACED}: {lines}"
+
+
+def _ahead(first: Line, rival: Line) -> str:
+    return f"{times_text(rival, first)} times as fast as {named_with_time(rival)}"
+
+
+def _behind(rival: Line, first: Line) -> str:
+    return (
+        f"{named_with_time(rival)} takes {times_text(rival, first)} times as long as {first.name}"
+    )
+
+
+def times_text(line: Line, other: Line) -> str:
+    """Return how many times as long a line takes: `4.3 (4.1 to 4.5)`, `about 18`, `at least 18`."""
+    ratio = time_ratio(line, other)
+    if ratio is not None and ratio.low is not None:
+        return ratio_text(ratio)
+    about = {(False, True): "at least", (True, False): "at most"}
+    word = about.get((line.is_bound, other.is_bound), "about")
+    return f"{word} {_about(ratio)}"
+
+
+def _about(ratio: Estimate | None) -> str:
+    return two_digits(ratio.value) if ratio else "-"
+
+
+def named_with_time(line: Line) -> str:
+    """`jax fused (5.34 ms)`, or `(at most 46.9 ms)` where every trial was disturbed."""
+    return f"{line.name} ({known_time(line)})"
+
+
+def known_time(line: Line) -> str:
+    """`5.34 ms`, or `at most 46.9 ms` where every trial was disturbed."""
+    text = seconds(line.train.value) if line.train else "-"
+    return f"at most {text}" if line.is_bound else text
+
+
+def either(texts: Sequence[str]) -> str:
+    *others, last = texts
+    return f"{', '.join(others)} or {last}" if others else last
+
+
+def _left_out(section: Section) -> list[str]:
+    """Say which trials have no part in the times, and what a bound is. Each line is named once."""
+    ranking = section.ranking
+    named = (ranking.first, *ranking.unplaced) if ranking else ()
+    bounds = [line for line in section.lines if line.is_bound]
+    partly = [line for line in section.lines if line.disturbed and line.calm]
+    sentences = []
+    if partly:
+        trials = "; ".join(f"{_place(line)} {_seeds(line)}" for line in partly)
+        sentences.append(f"left out of the times, because they were disturbed: {trials}")
+    if bounds:
+        others = ", ".join(_place(line) for line in bounds if line not in named)
+        sentences.append(
+            "≤: every trial was disturbed, so the time is an upper bound and never called slower"
+            + (f" ({others})" if others else "")
+        )
+    return sentences
+
+
+def _seeds(line: Line) -> str:
+    """`seed 1`, `seeds 0, 2`; with repeats, how many of the trials."""
+    if any(repeat for _, repeat in line.samples):
+        return f"{len(line.disturbed)} of {count_text(line.ok_count, 'trial')}"
+    seeds = [str(seed) for seed, _ in sorted(line.disturbed)]
+    return f"{'seed' if len(seeds) == 1 else 'seeds'} {', '.join(seeds)}"
+
+
+def _place(line: Line) -> str:
+    return f"{line.framework} ({line.loop})" if line.identical else line.loop
+
+
+# ---------------------------------------------------------------- where the time goes
+
+
+def gap_text(gap: ProductGap) -> str:
+    """Return how much of the gap between two steps is in the library of matrix products."""
+    between = f"the {seconds(gap.gap_s)} a step between {gap.slow.name} and {gap.fast.name}"
+    libraries = _libraries(gap)
+    if gap.is_split:
+        return (
+            f"of {between}, {gap.percent} % is in the products themselves ({libraries}), "
+            f"{100 - gap.percent} % in everything else"
+        )
+    apart = f"{seconds(abs(gap.products_s))} a step"
+    if gap.share > 1:
+        return (
+            f"the products explain more than {between}: alone they take {apart} longer "
+            f"({libraries}), and everything else takes less"
+        )
+    return (
+        f"the products explain nothing of {between}: alone they take {apart} less ({libraries}), "
+        "and everything else takes longer"
+    )
+
+
+def _libraries(gap: ProductGap) -> str:
+    slow, fast = library_name(gap.slow.blas), library_name(gap.fast.blas)
+    return f"{slow} in both" if slow == fast else f"{slow} against {fast}"
+
+
+def library_name(blas: str | None) -> str:
+    """`MKL`, `OpenBLAS`, `Eigen and oneDNN`: names without versions, kernels and owners."""
+    if not blas:
+        return "an unknown library"
+    parts = blas.partition("(")[0].replace(";", ",").split(",")
+    words = [part.split()[0] for part in parts if part.split()]
+    return " and ".join(dict.fromkeys(LIBRARIES.get(word.lower(), word) for word in words)) or blas
 
 
 def _idiomatic(section: Section) -> list[str]:
@@ -37,12 +175,12 @@ def _idiomatic(section: Section) -> list[str]:
         best = next((b for b in section.lines if b.best and b.framework == line.framework), None)
         if line.loop != Loop.IDIOMATIC or not line.ranked or best is None or not best.ranked:
             continue
-        ratio = paired_ratio(line.samples, best.samples)
-        if ratio is not None and best is not line:
-            sentences.append(
-                f"{line.framework}: its idiomatic loop takes {ratio_text(ratio)} times as long "
-                f"as the same model in its {best.loop} loop{_if_noisy(line, best)}"
-            )
+        if best is line or (line.is_bound and best.is_bound):
+            continue
+        sentences.append(
+            f"{line.framework}: its idiomatic loop takes {times_text(line, best)} times as long "
+            f"as the same model in its {best.loop} loop"
+        )
     return sentences
 
 
@@ -64,18 +202,16 @@ def _reasons(section: Section) -> list[str]:
     """Say why lines have no result, no proof or no rank. Lines with the same reason share it."""
     labels: dict[str, list[str]] = {}
     for line in section.lines:
-        name = f"{line.framework} ({line.loop})" if line.identical else line.loop
         if line.detail:
             short = line.framework if line.identical else line.loop
             labels.setdefault(line.detail, []).append(short)
         if line.judgement.reason and line.identical and not line.absent:
             text = f"{line.judgement.verdict}: {line.judgement.reason}"
-            labels.setdefault(text, []).append(name)
-        if line.noisy:
-            text = "measured on a disturbed machine (noisy), so not ranked by time"
-            labels.setdefault(text, []).append(name)
+            labels.setdefault(text, []).append(_place(line))
     return [f"{', '.join(dict.fromkeys(names))}: {reason}" for reason, names in labels.items()]
 
 
 def _if_noisy(*lines: Line) -> str:
-    return " (noisy: measured on a disturbed machine)" if any(x.noisy for x in lines) else ""
+    return (
+        " (noisy: measured on a disturbed machine)" if any(line.is_bound for line in lines) else ""
+    )

@@ -78,7 +78,7 @@ class Change:
     def relative_verdict(self) -> ChangeVerdict:
         """What may be said of the training time over the baseline's."""
         why_unproven = self.why_unproven or self.why_baseline_unproven
-        return verdict_of(self.numbers.relative, self.numbers.noisy, why_unproven)
+        return verdict_of(self.numbers.relative, self.numbers.relative_noisy, why_unproven)
 
     @property
     def text(self) -> str:
@@ -119,8 +119,9 @@ def compare_runs(runs: Runs, gates: Sequence[Gate]) -> RunComparison:
         check_comparable(a.plan, b.plan, a.rows, b.rows)
     except NotComparableError as error:
         return RunComparison(runs, (), refusal=str(error))
-    changes = find_changes(runs, [*disturbances(a.rows), *disturbances(b.rows)])
-    return RunComparison(runs, changes, _failures(runs, changes, gates))
+    noisy = frozenset([*disturbances(a.rows), *disturbances(b.rows)])
+    changes = find_changes(runs, noisy)
+    return RunComparison(runs, changes, _failures(runs, changes, gates, noisy))
 
 
 def find_changes(runs: Runs, noisy: Iterable[str]) -> list[Change]:
@@ -132,7 +133,9 @@ def find_changes(runs: Runs, noisy: Iterable[str]) -> list[Change]:
     return [Change(c, reasons[c.cell], reasons[_baseline(c.cell, cells)]) for c in comparisons]
 
 
-def _failures(runs: Runs, changes: Sequence[Change], gates: Sequence[Gate]) -> list[str]:
+def _failures(
+    runs: Runs, changes: Sequence[Change], gates: Sequence[Gate], noisy: frozenset[str]
+) -> list[str]:
     if not gates:
         return []
     a, b = runs
@@ -141,7 +144,7 @@ def _failures(runs: Runs, changes: Sequence[Change], gates: Sequence[Gate]) -> l
         f"{gate.metric}>{gate.limit * 100:g}%: {' '.join(cell[:3])}: {text}"
         + (f" (not proven; {reasons[cell]})" if reasons[cell] else "")
         for gate in gates
-        for cell, text in exceeded_limits(gate, a.rows, b.rows)
+        for cell, text in exceeded_limits(gate, a.rows, b.rows, noisy)
     ]
     return failures + [
         f"{' '.join(cell[:3])}: {text}" for cell, text in failed_only_in_b(b.plan, a.rows, b.rows)

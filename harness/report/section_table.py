@@ -1,8 +1,10 @@
 """The table of a section as text, column by column; the same in terminal, Markdown and page."""
 
+from enum import StrEnum
+
 from harness.experiment.vocabulary import Status
 from harness.report.model import Line, Measure, Section
-from harness.report.text import ratio_digits, ratio_text, seconds, time_text
+from harness.report.text import ratio_text, seconds, time_text
 
 RESULT_HEADINGS = {
     Measure.ACCURACY: "test accuracy",
@@ -20,6 +22,15 @@ PHASES = {
 }
 """Heading to column."""
 PHASE_HEADINGS = ("framework", "loop", *PHASES, "peak memory")
+
+
+class Bound(StrEnum):
+    """What a ratio to the baseline is, where one of the two was always disturbed."""
+
+    NONE = ""
+    UPPER = "≤"
+    LOWER = "≥"
+    NEITHER = "noisy"
 
 
 def headings(section: Section) -> tuple[str, ...]:
@@ -45,11 +56,11 @@ def cells(section: Section, line: Line) -> tuple[str, ...]:
         line.loop,
         result_text(section, line),
         "-" if first_step_s is None else seconds(first_step_s),
-        time_text(line.train),
-        _over_baseline(section, line),
-        time_text(line.step),
+        at_most(line, time_text(line.train)),
+        over_baseline(section, line),
+        at_most(line, time_text(line.step)),
         _shares(line),
-        f"{status_text(line)}, noisy" if line.noisy else status_text(line),
+        _status_and_noise(line),
         line.judgement.verdict if line.identical else "native",
     )
 
@@ -86,13 +97,41 @@ def status_text(line: Line) -> str:
     return ", ".join(f"{line.statuses.count(name)} {name}" for name in names)
 
 
-def _over_baseline(section: Section, line: Line) -> str:
+def _status_and_noise(line: Line) -> str:
+    """`ok`, `ok, 1 of 3 noisy`; `ok, noisy` where every trial was disturbed."""
+    if not line.disturbed:
+        return status_text(line)
+    some = len(line.disturbed) < line.ok_count
+    noisy = f"{len(line.disturbed)} of {line.ok_count} noisy" if some else "noisy"
+    return f"{status_text(line)}, {noisy}"
+
+
+def at_most(line: Line, text: str) -> str:
+    """Mark a time as an upper bound, where every trial of its line was disturbed: `≤ 46.9 ms`."""
+    return f"≤ {text}" if line.is_bound and text not in ("", "-") else text
+
+
+def over_baseline(section: Section, line: Line) -> str:
+    """Return the time over the baseline's: `2.22 (2.10 to 2.35)`, or a bound such as `≤ 0.25`."""
     if line.ratio is None:
         alone = not any(other.ratio for other in section.lines)
         return "-" if alone or not line.ranked else "1"
-    if line.noisy:
-        return f"{ratio_digits(line.ratio.value)}, noisy"
-    return ratio_text(line.ratio)
+    return as_bound(ratio_text(line.ratio), bound_of(section, line))
+
+
+def bound_of(section: Section, line: Line) -> Bound:
+    """Return what a line's ratio to the baseline is, as far as other processes disturbed them."""
+    baseline_is_bound = section.baseline is not None and section.baseline.is_bound
+    if line.is_bound:
+        return Bound.NEITHER if baseline_is_bound else Bound.UPPER
+    return Bound.LOWER if baseline_is_bound else Bound.NONE
+
+
+def as_bound(text: str, bound: Bound) -> str:
+    """`≤ 0.25`; `0.25, noisy` where both were always disturbed."""
+    if bound == Bound.NEITHER:
+        return f"{text}, {bound}"
+    return f"{bound} {text}".strip()
 
 
 def _shares(line: Line) -> str:

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from harness.analysis.intervals import Estimate, estimate, paired_ratio
+from harness.analysis.intervals import Estimate, estimate
 from harness.analysis.limits import (
     LimitFractions,
     Setting,
@@ -14,7 +14,7 @@ from harness.analysis.limits import (
 )
 from harness.analysis.noise import disturbances
 from harness.experiment.vocabulary import Loop, Status, Track
-from harness.report.model import Line, Report, Section, measure_of
+from harness.report.model import Line, Report, Section, measure_of, time_ratio
 from harness.report.protocol_text import caption
 from harness.results import Row
 from harness.run import Run
@@ -105,7 +105,7 @@ def _baseline(lines: Sequence[Line]) -> Line | None:
 def _ratio(line: Line, baseline: Line | None) -> Estimate | None:
     if baseline is None or not line.ranked or line.name == baseline.name:
         return None
-    return paired_ratio(line.samples, baseline.samples)
+    return time_ratio(line, baseline)
 
 
 def _line(rows: list[Row], facts: Facts) -> Line:
@@ -114,7 +114,9 @@ def _line(rows: list[Row], facts: Facts) -> Line:
     others = [row for row in rows if row.status != Status.OK]
     accuracies = _by_seed(ended_well, lambda row: row.test_accuracy)
     samples = {(row.seed, row.repeat): row.train_s for row in ended_well if row.train_s}
-    phases = {name: _median([getattr(row, name) for row in ended_well]) for name in PHASES}
+    quiet = [row for row in ended_well if row.trial not in facts.disturbed]
+    timed = [row for row in quiet if row.train_s] or ended_well
+    phases = {name: _undisturbed(ended_well, facts, name) for name in PHASES}
     return Line(
         framework=example.framework,
         version=example.framework_version,
@@ -125,17 +127,30 @@ def _line(rows: list[Row], facts: Facts) -> Line:
         spread=statistics.stdev(accuracies) if len(accuracies) > 1 else None,
         loss=_median(_by_seed(ended_well, lambda row: row.test_loss)),
         outputs=_outputs(facts.run.arrays(example.trial)) if ended_well else None,
-        train=estimate(list(samples.values())),
-        step=estimate([row.step_us * 1e-6 for row in ended_well if row.step_us]),
+        train=estimate([row.train_s for row in timed if row.train_s]),
+        step=estimate([row.step_us * 1e-6 for row in timed if row.step_us]),
         samples=samples,
+        disturbed={
+            (row.seed, row.repeat): facts.disturbed[row.trial]
+            for row in ended_well
+            if row.trial in facts.disturbed
+        },
         phases={name: value for name, value in phases.items() if value is not None},
         peak_rss_mb=max((row.peak_rss_mb for row in ended_well if row.peak_rss_mb), default=None),
         fractions=_fractions(ended_well, facts),
-        noisy=sum(row.trial in facts.disturbed for row in ended_well),
+        products_s=_median([row.gemm_us * 1e-6 for row in quiet if row.gemm_us]),
+        blas=example.blas,
         statuses=tuple(row.status for row in rows),
         detail=others[0].status_detail if others else example.status_detail,
         judgement=facts.run.judgement_of(example),
     )
+
+
+def _undisturbed(rows: list[Row], facts: Facts, column: str) -> float | None:
+    """Return a column's median over undisturbed rows, or over all where only others have it."""
+    quiet = [getattr(row, column) for row in rows if row.trial not in facts.disturbed]
+    middle = _median(quiet)
+    return _median([getattr(row, column) for row in rows]) if middle is None else middle
 
 
 def _fractions(rows: list[Row], facts: Facts) -> LimitFractions:

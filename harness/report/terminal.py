@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.experiment.vocabulary import Status
-from harness.report.model import Line, Section
+from harness.report.answer import BOUNDARY, answer, statements
+from harness.report.model import Line, Report, Section
 from harness.report.remarks import remarks
 from harness.report.section_table import cells, headings
 from harness.report.text import plain
@@ -24,6 +25,18 @@ def print_sections(sections: Sequence[Section], console: Console) -> None:
         for remark in remarks(section):
             console.print(plain(remark), style="dim")
         console.print()
+
+
+def print_answer(report: Report, console: Console) -> None:
+    """Print what the tables say together, where there is more than one experiment."""
+    if len(report.sections) < 2:
+        return
+    said = statements(report.sections)
+    for sentence in (answer(report.run, report.sections), *said):
+        console.print(plain(sentence))
+    if said:
+        console.print(plain(BOUNDARY), style="dim")
+    console.print()
 
 
 def _table(section: Section) -> Table:

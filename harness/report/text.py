@@ -1,5 +1,6 @@
 """Numbers and names as text, and text made harmless for a terminal or for Markdown."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 from rich.text import Text
@@ -49,8 +50,19 @@ def ratio_text(ratio: Estimate | None) -> str:
 
 
 def ratio_digits(value: float) -> str:
-    """Two decimals below 10, one below 100, none above."""
+    """Two decimals from 0.1 to 10, one below 100, none above; two significant digits below 0.1."""
+    if value < 0.095:
+        return two_digits(value)
     return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:,.0f}"
+
+
+def two_digits(value: float) -> str:
+    """Two significant digits of a positive number: `1,300`, `18`, `4.3`, `0.87`, `0.0021`."""
+    rounded = float(f"{value:.2g}")
+    if rounded <= 0:
+        return "0"
+    decimals = max(0, 1 - math.floor(math.log10(rounded)))
+    return f"{rounded:,.{decimals}f}"
 
 
 def count_text(number: int, noun: str) -> str:

@@ -36,12 +36,53 @@ def test_verdicts():
     by_framework = verdicts(a, b)
     assert by_framework["numpy"] == "no detectable difference"
     assert (by_framework["torch"], by_framework["jax"]) == ("only in A", "only in B")
-    assert verdicts(a, a, [a[0].trial])["numpy"] == "noisy"
+    assert verdicts(a, a, [row.trial for row in a if row.framework == "numpy"])["numpy"] == "noisy"
     assert set(verdicts(a[:2], a[:2]).values()) == {"too few pairs"}
 
 
 def verdicts(a, b, noisy=()):
     return {c.cell.framework: Change(c).text for c in compare(a, b, noisy)}
+
+
+def with_one_disturbed(rows, seed=1):
+    """The same rows; JAX's trial of one seed took ten times as long, and is noisy."""
+    (noisy,) = [row for row in rows if (row.framework, row.seed) == ("jax", seed)]
+    slower = dataclasses.replace(noisy, train_s=10 * noisy.train_s)
+    return [slower if row is noisy else row for row in rows], [noisy.trial]
+
+
+def test_a_disturbed_pair_is_left_out_and_not_its_cell():
+    _, a = run_of({"numpy": 1.0, "jax": 3.0})
+    _, quicker = run_of({"numpy": 1.0, "jax": 1.5})
+    b, noisy = with_one_disturbed(quicker)
+    jax = next(c for c in compare(a, b, noisy) if c.cell.framework == "jax")
+    assert (Change(jax).verdict, Change(jax).relative_verdict) == ("faster", "faster")
+    assert (jax.pairs, jax.ratio.value) == (3, pytest.approx(0.5))
+    assert jax.remark == "1 of 4 pairs disturbed and left out"
+
+
+def test_a_disturbed_baseline_makes_the_relation_noisy():
+    _, a = run_of({"numpy": 1.0, "jax": 3.0})
+    _, b = run_of({"numpy": 2.0, "jax": 3.0})
+    noisy = [row.trial for row in b if row.framework == "numpy"]
+    numpy, jax = compare(a, b, noisy)
+    assert (Change(numpy).verdict, Change(jax).verdict) == ("noisy", "alike")
+    assert Change(jax).relative_verdict == "noisy"
+    assert agreement([numpy, jax]) == (0, 0)
+
+
+def test_a_disturbed_trial_exceeds_no_limit():
+    _, a = run_of({"jax": 3.0}, seeds=1)
+    slow, noisy = with_one_disturbed(a, seed=0)
+    gate = Gate.parse("time>5%")
+    assert exceeded_limits(gate, a, slow)
+    assert not exceeded_limits(gate, a, slow, noisy)
+    _, worse = run_of({"jax": 40.0}, seeds=1)
+    assert exceeded_limits(gate, slow, worse, noisy=[])
+    _, four = run_of({"jax": 3.0})
+    b, noisy = with_one_disturbed(run_of({"jax": 4.0})[1])
+    ((_, text),) = exceeded_limits(gate, four, b, noisy)
+    assert text == "time +33.3 %"
 
 
 @pytest.mark.parametrize(

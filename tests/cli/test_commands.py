@@ -58,7 +58,7 @@ USAGE = [
     (("report", "--from", "nowhere", "--seeds", "2"), "takes no other option except -o, --chart"),
     (("report", "and", "and"), "'and' is named twice"),
     (("report", "and", "-o", "x.xlsx"), "suffix must be .md, .csv, .json or .html. Got '.xlsx'"),
-    (("report", "and", "-o", "x.svg"), "Write --chart and/training-loss-by-step=x.svg"),
+    (("report", "and", "-o", "x.svg"), "Write --chart overview=x.svg"),
     (("report", "and", "--chart", "or/phases=x.png"), "experiment 'or' is not known"),
     (("report", "and", "--chart", "and/fases=x.png"), "Did you mean 'and/phases'?"),
     (("report", "and", "--chart", "and/phases=x.html"), "must be .svg or .png. Got '.html'"),

@@ -47,6 +47,7 @@ def test_names(folder):
     drawings = drawing.of_report(folder[1])
     regression = [name.replace("accuracy", "loss") for name in CHARTS]
     assert list(drawings) == [
+        "overview",
         *(f"xor-mlp/{name}" for name in CHARTS),
         *(f"diabetes-linear/{name}" for name in regression),
     ]
@@ -57,14 +58,14 @@ def test_names(folder):
 def test_names_that_are_known_before_anything_is_trained(folder):
     names = drawing.names(folder[1].run.plan)
     assert set(drawing.of_report(folder[1])) <= set(names)
-    assert len(set(names)) == len(names) == 2 * (len(CHARTS) + 1)  # and the limits
+    assert len(set(names)) == len(names) == 1 + 2 * (len(CHARTS) + 1)  # and the limits
     plan = folder[1].run.plan
     short = plan.experiments["xor-mlp"].of_length(Length(steps=20))
     few = dataclasses.replace(plan, experiments={"xor-mlp": short})
     evaluated = len(short.evaluation_points) < ENOUGH_POINTS
     assert ("xor-mlp/batch-loss-by-step" in drawing.names(few)) == evaluated
     alone = planning.make_plan(request(("fixed-forward",)))
-    assert drawing.names(alone) == ["fixed-forward/phases", "fixed-forward/limits"]
+    assert drawing.names(alone) == ["overview", "fixed-forward/phases", "fixed-forward/limits"]
 
 
 def test_what_was_not_measured_cannot_be_drawn(folder):

@@ -11,10 +11,10 @@ from pages import HOSTILE, charts_or_skip, report_of, request
 from parsed import Page
 
 from harness.cache import cache_folder
+from harness.report.answer import answer, statements
 from harness.report.files import write_report
 from harness.report.model import Report
 from harness.report.page import chart_library, rendering, report_page, tables
-from harness.report.page.answer import answer, rankings
 from harness.report.page.learning_curves import curves_of
 from harness.report.sections import make_report
 from harness.run import Run
@@ -126,11 +126,17 @@ def test_policy_names_every_script_and_nothing_else(page, text):
 
 def test_the_answer_and_what_differs(report, text):
     sentence = answer(report.run, report.sections)
-    assert sentence.startswith("13 of 19 results are proven")
-    assert "in each experiment all reach the same test accuracy" in sentence
-    assert "by a factor of up to 950" in sentence
-    assert f">{sentence}<" in text.replace("&#39;", "'")
-    assert rankings(report.sections)
+    assert sentence.startswith("13 of 19 trials are proven")
+    assert "in each experiment the proven ones reach the same test accuracy" in sentence
+    (small,) = statements(report.sections)
+    assert (
+        "(5 experiments): fastest is jax in 4, numpy in 1; left out as disturbed: numpy in 1."
+        in small
+    )
+    assert small.endswith("layer of two”, 20.0 ms in jax fused, 19.0 s in sklearn stepwise.")
+    name, _, said = small.partition(": ")
+    for words in (f">{sentence}<", f"<b>{name}:</b> {said}<"):
+        assert words in text.replace("&#39;", "'")
     for words in ("0.9500 (different)", "timeout", "missing", "unsupported", "noisy", "✗ 1.0e-03"):
         assert words in text
 
@@ -139,7 +145,7 @@ def test_a_run_before_its_proofs(report):
     """As `report --from` sees it while the run goes on."""
     text = report_page.as_html(make_report(dataclasses.replace(report.run, verdicts={})))
     Page(text)
-    assert "None of the 19 results is proven, so they are hatched and not compared." in text
+    assert "None of the 19 trials is proven, so they are marked and not compared." in text
     assert "? not proven" in re.sub("<[^>]*>", "", text)
 
 
@@ -149,7 +155,10 @@ def test_a_quiet_run_of_three_seeds_has_intervals(tmp_path):
     text = report_page.as_html(report)
     assert "95 % interval" in text
     assert "medians of 3 trials" in text
-    assert rankings(report.sections) == ["Fastest: jax fused; every paired interval excludes 1"]
+    (statement,) = statements(report.sections)
+    assert statement.endswith(
+        "fused (20.2 ms), 20.0 (20.0 to 20.0) times as fast as numpy stepwise (404 ms)."
+    )
     (curves, _) = curves_of(report.sections[0], report.run)
     assert curves.trials == 3
 
@@ -216,7 +225,7 @@ def test_runs_of_nothing_of_failures_and_of_one_trial(tmp_path, report, rows):
         words = {
             "none": "Nothing to compare yet",
             "failed": "No trial ended with a result: 6 missing.",
-            "one": "Only numpy stepwise ran xor-mlp; it is proven",
+            "one": "Only numpy stepwise ran “XOR with one hidden layer of two”; it is proven",
         }[rows]
         assert words in text
     Page(text)

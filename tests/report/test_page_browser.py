@@ -5,6 +5,7 @@ from browser import grave_barriers, press
 from pages import charts_or_skip, report_of
 
 from harness.report.page import report_page
+from tests import readme
 
 PHONE, DESK = (360, 740), (1280, 900)
 
@@ -36,6 +37,44 @@ def test_it_draws_fits_and_asks_nobody(browser, page, size, dark):
     text = browser.value("getComputedStyle(document.querySelector('.chart svg text')).fill")
     assert text == ("rgb(230, 233, 238)" if dark else "rgb(27, 31, 36)")
     assert browser.value("document.querySelectorAll('details.twin[open]').length") == 0
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory, page_cache):
+    """The page of the reference run, whose first chart has 18 rows."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SAMESTEP_CACHE", str(page_cache))
+        file = tmp_path_factory.mktemp("reference") / "report.html"
+        file.write_text(report_page.as_html(readme.report()), encoding="utf-8")
+    return file
+
+
+OVERLAPS = """(() => {
+  const chart = document.querySelector('.overview .chart svg');
+  const texts = [...chart.querySelectorAll('text')].filter((text) => text.textContent.trim());
+  const boxes = texts.map((text) => [text.textContent, text.getBoundingClientRect()]);
+  const hit = ([, a], [, b]) => a.left < b.right && b.left < a.right
+    && a.top + 1 < b.bottom && b.top + 1 < a.bottom;
+  const pairs = boxes.flatMap((a, i) => boxes.slice(i + 1).map((b) => [a, b]));
+  return pairs.filter(([a, b]) => hit(a, b)).map(([a, b]) => [a[0], b[0]]);
+})()"""
+
+
+@pytest.mark.parametrize("width", [1280, 390, 360])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_first_chart_has_no_labels_that_overlap(browser, reference, width, dark):
+    browser.open(reference, width, 1000, dark=dark)
+    assert browser.errors == []
+    first = "document.querySelector('div[data-charts]').dataset.charts"
+    assert browser.value(first) == "all-overview"
+    titles = "document.querySelectorAll('.overview .chart .role-axis-label text').length"
+    assert browser.value(titles) >= 18 + 3
+    assert browser.value(OVERLAPS) == []
+    assert browser.value("document.documentElement.scrollWidth") <= width
+    symbols = "[...document.querySelectorAll('.overview .role-legend-symbol path')]"
+    fills = browser.value(f"{symbols}.map((symbol) => getComputedStyle(symbol).fill)")
+    assert len(fills) == 5 + 3
+    assert "rgb(0, 0, 0)" not in fills
 
 
 def test_the_theme_can_be_chosen(browser, page):
@@ -165,7 +204,9 @@ def test_the_keyboard_reaches_every_number_of_a_table(browser, page):
 def test_pointing_shows_and_leaving_hides(browser, page):
     browser.open(page)
     at = browser.value("""(() => {
-      const box = document.querySelector('td[data-details]').getBoundingClientRect();
+      const cell = document.querySelector('td[data-details]');
+      cell.scrollIntoView({ block: 'center' });
+      const box = cell.getBoundingClientRect();
       return [box.left + 5, box.top + 5];
     })()""")
     browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=at[0], y=at[1])

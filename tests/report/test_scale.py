@@ -212,7 +212,7 @@ def test_the_command_from_end_to_end(small, cache, tmp_path):
     run = CliRunner().invoke
     done = run(cli.app, ["scale", "--quick", "--frameworks", "numpy", "--out", "r"])
     assert done.exit_code == 0, done.output
-    assert "3 experiments, 1 framework (numpy), 3 trials, 1 proof" in done.stderr
+    assert "3 experiments, 1 framework (numpy), 3 trials, 2 proofs" in done.stderr
     assert "n numpy stepwise" in done.stdout
     assert "needs laws of at least two proven frameworks" in done.stdout
     again = run(cli.app, ["scale", "--quick", "--frameworks", "numpy", "--out", "r", "--json"])

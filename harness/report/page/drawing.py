@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from harness.claims.judge import Judged
 from harness.experiment.names import nearest
 from harness.plan import Plan
-from harness.report.chart_names import NoChartError, need_library
+from harness.report.chart_names import OVERVIEW, NoChartError, need_library
 from harness.report.model import Report
 from harness.report.page import learning_charts, report_page
 from harness.report.page.differences import differences
@@ -37,7 +37,7 @@ Drawings = Mapping[str, Drawing]
 
 def names(plan: Plan) -> list[str]:
     """Return every chart that a report of the plan may have on one device."""
-    return [
+    return [OVERVIEW] + [
         f"{name}/{chart}"
         for name, experiment in plan.experiments.items()
         for chart in (*learning_charts.chart_names(experiment), PHASES_CHART, LIMITS_CHART)
@@ -45,8 +45,8 @@ def names(plan: Plan) -> list[str]:
 
 
 def of_report(report: Report) -> Drawings:
-    """Return charts by `<experiment>/<chart>`; of several devices by `<experiment>@cpu/…`."""
-    drawings: dict[str, Drawing] = {}
+    """Return `overview` and `<experiment>/<chart>`; of several devices `<experiment>@cpu/…`."""
+    drawings = _of_figure(report_page.overview(report))
     names = [section.experiment.name for section in report.sections]
     for section in report.sections:
         name = section.experiment.name

@@ -14,8 +14,20 @@ from harness.report.model import Line
 Spec = dict[str, Any]
 Record = dict[str, Any]
 
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#C667A0", "#7A7A7A", "#9A7B00")
-"""After Okabe and Ito. All have a contrast of about 3 to white and to the dark background."""
+COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#C667A0",
+    "#7A7A7A",
+    "#9A7B00",
+    "#7B61C9",
+    "#D64545",
+    "#2E8B9A",
+    "#5B8C2A",
+)
+"""The first six after Okabe and Ito. All have a contrast above 3 to white and to the dark
+background."""
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 """The name of a format. Nothing is fetched from there."""

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.experiment.vocabulary import Status, Track
+from harness.report.answer import BOUNDARY, answer, statements, trial_counts
 from harness.report.model import Report, Section
 from harness.report.page import commands, tables
-from harness.report.page.answer import answer, rankings, status_counts
 from harness.report.page.boundaries import ALPHABET, SIDE, Boundaries, boundaries_of
 from harness.report.page.figures import Figure
 from harness.report.page.image_results import ImageResults, image_results_of
@@ -16,6 +16,7 @@ from harness.report.page.phases_and_limits import limits, phases
 from harness.report.page.png import palette
 from harness.report.page.proofs import Ladder, ladder_of
 from harness.report.page.rendering import render
+from harness.report.page.time_overview import time_overview
 from harness.report.remarks import remarks
 from harness.run import Run
 
@@ -48,11 +49,12 @@ def context(report: Report) -> dict[str, Any]:
     started = sorted(row.started_at for row in run.rows if row.started_at)
     return {
         "answer": answer(run, sections),
-        "rankings": rankings(sections),
+        "statements": [text.partition(": ") for text in statements(sections)],
+        "boundary": BOUNDARY,
         "preset": run.plan.request.preset,
-        "counts": status_counts(run.rows),
-        "trials": (len(run.rows), len(run.plan.trials)),
-        "overview": tables.overview(sections),
+        "trials": trial_counts(run),
+        "picture": overview(report),
+        "glance": tables.overview(sections),
         "chapters": [_chapter(report, number) for number in range(len(sections))],
         "machines": sorted({row.machine for row in run.rows if row.machine}),
         "libraries": sorted({row.blas for row in run.rows if row.blas}),
@@ -80,12 +82,21 @@ def _chapter(report: Report, number: int) -> Chapter:
     )
 
 
+def overview(report: Report) -> Figure | None:
+    """Return the first chart: all training times over the baseline's."""
+    return time_overview(report.sections, _frameworks(report.run))
+
+
+def _frameworks(run: Run) -> list[str]:
+    return list(dict.fromkeys(trial.framework for trial in run.plan.trials))
+
+
 def figures(run: Run, section: Section) -> tuple[Figure, ...]:
     """Return the charts of one experiment, as far as its rows and curves allow.
 
     A framework has one colour in all experiments of a report.
     """
-    frameworks = list(dict.fromkeys(trial.framework for trial in run.plan.trials))
+    frameworks = _frameworks(run)
     length = _length(run, section)
     possible = (
         learning(section.measure, curves_of(section, run), frameworks, length),

@@ -9,18 +9,20 @@ from harness.report.model import Line, LineState, Measure, Section
 from harness.report.page import commands
 from harness.report.section_table import (
     RESULT_HEADINGS,
+    at_most,
     baseline_name,
     cells,
     headings,
+    over_baseline,
     result_text,
     status_text,
 )
-from harness.report.text import count_text, ratio_text, seconds
+from harness.report.text import count_text, seconds
 
 STATE_SIGNS = {
     LineState.PROVEN: ("✓", "proven the same"),
     LineState.UNPROVEN: ("?", "not proven"),
-    LineState.DIFFERENT: ("≠", "proven different"),
+    LineState.DIFFERENT: ("≠", "shown to differ"),
     LineState.FAILED: ("✗", "failed"),
     LineState.ABSENT: ("∅", "not run"),
     LineState.NATIVE: ("◦", "a library's own solver, not ranked"),
@@ -103,8 +105,8 @@ def _overview_cell(section: Section, line: Line) -> TableCell:
         result = "outputs"
     if state in (LineState.UNPROVEN, LineState.DIFFERENT):
         result = f"{result} ({line.judgement.verdict})"
-    time = seconds(line.train.value) if line.train else ""
-    text = ", ".join(filter(None, [result, time, "noisy" if line.noisy else ""]))
+    time = at_most(line, seconds(line.train.value)) if line.train else ""
+    text = ", ".join(filter(None, [result, time]))
     fact = TRAINING_TIME if line.train else RESULT_HEADINGS[section.measure]
     return TableCell(text, _value(line.train), state, fact, place)
 
@@ -161,12 +163,12 @@ def line_details(plan: Plan, section: Section, line: Line) -> LineDetails:
     """Return intervals, protocol and origin of a line."""
     facts = [
         (RESULT_HEADINGS[section.measure], _result(section, line)),
-        (TRAINING_TIME, _interval(line.train)),
-        (STEP_TIME, _interval(line.step)),
-        (_ratio_fact(section), _ratio(line)),
+        (TRAINING_TIME, at_most(line, _interval(line.train))),
+        (STEP_TIME, at_most(line, _interval(line.step))),
+        (_ratio_fact(section), _ratio(section, line)),
         ("parity", f"{line.judgement.verdict} {line.judgement.reason}".strip()),
         ("status", " ".join(filter(None, [status_text(line), line.detail]))),
-        ("disturbed", f"{line.noisy} of its trials" if line.noisy else ""),
+        ("disturbed", _disturbed(line)),
         ("ran on", ", ".join(filter(None, [line.device, f"{line.framework} {line.version}"]))),
         ("protocol", section.caption),
     ]
@@ -185,13 +187,28 @@ def _result(section: Section, line: Line) -> str:
     return f"{result}; {'one seed' if seeds < 2 else f'median of {seeds} seeds'}"
 
 
-def _ratio(line: Line) -> str:
+def _ratio(section: Section, line: Line) -> str:
     """Return the ratio with its interval, or why it has none."""
     if line.ratio is None:
         return ""
+    text = over_baseline(section, line)
     if line.ratio.low is None:
-        return f"{ratio_text(line.ratio)}; too few pairs of runs for an interval"
-    return f"{ratio_text(line.ratio)}: 95 % interval of {line.ratio.count} pairs of runs"
+        return f"{text}; too few undisturbed pairs of runs for an interval"
+    return f"{text}: 95 % interval of {line.ratio.count} pairs of runs"
+
+
+def _disturbed(line: Line) -> str:
+    """Return which trials were disturbed, how, and what was made of them."""
+    if not line.disturbed:
+        return ""
+    repeated = len({repeat for _, repeat in line.samples}) > 1
+    trials = "; ".join(
+        f"seed {seed}{f', repeat {repeat}' if repeated else ''} ({how})"
+        for (seed, repeat), how in sorted(line.disturbed.items())
+    )
+    if line.is_bound:
+        return f"every trial, so its time is an upper bound: {trials}"
+    return f"{len(line.disturbed)} of {count_text(line.ok_count, 'trial')}, left out: {trials}"
 
 
 def _interval(time_s: Estimate | None) -> str:
