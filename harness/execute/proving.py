@@ -112,7 +112,8 @@ def _with_cause(
     detailed, _, _ = _trace(again, experiment, workers, lane)
     first, other = (trace, None) if detailed is None else (detailed, trace)
     with _judging:
-        return diagnosis.with_cause(judgement, first, experiment, proof.seed, other)
+        suspects = workers.suspects.setdefault((proof.framework, proof.loop), [])
+        return diagnosis.with_cause(judgement, first, experiment, proof.seed, other, suspects)
 
 
 def _with_precision(

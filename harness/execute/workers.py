@@ -49,6 +49,7 @@ class Workers:
 
     Attributes:
         ended: set when `kill` was called.
+        suspects: (framework, loop) to the mistakes that were named of it so far.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class Workers:
     ) -> None:
         self.plan, self.folder, self.timeout_s, self.listener = plan, folder, timeout_s, listener
         self.ended = threading.Event()
+        self.suspects: dict[tuple[str, str], list[str]] = {}
         self._alive: dict[Key, WorkerProcess] = {}
         self._frameworks = plan.frameworks
         self._data_problems: dict[str, str | None] = {}

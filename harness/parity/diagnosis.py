@@ -8,7 +8,7 @@ Where no mistake is shown, what the trace shows by sight is said, and where to l
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -60,6 +60,7 @@ def with_cause(
     experiment: Experiment,
     seed: int,
     other: Trace | None = None,
+    suspects: list[str] | None = None,
 ) -> Judgement:
     """Return the judgement with the cause in words, and where it is seen first.
 
@@ -69,11 +70,15 @@ def with_cause(
         experiment: of a proof's length.
         seed: of the trace's start.
         other: of another run of the same adapter, if there is one.
+        suspects: causes that were named of the same adapter before, which are tried first; what
+            is named now is added.
     """
+    suspects = [] if suspects is None else suspects
     trace = _that_differs(trace, other, experiment, seed)
     seen = first_difference(trace, experiment, seed) or judgement.reason
     with np.errstate(all="ignore"):  # the trace may have diverged
-        found = explain(trace, experiment, seed, other)
+        found = explain(trace, experiment, seed, other, suspects)
+    suspects += [cause for cause in found.causes if cause not in suspects]
     if found.causes:
         words = ", or ".join(found.causes)
         equal = "no number here tells them apart; " if len(found.causes) > 1 else ""
@@ -88,7 +93,11 @@ def with_cause(
 
 
 def explain(
-    trace: Trace, experiment: Experiment, seed: int, other: Trace | None = None
+    trace: Trace,
+    experiment: Experiment,
+    seed: int,
+    other: Trace | None = None,
+    suspects: Collection[str] = (),
 ) -> Explanation:
     """Return the mistakes that are shown to be the cause, or what is seen without one."""
     expected = expected_trace(experiment, seed, trace.has_first_20_steps)
@@ -104,14 +113,14 @@ def explain(
     case = Case(trace, expected, experiment, seed)
     found = Explanation()
     if first_failure(compare(trace, expected)) is not None:
-        found = _explained(case, other)
+        found = _explained(case, other, suspects)
     if not other_layout:
         return found
     causes = tuple(" and ".join((*other_layout, cause)) for cause in found.causes)
     return dataclasses.replace(found, causes=causes or tuple(other_layout), line=RETURNED)
 
 
-def _explained(case: Case, other: Trace | None) -> Explanation:
+def _explained(case: Case, other: Trace | None, suspects: Collection[str]) -> Explanation:
     """The explanation of a trace in the contract's layout that differs."""
     where = sight.draws_random_numbers(case.trace, other)
     if where:
@@ -120,7 +129,7 @@ def _explained(case: Case, other: Trace | None) -> Explanation:
         return Explanation((f"it draws {words} of its own: two runs of it differ{first}",), RANDOM)
     if sight.float32_throughout(case.trace, case.expected):
         return Explanation(("it computes in float32 inside a float64 proof",), PRECISION)
-    causes = diagnose(case)
+    causes = diagnose(case, suspects)
     if causes:
         different = tuple(dict.fromkeys(cause.words for cause in causes))
         return Explanation(different[:NAMED_AT_MOST], causes[0].line)
@@ -133,17 +142,20 @@ def _explained(case: Case, other: Trace | None) -> Explanation:
     return Explanation(notes=tuple(sight.notes(case)))
 
 
-def diagnose(case: Case) -> list[Hypothesis]:
+def diagnose(case: Case, suspects: Collection[str] = ()) -> list[Hypothesis]:
     """Return the hypotheses that reproduce a trace, the plainest first.
 
-    Of several, those are returned that have the fewest numbers read off the trace itself.
+    Of several, those are returned that have the fewest numbers read off the trace itself. Where
+    one of the suspects, named by its words, reproduces the trace, no other is tried.
     """
+    every = list(chain(hypotheses(case), rate_hypotheses(case), update_hypotheses(case)))
+    suspected = [hypothesis for hypothesis in every if hypothesis.words in suspects]
+    return _that_reproduce(suspected, case) or _that_reproduce(every, case)
+
+
+def _that_reproduce(tried: Sequence[Hypothesis], case: Case) -> list[Hypothesis]:
     first_steps = _Part.of(case, SCREENED_STEPS)
-    candidates = [
-        hypothesis
-        for hypothesis in chain(hypotheses(case), rate_hypotheses(case), update_hypotheses(case))
-        if _reproduces(hypothesis, first_steps)
-    ]
+    candidates = [h for h in tried if _reproduces(h, first_steps)]
     shown = _shown(candidates, case, with_growth=False) or _shown(
         candidates, case, with_growth=True
     )

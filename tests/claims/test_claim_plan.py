@@ -68,7 +68,7 @@ def test_proofs_of_a_protocol_stand_together():
     """So that the oracle runs once for all frameworks."""
     mine, theirs = make_claim(), make_claim(id="T2")
     plan = make_claim_plan([*claim_runs(mine), *claim_runs(theirs)], PAIR)
-    assert [proof.experiment for proof in plan.proofs] == ["t1", "t1", "t2", "t2"]
+    assert [proof.experiment for proof in plan.proofs] == 4 * ["t1"] + 4 * ["t2"]
 
 
 def test_all_claims_share_a_folder():

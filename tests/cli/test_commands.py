@@ -118,7 +118,7 @@ def test_a_failed_trial_shows_its_log_and_exits_1(invoke, tmp_path):
     assert " in advance: ValueError: no luck)" in done.stderr
     assert "short numpy stepwise seed 0: ok" in done.stderr
     assert "Traceback" not in done.stderr
-    assert "advance: ValueError: 1 more time" in done.stderr  # of the proof
+    assert "advance: ValueError: 2 more times" in done.stderr  # of the proofs
     done = invoke("report", "short.toml", "--frameworks", file, "--traceback", "--out", "traced")
     assert "Traceback (most recent call last)" in done.stderr
 

@@ -21,6 +21,8 @@ from tests.parity.mutant import Mutant, torch
 KNOWN = [mistake for group in planted.GROUPS.values() for mistake in group]
 LOCATED = {"dropout, seeded"}
 """Mistakes that no number shows: the generator's draws are not known."""
+ONLY_IN_SGD = {"rows of the start"}
+"""Other rows are worked out of the gradient, which other update rules hide sooner."""
 AMBIGUOUS = {"iris", "diabetes", "xor", "one layer", "saturated"}
 """Protocols from zeros or with few numbers, in which some mistakes are the same computation."""
 
@@ -35,17 +37,21 @@ def trace_of(name, mistake, keep_first_20_steps=False):
 
 
 def one_protocol_each():
-    """Every known mistake in one protocol; which one changes from mistake to mistake."""
+    """Every known mistake with its protocols; which one is first changes from mistake to mistake."""
     for number, mistake in enumerate(KNOWN):
         names = [name for name, e in planted.protocols().items() if mistake.fits(e)]
         names = [name for name in names if name not in AMBIGUOUS] or names
-        yield pytest.param(names[number % len(names)], mistake, id=mistake.mistake)
+        first = number % len(names)
+        names = [*names[first:], *names[:first]] if mistake.mistake not in ONLY_IN_SGD else ["sgd"]
+        yield pytest.param(names, mistake, id=mistake.mistake)
 
 
-@pytest.mark.parametrize(("name", "mistake"), list(one_protocol_each()))
-def test_a_planted_mistake_is_caught_and_named(name, mistake):
-    count = plant(mistake, name)
-    assert count is not None, "it changes nothing in this protocol"
+@pytest.mark.parametrize(("names", "mistake"), list(one_protocol_each()))
+def test_a_planted_mistake_is_caught_and_named(names, mistake):
+    """In the first protocol in which it changes anything."""
+    counts = (plant(mistake, name) for name in names)
+    count = next((count for count in counts if count is not None), None)
+    assert count is not None, "it changes nothing in any protocol"
     expected = "located" if mistake.mistake in LOCATED else "named alone"
     assert count.outcome == expected, count.reason
 

@@ -64,7 +64,7 @@ def noisy(experiment, unit, sign=1, dtype="float64"):
     return rounding.Noisy(experiment, start, train.inputs, train.targets, dtype, **noise)
 
 
-@pytest.mark.parametrize("name", ["sgd", "adam", "bce", "mse", "relu"])
+@pytest.mark.parametrize("name", ["sgd", "adam", "binary", "squared", "xor"])
 def test_without_noise_it_is_the_oracle_to_the_bit(name):
     experiment = mutants.protocols()[name]
     train = data.load(experiment.data, experiment.loss, "float64").train
@@ -78,7 +78,7 @@ def test_without_noise_it_is_the_oracle_to_the_bit(name):
 
 
 def test_noise_comes_in_opposite_pairs_of_its_unit():
-    experiment = mutants.protocols()["identity"]
+    experiment = mutants.protocols()["three layers"]
     inputs = data.load(experiment.data, experiment.loss, "float64").test.inputs[:20]
     right, up, down = (
         noisy(experiment, 1e-9 * bool(sign), sign or 1).predict(inputs) for sign in (0, 1, -1)
