@@ -65,5 +65,5 @@ def test_it_is_listed_checked_and_reported_like_our_own(invoke, samestep, on_the
     assert re.search(summary, checked.stdout)
     done = invoke("report", "diabetes-linear", "iris-softmax", "--frameworks", "numpy,autograd")
     assert done.exit_code == 0, done.stderr
-    assert "[proof 4/4]" in done.stderr  # of whichever proof ends last
+    assert "[proof 8/8]" in done.stderr  # of whichever proof ends last
     assert "] iris-softmax autograd stepwise: same" in done.stderr

@@ -33,7 +33,7 @@ from harness.parity.rungs import (
     loss_gaps,
     rung_name,
 )
-from harness.parity.trace import Trace, expected_trace, is_finite, prepared_of, record
+from harness.parity.trace import Trace, expected_trace, prepared_of, record
 from harness.start import initial_parameters
 from harness.trainer import Array, Parameters
 
@@ -48,6 +48,8 @@ sum in place of what is left of them."""
 LATER_UNITS = 2
 """Noise of later rungs, in units in the last place: what a sum really costs."""
 FIRST_STEPS = 2
+NEAR_OVERFLOW = 1e4
+"""Numbers within this factor of the largest one are not compared."""
 GROWN_AT_MOST = 1e-5
 """Where rounding grows further, the end says little: `same while comparable`."""
 COMPARABLE_AT_MOST = 1e-3
@@ -170,23 +172,30 @@ def _largest_gaps(traces: Iterable[Parameters], expected: Parameters) -> Paramet
 def expected_in(experiment: Experiment, seed: int, dtype: str) -> Trace:
     """Return the oracle's trace as far as its numbers are finite in this precision.
 
-    A protocol that diverges overflows earlier in float32: some rerun shows when.
+    A protocol that diverges overflows earlier in float32: some rerun shows when. Close to the
+    largest number it depends on the order of a sum.
     """
+    largest = float(np.finfo(dtype).max) / NEAR_OVERFLOW
     expected = expected_trace(experiment, seed)
     reruns = _reruns(experiment, seed, dtype, LATER_UNITS * float(np.finfo(dtype).eps))
     losses, last = expected.losses, experiment.steps
     if losses is not None:
         of_reruns = [rerun.losses for rerun in reruns if rerun.losses is not None]
-        finite = np.isfinite(of_reruns).all(axis=0)
+        finite = (np.abs(of_reruns) < largest).all(axis=0)
         if not finite.all():
             last = int(np.argmin(finite))
             losses = np.where(np.arange(len(losses)) < last, losses, np.nan)
     kept = {
         step: pairs
         for step, pairs in expected.parameters.items()
-        if step <= last and all(is_finite(rerun.parameters[step]) for rerun in reruns)
+        if step <= last and all(_are_below(largest, rerun.parameters[step]) for rerun in reruns)
     }
     return replace(expected, parameters=kept, losses=losses)
+
+
+def _are_below(largest: float, parameters: Parameters) -> bool:
+    values = (v for pair in parameters for v in pair if v is not None)
+    return all(bool((np.abs(v) < largest).all()) for v in values)
 
 
 @lru_cache(maxsize=4)

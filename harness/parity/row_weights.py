@@ -18,8 +18,8 @@ from harness.trainer import Parameters
 
 ROWS_AT_MOST = 2_000
 ENTRIES_AT_MOST = 1_200
-ITERATIONS_AT_MOST = 900
-"""About one for each row that is in the sum."""
+ITERATIONS_AT_MOST = 3_000
+"""A few for each row that is in the sum."""
 
 
 def other_rows(case: Case) -> str:

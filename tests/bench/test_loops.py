@@ -13,7 +13,7 @@ from harness.experiment.loading import load
 from harness.registry import find
 from harness.trainer import Task
 from tests.bench.__main__ import EXPERIMENTS, FRAMEWORKS
-from tests.conftest import skip_without
+from tests.conftest import COMPILING, skip_without
 
 STEPS = 20
 ROWS = 500
@@ -52,8 +52,19 @@ def random_batches(experiment):
     return type(plan)(None, np.full(STEPS, ROWS, np.int32), plan.learning_rates)
 
 
-@pytest.mark.parametrize("framework", FRAMEWORKS)
-@pytest.mark.parametrize("name", EXPERIMENTS)
+PAIRS = [
+    pytest.param(
+        name,
+        framework,
+        id=f"{name}-{framework}",
+        marks=[pytest.mark.full_product] if framework in COMPILING and name != "xor-mlp" else [],
+    )
+    for name in EXPERIMENTS
+    for framework in FRAMEWORKS
+]
+
+
+@pytest.mark.parametrize(("name", "framework"), PAIRS)
 def test_plain_loop_and_adapter_give_the_same_losses(name, framework):
     skip_without(framework)
     experiment, entered = load(name), find(framework)

@@ -44,6 +44,7 @@ def untimed(monkeypatch):
     monkeypatch.setattr(checking, "BY_NAME", rules)
 
 
+LOSSES = "losses_are_one_per_step_and_the_oracles"
 MISTAKES = [
     ("w -= rate * g", "w += rate * g", "the sign of the update is flipped"),
     ("(W.copy(), None", "(W.reshape(W.shape[::-1]).T.copy(), None", "kernel is transposed"),
@@ -62,8 +63,8 @@ def test_a_mistake_in_it_is_named(invoke, tmp_path, untimed, right, wrong, words
     assert right in text
     file.write_text(text.replace(right, wrong))
     # only a square kernel keeps its shape when it is transposed, and is named for sure
-    square = ("--only", "xor-sigmoid-full") if "kernel" in words else ()
-    done = invoke("check", "demo.py", *square)
+    names = ("xor-sigmoid-full",) if "kernel" in words else ("relu-adam", "regression", LOSSES)
+    done = invoke("check", "demo.py", *(part for name in names for part in ("--only", name)))
     assert done.exit_code == 1
     assert words in done.stdout
     (summary,) = [line for line in done.stdout.splitlines() if line.startswith("demo stepwise: ")]

@@ -37,8 +37,8 @@ def is_last(name, loop):
 def every_cell_with(values, *, in_full=()):
     """Parametrize over every cell with every value (`str`, or a function with a name).
 
-    The values of `in_full` take a compiler many minutes in all loops of a framework: only its
-    last loop has them by default.
+    The values of `in_full` take a compiler many minutes: by default only frameworks without one
+    have them.
     """
     return [
         pytest.param(
@@ -46,9 +46,7 @@ def every_cell_with(values, *, in_full=()):
             loop,
             value,
             id=f"{getattr(value, '__name__', value)}-{name}-{loop}",
-            marks=[pytest.mark.full_product]
-            if value in in_full and name in COMPILING and not is_last(name, loop)
-            else [],
+            marks=[pytest.mark.full_product] if value in in_full and name in COMPILING else [],
         )
         for value in values
         for name, loop in CELLS
