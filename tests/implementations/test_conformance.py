@@ -102,9 +102,20 @@ def test_the_gradients_that_are_left_out_above(name, loop, protocol):
     assert judgement.verdict == "same", judgement.reason
 
 
-@pytest.mark.parametrize(
-    ("name", "loop", "rule"), every_cell_with(RULES, in_full=[many_seeds_is_advance])
-)
+RULES_OF_CELLS = [
+    pytest.param(
+        name,
+        loop,
+        rule,
+        id=f"{rule.__name__}-{name}-{loop}",
+        marks=[pytest.mark.full_product] if name in COMPILING and not is_last(name, loop) else [],
+    )
+    for rule in RULES
+    for name, loop in CELLS
+]
+
+
+@pytest.mark.parametrize(("name", "loop", "rule"), RULES_OF_CELLS)
 def test_every_rule_holds(name, loop, rule):
     rule(subject_of(name, loop))
 
