@@ -57,7 +57,7 @@ PAIRS = [
         name,
         framework,
         id=f"{name}-{framework}",
-        marks=[pytest.mark.full_product] if framework in COMPILING and name != "xor-mlp" else [],
+        marks=[pytest.mark.full_product] if framework in COMPILING else [],
     )
     for name in EXPERIMENTS
     for framework in FRAMEWORKS

@@ -185,6 +185,7 @@ def test_two_seeds_that_tie_tell_nothing_of_a_third():
     assert one.tolerance > 1
 
 
+@pytest.mark.full_product
 def test_seeds_of_one_protocol_are_seldom_found_off_by_few_of_them():
     """Spreads like the ledger's, from 0.5 to 1.5 times the rows' binomial noise."""
     generator = np.random.default_rng(0)

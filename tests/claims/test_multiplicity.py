@@ -79,6 +79,7 @@ def test_other_numbers_of_a_claim_keep_their_verdict():
     assert first.adjusted == Verdict.WORSE
 
 
+@pytest.mark.full_product
 def test_of_true_claims_few_are_found_off_after_adjustment():
     """One published run and five of ours from one distribution, 40 times: mostly none is off."""
     generator = np.random.default_rng(3)

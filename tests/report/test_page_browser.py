@@ -165,7 +165,13 @@ def test_without_javascript_everything_is_there(browser, page):
     assert browser.value("document.querySelectorAll('table').length") > 15
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    "dark",
+    [
+        pytest.param(False, marks=pytest.mark.full_product, id="light"),
+        pytest.param(True, id="dark"),
+    ],
+)
 def test_no_barrier_that_axe_finds(browser, page, dark):
     browser.open(page, dark=dark)
     browser.value("document.querySelector('td[data-fact]').focus()")
