@@ -3,7 +3,6 @@
 import dataclasses
 import threading
 from collections.abc import Sequence
-from typing import Any
 
 from harness.execute.lanes import in_lanes
 from harness.execute.listener import Listener
@@ -88,8 +87,11 @@ def judge(proof: Trial, workers: Workers, lane: int = FIRST_LANE) -> tuple[Judge
         with _judging:
             judgement = ladder.judge(trace, experiment, proof.seed, proof.dtype)
         if judgement.verdict == Verdict.DIFFERENT:
-            find_cause = _with_precision if as_timed else _with_cause
-            judgement = find_cause(judgement, trace, proof, experiment, workers, lane)
+            if as_timed:
+                with _judging:
+                    judgement = with_precision(judgement, trace, experiment, proof.seed)
+            else:
+                judgement = _with_cause(judgement, trace, proof, experiment, workers, lane)
     except Exception as error:  # whatever a strange trace does to the judge, rows stay
         reason = f"the trace cannot be judged: {type(error).__name__}: {error}"
         return Judgement(Verdict.NOT_COMPARABLE, reason, (), Status.ERROR), log_tail
@@ -114,13 +116,6 @@ def _with_cause(
     with _judging:
         suspects = workers.suspects.setdefault((proof.framework, proof.loop), [])
         return diagnosis.with_cause(judgement, first, experiment, proof.seed, other, suspects)
-
-
-def _with_precision(
-    judgement: Judgement, trace: Trace, proof: Trial, experiment: Experiment, *_: Any
-) -> Judgement:
-    with _judging:
-        return with_precision(judgement, trace, experiment, proof.seed)
 
 
 def _trace(

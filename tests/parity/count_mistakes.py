@@ -1,6 +1,6 @@
 """Plant every mistake in every protocol and count what the diagnosis says of it.
 
-    python -m tests.parity.count_mistakes                    # all: half an hour
+    python -m tests.parity.count_mistakes                    # all: many minutes
     python -m tests.parity.count_mistakes --mistake clip     # those whose name has this in it
     python -m tests.parity.count_mistakes --protocol adam --show
 
