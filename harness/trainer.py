@@ -60,6 +60,7 @@ __all__ = [
     "SoftmaxCrossEntropy",
     "StepTrainer",
     "Task",
+    "ToolMissingError",
     "Trainer",
 ]
 
@@ -75,6 +76,14 @@ class DeviceUnavailableError(RuntimeError):
     """The task insists on a GPU (`device` is "cuda") and the framework sees none.
 
     The constructor of a trainer raises this error.
+    """
+
+
+class ToolMissingError(RuntimeError):
+    """The trainer needs a program that is not installed, such as a compiler.
+
+    The constructor of a trainer raises this error. The message says how to install the program,
+    and stands in the row of the trial, whose status is `missing`.
     """
 
 

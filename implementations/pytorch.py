@@ -1,7 +1,8 @@
 """The PyTorch adapter.
 
 Loops: `idiomatic` is the tutorial's loop over a `DataLoader`, here one that follows the given
-order. `stepwise` is the same update on tensors that are on the device already.
+order. `stepwise` is the same update on tensors that are on the device already. `fused` is many
+steps in one program of `torch.compile`, in `pytorch_compiled.py`.
 """
 
 import math
@@ -32,12 +33,13 @@ from harness.trainer import (
     StepTrainer,
     Task,
 )
+from implementations.pytorch_compiled import CompiledTraining, recorded
 
 
 class TorchTrainer(StepTrainer):
     """`nn.Linear` layers, autograd, and the library's fused optimizers."""
 
-    loops = ("idiomatic", "stepwise")
+    loops = ("idiomatic", "stepwise", "fused")
 
     def __init__(self, task: Task) -> None:
         torch.set_num_threads(task.threads)
@@ -55,7 +57,10 @@ class TorchTrainer(StepTrainer):
         self.loss, self.rule = task.loss, task.optimizer
         labels = isinstance(self.loss, SoftmaxCrossEntropy)
         self.targets = self._on_device(task.targets, torch.int64 if labels else self.dtype)
-        self.optimizer = self._optimizer()
+        if task.loop == "fused":
+            self.compiled = CompiledTraining(task, self.model, self.inputs, self.targets)
+        else:
+            self.optimizer = self._optimizer()
 
     # ------------------------------------------------------------ start
 
@@ -171,6 +176,8 @@ class TorchTrainer(StepTrainer):
 
     def advance(self, batches: Batches) -> Array:
         """Train. The losses stay on the device until the last update is done."""
+        if self.task.loop == "fused":
+            return self.compiled.advance(batches)
         loader = self._loader(batches) if self.task.loop == "idiomatic" else self._gather(batches)
         rates = batches.learning_rates.tolist()
         losses = [self._step(x, y, rate) for (x, y), rate in zip(loader, rates, strict=True)]
@@ -222,15 +229,19 @@ class TorchTrainer(StepTrainer):
         ]
         work = [(*layer, *(torch.empty_like(v) for v in layer)) for layer in layers]
 
+        def once() -> None:
+            for index, (x, kernel, d, dx, dkernel, z) in enumerate(work):
+                torch.mm(x, kernel.T, out=z)
+                torch.mm(d.T, x, out=dkernel)
+                if index > 0:
+                    torch.mm(d, kernel, out=dx)
+
+        if self.target_device.type == "cuda":
+            return recorded(once)
+
         def multiply(times: int) -> None:
             for _ in range(times):
-                for index, (x, kernel, d, dx, dkernel, z) in enumerate(work):
-                    torch.mm(x, kernel.T, out=z)
-                    torch.mm(d.T, x, out=dkernel)
-                    if index > 0:
-                        torch.mm(d, kernel, out=dx)
-            if self.target_device.type == "cuda":
-                torch.cuda.synchronize()
+                once()
 
         return multiply
 

@@ -1,7 +1,7 @@
 """The facts that `samestep doctor` collects about the machine, the frameworks and the data."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 SIDE = 512
@@ -115,6 +115,7 @@ class Inspected:
         fix: the command or advice that solves this.
         named: whether the user named it.
         loops: its loops in the identical track.
+        lacks: loops that cannot run here, and what each of them needs.
         native: whether it has a trainer in the native track.
         import_s: seconds of importing NumPy and the framework.
         affinity: CPUs that its process may use; None where the system does not report them.
@@ -130,6 +131,7 @@ class Inspected:
     fix: str = ""
     named: bool = False
     loops: tuple[str, ...] = ()
+    lacks: Mapping[str, str] = field(default_factory=dict)
     native: bool = False
     import_s: float | None = None
     device: str | None = None

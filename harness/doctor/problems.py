@@ -54,6 +54,8 @@ def _of_frameworks(frameworks: Sequence[Inspected]) -> Iterator[Problem]:
             yield Problem(f"{framework.name} is broken: {framework.detail}", framework.fix)
         if framework.state == FrameworkState.MISSING and framework.named:
             yield Problem(f"{framework.name} is not installed", framework.fix)
+        for loop, need in framework.lacks.items():
+            yield Problem(f"{framework.name}: its {loop} loop cannot run", need)
 
 
 def _of_threads(frameworks: Sequence[Inspected]) -> Iterator[Problem]:

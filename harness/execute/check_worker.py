@@ -49,7 +49,7 @@ def check_rule(message: dict[str, Any], framework: "Framework") -> dict[str, Any
     from harness.execute.adapter_errors import describe_exception
     from harness.parity.rules import BY_NAME
     from harness.parity.subject import BrokenRuleError, NoSuchProtocolError, Subject
-    from harness.trainer import DeviceUnavailableError
+    from harness.trainer import DeviceUnavailableError, ToolMissingError
 
     try:
         adapter = _load(framework)
@@ -57,7 +57,7 @@ def check_rule(message: dict[str, Any], framework: "Framework") -> dict[str, Any
         return {"holds": True, "remark": BY_NAME[message["rule"]](subject) or ""}
     except NoSuchProtocolError as reason:
         return {"holds": True, "remark": str(reason)}
-    except (BrokenRuleError, DeviceUnavailableError) as error:
+    except (BrokenRuleError, DeviceUnavailableError, ToolMissingError) as error:
         return {"holds": False, "remark": str(error)}
     except BaseException as error:
         traceback.print_exc()

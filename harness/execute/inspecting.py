@@ -112,11 +112,12 @@ def _inspect_framework(framework: Framework, named: bool, log: Path) -> Inspecte
         fix = _fix_of(framework, missing_module, is_imported="import_s" in answer)
         detail = one_line(problem)
         return Inspected(state=FrameworkState.BROKEN, detail=detail, fix=fix, **known, **answer)
-    affinity = answer.pop("affinity")
+    affinity, lacks = answer.pop("affinity"), answer.pop("lacks")
     return Inspected(
         state=FrameworkState.OK,
         affinity=None if affinity is None else tuple(affinity),
         pools=tuple(Pool(**pool) for pool in answer.pop("pools")),
+        lacks={loop: one_line(need) for loop, need in lacks.items()},
         **known,
         **answer,
     )

@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from harness.experiment.model import Experiment
     from harness.plan import Trial
     from harness.registry import Framework
-    from harness.trainer import Trainer
+    from harness.trainer import StepTrainer, Trainer
     from harness.trial.outcome import Outcome
 
 OUT_OF_MEMORY = ("MemoryError", "OutOfMemoryError", "ResourceExhaustedError")
@@ -139,11 +140,9 @@ def _inspect(message: dict[str, Any], framework: "Framework", import_s: float) -
         adapter = framework.load()
         facts["import_s"] = import_s + time.perf_counter() - began
         from harness.clock.process import blas_in_use
-        from harness.parity.subject import Subject
 
         dtype = "float32" if "float32" in framework.dtypes else framework.dtypes[0]
-        subject = Subject(adapter, framework.loops[-1], dtype, "auto")
-        trainer = subject.build(subject.supported())
+        trainer, facts["lacks"] = _most_compiled(adapter, framework.loops, dtype)
         facts |= {"device": str(trainer.device), "precision": str(trainer.precision or dtype)}
         facts |= probe.speed_of(trainer.matrix_products(probe.operands(dtype)))
         facts["blas"] = str(trainer.blas or blas_in_use() or "") or None
@@ -151,6 +150,24 @@ def _inspect(message: dict[str, Any], framework: "Framework", import_s: float) -
     except BaseException as error:
         traceback.print_exc()
         return facts | probe.describe_error(error)
+
+
+def _most_compiled(
+    adapter: Any, loops: Sequence[str], dtype: str
+) -> tuple["StepTrainer", dict[str, str]]:
+    """Return a trainer of the last loop that can be made, and what each later one needs."""
+    from harness.parity.subject import Subject
+    from harness.trainer import ToolMissingError
+
+    lacks = {}
+    for loop in reversed(loops[1:]):
+        subject = Subject(adapter, loop, dtype, "auto")
+        try:
+            return subject.build(subject.supported()), lacks
+        except ToolMissingError as error:
+            lacks[loop] = str(error)
+    subject = Subject(adapter, loops[0], dtype, "auto")
+    return subject.build(subject.supported()), lacks
 
 
 def _attempt(
@@ -164,7 +181,7 @@ def _attempt(
     """(status, detail) of one trial; nothing that an adapter raises gets past here."""
     from harness.data.fetching import DataMissingError
     from harness.execute.adapter_errors import describe_exception
-    from harness.trainer import DeviceUnavailableError
+    from harness.trainer import DeviceUnavailableError, ToolMissingError
     from harness.trial.outcome import Diverged, Unsupported
 
     try:
@@ -176,7 +193,7 @@ def _attempt(
         _run(trial, experiment, adapter, first, outcome)
     except Unsupported as reason:
         return Status.UNSUPPORTED, str(reason)
-    except DeviceUnavailableError as reason:
+    except (DeviceUnavailableError, ToolMissingError) as reason:
         return Status.MISSING, str(reason)
     except Diverged as reason:
         return Status.DIVERGED, str(reason)

@@ -7,9 +7,10 @@ import os
 import pytest
 
 from harness.clock.environment import child_environment
-from harness.doctor import machine
+from harness.doctor import machine, problems
 from harness.doctor.data import read_dataset
 from harness.doctor.facts import DatasetState, FrameworkState
+from harness.doctor.problems import Problem
 from harness.execute import blas_kernels, inspecting, inspection_worker
 from harness.execute.blas_kernels import try_kernels
 from harness.execute.inspecting import inspect
@@ -86,6 +87,18 @@ def test_an_import_that_fails_names_the_package(tmp_path):
     assert inspected.state == FrameworkState.BROKEN
     assert "No module named 'absent_package'" in inspected.detail
     assert inspected.fix == "python -m pip install absent_package"
+
+
+def test_a_loop_without_its_compiler_is_a_problem_and_the_others_are_measured(tmp_path):
+    init = "if task.loop == 'fused':\n    raise ToolMissingError('it compiles: install g++')"
+    file = adapter(tmp_path, "compiles", init=init, loops="('stepwise', 'fused')")
+    inspected = inspecting._inspect_framework(find(file), True, tmp_path / "log")
+    assert inspected.state == FrameworkState.OK
+    assert inspected.device == "cpu"
+    assert inspected.lacks == {"fused": "it compiles: install g++"}
+    assert list(problems._of_frameworks([inspected])) == [
+        Problem("compiles: its fused loop cannot run", "it compiles: install g++")
+    ]
 
 
 def test_a_missing_framework_is_not_asked(tmp_path, monkeypatch):

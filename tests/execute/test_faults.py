@@ -28,10 +28,10 @@ pytestmark = pytest.mark.xdist_group("processes")
 TEMPLATE = """
 import ctypes, os, signal, subprocess, sys, time
 import numpy as np
-from harness.trainer import StepTrainer
+from harness.trainer import StepTrainer, ToolMissingError
 
 class Adapter(StepTrainer):
-    loops = ("stepwise",)
+    loops = {loops}
 
     def __init__(self, task):
         self.task = task
@@ -111,11 +111,19 @@ def short(tmp_path, monkeypatch):
     return str(file)
 
 
-def adapter(tmp_path: Path, name: str, advance: str = "pass", init: str = "pass") -> str:
+def adapter(
+    tmp_path: Path,
+    name: str,
+    advance: str = "pass",
+    init: str = "pass",
+    loops: str = "('stepwise',)",
+) -> str:
     file = tmp_path / f"{name}.py"
     indent = " " * 8
     body = TEMPLATE.format(
-        init=textwrap.indent(init, indent).strip(), advance=textwrap.indent(advance, indent).strip()
+        init=textwrap.indent(init, indent).strip(),
+        advance=textwrap.indent(advance, indent).strip(),
+        loops=loops,
     )
     file.write_text(body)
     return str(file)
@@ -152,6 +160,7 @@ FAULTS = [
     ("memory", "raise MemoryError('1 TiB')", "oom", "MemoryError"),
     ("nan", "return np.full(len(batches), np.nan)", "diverged", "not finite at step 1"),
     ("shape", "return np.zeros(len(batches) + 1)", "error", "one loss per step"),
+    ("tool", "raise ToolMissingError('it compiles: install g++')", "missing", "install g++"),
     ("module", "import a_module_that_is_not_there", "missing",
      "in advance: ModuleNotFoundError: No module named 'a_module_that_is_not_there'; it is not"),
     ("swallows", "try:\n    os.kill(os.getpid(), signal.SIGINT); time.sleep(5)\n"

@@ -1,0 +1,359 @@
+"""PyTorch's fused loop: the whole step under `torch.compile`, many steps in one program.
+
+A step is a pure function of parameters and optimizer memory. `torch.func` differentiates it, and
+the update rules are written out, because an object of `torch.optim` cannot be traced into a loop.
+
+On a CPU the loop over steps is part of the program, so one program serves segments of every
+length. On a GPU a loop would wait for the device in every round. There one step is compiled, and
+some steps in a row are recorded as a CUDA graph, which is replayed.
+"""
+
+import math
+import shutil
+from collections.abc import Callable
+from contextlib import nullcontext
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import nn
+from torch._higher_order_ops.while_loop import while_loop
+from torch._inductor.cpp_builder import get_cpp_compiler
+from torch._inductor.exc import InvalidCxxCompiler
+from torch._inductor.utils import fresh_cache
+
+from harness.trainer import (
+    SGD,
+    Adagrad,
+    Adam,
+    Array,
+    Batches,
+    Loss,
+    MeanSquaredError,
+    Momentum,
+    Nesterov,
+    Optimizer,
+    RMSprop,
+    SoftmaxCrossEntropy,
+    Task,
+    ToolMissingError,
+)
+
+PLANNED_STEPS, PLANNED_ROWS = 1_024, 65_536
+"""The largest plan of the program, in steps and in rows, but at least 16 steps."""
+SMALL_STEP, UNROLLED_STEPS = 1e6, 2
+"""Below so many floating-point operations a step, a round of the loop has so many steps."""
+RECORDED_STEPS = 20
+"""The steps in a CUDA graph, whose replay is one call. What is left over runs step by step."""
+
+Tensors = list[torch.Tensor]
+Plan = tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]
+"""Rows (steps, batch_size) or None for all rows, sizes (steps,) and learning rates (steps,)."""
+
+
+class CompiledTraining:
+    """Trains the parameters of a model in place.
+
+    Args:
+        task: as in the contract, with loss and optimizer.
+        model: the network, with the parameters to start from on their device.
+        inputs, targets: the training set on the same device.
+
+    Raises:
+        ToolMissingError: the compiler that Inductor calls is not installed.
+    """
+
+    def __init__(
+        self, task: Task, model: nn.Sequential, inputs: torch.Tensor, targets: torch.Tensor
+    ) -> None:
+        self.on_gpu = inputs.is_cuda
+        _require_compiler(self.on_gpu)
+        assert task.optimizer is not None
+        self.task, self.model, self.rule = task, model, task.optimizer
+        self.inputs, self.targets = inputs, targets
+        self.names = [name for name, _ in model.named_parameters()]
+        parameters = [values.detach() for values in model.parameters()]
+        self.state = [*parameters, *_memory(self.rule, parameters)]
+        self.steps_done = self._zeros()
+        self.steps_planned = min(PLANNED_STEPS, max(16, PLANNED_ROWS // task.batch_size))
+        self.unrolled = UNROLLED_STEPS if _operations(task) < SMALL_STEP else 1
+        self.is_compiled = False
+        self.recordings: dict[int, tuple[torch.cuda.CUDAGraph, torch.Tensor]] = {}
+        torch.compiler.reset()  # what an earlier trial of this process compiled
+        options = {"cpp_wrapper": not self.on_gpu, "compile_threads": 1, "cpp.vec_isa_ok": True}
+        self.program = torch.compile(
+            self._one_step if self.on_gpu else self._segment,
+            fullgraph=True, dynamic=False, options=options,
+        )  # fmt: skip
+
+    # ------------------------------------------------------------ loss and update
+
+    def _loss(
+        self, parameters: Tensors, x: torch.Tensor, y: torch.Tensor, size: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the protocol's loss with its penalty. Rows beyond `size` weigh nothing."""
+        z = torch.func.functional_call(
+            self.model, dict(zip(self.names, parameters, strict=True)), x
+        )
+        loss, l2 = self.task.loss, self.task.l2
+        rows = _losses_of_rows(loss, z, y)
+        mean = loss.batch == "mean"
+        if self.task.has_short_batch:
+            total = torch.where(torch.arange(len(rows), device=z.device) < size, rows, 0).sum()
+            value = total / size if mean else total
+        else:
+            value = rows.mean() if mean else rows.sum()
+        if l2 is None:
+            return value
+        # coefficient(1), because `size` is known at run time only
+        penalized = [p for p in parameters if l2.on == "all" or p.ndim == 2]
+        penalty = l2.coefficient(1) * sum(p.square().sum() for p in penalized)
+        return value + (penalty / size if l2.per_row else penalty)
+
+    def _step(
+        self, state: Tensors, plan: Plan, steps_done: torch.Tensor, at: torch.Tensor
+    ) -> tuple[Tensors, torch.Tensor]:
+        """Update once, by step `at` of the plan. Return (state, loss before the update)."""
+        place = at.reshape(1)  # a number on the device would have to be fetched to be an index
+        rows, size, rate = (v if v is None else v.index_select(0, place).squeeze(0) for v in plan)
+        x, y = self.inputs, self.targets
+        if rows is not None:
+            x, y = x.index_select(0, rows), y.index_select(0, rows)
+        count = len(self.names)
+        parameters, memory = state[:count], state[count:]
+        gradients, loss = torch.func.grad_and_value(self._loss)(parameters, x, y, size)
+        scale, epsilon = _scale_and_epsilon(self.rule, rate, steps_done + at + 1)
+        updated = [
+            _updated(self.rule, w, g, memory[index::count], scale, epsilon)
+            for index, (w, g) in enumerate(zip(parameters, gradients, strict=True))
+        ]
+        return [values for kind in zip(*updated, strict=True) for values in kind], loss
+
+    # ------------------------------------------------------------ programs
+
+    def _segment(
+        self, state: Tensors, plan: Plan, steps_done: torch.Tensor, steps: torch.Tensor
+    ) -> torch.Tensor:
+        """Run the plan's first `steps` steps. Return the losses, as many as are planned."""
+
+        def one_round(
+            at: torch.Tensor, losses: torch.Tensor, *state: torch.Tensor
+        ) -> tuple[torch.Tensor, ...]:
+            values = list(state)
+            for index in range(self.unrolled):
+                new, loss = self._step(values, plan, steps_done, at)
+                is_planned = at < steps  # the first of a round always is
+                values = (
+                    [torch.where(is_planned, *pair) for pair in zip(new, values, strict=True)]
+                    if index
+                    else new
+                )
+                losses = losses.index_copy(0, at.reshape(1), loss.reshape(1))
+                at = at + 1
+            return at, losses, *values
+
+        start = torch.zeros((), dtype=torch.int64)
+        carried = (start, torch.zeros_like(plan[2]), *state)
+        carried = while_loop(lambda at, *_: at < steps, one_round, carried)
+        _, losses, *new = carried
+        for old, values in zip(state, new, strict=True):
+            old.copy_(values)
+        steps_done.add_(steps)
+        return losses
+
+    def _one_step(
+        self, state: Tensors, plan: Plan, steps_done: torch.Tensor, at: torch.Tensor
+    ) -> torch.Tensor:
+        """Run step `at` of the plan. Return its loss."""
+        new, loss = self._step(state, plan, steps_done, at)
+        for old, values in zip(state, new, strict=True):
+            old.copy_(values)
+        return loss
+
+    # ------------------------------------------------------------ loop
+
+    @torch.no_grad()
+    def advance(self, batches: Batches) -> Array:
+        """Train. Compile before the first step, in an empty cache, so that it is always cold."""
+        run = self._on_gpu if self.on_gpu else self._on_cpu
+        with nullcontext() if self.is_compiled else fresh_cache():
+            losses = run(batches)
+        self.is_compiled = True
+        return np.concatenate([np.asarray(each.cpu()) for each in losses])
+
+    def _on_cpu(self, batches: Batches) -> Tensors:
+        losses = []
+        for first in range(0, len(batches), self.steps_planned):
+            steps = min(self.steps_planned, len(batches) - first)
+            plan = self._planned(batches, first, steps, self.steps_planned + self.unrolled - 1)
+            done = self.program(self.state, plan, self.steps_done, torch.tensor(steps))
+            losses.append(done[:steps])
+        return losses
+
+    def _on_gpu(self, batches: Batches) -> Tensors:
+        if not self.recordings:
+            self._record(self._planned(batches, 0, 1, RECORDED_STEPS))
+        rows, sizes, rates = self._planned(batches, 0, len(batches), len(batches))
+        losses, first = torch.empty_like(rates), 0
+        while first < len(batches):
+            steps = RECORDED_STEPS if first + RECORDED_STEPS <= len(batches) else 1
+            part = slice(first, first + steps)
+            for place, values in zip(self.plan, (rows, sizes, rates), strict=True):
+                if place is not None and values is not None:
+                    place[:steps] = values[part]
+            graph, recorded_losses = self.recordings[steps]
+            graph.replay()
+            losses[part] = recorded_losses
+            first += steps
+        torch.cuda.synchronize()
+        return [losses]
+
+    def _record(self, plan: Plan) -> None:
+        """Compile the step on copies of the state, then record graphs of it on the state itself.
+
+        The graphs read from the memory of `plan` and `places`, which therefore must stay.
+        """
+        self.plan = plan
+        self.places = places = [
+            torch.full((), at, device=self.inputs.device) for at in range(RECORDED_STEPS)
+        ]
+        copies = [values.clone() for values in self.state]
+        aside = torch.cuda.Stream()
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):
+            for at in places[:3]:
+                self.program(copies, plan, self.steps_done, at)
+        torch.cuda.current_stream().wait_stream(aside)
+        for steps in (RECORDED_STEPS, 1):
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph):
+                losses = [
+                    self.program(self.state, plan, self.steps_done, at) for at in places[:steps]
+                ]
+                self.steps_done.add_(steps)
+                self.recordings[steps] = graph, torch.stack(losses)
+
+    def _planned(self, batches: Batches, first: int, steps: int, length: int) -> Plan:
+        """Return the plan of `steps` steps from step `first`, filled up to `length` steps."""
+
+        def filled(values: Array, dtype: torch.dtype, fill: float) -> torch.Tensor:
+            part = torch.full((length, *values.shape[1:]), fill, dtype=dtype)
+            part[:steps] = torch.from_numpy(values[first : first + steps])
+            return part.to(self.inputs.device)
+
+        return (
+            None if batches.rows is None else filled(batches.rows, torch.int64, 0),
+            filled(batches.sizes, self.inputs.dtype, 1),
+            filled(batches.learning_rates, self.inputs.dtype, 0),
+        )
+
+    def _zeros(self, *shape: int) -> torch.Tensor:
+        return torch.zeros(shape, dtype=self.inputs.dtype, device=self.inputs.device)
+
+
+def recorded(work: Callable[[], None]) -> Callable[[int], None]:
+    """Return a function that does some work on a GPU a number of times, by a CUDA graph.
+
+    Called one by one, the launches would take longer than the work.
+    """
+    work()
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        work()
+
+    def repeat(times: int) -> None:
+        for _ in range(times):
+            graph.replay()
+        torch.cuda.synchronize()
+
+    return repeat
+
+
+def _memory(rule: Optimizer, parameters: Tensors) -> Tensors:
+    """Return what the rule remembers at the start: each kind of tensor for all parameters."""
+    match rule:
+        case SGD():
+            return []
+        case Adagrad():
+            return [torch.full_like(w, rule.initial_accumulator) for w in parameters]
+    kinds = 2 if isinstance(rule, Adam) else 1
+    return [torch.zeros_like(w) for _ in range(kinds) for w in parameters]
+
+
+def _scale_and_epsilon(
+    rule: Optimizer, rate: torch.Tensor, t: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor | float]:
+    """Return what step t, counted from 1, multiplies its direction with, and its epsilon."""
+    if not isinstance(rule, Adam):
+        return rate, rule.epsilon if isinstance(rule, RMSprop | Adagrad) else 0.0
+    c1, root_c2 = _one_minus_power(rule.beta1, t), torch.sqrt(_one_minus_power(rule.beta2, t))
+    return rate * root_c2 / c1, rule.epsilon * (root_c2 if rule.form == "algorithm_1" else 1.0)
+
+
+def _updated(
+    rule: Optimizer,
+    w: torch.Tensor,
+    g: torch.Tensor,
+    memory: Tensors,
+    scale: torch.Tensor,
+    epsilon: torch.Tensor | float,
+) -> tuple[torch.Tensor, ...]:
+    """Return a parameter and its memory after the update."""
+    if isinstance(rule, SGD):
+        return (w - scale * g,)
+    if isinstance(rule, Momentum | Nesterov):
+        inside, mu = rule.rate_inside_velocity, rule.momentum
+        g = scale * g if inside else g
+        v = mu * memory[0] + g
+        step = g + mu * v if isinstance(rule, Nesterov) else v
+        return w - (step if inside else scale * step), v
+    if isinstance(rule, RMSprop | Adagrad):
+        keep, take = (rule.rho, 1 - rule.rho) if isinstance(rule, RMSprop) else (1, 1)
+        v = keep * memory[0] + take * g * g
+        inside = rule.form == "epsilon_inside_root"
+        root = torch.sqrt(v + epsilon) if inside else torch.sqrt(v) + epsilon
+        return w - scale * g / root, v
+    m = rule.beta1 * memory[0] + (1 - rule.beta1) * g
+    v = rule.beta2 * memory[1] + (1 - rule.beta2) * g * g
+    return w - scale * m / (torch.sqrt(v) + epsilon), m, v
+
+
+def _one_minus_power(beta: float, t: torch.Tensor) -> torch.Tensor:
+    """Return 1 - beta^t; written plainly, float32 would lose four digits while t is small."""
+    return -torch.expm1(t * math.log(beta)) if beta else torch.ones_like(t)
+
+
+def _losses_of_rows(loss: Loss, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return the loss of every row (rows,)."""
+    if isinstance(loss, SoftmaxCrossEntropy):
+        return nn.functional.cross_entropy(z, y, reduction="none")
+    if isinstance(loss, MeanSquaredError):
+        per_output = nn.functional.mse_loss(z, y, reduction="none") * (0.5 if loss.half else 1.0)
+    else:
+        per_output = nn.functional.binary_cross_entropy_with_logits(z, y, reduction="none")
+    return per_output.mean(1) if loss.outputs == "mean" else per_output.sum(1)
+
+
+def _operations(task: Task) -> int:
+    """Return about how many floating-point operations the products of a step take."""
+    widths = [task.network.inputs, *(layer.units for layer in task.network.layers)]
+    return 6 * task.batch_size * sum(a * b for a, b in pairwise(widths))
+
+
+def _require_compiler(on_gpu: bool) -> None:
+    """Raise an error that says what to install where Inductor could not compile."""
+    if on_gpu:
+        if shutil.which("cc") or shutil.which("gcc") or shutil.which("clang"):
+            return
+        raise ToolMissingError(
+            "torch.compile needs a C compiler for its kernels on a GPU: install gcc, "
+            "for example with `apt-get install gcc`"
+        )
+    try:
+        get_cpp_compiler()
+    except InvalidCxxCompiler as error:
+        raise ToolMissingError(
+            "torch.compile needs a C++ compiler: install g++ (`apt-get install g++`, "
+            "`dnf install gcc-c++`), or name one in the variable CXX"
+        ) from error
