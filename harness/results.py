@@ -48,6 +48,9 @@ class Row:
     `contradiction`: what in this very trial its proof cannot be true of, such as outputs that are
     not those of its parameters; null where nothing is.
 
+    `recompile_s`: how much of `train_s` segments of a new length seem to have compiled again; null
+    where nothing points at that.
+
     `target_s` is the training time (first step included) at the first evaluation point whose
     test accuracy reaches the protocol's target. `gemm_us`: the step's matrix products alone.
     What went on meanwhile: see `harness.clock.conditions.Conditions`. `attempt` counts reruns of
@@ -107,6 +110,7 @@ class Row:
     allocator: str | None = None
     attempt: int = 1
     contradiction: str | None = None
+    recompile_s: float | None = None
 
     @property
     def failed(self) -> bool:
@@ -155,6 +159,7 @@ class MeasuredColumns:
     frequency_mhz: float | None = None
     probe_us: float | None = None
     contradiction: str | None = None
+    recompile_s: float | None = None
 
     def set(self, **columns: Any) -> None:
         """Set several columns.

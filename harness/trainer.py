@@ -258,6 +258,12 @@ class StepTrainer(Trainer):
         goes on where this one ended: parameters and the optimizer's memory are kept. The batches
         are overwritten when it returns.
 
+        The first call is one step, and compiling belongs to it. Later calls go from one evaluation
+        point to the next: the first of them is a step shorter than the others, the last may have
+        any length, and so may all where a stopping rule looks in between. A program that is made
+        for one number of steps compiles again for each of them, in `train_s`: let it take the
+        number at run time, or pad the plan. The column `recompile_s` says what that cost.
+
         Returns:
             The losses (steps,), that of each step before its update. Fetch them from the device
             after the last step. Only an "idiomatic" loop whose library gives no losses may

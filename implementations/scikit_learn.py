@@ -1,10 +1,17 @@
 """The scikit-learn adapters: its perceptron driven batch by batch, and its own solvers.
 
-Identical track. `MLPClassifier` and `MLPRegressor` have no step-wise interface, but
-`partial_fit` on one batch, without shuffling, is exactly one update. The given start replaces
-what it initialised, and every default that would change the computation is off: L2 (`alpha`),
-momentum and Nesterov, shuffling, early stopping. Its optimizer object is private; it is reached
-for the learning rate and Adam's epsilon of each step, and tests pin what is relied on.
+Identical track, with the perceptrons `MLPClassifier` and `MLPRegressor`. Loops: `idiomatic` is
+`partial_fit` on one batch, without shuffling, which is exactly one update. `stepwise` calls what
+`partial_fit` comes down to, the library's back-propagation and its optimizer, on the batch. It
+leaves out what `partial_fit` repeats around them: it validates the data and makes labels
+indicators once, for all rows, and keeps no record of losses.
+
+The given start replaces what the library initialised, and every default that would change the
+computation is off: L2 (`alpha`), momentum and Nesterov, shuffling, early stopping.
+
+Private to the library, and pinned by `tests/implementations/test_scikit_learn.py`: in both loops
+`_optimizer`, whose learning rate and epsilon are set in each step, and `_forward_pass_fast`; in
+`stepwise` also `_validate_input`, `_backprop` and the optimizer's `update_params`.
 
 Its gradient is that of sum-over-outputs, mean-over-rows losses, squared error halved. Where the
 protocol's loss is c times that, the learning rate is multiplied by c; for Adam, which does not
@@ -23,6 +30,7 @@ import sklearn
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, LogisticRegression, Perceptron, SGDClassifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from harness.trainer import (
     Adagrad,
@@ -68,9 +76,9 @@ class NoPenalty(float):
 
 
 class SklearnTrainer(StepTrainer):
-    """`partial_fit`, one batch at a time."""
+    """The library's perceptron, one batch at a time."""
 
-    loops = ("stepwise",)
+    loops = ("idiomatic", "stepwise")
 
     @classmethod
     def supports(cls, experiment: Experiment) -> str | None:
@@ -105,43 +113,44 @@ class SklearnTrainer(StepTrainer):
         self.model = _perceptron(task)
         self.model.coefs_ = [np.array(weights) for weights, _ in task.parameters]
         self.model.intercepts_ = [np.array(biases) for _, biases in task.parameters]
-        del self.model._optimizer  # the next partial_fit makes another, with empty moments
         self.steps_done, self.rate = 0, 0.0
         if task.loss is None or task.optimizer is None or task.targets is None:
             return  # a network that only predicts
         self.loss, self.rule = task.loss, task.optimizer
+        self.optimizer = self.model._optimizer = _optimizer(self.model)
+        # unlike its gradient, the library's squared error is a mean over outputs
+        self.averaged_outputs = (
+            task.network.outputs if isinstance(task.loss, MeanSquaredError) else 1
+        )
         self.targets = task.targets.ravel() if task.network.outputs == 1 else task.targets
+        self.update = self._partial_fit
+        if task.loop == "stepwise":
+            self.update = self._backprop_and_update
+            self._prepare_backprop()
 
     # ------------------------------------------------------------ loss and update
 
     def _set_constants(self, rate: float, factor: float) -> None:
-        """Put this step's learning rate and epsilon into the model and its optimizer."""
-        rule = self.rule
+        """Put this step's learning rate and epsilon into the optimizer."""
+        rule, optimizer = self.rule, self.optimizer
         if isinstance(rule, Adam):
             epsilon = rule.epsilon / factor
             if rule.form == "algorithm_1":
                 epsilon *= math.sqrt(1 - rule.beta2**self.steps_done)
-            self.model.learning_rate_init, self.model.epsilon = rate, epsilon
-        else:
-            self.model.learning_rate_init = rate * factor
-        optimizer = getattr(self.model, "_optimizer", None)
-        if optimizer is None:
-            return  # the first partial_fit makes the optimizer from the model's attributes
+            optimizer.learning_rate_init, optimizer.epsilon = rate, epsilon
+            return
         is_outside = isinstance(rule, Momentum | Nesterov) and not rule.rate_inside_velocity
         if is_outside and self.rate and rate != self.rate:
             # the library's velocity has the rate inside: exchange the old rate for the new one
             scale = rate / self.rate
             optimizer.velocities = [scale * velocity for velocity in optimizer.velocities]
-        optimizer.learning_rate_init = self.model.learning_rate_init
-        optimizer.learning_rate = self.model.learning_rate_init
-        optimizer.epsilon = self.model.epsilon
+        optimizer.learning_rate = rate * factor
 
     def _step(self, x: Array, y: Array, rate: float) -> float:
         """Update once. Return the loss in the protocol's reduction."""
         self.steps_done += 1
         rows, penalty = len(x), 0.0
         factor = _gradient_factor(self.loss, self.task.network.outputs, rows)
-        self.model.batch_size = rows
         self._set_constants(rate, factor)
         self.rate = rate
         if self.task.l2 is not None:
@@ -149,21 +158,48 @@ class SklearnTrainer(StepTrainer):
             self.model.alpha = 2 * rows * self.task.l2.coefficient(rows) / factor
             squares = sum(np.dot(w.ravel(), w.ravel()) for w in self.model.coefs_)
             penalty = self.model.alpha / (2 * rows) * squares
+        data_loss = self.update(x, y) - penalty
+        return factor * (self.averaged_outputs * data_loss + penalty)
+
+    def _partial_fit(self, x: Array, y: Array) -> float:
+        """Update by the public method. Return the library's loss, NaN if training diverged."""
+        self.model.batch_size = len(x)
         try:
             self.model.partial_fit(x, y)
         except ValueError:
             if all(np.isfinite(w).all() for w in (*self.model.coefs_, *self.model.intercepts_)):
                 raise
-            return np.nan  # training diverged: the library refuses parameters that are not finite
-        data_loss: float = self.model.loss_ - penalty
-        # unlike its gradient, the library's squared error is a mean over outputs
-        outputs = self.task.network.outputs if isinstance(self.loss, MeanSquaredError) else 1
-        return data_loss * (factor * outputs) + penalty * factor
+            return np.nan  # the library refuses parameters that are not finite
+        loss: float = self.model.loss_
+        return loss
+
+    def _prepare_backprop(self) -> None:
+        """Validate all rows, and make the lists that the library's back-propagation fills."""
+        layers = len(self.model.coefs_)
+        _, targets = self.model._validate_input(
+            self.task.inputs, self.targets, incremental=True, reset=False
+        )
+        self.targets = targets.reshape(len(targets), -1)
+        self.updated = self.model.coefs_ + self.model.intercepts_
+        self.activations: list[Any] = [None] * (layers + 1)
+        self.deltas: list[Any] = [None] * layers
+        self.gradients: tuple[list[Any], list[Any]] = ([None] * layers, [None] * layers)
+
+    def _backprop_and_update(self, x: Array, y: Array) -> float:
+        """Do what `partial_fit` does with a validated batch. Return the library's loss."""
+        self.activations[0] = x
+        weights, biases = self.gradients
+        loss: float
+        loss, _, _ = self.model._backprop(
+            x, y, None, self.activations, self.deltas, weights, biases
+        )
+        self.optimizer.update_params(self.updated, weights + biases)
+        return loss
 
     # ------------------------------------------------------------ loops
 
     def advance(self, batches: Batches) -> Array:
-        """Train with one `partial_fit` per step."""
+        """Train with one update per step."""
         losses = np.empty(len(batches))
         for step, (size, rate) in enumerate(
             zip(batches.sizes.tolist(), batches.learning_rates.tolist(), strict=True)
@@ -297,6 +333,14 @@ def _perceptron(task: Task) -> MLPClassifier | MLPRegressor:
         return MLPClassifier(**settings).partial_fit(one_row, classes[:1], classes=classes)
     indicator = np.zeros((1, outputs), np.int32)
     return MLPClassifier(**settings).partial_fit(one_row, indicator, classes=np.arange(outputs))
+
+
+def _optimizer(model: MLPClassifier | MLPRegressor) -> AdamOptimizer | SGDOptimizer:
+    """Return the optimizer that the model's settings state, with an empty memory."""
+    parameters = model.coefs_ + model.intercepts_
+    if model.solver == "adam":
+        return AdamOptimizer(parameters, beta_1=model.beta_1, beta_2=model.beta_2)
+    return SGDOptimizer(parameters, momentum=model.momentum, nesterov=model.nesterovs_momentum)
 
 
 def _raw_outputs(model: MLPClassifier | MLPRegressor, inputs: Array) -> Array:

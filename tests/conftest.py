@@ -47,8 +47,11 @@ from harness.report.page import chart_library
 hypothesis.settings.register_profile("samestep", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("samestep")
 
-COMPILING = ("keras", "jax")
-"""Frameworks whose tests mostly compile; each has one process, which keeps what it compiled."""
+COMPILING = {"keras": "keras", "jax": "jax", "flax": "jax"}
+"""Frameworks whose tests mostly compile, and the group of tests that share a process.
+
+The process keeps what it compiled. Flax computes in JAX, which is imported once for both.
+"""
 LONGEST_FIRST = ("keras", "processes", "jax")
 """Groups that take a minute or two."""
 PROCESSES_AT_MOST = 4
@@ -121,7 +124,7 @@ def _group_of(item: pytest.Item) -> str | None:
     parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
     for value in parameters:
         if isinstance(value, str) and value in COMPILING:
-            return value
+            return COMPILING[value]
     return item.path.stem if item.path.parent.name == "report" else None
 
 

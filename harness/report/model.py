@@ -84,6 +84,8 @@ class Line:
         judgement: what its proof says.
         ratio: training time over that of the section's baseline; None for the baseline.
         best: whether it is its framework's most compiled loop that ran.
+        recompile_s: seconds of training that seem to be compiling again, median of its trials;
+            0 unless more than half of them show that.
     """
 
     framework: str
@@ -109,6 +111,7 @@ class Line:
     judgement: Judgement
     ratio: Estimate | None = None
     best: bool = True
+    recompile_s: float = 0.0
 
     @property
     def name(self) -> str:

@@ -23,6 +23,7 @@ def remarks(section: Section) -> list[str]:
         *_left_out(section),
         *(gap_text(gap) for gap in product_gaps(section.lines)),
         *_idiomatic(section),
+        *_recompiled(section),
         *_limits(section),
         *_reasons(section),
     ]
@@ -182,6 +183,16 @@ def _idiomatic(section: Section) -> list[str]:
             f"as the same model in its {best.loop} loop"
         )
     return sentences
+
+
+def _recompiled(section: Section) -> list[str]:
+    """Say which times seem to contain a compiler, and how much of it."""
+    return [
+        f"{line.name} seems to compile again for segments of a new length: "
+        f"{seconds(line.recompile_s)} of its {seconds(line.train.value)} of training"
+        for line in section.lines
+        if line.recompile_s and line.train
+    ]
 
 
 def _limits(section: Section) -> list[str]:

@@ -143,6 +143,7 @@ def _line(rows: list[Row], facts: Facts) -> Line:
         statuses=tuple(row.status for row in rows),
         detail=others[0].status_detail if others else example.status_detail,
         judgement=facts.run.judgement_of(example),
+        recompile_s=_shown_by_most([row.recompile_s for row in ended_well]),
     )
 
 
@@ -170,6 +171,11 @@ def _by_seed(rows: list[Row], value: Callable[[Row], float | None]) -> list[floa
 def _median(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return statistics.median(known) if known else None
+
+
+def _shown_by_most(values: Sequence[float | None]) -> float:
+    """Return the median, without a value as 0; the lower one of two."""
+    return statistics.median_low([value or 0.0 for value in values]) if values else 0.0
 
 
 def _outputs(arrays: Mapping[str, Array]) -> str | None:

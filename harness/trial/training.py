@@ -17,6 +17,7 @@ from harness.trial.curves import Curves
 from harness.trial.early_stopping import EarlyStopping
 from harness.trial.evaluation import evaluate, score_columns
 from harness.trial.outcome import Diverged, Outcome, Unsupported
+from harness.trial.recompiling import Segment, recompile_s
 
 IDIOMATIC_SEGMENTS_AT_MOST = 10
 """An idiomatic loop pays for every segment (a `fit` call costs 45 ms), so it gets few."""
@@ -31,20 +32,16 @@ class Clock:
     """Timed seconds so far. The first segment includes compiling, so it is stored separately.
 
     Args:
-        first_step_s: of the first segment.
-        trained_s: of all later ones.
+        first: the first segment, which is one step.
+        later: all later ones, in order.
         staged_s, read_s: what `stage` and the first reading of parameters took, off the clock, in
             later segments.
-        cpu_s: CPU time of the later segments.
     """
 
-    first_step_s: float | None = None
-    trained_s: float = 0.0
+    first: Segment | None = None
+    later: list[Segment] = field(default_factory=list)
     staged_s: float = 0.0
     read_s: float = 0.0
-    cpu_s: float = 0.0
-    step_us: list[float] = field(default_factory=list)
-    """Microseconds of a step, in every later segment."""
 
     def advance(self, trainer: StepTrainer, batches: Batches) -> Array | None:
         """Train on one segment, timed; overwrite it, and return its losses."""
@@ -53,25 +50,33 @@ class Clock:
         cpu_began = time.process_time()
         with timed() as region:
             losses = trainer.advance(batches)
-        cpu_s = time.process_time() - cpu_began
+        segment = Segment(len(batches), region.seconds, time.process_time() - cpu_began)
         batches.overwrite()
         losses = None if losses is None else np.array(losses)
-        if self.first_step_s is None:
-            self.first_step_s = region.seconds
+        if self.first is None:
+            self.first = segment
             return losses
-        self.cpu_s += cpu_s
+        self.later.append(segment)
         self.staged_s += staging.seconds
-        self.trained_s += region.seconds
-        self.step_us.append(region.seconds / len(batches) * 1e6)
         return losses
 
     def read(self, trainer: StepTrainer) -> Parameters:
         """Return the parameters, and remember how long that took."""
         with timed() as reading:
             parameters = trainer.parameters()
-        if self.step_us:
+        if self.later:
             self.read_s += reading.seconds
         return parameters
+
+    @property
+    def first_step_s(self) -> float:
+        """Seconds of the first step."""
+        return self.first.seconds if self.first else 0.0
+
+    @property
+    def trained_s(self) -> float:
+        """Seconds of all later steps."""
+        return sum(segment.seconds for segment in self.later)
 
     @property
     def seems_elsewhere(self) -> bool:
@@ -82,7 +87,7 @@ class Clock:
     @property
     def since_start_s(self) -> float:
         """Seconds of training, the first step included."""
-        return (self.first_step_s or 0.0) + self.trained_s
+        return self.first_step_s + self.trained_s
 
 
 def train(
@@ -141,16 +146,18 @@ def train(
 
 
 def _summarise(clock: Clock, task: Task, columns: MeasuredColumns) -> None:
-    """Put the time of a step into the row, and say if more CPUs were used than granted."""
-    if clock.trained_s > SHORTEST_CPU_CHECK_S and (
-        clock.cpu_s > 1.1 * task.threads * clock.trained_s
-    ):
+    """Put the time of a step into the row, and say what is odd about the later segments."""
+    if clock.first is None or not clock.later:
+        return
+    columns.recompile_s = recompile_s(clock.first, clock.later)
+    cpu_s = sum(segment.cpu_s for segment in clock.later)
+    if clock.trained_s > SHORTEST_CPU_CHECK_S and cpu_s > 1.1 * task.threads * clock.trained_s:
         columns.status_detail = (
-            f"used {clock.cpu_s / clock.trained_s:.1f} CPUs in training, {task.threads} allowed"
+            f"used {cpu_s / clock.trained_s:.1f} CPUs in training, {task.threads} allowed"
         )
-    if clock.step_us:
-        low, middle, high = np.percentile(clock.step_us, [25, 50, 75])
-        columns.set(step_us=float(middle), step_us_low=float(low), step_us_high=float(high))
+    step_us = [segment.seconds / segment.steps * 1e6 for segment in clock.later]
+    low, middle, high = np.percentile(step_us, [25, 50, 75])
+    columns.set(step_us=float(middle), step_us_low=float(low), step_us_high=float(high))
 
 
 def check_can_stop(experiment: Experiment, loop: str) -> None:

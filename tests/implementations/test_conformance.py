@@ -20,6 +20,8 @@ from harness.start import BatchPlan, initial_parameters
 from tests.conftest import COMPILING, skip_without
 
 FEW = ("relu-adam", "regression", "short-batch-momentum-decay", "xor-sigmoid-full")
+ITS_OWN_RULE = "mse-behind-tanh"
+"""Adam with epsilon hat, a penalty and a decaying rate, in short batches."""
 FLOAT32 = ("adam-hat", "relu-adam", "short-batch-momentum-decay")
 CELLS = [
     (name, loop)
@@ -33,6 +35,16 @@ cells = pytest.mark.parametrize(("name", "loop"), CELLS, ids=[f"{n}-{lo}" for n,
 def is_last(name, loop):
     """Whether a loop is the last of its framework, which compiles most."""
     return loop == installed()[name].loops[-1]
+
+
+def protocols_of(name, loop):
+    """The protocols of a cell by default, and in the full product."""
+    if name not in COMPILING:
+        return list(every()), list(every())
+    if COMPILING[name] == name:
+        return (covering() if is_last(name, loop) else FEW), list(every())
+    # computes in another framework, whose own adapter has the rest
+    return ((*FEW, ITS_OWN_RULE), covering()) if is_last(name, loop) else ((), FEW)
 
 
 def every_cell_with(values, *, in_full=()):
@@ -88,12 +100,11 @@ PROTOCOLS_OF_CELLS = [
         loop,
         protocol,
         id=f"{protocol}-{name}-{loop}",
-        marks=[]
-        if name not in COMPILING or protocol in (covering() if is_last(name, loop) else FEW)
-        else [pytest.mark.full_product],
+        marks=[] if protocol in protocols_of(name, loop)[0] else [pytest.mark.full_product],
     )
     for protocol in every()
     for name, loop in CELLS
+    if protocol in {*protocols_of(name, loop)[0], *protocols_of(name, loop)[1]}
 ]
 
 
@@ -109,7 +120,8 @@ def test_every_protocol_is_followed(name, loop, protocol):
 @pytest.mark.full_product
 @pytest.mark.parametrize("protocol", BEYOND_COVERING)
 @pytest.mark.parametrize(
-    ("name", "loop"), [cell for cell in CELLS if cell[0] in COMPILING and is_last(*cell)]
+    ("name", "loop"),
+    [cell for cell in CELLS if COMPILING.get(cell[0]) == cell[0] and is_last(*cell)],
 )
 def test_the_gradients_that_are_left_out_above(name, loop, protocol):
     judgement = judged(subject_of(name, loop), protocol, parts=("gradients",))
@@ -174,7 +186,9 @@ def planning_seven_steps(name, monkeypatch):
     return subject
 
 
-@pytest.mark.parametrize("name", ["keras", "jax"])
+@pytest.mark.parametrize(
+    "name", ["keras", "jax", pytest.param("flax", marks=pytest.mark.full_product)]
+)
 @pytest.mark.parametrize("protocol", ["short-batch-momentum-decay", "xor-sigmoid-full"])
 def test_a_segment_longer_than_its_plan(name, protocol, monkeypatch):
     judgement = judged(planning_seven_steps(name, monkeypatch), protocol)

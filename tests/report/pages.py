@@ -43,7 +43,7 @@ HOSTILE = [
 
 
 def request(experiments=EXPERIMENTS, **options):
-    return Request(experiments=experiments, **options)
+    return Request(experiments=experiments, **{"frameworks": tuple(TRAIN_S)} | options)
 
 
 def report_of(path, requested=None, keep=lambda trial: True):

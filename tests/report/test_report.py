@@ -49,7 +49,9 @@ def row_of(plan, trial, **columns):
 def run(tmp_path):
     """A run with one failure, one missing framework, one native solver."""
     request = Request(
-        experiments=("mnist-softmax", "mnist-mlp", "fixed-forward", "diabetes-linear"), seeds=2
+        experiments=("mnist-softmax", "mnist-mlp", "fixed-forward", "diabetes-linear"),
+        frameworks=tuple(TIMES),
+        seeds=2,
     )
     plan = planning.make_plan(request)
     folder = RunFolder(tmp_path)
@@ -93,7 +95,7 @@ def test_the_terminal_ends_with_the_answer(run):
     stream = io.StringIO()
     terminal.print_answer(make_report(run), Console(file=stream, width=400))
     first, large, boundary, _, _ = stream.getvalue().split("\n")
-    assert first.startswith("6 of 33 trials are proven")
+    assert first.startswith("6 of 35 trials are proven")
     assert large.startswith(
         "Large networks (“One hidden layer of 50 sigmoid units on MNIST”): fastest"
     )
@@ -208,6 +210,32 @@ def test_a_line_with_noisy_trials_alone_may_not_lose():
 )
 def test_a_few_runs_answer_too(jax_s, seeds, text):
     assert ranking_text(ranked(seeds=seeds, jax_s=jax_s)) == text
+
+
+@pytest.mark.parametrize(
+    ("recompile_s", "said"),
+    [
+        ([None, None, None], None),
+        ([0.4, None, None], None),  # one trial alone may be chance
+        ([0.4, None], None),
+        ([0.4, 0.6, None], "400 ms of its 1.10 s of training"),
+        ([0.4, 0.6, 0.5], "500 ms of its 1.10 s of training"),
+        ([0.4], "400 ms of its 1.10 s of training"),
+    ],
+    ids=str,
+)
+def test_times_that_contain_a_compiler_are_said(recompile_s, said):
+    request = Request(("xor-mlp",), frameworks=("numpy", "jax"), seeds=len(recompile_s))
+    plan = planning.make_plan(request)
+    again = dict(enumerate(recompile_s))
+    rows = [
+        row_of(plan, t, train_s=1.1, recompile_s=again[t.seed] if t.framework == "jax" else None)
+        for t in plan.trials
+    ]
+    (section,) = make_sections(Run(plan, rows, {}))
+    sentences = [text for text in remarks(section) if "compile" in text]
+    start = "jax fused seems to compile again for segments of a new length: "
+    assert sentences == ([start + said] if said else [])
 
 
 def test_csv_has_every_row_and_every_public_column(run):

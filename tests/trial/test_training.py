@@ -1,7 +1,5 @@
 """What the identical track's loop times, by a clock that only the trainer moves."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +9,7 @@ from harness.experiment.training import Evaluation, Length
 from harness.trial.measure import Outcome, measure
 from harness.trial.training import IDIOMATIC_SEGMENTS_AT_MOST, _points
 from implementations.numpy_scratch import NumpyTrainer
+from tests.trial.conftest import Clock
 from tests.trial.test_measure import experiment_of, stopping_experiment
 from tests.trials import trial_of
 
@@ -18,22 +17,11 @@ STAGE_S, PREDICT_S, PARAMETERS_S, COMPILE_S, STEP_S = 1000, 100, 10, 60, 1
 DIGITS, XOR = experiment_of(), experiment_of("xor-mlp")
 
 
-class Clock:
-    """Shows as much as it was moved: seconds, and those of all CPUs together."""
-
-    def __init__(self):
-        self.seconds = self.cpu_seconds = 0.0
-
-    def pass_by(self, seconds, cpus=1.0):
-        self.seconds += seconds
-        self.cpu_seconds += cpus * seconds
-
-
 class Timed(NumpyTrainer):
     """Every call takes its own time; the outputs are right after some of the steps only."""
 
     loops = ("idiomatic", "stepwise")
-    clock = None
+    clock = property(lambda self: Clock.current)
     cpus, step_s = 1.0, STEP_S
     right_after = range(0)
 
@@ -65,19 +53,6 @@ class TimedDigits(Timed):
     def predict(self, inputs):
         self.clock.pass_by(PREDICT_S)
         return NumpyTrainer.predict(self, inputs)
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    shown = Clock()
-    now = SimpleNamespace(
-        perf_counter_ns=lambda: round(shown.seconds * 1e9),
-        process_time=lambda: shown.cpu_seconds,
-    )
-    monkeypatch.setattr("harness.clock.stopwatch.time", now)
-    monkeypatch.setattr("harness.trial.training.time", now)
-    monkeypatch.setattr(Timed, "clock", shown)
-    return shown
 
 
 def of_length(experiment, steps, every):

@@ -1,0 +1,414 @@
+"""The Flax adapter: modules of Flax NNX, losses and update rules of Optax.
+
+Loops: `stepwise` is one call of a jitted step per batch. `fused` is a whole segment in one XLA
+program, which takes the data, a plan of fixed size and the number of steps at run time: one
+executable, compiled once, serves every segment.
+
+Both are `jax.jit` of a function that puts model and optimizer together, trains them and takes
+them apart again, as Flax's guide on performance advises. `nnx.jit` does this in Python in every
+call, which on XOR takes 25 times as long as a call that passes the arrays alone.
+
+Optax has neither Adam with epsilon hat nor Adagrad with epsilon outside the root, nor a learning
+rate that is given in every step: these are written as gradient transformations.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import nnx
+
+from harness.trainer import (
+    L2,
+    SGD,
+    Adagrad,
+    Adam,
+    Array,
+    Batches,
+    BinaryCrossEntropy,
+    DeviceUnavailableError,
+    Layer,
+    MeanSquaredError,
+    Momentum,
+    Nesterov,
+    Operands,
+    Optimizer,
+    Parameters,
+    RMSprop,
+    SoftmaxCrossEntropy,
+    StepTrainer,
+    Task,
+)
+
+PLANNED_STEPS, PLANNED_ROWS = 1_024, 65_536
+"""The largest plan of the fused program, in steps and in rows, but at least 16 steps.
+
+The plan is copied whole for every segment, so it must not be large. A longer segment is run in
+pieces.
+"""
+
+Pytree = Any
+"""What JAX calls nested tuples and lists of arrays."""
+
+
+class FlaxTrainer(StepTrainer):
+    """`nnx.Linear` layers in `nnx.Sequential`, and `nnx.Optimizer`."""
+
+    loops = ("stepwise", "fused")
+
+    def __init__(self, task: Task) -> None:
+        jax.config.update("jax_enable_x64", task.dtype == "float64")
+        jax.config.update("jax_default_matmul_precision", "highest")
+        self.task = task
+        self.steps_planned = min(PLANNED_STEPS, max(16, PLANNED_ROWS // task.batch_size))
+        self.target_device = _device(task.device)
+        self.device, self.precision = _device_and_precision(self.target_device, task.dtype)
+        on_cpu = self.target_device.platform == "cpu"
+        self.blas = "Eigen (XLA)" if on_cpu else "cuBLAS (XLA)"
+        self.inputs = self._on_device(task.inputs)
+        model = self._network()
+        optimizer = task.optimizer and nnx.Optimizer(model, _update(task.optimizer), wrt=nnx.Param)
+        self.graph, state = nnx.split((model, optimizer))
+        arrays, self.tree = jax.tree.flatten(state)
+        self.state = self._on_device(arrays)
+        self.predict_compiled = jax.jit(lambda state, x: self._put_together(state)[0](x))
+        if task.loss is None or task.optimizer is None or task.targets is None:
+            return  # a network that only predicts
+        self.loss = task.loss
+        self.targets = self._on_device(task.targets)
+        self.step_compiled = jax.jit(self._gathered_step, donate_argnums=0)
+        self.segment_compiled = jax.jit(self._segment, donate_argnums=0)
+
+    # ------------------------------------------------------------ start
+
+    def _network(self) -> nnx.Sequential:
+        """Return layers with the given parameters. None are drawn, only their shapes are made."""
+        model = nnx.eval_shape(self._layers)
+        linears = [module for module in model.layers if isinstance(module, nnx.Linear)]
+        for linear, (weights, biases) in zip(linears, self.task.parameters, strict=True):
+            linear.kernel.set_value(self._on_device(weights))
+            if biases is not None:
+                linear.bias.set_value(self._on_device(biases))
+        return model
+
+    def _layers(self) -> nnx.Sequential:
+        modules: list[Any] = []
+        inputs, rngs = self.task.network.inputs, nnx.Rngs(0)
+        for layer in self.task.network.layers:
+            modules.append(
+                nnx.Linear(
+                    inputs, layer.units, use_bias=layer.bias, param_dtype=self.task.dtype, rngs=rngs
+                )
+            )
+            if layer.activation != "identity":
+                modules.append(_activation(layer))
+            inputs = layer.units
+        return nnx.Sequential(*modules)
+
+    def _put_together(self, state: list[jax.Array]) -> Any:
+        """Return (model, optimizer) with these arrays."""
+        return nnx.merge(self.graph, jax.tree.unflatten(self.tree, state))
+
+    def _on_device(self, values: Pytree) -> Pytree:
+        return jax.device_put(values, self.target_device)
+
+    # ------------------------------------------------------------ loss and update
+
+    def _loss(self, z: jax.Array, y: jax.Array, size: jax.Array) -> jax.Array:
+        """Return the protocol's loss from logits. Rows beyond `size` weigh nothing."""
+        loss = self.loss
+        match loss:
+            case SoftmaxCrossEntropy():
+                rows = optax.softmax_cross_entropy_with_integer_labels(z, y)
+            case MeanSquaredError():
+                per_output = optax.l2_loss(z, y) if loss.half else optax.squared_error(z, y)
+                rows = per_output.mean(axis=1) if loss.outputs == "mean" else per_output.sum(axis=1)
+            case BinaryCrossEntropy():
+                # with optax.sigmoid_binary_cross_entropy a fused step on XOR is 2.4 us, not 0.4
+                per_output = jnp.logaddexp(z, 0.0) - y * z
+                rows = per_output.mean(axis=1) if loss.outputs == "mean" else per_output.sum(axis=1)
+        if self.task.has_short_batch:
+            rows = jnp.where(jnp.arange(len(rows)) < size, rows, 0)
+            return rows.sum() / size if loss.batch == "mean" else rows.sum()
+        return rows.mean() if loss.batch == "mean" else rows.sum()
+
+    def _penalty(self, l2: L2, model: nnx.Sequential, size: jax.Array) -> jax.Array:
+        """Return c * sum of squares, of the weights or of all parameters."""
+        parameters = jax.tree.leaves(nnx.state(model, nnx.Param))
+        squares = sum((v * v).sum() for v in parameters if l2.on == "all" or v.ndim == 2)
+        # coefficient(1), because `size` is known at run time only
+        c = l2.coefficient(1) / size if l2.per_row else l2.coefficient(1)
+        return c * squares
+
+    def _step(
+        self,
+        state: list[jax.Array],
+        x: jax.Array,
+        y: jax.Array,
+        size: jax.Array,
+        rate: jax.Array,
+    ) -> tuple[list[jax.Array], jax.Array]:
+        """Update once. Return (state, loss), the loss before the update."""
+        model, optimizer = self._put_together(state)
+
+        def loss_of(model: nnx.Sequential) -> jax.Array:
+            loss = self._loss(model(x), y, size)
+            l2 = self.task.l2
+            return loss if l2 is None else loss + self._penalty(l2, model, size)
+
+        loss, gradients = nnx.value_and_grad(loss_of)(model)
+        optimizer.update(model, gradients, learning_rate=rate)
+        return jax.tree.leaves(nnx.state((model, optimizer))), loss
+
+    def _gathered_step(
+        self,
+        state: list[jax.Array],
+        inputs: jax.Array,
+        targets: jax.Array,
+        rows: jax.Array | None,
+        size: jax.Array,
+        rate: jax.Array,
+    ) -> tuple[list[jax.Array], jax.Array]:
+        """Do the same on the rows of a batch, or on all rows if `rows` is None."""
+        x, y = (inputs, targets) if rows is None else _gathered(inputs, targets, rows)
+        return self._step(state, x, y, size, rate)
+
+    def _segment(
+        self,
+        state: list[jax.Array],
+        inputs: jax.Array,
+        targets: jax.Array,
+        plan: Pytree,
+        steps: jax.Array,
+    ) -> tuple[list[jax.Array], jax.Array]:
+        """Run the plan's first `steps` steps. Return (state, losses)."""
+        rows, sizes, rates = plan
+
+        def body(step: jax.Array, carried: Pytree) -> Pytree:
+            state, losses = carried
+            rows_of_step = None if rows is None else rows[step]
+            state, loss = self._gathered_step(
+                state, inputs, targets, rows_of_step, sizes[step], rates[step]
+            )
+            return state, losses.at[step].set(loss)
+
+        state, losses = jax.lax.fori_loop(0, steps, body, (state, jnp.zeros_like(rates)))
+        return state, losses
+
+    # ------------------------------------------------------------ loops
+
+    def advance(self, batches: Batches) -> Array:
+        """Train. Return when losses and parameters are computed."""
+        run = self._advance_fused if self.task.loop == "fused" else self._advance_stepwise
+        losses = run(batches)
+        jax.block_until_ready((self.state, losses))
+        return np.concatenate([np.atleast_1d(loss) for loss in losses])
+
+    def _advance_stepwise(self, batches: Batches) -> list[jax.Array]:
+        rates = batches.learning_rates.astype(self.task.dtype)
+        losses = []
+        for step in range(len(batches)):
+            rows = None if batches.rows is None else batches.rows[step]
+            self.state, loss = self.step_compiled(
+                self.state, self.inputs, self.targets, rows, batches.sizes[step], rates[step]
+            )
+            losses.append(loss)
+        return losses
+
+    def _advance_fused(self, batches: Batches) -> list[Array]:
+        losses = []
+        for first in range(0, len(batches), self.steps_planned):
+            plan, steps = self._padded(batches, first)
+            self.state, padded = self.segment_compiled(
+                self.state, self.inputs, self.targets, plan, steps
+            )
+            losses.append((padded, steps))
+        return [np.asarray(padded)[:steps] for padded, steps in losses]
+
+    def _padded(self, batches: Batches, first: int) -> tuple[Pytree, int]:
+        """Return the plan from step `first` on, in its fixed size, and its number of steps."""
+        steps = min(self.steps_planned, len(batches) - first)
+
+        def pad(values: Array | None, dtype: str) -> Array | None:
+            if values is None:
+                return None
+            padded = np.zeros((self.steps_planned, *values.shape[1:]), dtype)
+            padded[:steps] = values[first : first + steps]
+            return padded
+
+        plan = (
+            pad(batches.rows, "int32"),
+            pad(batches.sizes, "int32"),
+            pad(batches.learning_rates, self.task.dtype),
+        )
+        return self._on_device(plan), steps
+
+    # ------------------------------------------------------------ out
+
+    def parameters(self) -> Parameters:
+        """Return copies in the contract's layout, which is that of `nnx.Linear`."""
+        model, _ = self._put_together(self.state)
+        return [
+            (np.array(module.kernel), None if module.bias is None else np.array(module.bias))
+            for module in model.layers
+            if isinstance(module, nnx.Linear)
+        ]
+
+    def matrix_products(self, operands: Operands) -> Callable[[int], None]:
+        """Return the products in one XLA program.
+
+        Every round needs a number of the round before. Otherwise XLA would see that all rounds
+        are the same and compute one.
+        """
+        layers = self._on_device([tuple(layer) for layer in operands])
+
+        @jax.jit
+        def run(layers: Pytree, products: Pytree, times: jax.Array) -> Pytree:
+            def body(_: jax.Array, carried: Pytree) -> Pytree:
+                layers, products = carried
+                changed = jax.tree.map(lambda v: v.at[0, 0].set(products[0][0, 0]), layers)
+                return changed, _products(changed)
+
+            return jax.lax.fori_loop(0, times, body, (layers, products))
+
+        start = jax.jit(_products)(layers)
+
+        def multiply(times: int) -> None:
+            jax.block_until_ready(run(layers, start, times))
+
+        return multiply
+
+    def predict(self, inputs: Array) -> Array:
+        """Return logits or values."""
+        return np.asarray(self.predict_compiled(self.state, self._on_device(inputs)))
+
+
+# ---------------------------------------------------------------- update rules
+
+
+def _update(rule: Optimizer) -> optax.GradientTransformationExtraArgs:
+    """Return the update rule. Its `update` takes the step's learning rate."""
+    rate = _scale_by_given_rate()
+    match rule:
+        case SGD():
+            return rate
+        case Momentum() | Nesterov():
+            velocity = optax.trace(rule.momentum, nesterov=isinstance(rule, Nesterov))
+            parts = (rate, velocity) if rule.rate_inside_velocity else (velocity, rate)
+            return optax.chain(*parts)
+        case RMSprop():
+            inside = rule.form == "epsilon_inside_root"
+            scale = optax.scale_by_rms(rule.rho, rule.epsilon, eps_in_sqrt=inside)
+        case Adagrad(form="epsilon_inside_root"):
+            scale = optax.scale_by_rss(rule.initial_accumulator, rule.epsilon)
+        case Adagrad():
+            scale = _scale_by_rss_outside(rule)
+        case Adam(form="algorithm_1"):
+            scale = optax.scale_by_adam(rule.beta1, rule.beta2, rule.epsilon)
+        case Adam():
+            scale = _scale_by_adam_hat(rule)
+    return optax.chain(scale, rate)
+
+
+def _scale_by_given_rate() -> optax.GradientTransformationExtraArgs:
+    """Multiply by minus the learning rate that `update` is given."""
+
+    def update(
+        updates: Pytree, state: Pytree, params: Pytree = None, *, learning_rate: jax.Array
+    ) -> tuple[Pytree, Pytree]:
+        return jax.tree.map(lambda g: -learning_rate * g, updates), state
+
+    return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
+
+
+def _scale_by_rss_outside(rule: Adagrad) -> optax.GradientTransformation:
+    """Divide by sqrt(a0 + sum of g^2) + epsilon."""
+
+    def init(params: Pytree) -> Pytree:
+        return jax.tree.map(partial(jnp.full_like, fill_value=rule.initial_accumulator), params)
+
+    def update(updates: Pytree, state: Pytree, params: Pytree = None) -> tuple[Pytree, Pytree]:
+        state = jax.tree.map(lambda a, g: a + g * g, state, updates)
+        return jax.tree.map(lambda g, a: g / (jnp.sqrt(a) + rule.epsilon), updates, state), state
+
+    return optax.GradientTransformation(init, update)
+
+
+def _scale_by_adam_hat(rule: Adam) -> optax.GradientTransformation:
+    """Scale by Adam with the epsilon of step t: epsilon hat / sqrt(1 - beta2^t)."""
+    adam = partial(optax.scale_by_adam, rule.beta1, rule.beta2)
+
+    def update(updates: Pytree, state: Pytree, params: Pytree = None) -> tuple[Pytree, Pytree]:
+        root = jnp.sqrt(1 - rule.beta2 ** (state.count + 1))
+        scaled: tuple[Pytree, Pytree] = adam(rule.epsilon / root).update(updates, state, params)
+        return scaled
+
+    return optax.GradientTransformation(adam().init, update)
+
+
+# ---------------------------------------------------------------- helpers
+
+
+def _gathered(
+    inputs: jax.Array, targets: jax.Array, rows: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Return (x, y). The plan's row numbers are in bounds, so they need no check."""
+    return (
+        inputs.at[rows].get(mode="promise_in_bounds"),
+        targets.at[rows].get(mode="promise_in_bounds"),
+    )
+
+
+def _products(layers: Pytree) -> Pytree:
+    """Return x W and x^T d of every layer, and d W^T of all except the first."""
+    products = []
+    for index, (x, weights, d) in enumerate(layers):
+        products += [x @ weights, x.T @ d]
+        if index > 0:
+            products.append(d @ weights.T)
+    return products
+
+
+def _activation(layer: Layer) -> Any:
+    match layer.activation:
+        case "sigmoid":
+            return nnx.sigmoid
+        case "tanh":
+            return nnx.tanh
+        case "relu":
+            return nnx.relu
+        case "leaky_relu":
+            # the gradient of nnx.leaky_relu is 1 at 0, where the contract's is `slope`
+            return lambda z: jnp.where(z > 0, z, layer.slope * z)
+        case "elu":
+            return nnx.elu
+        case "swish":
+            return nnx.swish
+        case "softplus":
+            return nnx.softplus
+        case "gelu" | "gelu_tanh":
+            return partial(nnx.gelu, approximate=layer.activation == "gelu_tanh")
+        case "step":
+            return lambda z: (z > 0).astype(z.dtype)
+    raise ValueError(f"activation {layer.activation!r} is not known here")
+
+
+def _device(name: str) -> jax.Device:
+    if name != "cpu":
+        gpus = [device for device in jax.devices() if device.platform == "gpu"]
+        if gpus:
+            return gpus[0]
+        if name == "cuda":
+            raise DeviceUnavailableError("JAX sees no CUDA device")
+    return jax.devices("cpu")[0]
+
+
+def _device_and_precision(device: jax.Device, dtype: str) -> tuple[str, str]:
+    """Return both in words."""
+    if device.platform == "cpu":
+        return "cpu", dtype
+    return f"cuda:{device.id} {device.device_kind}", f"{dtype}, TF32 off"

@@ -1,0 +1,32 @@
+"""A clock that only a test moves."""
+
+from types import SimpleNamespace
+
+import pytest
+
+
+class Clock:
+    """Shows as much as it was moved: seconds, and those of all CPUs together."""
+
+    current = None
+
+    def __init__(self):
+        self.seconds = self.cpu_seconds = 0.0
+
+    def pass_by(self, seconds, cpus=1.0):
+        self.seconds += seconds
+        self.cpu_seconds += cpus * seconds
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """What trials are timed by, and `Clock.current`."""
+    shown = Clock()
+    now = SimpleNamespace(
+        perf_counter_ns=lambda: round(shown.seconds * 1e9),
+        process_time=lambda: shown.cpu_seconds,
+    )
+    monkeypatch.setattr("harness.clock.stopwatch.time", now)
+    monkeypatch.setattr("harness.trial.training.time", now)
+    monkeypatch.setattr(Clock, "current", shown)
+    return shown
