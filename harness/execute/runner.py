@@ -9,19 +9,18 @@ import dataclasses
 import itertools
 import threading
 import time
-from collections import Counter
 from dataclasses import dataclass
 
 import psutil
 
 from harness.analysis import noise
 from harness.clock.environment import available_cpus, has_gpu, machine_label
-from harness.execute import product_times, proving, workers
+from harness.execute import product_times, proving
 from harness.execute.folder import locked, prepare
 from harness.execute.lanes import in_lanes
 from harness.execute.listener import Listener
 from harness.execute.workers import FIRST_LANE, Workers
-from harness.experiment.vocabulary import Status
+from harness.experiment.vocabulary import Preset, Status
 from harness.parity import verdicts
 from harness.plan import Plan, Trial
 from harness.results import Row, RunFolder, write_arrays, write_atomically
@@ -56,7 +55,6 @@ class Runner:
 
     def __post_init__(self) -> None:
         self._workers = Workers(self.plan, self.folder, self.timeout_s, self.listener)
-        self._left: Counter[workers.Key] = Counter()
         self._listening = threading.Lock()
 
     def run(self, fresh: bool = False) -> None:
@@ -80,7 +78,6 @@ class Runner:
             done = self._done()
             self.listener.resumed([trial for trial in self.plan.trials if trial.id in done])
             todo = [trial for trial in self.plan.trials if trial.id not in done]
-            self._left = Counter(_worker_key(trial) for trial in todo)
             try:
                 began = time.monotonic()
                 if self.timed:
@@ -91,7 +88,9 @@ class Runner:
                     for trial in todo:
                         self._workers.data_problem(self.plan.experiments[trial.experiment])
                     in_lanes(todo, self._run_one, lanes(self.plan), self._workers.kill)
-                self._workers.close_idle()  # a limit or a proof needs memory
+                self._workers.park()
+                if psutil.virtual_memory().available < LANE_BYTES:
+                    self._workers.close_idle()  # a limit or a proof needs memory
                 self._measure_limits(fresh)
                 proving.prove(self._workers, self.listener, lanes(self.plan))
             finally:
@@ -154,7 +153,6 @@ class Runner:
         The result is judged against the run's other rows.
         """
         arrays = self.folder.arrays(trial.id)
-        self._left[_worker_key(trial)] += 1
         self.listener.started(trial)
         row, _ = self._measure(trial)
         others = self.folder.rows(t.id for t in self.plan.trials if t.id != trial.id)
@@ -172,13 +170,13 @@ class Runner:
 
     def _measure_limits(self, fresh: bool) -> None:
         """Time the matrix products of frameworks that are not requested, cached per machine."""
-        for _, trials in itertools.groupby(self.plan.limits, lambda t: t.framework):
+        for framework, trials in itertools.groupby(self.plan.limits, lambda t: t.framework):
             for trial in trials:
                 row = None if fresh else product_times.cached_row(trial)
                 if row is None:
                     row, _ = self._workers.run(trial, self.plan.experiments[trial.experiment])
                 product_times.store_row(self.folder, row)
-            self._workers.close_idle()
+            self._workers.close_idle(framework)
 
     def _run_one(self, trial: Trial, lane: int = FIRST_LANE) -> None:
         with self._listening:
@@ -191,10 +189,8 @@ class Runner:
         self._store(trial, row, tail)
 
     def _measure(self, trial: Trial, lane: int = FIRST_LANE) -> tuple[Row, list[str]]:
-        """Return the row of a trial; its worker stays in the quick preset if more trials follow."""
-        with self._listening:
-            self._left[_worker_key(trial)] -= 1
-            keep = self.plan.request.preset == "quick" and self._left[_worker_key(trial)] > 0
+        """Return the row of a trial. In the quick preset its worker stays, for proofs too."""
+        keep = self.plan.request.preset == Preset.QUICK
         return self._workers.run(trial, self.plan.experiments[trial.experiment], lane, keep)
 
     def _store(self, trial: Trial, row: Row, tail: list[str]) -> None:
@@ -219,8 +215,3 @@ def lanes(plan: Plan) -> int:
         return 1
     by_memory = int(psutil.virtual_memory().available // LANE_BYTES)
     return max(1, min(available_cpus() // plan.request.threads, by_memory))
-
-
-def _worker_key(trial: Trial) -> workers.Key:
-    """What the workers that may run a trial have in common, whatever their lane."""
-    return workers.Key.of(trial, FIRST_LANE)

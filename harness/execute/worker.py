@@ -22,7 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from harness.clock.environment import END_OF_TRIAL, pin
+from harness.clock.environment import END_OF_TRIAL, allowed_cpus, pin
 from harness.experiment.vocabulary import Purpose, Status
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ def main() -> None:
     interrupts = Interrupts()
     messages = _messages()
     setup = messages.get()
-    affinity_problem = pin(setup["threads"], setup.get("lane", 0))
+    cpus, lane = allowed_cpus(), setup.get("lane", 0)
+    affinity_problem = pin(setup["threads"], lane, cpus)
 
     began = time.perf_counter()
     import numpy  # noqa: F401  (every framework needs it; its import counts as theirs)
@@ -71,7 +72,11 @@ def main() -> None:
     framework = Framework(**(described | lists))
     first = True
     while True:
-        row, keep_serving = _serve(messages.get(), framework, first, import_s, interrupts)
+        message = messages.get()
+        if message.get("lane", lane) != lane:
+            lane = message["lane"]
+            affinity_problem = pin(setup["threads"], lane, cpus)
+        row, keep_serving = _serve(message, framework, first, import_s, interrupts)
         gc.collect()  # a trainer that refers to itself would hold its data until much later
         if affinity_problem and row.get("status") == "ok":
             row["status_detail"] = row["status_detail"] or affinity_problem
