@@ -67,9 +67,8 @@ def main() -> None:
     import_s = time.perf_counter() - began
     from harness.registry import Framework
 
-    described = setup["framework"]
-    lists = {name: tuple(described[name]) for name in ("requirements", "loops", "dtypes")}
-    framework = Framework(**(described | lists))
+    stated = setup["framework"].items()
+    framework = Framework(**{k: tuple(v) if isinstance(v, list) else v for k, v in stated})
     first = True
     while True:
         message = messages.get()
