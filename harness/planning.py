@@ -12,7 +12,7 @@ from harness.experiment.loading import catalogue_names, load
 from harness.experiment.model import Experiment
 from harness.experiment.proof_length import proof_of
 from harness.experiment.vocabulary import Device, Dtype, Loop, Preset, Purpose, Track
-from harness.plan import FrameworkKey, Plan, Request, Trial, native_of
+from harness.plan import FrameworkKey, Plan, Request, Trial, native_of, one_or_all
 from harness.registry import Framework, find, installed
 from harness.results import PROTOCOL
 
@@ -35,8 +35,17 @@ def make_plan(request: Request) -> Plan:
     experiments, full_lengths = _experiments(request)
     frameworks = _frameworks(request, experiments)
     trials = [
-        make_trial(Purpose.MEASURE, experiment, adapter, loop, request, seed=seed, repeat=repeat)
-        for experiment, seed, repeat, framework in _turns(experiments, frameworks, request)
+        make_trial(
+            Purpose.MEASURE,
+            experiment,
+            adapter,
+            loop,
+            request,
+            seed=seed,
+            repeat=repeat,
+            threads=threads,
+        )
+        for experiment, seed, repeat, threads, framework in _turns(experiments, frameworks, request)
         for adapter, loop in _loops_of(experiment, framework, request)
     ]
     if request.preset == Preset.QUICK:  # a process that is timed in float32 was never in float64
@@ -49,7 +58,7 @@ def make_plan(request: Request) -> Plan:
         full_lengths=full_lengths,
         trials=tuple(trials),
         proofs=tuple(proofs_of(trials, experiments, by_name)),
-        limits=tuple(_limits(experiments, frameworks, request)),
+        limits=tuple(_limits(experiments, frameworks, request)) if request.timed else (),
         frameworks=framework_table(frameworks),
     )
 
@@ -78,9 +87,10 @@ def _identity(
         "preset": request.preset,
         "seeds": request.seed_count,
         "repeats": request.repeat_count,
-        "threads": request.threads,
+        "threads": one_or_all(request.threads),
         "device": request.device,
         "dtype": request.dtype,
+        **({} if request.timed else {"timed": False}),
         **_kernel_choice(),
     }
 
@@ -143,24 +153,25 @@ def _experiments(request: Request) -> tuple[dict[str, Experiment], dict[str, str
 
 def _turns(
     experiments: Mapping[str, Experiment], frameworks: Sequence[Framework], request: Request
-) -> Iterator[tuple[Experiment, int, int, Framework]]:
-    """(experiment, seed, repeat, framework): all frameworks take turns inside a block.
+) -> Iterator[tuple[Experiment, int, int, int, Framework]]:
+    """(experiment, seed, repeat, threads, framework): all frameworks take turns inside a block.
 
     Blocks are taken as ABBA, so that a drift of the machine favours nobody, and each pair of
     blocks starts with the next framework.
     """
     blocks = (
-        (experiment, seed, repeat)
+        (experiment, seed, repeat, threads)
         for experiment in experiments.values()
         for seed in range(request.seed_count)
         for repeat in range(request.repeat_count)
+        for threads in request.threads
     )
-    for number, (experiment, seed, repeat) in enumerate(blocks):
+    for number, (experiment, seed, repeat, threads) in enumerate(blocks):
         running = [f for f in frameworks if _takes_part(f, experiment.name, request)]
         first = number // 2 % max(len(running), 1)
         order = [*running[first:], *running[:first]]
         for framework in reversed(order) if number % 2 else order:
-            yield experiment, seed, repeat, framework
+            yield experiment, seed, repeat, threads, framework
 
 
 def _loops_of(
@@ -213,9 +224,13 @@ def _limits(
         if framework.name in names or framework.missing or is_later(framework):
             continue
         for experiment in experiments.values():
-            if experiment.has_measurable_products:
+            if not experiment.has_measurable_products:
+                continue
+            for threads in request.threads:
                 loop = framework.loops[-1]
-                yield make_trial(Purpose.LIMIT, experiment, framework, loop, request)
+                yield make_trial(
+                    Purpose.LIMIT, experiment, framework, loop, request, threads=threads
+                )
 
 
 def proofs_of(
@@ -280,6 +295,7 @@ def make_trial(
     repeat: int = 0,
     starts: int = 1,
     dtype: Dtype | None = None,
+    threads: int | None = None,
 ) -> Trial:
     """Return a trial, named after what it is and a digest of everything it depends on.
 
@@ -288,11 +304,12 @@ def make_trial(
         experiment: its protocol, at the length it is run.
         framework: its adapter.
         loop: of the adapter; in the native track the label of the estimator.
-        request: gives device, threads, and the precision that the protocol does not state.
+        request: gives the device, and the precision that the protocol does not state.
         seed: of start and batches.
         repeat: which run of the seed.
         starts: of how many seeds, from `seed` on, the starts are trained at once.
         dtype: overrides the precision of protocol and request.
+        threads: which of the request's numbers of threads; by default the first.
     """
     trial = Trial(
         purpose=purpose,
@@ -304,7 +321,7 @@ def make_trial(
         repeat=repeat,
         device=request.device,
         dtype=dtype or experiment.dtype or request.dtype,
-        threads=request.threads,
+        threads=request.threads[0] if threads is None else threads,
         id="",
         starts=starts,
     )

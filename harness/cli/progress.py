@@ -17,7 +17,7 @@ from harness.experiment.vocabulary import Purpose
 from harness.parity.findings import exception_in
 from harness.parity.judgement import Judgement
 from harness.plan import Plan, Trial
-from harness.report.text import plain, seconds
+from harness.report.text import count_text, plain, seconds
 from harness.report.trial_durations import estimates_s
 from harness.results import Row
 
@@ -97,7 +97,7 @@ class Announcer(Listener):
     def started(self, trial: Trial) -> None:
         """Show what runs and how long the rest may take."""
         self.began = time.monotonic()
-        self._show(_label(trial))
+        self._show(self._label(trial))
 
     def rerunning(self, trials: Sequence[Trial]) -> None:
         """Say how many trials run again; the bar grows by them."""
@@ -113,7 +113,7 @@ class Announcer(Listener):
         self.reruns += 1
         self.left_s -= self.estimates[trial.id]
         outcome = "disturbed more; the earlier row stays" if kept else _outcome(row)
-        self._say(f"[rerun {self.reruns}/{self.reruns_planned}] {_label(trial)}: {outcome}")
+        self._say(f"[rerun {self.reruns}/{self.reruns_planned}] {self._label(trial)}: {outcome}")
         if self.bar:
             self.bar.advance(self.task)
 
@@ -136,7 +136,7 @@ class Announcer(Listener):
         if row.status == "ok":
             self.expected_s += self.estimates[trial.id]
             self.spent_s += time.monotonic() - self.began
-        label = f"[{self.count}/{len(self.plan.trials)}] {_label(trial)}"
+        label = f"[{self.count}/{len(self.plan.trials)}] {self._label(trial)}"
         if row.failed and row.status != "interrupted":
             self._say_failure(label, _outcome(row), log_tail)
         else:
@@ -184,17 +184,19 @@ class Announcer(Listener):
         for line in lines:
             self._say(f"    {line}", dim=True)
 
+    def _label(self, trial: Trial) -> str:
+        """`xor-mlp jax fused seed 0`, with the threads where the plan has several numbers."""
+        many = trial.purpose == Purpose.MANY_STARTS
+        parts = [trial.experiment, trial.framework, trial.loop]
+        parts.append(f"{trial.starts} seeds" if many else f"seed {trial.seed}")
+        if len(self.plan.request.threads) > 1:
+            parts.append(count_text(trial.threads, "thread"))
+        return " ".join(parts)
+
     def _say(self, line: str, dim: bool = False) -> None:
         text = Text("\n").join(plain(part) for part in line.splitlines())
         text.stylize("dim" if dim else "")
         self.console.print(text, soft_wrap=True, highlight=False)
-
-
-def _label(trial: Trial) -> str:
-    seeds = (
-        f"{trial.starts} seeds" if trial.purpose == Purpose.MANY_STARTS else f"seed {trial.seed}"
-    )
-    return f"{trial.experiment} {trial.framework} {trial.loop} {seeds}"
 
 
 def _outcome(row: Row) -> str:

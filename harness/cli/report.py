@@ -63,7 +63,7 @@ def report(
     preset: PresetOption = Preset.QUICK,
     seeds: Seeds = None,
     repeats: Repeats = None,
-    threads: options.ThreadsOption = "1",
+    threads: options.ThreadCountsOption = "1",
     device: options.DeviceOption = Device.AUTO,
     dtype: options.DtypeOption = Dtype.FLOAT32,
     timeout: Timeout = AUTO,
@@ -97,7 +97,7 @@ def report(
         preset=preset,
         seeds=seeds,
         repeats=repeats,
-        threads=options.threads(threads),
+        threads=options.thread_counts(threads),
         device=device,
         dtype=dtype,
     )

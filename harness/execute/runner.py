@@ -140,12 +140,13 @@ class Runner:
 
     def _ranked_trials(self) -> list[Trial]:
         """Trials of experiments where times are compared: those of two or more cells."""
-        cells: dict[str, set[tuple[str, str]]] = {}
+        cells: dict[tuple[str, int], set[tuple[str, str]]] = {}
         for trial in self.plan.trials:
             if not self._workers.missing(trial):
                 cell = (trial.framework, trial.loop)
-                cells.setdefault(trial.experiment, set()).add(cell)
-        return [t for t in self.plan.trials if len(cells.get(t.experiment, ())) > 1]
+                cells.setdefault((trial.experiment, trial.threads), set()).add(cell)
+        ranked = {place for place, of_place in cells.items() if len(of_place) > 1}
+        return [t for t in self.plan.trials if (t.experiment, t.threads) in ranked]
 
     def _rerun(self, trial: Trial, before: Row, attempt: int) -> bool:
         """Run a trial once more; return whether the machine was calm.
@@ -214,4 +215,4 @@ def lanes(plan: Plan) -> int:
     if plan.request.device != "cpu" and has_gpu():
         return 1
     by_memory = int(psutil.virtual_memory().available // LANE_BYTES)
-    return max(1, min(available_cpus() // plan.request.threads, by_memory))
+    return max(1, min(available_cpus() // max(plan.request.threads), by_memory))

@@ -67,8 +67,9 @@ def main() -> None:
     import_s = time.perf_counter() - began
     from harness.registry import Framework
 
-    stated = setup["framework"].items()
-    framework = Framework(**{k: tuple(v) if isinstance(v, list) else v for k, v in stated})
+    described: dict[str, Any] = setup["framework"]
+    lists = {name: tuple(value) for name, value in described.items() if isinstance(value, list)}
+    framework = Framework(**(described | lists))
     first = True
     while True:
         message = messages.get()

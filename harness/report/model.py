@@ -17,6 +17,7 @@ from harness.analysis.limits import LimitFractions
 from harness.experiment.model import WORTH_MEASURING_FLOP, Experiment
 from harness.experiment.vocabulary import Status, Track
 from harness.parity.judgement import Judgement
+from harness.report.text import count_text
 from harness.run import Run
 
 Samples = Mapping[Repetition, float]
@@ -91,6 +92,7 @@ class Line:
     track: Track
     loop: str
     device: str
+    threads: int
     accuracy: float | None
     spread: float | None
     loss: float | None
@@ -231,7 +233,7 @@ def rank(lines: Sequence[Line]) -> Ranking | None:
     if len(timed) < 2:
         return None
     first, *others = timed
-    slower = [line for line in others if _clearly_slower(line, first)]
+    slower = [line for line in others if is_shown_slower(line, first)]
     open_lines = [line for line in others if line not in slower]
     quickest_slower = min(map(_time, slower), default=math.inf)
     unplaced = [
@@ -254,7 +256,7 @@ def _time(line: Line) -> float:
     return line.train.value if line.train else 0.0
 
 
-def _clearly_slower(line: Line, first: Line) -> bool:
+def is_shown_slower(line: Line, first: Line) -> bool:
     """Whether a line is shown to be slower than the one with the smallest time.
 
     The first's disturbed times are too long, never too short, so they may serve as proof.
@@ -277,18 +279,26 @@ def _above_one(ratios: Sequence[float]) -> bool:
 
 @dataclass(frozen=True)
 class Section:
-    """One experiment of a report, on one device.
+    """One experiment of a report, on one device, with one number of threads.
 
     Args:
         device: what its lines ran on; "" where nothing ran.
+        threads: of its trials; None where the report has only one number of threads.
         caption: the protocol in a line, and how long it was run against the full length.
     """
 
     experiment: Experiment
     device: str
+    threads: int | None
     measure: Measure
     caption: str
     lines: tuple[Line, ...]
+
+    @property
+    def place(self) -> str:
+        """`cpu`; `cpu, 2 threads` where the report has several numbers of threads."""
+        threads = None if self.threads is None else count_text(self.threads, "thread")
+        return ", ".join(filter(None, [self.device, threads]))
 
     @property
     def baseline(self) -> Line | None:

@@ -45,7 +45,7 @@ def estimates_s(plan: Plan) -> dict[str, float]:
             durations_s[trial.id] = 0.0
             continue
         proof = trial.purpose in (Purpose.PROOF, Purpose.PROOF_AS_TIMED)
-        process = (trial.purpose, trial.framework, trial.track, trial.dtype)
+        process = (trial.framework, trial.track, trial.threads)
         own_process = plan.request.preset != Preset.QUICK and not proof
         import_s = IMPORT_S if own_process or process not in started else 0.0
         started.add(process)

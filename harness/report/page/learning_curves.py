@@ -91,12 +91,12 @@ def curves_of(section: Section, run: Run) -> list[Curves]:
 
 def rows_of(section: Section, line: Line, rows: Sequence[Row]) -> list[Row]:
     """Return the rows with a result that a line stands for, by seed and repeat."""
-    key = section.experiment.name, line.framework, line.loop, line.track, line.device
+    key = section.experiment.name, line.framework, line.loop, line.track, line.device, line.threads
     matching = [
         row
         for row in rows
-        if (row.experiment, row.framework, row.loop, row.track, row.device) == key
-        and row.status == Status.OK
+        if row.status == Status.OK
+        and key == (row.experiment, row.framework, row.loop, row.track, row.device, row.threads)
     ]
     return sorted(matching, key=lambda row: (row.seed, row.repeat))
 

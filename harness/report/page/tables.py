@@ -86,7 +86,7 @@ def overview(sections: Sequence[Section]) -> Table:
         best = {line.framework: line for line in section.lines if line.identical and line.best}
         name = section.experiment.name
         if names.count(name) > 1:
-            name += f" ({section.device})"
+            name += f" ({section.place})"
         of_frameworks = (
             _overview_cell(section, best[framework]) if framework in best else TableCell("")
             for framework in frameworks
