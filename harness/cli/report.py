@@ -46,6 +46,10 @@ Timeout = Annotated[
         "but at least 10m.",
     ),
 ]
+NoTiming = Annotated[
+    bool,
+    typer.Option("--no-timing", help="Accuracy and proof alone: several trials at once, no times."),
+]
 Source = Annotated[
     Path | None,
     typer.Option("--from", metavar="FOLDER", help="Read this run again; train nothing."),
@@ -66,6 +70,7 @@ def report(
     threads: options.ThreadCountsOption = "1",
     device: options.DeviceOption = Device.AUTO,
     dtype: options.DtypeOption = Dtype.FLOAT32,
+    no_timing: NoTiming = False,
     timeout: Timeout = AUTO,
     out: Annotated[Path | None, options.out("results/runs/<plan>")] = None,
     fresh: options.FreshOption = False,
@@ -100,6 +105,7 @@ def report(
         threads=options.thread_counts(threads),
         device=device,
         dtype=dtype,
+        timed=not no_timing,
     )
     timeout_s = None if timeout == AUTO else options.timeout_s(timeout)
     plan = run_plan.make_plan(request)
@@ -110,7 +116,9 @@ def report(
     files = _outputs(plan, output, chart)
     outputs.need_charts(files)
     path = out or Path("results") / "runs" / plan.digest
-    finished = run_plan.run_plan(plan, path, timeout_s, fresh, traceback=traceback)
+    finished = run_plan.run_plan(
+        plan, path, timeout_s, fresh, timed=not no_timing, traceback=traceback
+    )
     run = load_run(path, plan)
     _finish(run, exit_code(run) if finished else INTERRUPTED, files, tensorboard)
 

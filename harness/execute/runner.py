@@ -88,6 +88,7 @@ class Runner:
                     for trial in todo:
                         self._workers.data_problem(self.plan.experiments[trial.experiment])
                     in_lanes(todo, self._run_one, lanes(self.plan), self._workers.kill)
+                    self._workers.close_idle()  # they would die with the threads of their lanes
                 self._workers.park()
                 if psutil.virtual_memory().available < LANE_BYTES:
                     self._workers.close_idle()  # a limit or a proof needs memory

@@ -117,13 +117,17 @@ def _serve(
     outcome = Outcome()
     began = time.perf_counter()
     blank = blank_row(trial, message["run"], framework.version, experiment, Status.OK, None)
-    status, detail = _attempt(trial, experiment, framework, first, import_s, outcome)
+    is_timed = message["timed"]
+    status, detail = _attempt(trial, experiment, framework, first, import_s, outcome, is_timed)
     if interrupts.came:
         status, detail = Status.INTERRUPTED, "SIGINT"
     total_s = time.perf_counter() - began + (import_s if first else 0)
     outcome.columns.total_s = total_s - outcome.not_counted_s
     if first and outcome.columns.peak_rss_mb is None:
         outcome.columns.peak_rss_mb = peak_rss_mb()
+    if not is_timed:
+        outcome.columns.forget_times()
+        outcome.arrays.pop("train_s", None)
     if status == Status.OK and outcome.arrays:
         write_arrays(Path(message["arrays"]), outcome.arrays)
     row = dataclasses.replace(blank, status=status, **outcome.columns.measured())
@@ -165,6 +169,7 @@ def _attempt(
     first: bool,
     import_s: float,
     outcome: "Outcome",
+    is_timed: bool,
 ) -> tuple[Status, str | None]:
     """(status, detail) of one trial; nothing that an adapter raises gets past here."""
     from harness.data.fetching import DataMissingError
@@ -178,7 +183,7 @@ def _attempt(
         if first:
             outcome.columns.import_s = import_s + time.perf_counter() - began
             _freeze()
-        _run(trial, experiment, adapter, first, outcome)
+        _run(trial, experiment, adapter, first, outcome, is_timed)
     except Unsupported as reason:
         return Status.UNSUPPORTED, str(reason)
     except DeviceUnavailableError as reason:
@@ -205,6 +210,7 @@ def _run(
     adapter: type["Trainer"],
     first: bool,
     outcome: "Outcome",
+    is_timed: bool,
 ) -> None:
     """Do what the trial is for."""
     from harness.trial.many_starts import train_many_starts
@@ -214,7 +220,8 @@ def _run(
     match trial.purpose:
         case Purpose.MEASURE:
             trainer = measure(trial, experiment, adapter, outcome)
-            _time_products(trainer, trial, experiment, first, outcome)
+            if is_timed:
+                _time_products(trainer, trial, experiment, first, outcome)
         case Purpose.LIMIT:
             measure_limit(trial, experiment, adapter, outcome)
         case Purpose.MANY_STARTS:

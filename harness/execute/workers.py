@@ -116,7 +116,10 @@ class Workers:
         return blank_row(trial, self.plan.digest, framework.version, experiment, status, detail)
 
     def park(self) -> None:
-        """Let idle workers serve whichever lane needs them first."""
+        """Let idle workers serve whichever lane needs them first.
+
+        On Linux they live only as long as the thread that started them.
+        """
         with self._lock:
             while self._alive:
                 (_, key), worker = self._alive.popitem()
@@ -184,6 +187,7 @@ class Workers:
             "experiment": experiment.model_dump(mode="json"),
             "arrays": str((self.folder.trials / f"{trial.id}.npz").resolve()),
             "lane": lane,
+            "timed": self.plan.request.timed,
         }
 
 

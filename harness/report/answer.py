@@ -17,6 +17,7 @@ from harness.run import Run
 
 GROUPS = {True: "Small networks", False: "Large networks"}
 """Whether a network is small to how its statement begins."""
+NO_TIMES = "No times were measured, so nothing is ranked."
 BOUNDARY = (
     f"A network is small if a step takes less than {SMALL_BELOW_FLOP / 1e6:g} million "
     "floating-point operations, those of its matrix products."
@@ -33,8 +34,10 @@ def answer(run: Run, sections: Sequence[Section]) -> str:
     if not trained:
         return f"No trial ended with a result: {status_counts(run.rows)}."
     if len(trained) == 1:
-        return _alone(*trained[0])
-    return "; ".join([_proof([line for _, line in trained]), *_agreement(sections)]) + "."
+        said = _alone(*trained[0])
+    else:
+        said = "; ".join([_proof([line for _, line in trained]), *_agreement(sections)]) + "."
+    return said if run.plan.request.timed else f"{said} {NO_TIMES}"
 
 
 def _identical(section: Section) -> list[Line]:

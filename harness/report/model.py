@@ -72,6 +72,7 @@ class Line:
         spread: standard deviation of `accuracy` over seeds, None for one seed.
         train, step: seconds of training and of a step, of the undisturbed trials; of all where
             every one was disturbed.
+        seeds: how many seeds have a trial that ended well.
         samples: training seconds of every (seed, repeat).
         disturbed: (seed, repeat) of the trials that other processes disturbed, and how, in words.
         phases: median seconds of every phase that was measured, by column.
@@ -99,6 +100,7 @@ class Line:
     outputs: str | None
     train: Estimate | None
     step: Estimate | None
+    seeds: int
     samples: Samples
     disturbed: Mapping[Repetition, str]
     phases: Mapping[str, float]
@@ -284,12 +286,14 @@ class Section:
     Args:
         device: what its lines ran on; "" where nothing ran.
         threads: of its trials; None where the report has only one number of threads.
+        timed: whether times were measured.
         caption: the protocol in a line, and how long it was run against the full length.
     """
 
     experiment: Experiment
     device: str
     threads: int | None
+    timed: bool
     measure: Measure
     caption: str
     lines: tuple[Line, ...]

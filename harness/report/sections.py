@@ -52,6 +52,7 @@ def make_sections(run: Run) -> list[Section]:
             experiment,
             device,
             threads if len(counts) > 1 else None,
+            run.plan.request.timed,
             measure_of(experiment),
             caption(run.plan, name, threads),
             tuple(make_lines(rows, facts)),
@@ -135,6 +136,7 @@ def _line(rows: list[Row], facts: Facts) -> Line:
         outputs=_outputs(facts.run.arrays(example.trial)) if ended_well else None,
         train=estimate([row.train_s for row in timed if row.train_s]),
         step=estimate([row.step_us * 1e-6 for row in timed if row.step_us]),
+        seeds=len({row.seed for row in ended_well}),
         samples=samples,
         disturbed={
             (row.seed, row.repeat): facts.disturbed[row.trial]

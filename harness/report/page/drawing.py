@@ -37,10 +37,12 @@ Drawings = Mapping[str, Drawing]
 
 def names(plan: Plan) -> list[str]:
     """Return every chart that a report of the plan may have on one device."""
-    return [OVERVIEW] + [
+    timed = plan.request.timed
+    of_times = (PHASES_CHART, LIMITS_CHART) if timed else ()
+    return [OVERVIEW] * timed + [
         f"{name}/{chart}"
         for name, experiment in plan.experiments.items()
-        for chart in (*learning_charts.chart_names(experiment), PHASES_CHART, LIMITS_CHART)
+        for chart in (*learning_charts.chart_names(experiment, timed), *of_times)
     ]
 
 
