@@ -148,6 +148,18 @@ def _experiments(request: Request) -> tuple[dict[str, Experiment], dict[str, str
     return experiments, full_lengths
 
 
+def quick_of(framework: Framework) -> str:
+    """Return where the quick preset runs a framework: `everywhere`, or the experiments' names.
+
+    A loop that is slow to start is named where it runs on fewer experiments.
+    """
+    in_depth = ", ".join(QUICK_IN_DEPTH)
+    if is_later(framework):
+        return in_depth
+    slow = framework.loops[-1] in framework.slow_to_start and len(framework.loops) > 1
+    return f"everywhere; {framework.loops[-1]}: {in_depth}" if slow else "everywhere"
+
+
 # ---------------------------------------------------------------- in which order
 
 

@@ -28,9 +28,20 @@ Experiments = Annotated[
 ]
 Loops = Annotated[
     str,
-    typer.Option(metavar="NAMES", help="best, all, or idiomatic, stepwise and fused by comma."),
+    typer.Option(
+        metavar="NAMES",
+        help="best, all, or idiomatic, stepwise and fused by comma. In quick the best loop is one "
+        "that starts fast, except on xor-mlp and mnist-mlp.",
+    ),
 ]
-PresetOption = Annotated[Preset, typer.Option(help="How long and how often to train.")]
+PresetOption = Annotated[
+    Preset,
+    typer.Option(
+        help="How long and how often to train. Without --frameworks, quick runs numpy, sklearn, "
+        "keras, torch, jax and adapters of other packages; this project's others on xor-mlp and "
+        "mnist-mlp only, if they are installed."
+    ),
+]
 Seeds = Annotated[
     int | None, typer.Option(min=1, max=10_000, help="How many. Default by preset: 1, 3, 10.")
 ]
