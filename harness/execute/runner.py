@@ -25,9 +25,10 @@ from harness.parity import verdicts
 from harness.plan import Plan, Trial
 from harness.results import Row, RunFolder, write_arrays, write_atomically
 
-RERUN_SHARE, RERUN_AT_LEAST_S = 0.5, 20.0
+RERUN_SHARE = {Preset.QUICK: 0.15, Preset.STANDARD: 0.5, Preset.FULL: 0.5}
+RERUN_AT_LEAST_S = 20.0
 """Reruns of disturbed trials may take so much of the run's own time, or so many seconds, but
-never longer than the run itself."""
+never longer than the run itself. With the one seed of quick they decide little."""
 FUTILE_RERUNS = 3
 """Where so many reruns are disturbed too, and none was calm, the machine stays busy."""
 LANE_BYTES = 3 << 30
@@ -115,7 +116,7 @@ class Runner:
         Args:
             own_s: how long the run itself took.
         """
-        budget_s = rerun_budget_s(own_s)
+        budget_s = rerun_budget_s(own_s, RERUN_SHARE[self.plan.request.preset])
         deadline = time.monotonic() + budget_s
         trials = {trial.id: trial for trial in self._ranked_trials()}
         futile, any_calm = 0, False
@@ -127,17 +128,21 @@ class Runner:
             if not again:
                 return
             self.listener.rerunning([trials[row.trial] for row in again])
+            too_long = 0
             for number, row in enumerate(again):
-                if time.monotonic() > deadline:
-                    why = f"{budget_s:.0f} s of reruns are enough for this run"
-                    self.listener.gave_up(len(again) - number, why)
-                    return
+                if time.monotonic() + (row.total_s or 0.0) > deadline:
+                    too_long += 1
+                    continue
                 is_calm = self._rerun(trials[row.trial], row, attempt)
                 any_calm, futile = any_calm or is_calm, futile + (not is_calm)
                 if not any_calm and futile == FUTILE_RERUNS < len(again):
                     why = f"the first {FUTILE_RERUNS} reruns were disturbed too"
-                    self.listener.gave_up(len(again) - number - 1, why)
+                    self.listener.gave_up(too_long + len(again) - number - 1, why)
                     return
+            if too_long:
+                why = f"{budget_s:.0f} s of reruns are enough for this run"
+                self.listener.gave_up(too_long, why)
+                return
 
     def _ranked_trials(self) -> list[Trial]:
         """Trials of experiments where times are compared: those of two or more cells."""
@@ -203,9 +208,9 @@ class Runner:
             self.listener.finished(trial, row, tail)
 
 
-def rerun_budget_s(own_s: float) -> float:
+def rerun_budget_s(own_s: float, share: float) -> float:
     """Return how long reruns may take after a run that itself took `own_s`."""
-    return min(max(RERUN_SHARE * own_s, RERUN_AT_LEAST_S), own_s)
+    return min(max(share * own_s, RERUN_AT_LEAST_S), own_s)
 
 
 def lanes(plan: Plan) -> int:
