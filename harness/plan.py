@@ -1,11 +1,11 @@
 """What a run is: what the user requested, its trials in their order, and how they are stored."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any
 
-from pydantic import StringConstraints, TypeAdapter
+from pydantic import BeforeValidator, StringConstraints, TypeAdapter
 
 from harness.experiment.loading import parse
 from harness.experiment.model import Experiment
@@ -21,6 +21,11 @@ FrameworkKey = tuple[str, Track]
 """Name and track: what a trial's framework is looked up by."""
 
 
+def _as_tuple(threads: Any) -> Any:
+    """Earlier versions stored one number."""
+    return (threads,) if isinstance(threads, int) else threads
+
+
 @dataclass(frozen=True)
 class Request:
     """What the user requested.
@@ -32,9 +37,10 @@ class Request:
         preset: how much is run where the request does not say.
         seeds: None means the preset's own number.
         repeats: likewise.
-        threads: of every trial.
+        threads: the numbers of threads that everything is run with, one after the other.
         device: of every trial.
         dtype: of every trial whose protocol does not state one.
+        timed: whether times matter. Without them trials run in lanes, and rows have no times.
     """
 
     experiments: tuple[str, ...] = ()
@@ -43,9 +49,10 @@ class Request:
     preset: Preset = Preset.QUICK
     seeds: int | None = None
     repeats: int | None = None
-    threads: int = 1
+    threads: Annotated[tuple[int, ...], BeforeValidator(_as_tuple)] = (1,)
     device: Device = Device.AUTO
     dtype: Dtype = Dtype.FLOAT32
+    timed: bool = True
 
     @property
     def seed_count(self) -> int:
@@ -136,7 +143,7 @@ class Plan:
             {
                 "schema": SCHEMA,
                 "plan": self.digest,
-                "request": asdict(self.request),
+                "request": asdict(self.request) | {"threads": one_or_all(self.request.threads)},
                 "experiments": {
                     name: e.model_dump(mode="json") for name, e in self.experiments.items()
                 },
@@ -170,6 +177,11 @@ class Plan:
             )
         except (KeyError, TypeError, AttributeError, RecursionError) as error:
             raise ValueError(f"not a plan of this version ({error!r})") from error
+
+
+def one_or_all(threads: Sequence[int]) -> int | list[int]:
+    """Return the only number of threads as earlier versions stored it, or else all of them."""
+    return threads[0] if len(threads) == 1 else list(threads)
 
 
 def native_of(experiment: Experiment, label: str) -> Native:

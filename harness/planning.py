@@ -12,9 +12,16 @@ from harness.experiment.loading import catalogue_names, load
 from harness.experiment.model import Experiment
 from harness.experiment.proof_length import proof_of
 from harness.experiment.vocabulary import Device, Dtype, Loop, Preset, Purpose, Track
-from harness.plan import FrameworkKey, Plan, Request, Trial, native_of
+from harness.plan import FrameworkKey, Plan, Request, Trial, native_of, one_or_all
 from harness.registry import Framework, find, installed
 from harness.results import PROTOCOL
+
+FIRST_FIVE = ("numpy", "sklearn", "keras", "torch", "jax")
+"""The quick preset runs these everywhere, and adapters of other packages too. This project's other
+adapters compute on the libraries of these five. In quick they run on `QUICK_IN_DEPTH` only and if
+they are installed, except where the user names frameworks."""
+QUICK_IN_DEPTH = ("xor-mlp", "mnist-mlp")
+"""Where the quick preset runs every framework, and loops that an adapter calls slow to start."""
 
 
 def make_plan(request: Request) -> Plan:
@@ -26,12 +33,23 @@ def make_plan(request: Request) -> Plan:
         ValueError: the combination cannot be planned.
     """
     experiments, full_lengths = _experiments(request)
-    frameworks = _frameworks(request)
+    frameworks = _frameworks(request, experiments)
     trials = [
-        make_trial(Purpose.MEASURE, experiment, adapter, loop, request, seed=seed, repeat=repeat)
-        for experiment, seed, repeat, framework in _turns(experiments, frameworks, request)
+        make_trial(
+            Purpose.MEASURE,
+            experiment,
+            adapter,
+            loop,
+            request,
+            seed=seed,
+            repeat=repeat,
+            threads=threads,
+        )
+        for experiment, seed, repeat, threads, framework in _turns(experiments, frameworks, request)
         for adapter, loop in _loops_of(experiment, framework, request)
     ]
+    if request.preset == Preset.QUICK:  # a process that is timed in float32 was never in float64
+        trials.sort(key=lambda trial: trial.dtype)
     by_name = {framework.name: framework for framework in frameworks}
     return Plan(
         digest=digest_of(_identity(request, experiments, frameworks)),
@@ -40,7 +58,7 @@ def make_plan(request: Request) -> Plan:
         full_lengths=full_lengths,
         trials=tuple(trials),
         proofs=tuple(proofs_of(trials, experiments, by_name)),
-        limits=tuple(_limits(experiments, frameworks, request)),
+        limits=tuple(_limits(experiments, frameworks, request)) if request.timed else (),
         frameworks=framework_table(frameworks),
     )
 
@@ -69,9 +87,10 @@ def _identity(
         "preset": request.preset,
         "seeds": request.seed_count,
         "repeats": request.repeat_count,
-        "threads": request.threads,
+        "threads": one_or_all(request.threads),
         "device": request.device,
         "dtype": request.dtype,
+        **({} if request.timed else {"timed": False}),
         **_kernel_choice(),
     }
 
@@ -79,13 +98,32 @@ def _identity(
 # ---------------------------------------------------------------- what is requested
 
 
-def _frameworks(request: Request) -> list[Framework]:
-    frameworks = [find(name) for name in request.frameworks] or list(installed().values())
+def _frameworks(request: Request, experiments: Mapping[str, Experiment]) -> list[Framework]:
+    """The frameworks that run on at least one experiment."""
+    if not request.frameworks:
+        return [
+            framework
+            for framework in installed().values()
+            if any(_takes_part(framework, name, request) for name in experiments)
+        ]
+    frameworks = [find(name) for name in request.frameworks]
     names = [framework.name for framework in frameworks]
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"framework: {name!r} is named twice")
     return frameworks
+
+
+def _takes_part(framework: Framework, experiment: str, request: Request) -> bool:
+    """Whether a framework runs on an experiment, see `FIRST_FIVE`."""
+    if request.preset != Preset.QUICK or request.frameworks or not is_later(framework):
+        return True
+    return experiment in QUICK_IN_DEPTH and not framework.missing
+
+
+def is_later(framework: Framework) -> bool:
+    """Whether an adapter is one of this project's own beyond the first five."""
+    return framework.is_own and framework.name not in FIRST_FIVE
 
 
 def _experiments(request: Request) -> tuple[dict[str, Experiment], dict[str, str]]:
@@ -110,35 +148,49 @@ def _experiments(request: Request) -> tuple[dict[str, Experiment], dict[str, str
     return experiments, full_lengths
 
 
+def quick_of(framework: Framework) -> str:
+    """Return where the quick preset runs a framework: `everywhere`, or the experiments' names.
+
+    A loop that is slow to start is named where it runs on fewer experiments.
+    """
+    in_depth = ", ".join(QUICK_IN_DEPTH)
+    if is_later(framework):
+        return in_depth
+    slow = framework.loops[-1] in framework.slow_to_start and len(framework.loops) > 1
+    return f"everywhere; {framework.loops[-1]}: {in_depth}" if slow else "everywhere"
+
+
 # ---------------------------------------------------------------- in which order
 
 
 def _turns(
     experiments: Mapping[str, Experiment], frameworks: Sequence[Framework], request: Request
-) -> Iterator[tuple[Experiment, int, int, Framework]]:
-    """(experiment, seed, repeat, framework): all frameworks take turns inside a block.
+) -> Iterator[tuple[Experiment, int, int, int, Framework]]:
+    """(experiment, seed, repeat, threads, framework): all frameworks take turns inside a block.
 
     Blocks are taken as ABBA, so that a drift of the machine favours nobody, and each pair of
     blocks starts with the next framework.
     """
     blocks = (
-        (experiment, seed, repeat)
+        (experiment, seed, repeat, threads)
         for experiment in experiments.values()
         for seed in range(request.seed_count)
         for repeat in range(request.repeat_count)
+        for threads in request.threads
     )
-    for number, (experiment, seed, repeat) in enumerate(blocks):
-        first = number // 2 % len(frameworks)
-        order = [*frameworks[first:], *frameworks[:first]]
+    for number, (experiment, seed, repeat, threads) in enumerate(blocks):
+        running = [f for f in frameworks if _takes_part(f, experiment.name, request)]
+        first = number // 2 % max(len(running), 1)
+        order = [*running[first:], *running[:first]]
         for framework in reversed(order) if number % 2 else order:
-            yield experiment, seed, repeat, framework
+            yield experiment, seed, repeat, threads, framework
 
 
 def _loops_of(
     experiment: Experiment, framework: Framework, request: Request
 ) -> list[tuple[Framework, str]]:
     """(adapter, loop) of one framework in one block, its native solvers last."""
-    loops = _loops(experiment, framework.loops, request)
+    loops = _loops(experiment, framework, request)
     natives = [native for native in experiment.native if native.framework == framework.name]
     return [
         *((framework, loop) for loop in loops),
@@ -146,15 +198,27 @@ def _loops_of(
     ]
 
 
-def _loops(experiment: Experiment, has: Sequence[str], request: Request) -> list[str]:
+def _loops(experiment: Experiment, framework: Framework, request: Request) -> list[str]:
     """Loops to run; one that was requested by name stays even where the framework lacks it."""
+    has = framework.loops
     if "all" in request.loops:
         return list(has)
-    wanted = {has[-1] if loop == "best" else loop for loop in request.loops}
+    wanted = {
+        _best_loop(experiment, framework, request) if loop == "best" else loop
+        for loop in request.loops
+    }
     is_default = request.preset == Preset.QUICK and request.loops == ("best",)
     if is_default and experiment.quick:
         wanted |= set(experiment.quick.loops) & set(has)
     return [loop for loop in Loop if loop in wanted]
+
+
+def _best_loop(experiment: Experiment, framework: Framework, request: Request) -> str:
+    """Return the most compiled loop; in quick one that starts fast, if there is any."""
+    has = framework.loops
+    if request.preset == Preset.QUICK and experiment.name not in QUICK_IN_DEPTH:
+        has = tuple(loop for loop in has if loop not in framework.slow_to_start) or has
+    return has[-1]
 
 
 # ---------------------------------------------------------------- trials beside the measured ones
@@ -163,15 +227,22 @@ def _loops(experiment: Experiment, has: Sequence[str], request: Request) -> list
 def _limits(
     experiments: Mapping[str, Experiment], requested: Sequence[Framework], request: Request
 ) -> Iterator[Trial]:
-    """The limit of the machine is the best of all installed libraries, requested or not."""
+    """The limit of the machine is the best of all installed libraries, requested or not.
+
+    Later adapters have no libraries of their own, see `FIRST_FIVE`.
+    """
     names = {framework.name for framework in requested}
     for framework in installed().values():
-        if framework.name in names or framework.missing:
+        if framework.name in names or framework.missing or is_later(framework):
             continue
         for experiment in experiments.values():
-            if experiment.has_measurable_products:
+            if not experiment.has_measurable_products:
+                continue
+            for threads in request.threads:
                 loop = framework.loops[-1]
-                yield make_trial(Purpose.LIMIT, experiment, framework, loop, request)
+                yield make_trial(
+                    Purpose.LIMIT, experiment, framework, loop, request, threads=threads
+                )
 
 
 def proofs_of(
@@ -236,6 +307,7 @@ def make_trial(
     repeat: int = 0,
     starts: int = 1,
     dtype: Dtype | None = None,
+    threads: int | None = None,
 ) -> Trial:
     """Return a trial, named after what it is and a digest of everything it depends on.
 
@@ -244,11 +316,12 @@ def make_trial(
         experiment: its protocol, at the length it is run.
         framework: its adapter.
         loop: of the adapter; in the native track the label of the estimator.
-        request: gives device, threads, and the precision that the protocol does not state.
+        request: gives the device, and the precision that the protocol does not state.
         seed: of start and batches.
         repeat: which run of the seed.
         starts: of how many seeds, from `seed` on, the starts are trained at once.
         dtype: overrides the precision of protocol and request.
+        threads: which of the request's numbers of threads; by default the first.
     """
     trial = Trial(
         purpose=purpose,
@@ -260,7 +333,7 @@ def make_trial(
         repeat=repeat,
         device=request.device,
         dtype=dtype or experiment.dtype or request.dtype,
-        threads=request.threads,
+        threads=request.threads[0] if threads is None else threads,
         id="",
         starts=starts,
     )

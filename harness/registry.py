@@ -41,6 +41,10 @@ DTYPES: tuple[str, ...] = tuple(Dtype)
 LISTED_FIRST = ("numpy", "sklearn", "keras", "torch", "jax")
 """Order of our own adapters in plans and tables; others follow by name."""
 
+OWN_DISTRIBUTION = "samestep"
+STATED = {"loops": LOOPS, "dtypes": DTYPES, "slow_to_start": LOOPS}
+"""Attributes that are read from the source of a class, and the names that each may have."""
+
 BROKEN: dict[str, str] = {}
 """Entered adapters that cannot be described, with the reason."""
 
@@ -58,6 +62,7 @@ class Framework:
         distribution: what to install with the extra `name`; "" where that is not known.
         loops: slowest first; empty in the native track.
         dtypes: precisions it has.
+        slow_to_start: loops whose first step takes long, see `harness.trainer.StepTrainer`.
     """
 
     name: str
@@ -68,6 +73,12 @@ class Framework:
     distribution: str
     loops: tuple[str, ...]
     dtypes: tuple[str, ...] = DTYPES
+    slow_to_start: tuple[str, ...] = ()
+
+    @property
+    def is_own(self) -> bool:
+        """Whether this project's own package has the adapter."""
+        return self.distribution == OWN_DISTRIBUTION
 
     @property
     def version(self) -> str:
@@ -125,7 +136,7 @@ def installed(track: Track = Track.IDENTICAL) -> dict[str, Framework]:
     """
     points = sorted(
         metadata.entry_points(group=GROUPS[track]),
-        key=lambda point: (_owner(point) != "samestep", _place(point.name), point.name),
+        key=lambda point: (_owner(point) != OWN_DISTRIBUTION, _place(point.name), point.name),
     )
     frameworks: dict[str, Framework] = {}
     for point in points:
@@ -193,7 +204,7 @@ def _described(
     class_name = class_name or _only_trainer(module, classes)
     node = classes.get(class_name)
     if node is not None:
-        for attribute, allowed in (("loops", LOOPS), ("dtypes", DTYPES)):
+        for attribute, allowed in STATED.items():
             problem = problem_with(node, attribute, allowed)
             if problem:
                 raise UnknownFrameworkError(f"framework {name}: {problem}")
@@ -206,7 +217,10 @@ def _described(
             f"names out of {', '.join(LOOPS)}{known}"
         )
     dtypes = stated_names(node, "dtypes", DTYPES) or DTYPES
-    return Framework(name, track, module, class_name, requirements, distribution, loops, dtypes)
+    slow = stated_names(node, "slow_to_start", LOOPS)
+    return Framework(
+        name, track, module, class_name, requirements, distribution, loops, dtypes, slow
+    )
 
 
 def _only_trainer(module: str, classes: Mapping[str, ast.ClassDef]) -> str:

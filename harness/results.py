@@ -170,6 +170,10 @@ class MeasuredColumns:
         for name, value in columns.items():
             setattr(self, name, value)
 
+    def forget_times(self) -> None:
+        """Blank what says nothing where several trials ran at once."""
+        self.set(**dict.fromkeys(TIMES))
+
     def set_conditions(self, conditions: Conditions) -> None:
         """Set the columns that say what else went on."""
         self.set(**dataclasses.asdict(conditions))
@@ -181,6 +185,13 @@ class MeasuredColumns:
         }
 
 
+CONDITIONS = tuple(field.name for field in dataclasses.fields(Conditions))
+TIMES = (
+    *(name for name in MeasuredColumns.__slots__ if name.endswith("_s")),
+    *(name for name in MeasuredColumns.__slots__ if "_us" in name),
+    *CONDITIONS,
+)
+"""Columns that say how long something took, and what went on meanwhile."""
 ROW = TypeAdapter(Row)
 COLUMNS = tuple(field.name for field in dataclasses.fields(Row))
 

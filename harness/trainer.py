@@ -220,8 +220,9 @@ class Trainer(ABC):
 class StepTrainer(Trainer):
     """The identical track: train step by step from the given start.
 
-    The harness reads both attributes from the source, without importing the framework. They must
-    be tuples of literal strings in the class body.
+    The harness reads the attributes from the source, without importing the framework. They must
+    be tuples of literal strings in the class body. A process may build many trainers one after
+    another, in either precision.
 
     Attributes:
         loops: the loops of this adapter, slowest first. "idiomatic" is what the framework's
@@ -229,10 +230,14 @@ class StepTrainer(Trainer):
             for many steps.
         dtypes: the precisions of this adapter. An adapter without "float64" is proven in
             float32, within a measured tolerance.
+        slow_to_start: loops that compile for half a minute or more before their first step. The
+            quick preset runs them on `xor-mlp` and `mnist-mlp` only, and elsewhere the best of
+            the other loops.
     """
 
     loops: ClassVar[tuple[str, ...]]
     dtypes: ClassVar[tuple[str, ...]] = ("float32", "float64")
+    slow_to_start: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def __init__(self, task: Task) -> None:

@@ -40,6 +40,7 @@ from harness.clock.environment import available_cpus
 from harness.data import prepared
 from harness.experiment.loading import CATALOGUE, parse
 from harness.experiment.model import Experiment
+from harness.parity import rounding, trace
 from harness.registry import installed
 from harness.report.page import chart_library
 
@@ -136,9 +137,23 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("SAMESTEP_DATA", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path)
-    prepared.load.cache_clear()
+    _forget_data()
     yield folder
-    prepared.load.cache_clear()
+    _forget_data()
+
+
+def _forget_data() -> None:
+    """Forget what was computed from the files of another cache."""
+    for function in (
+        prepared.load,
+        trace.predicted_rows,
+        trace.expected_trace,
+        rounding.first_allowances,
+        rounding.expected_in,
+        rounding.rounding_tolerances,
+        rounding._reruns,
+    ):
+        function.cache_clear()
 
 
 def protocol(base: str = "digits-mlp", /, **changes: Any) -> dict[str, Any]:

@@ -7,9 +7,45 @@ import pytest
 from harness import registry
 from harness.clock.environment import KERNEL_CHOICE
 from harness.experiment.loading import CATALOGUE
+from harness.experiment.vocabulary import Track
 from harness.plan import Request
-from harness.planning import make_plan
-from harness.report.trial_durations import estimate_s, patience_s, total_s
+from harness.planning import QUICK_IN_DEPTH, make_plan
+from harness.report.trial_durations import estimate_s, estimates_s, patience_s
+
+GONE = ("not-installed-anywhere",)
+
+
+@pytest.fixture
+def entered(monkeypatch):
+    """Enters NumPy's adapter under other names too; returns a function that plans."""
+    numpy, natives = registry.installed()["numpy"], registry.installed(Track.NATIVE)
+
+    def enter(**changes):
+        more = {
+            name.replace("_", "-"): dataclasses.replace(numpy, name=name.replace("_", "-"), **each)
+            for name, each in changes.items()
+        }
+        known = {"numpy": numpy, **more}
+        for module in ("harness.planning", "harness.registry"):
+            monkeypatch.setattr(
+                f"{module}.installed",
+                lambda track="identical": known if track == "identical" else natives,
+            )
+
+        def plan(*experiments, **request):
+            return make_plan(Request(experiments, **request))
+
+        return plan
+
+    return enter
+
+
+def cells(plan, experiment):
+    return [(t.framework, t.loop) for t in plan.trials if t.experiment == experiment]
+
+
+def names(plan, experiment):
+    return {framework for framework, _ in cells(plan, experiment)}
 
 
 @pytest.fixture
@@ -50,13 +86,14 @@ def test_another_choice_of_kernels_is_another_run(monkeypatch):
 
 def test_what_is_not_installed_is_not_proven_and_takes_no_time(monkeypatch):
     numpy = registry.installed()["numpy"]
-    absent = dataclasses.replace(numpy, name="absent", requirements=("not-installed-anywhere",))
+    absent = dataclasses.replace(numpy, name="absent", distribution="another", requirements=GONE)
     monkeypatch.setattr("harness.planning.installed", lambda track="identical": {
         "numpy": numpy, "absent": absent} if track == "identical" else {})  # fmt: skip
     plan = make_plan(Request(("xor-single",)))
     assert {trial.framework for trial in plan.trials} == {"numpy", "absent"}
     assert {trial.framework for trial in plan.proofs} == {"numpy"}
-    assert total_s(plan) == total_s(make_plan(Request(("xor-single",), ("numpy",)))) > 0
+    alone = make_plan(Request(("xor-single",), ("numpy",)))
+    assert sum(estimates_s(plan).values()) == sum(estimates_s(alone).values()) > 0
 
 
 @pytest.mark.parametrize(("preset", "at_least_s"), [("quick", 600), ("standard", 1_800)])
@@ -64,3 +101,59 @@ def test_a_long_trial_is_given_more_time(preset, at_least_s):
     plan = make_plan(Request(("mnist-deep", "and"), ("numpy",), preset=preset))
     longest = max(estimate_s(plan, trial) for trial in plan.trials)
     assert patience_s(plan) == max(600, 10 * longest) >= at_least_s
+
+
+# ---------------------------------------------------------------- what the quick preset runs
+
+
+def test_quick_runs_later_adapters_of_ours_in_depth_only_and_those_of_others_everywhere(entered):
+    plan = entered(
+        torch={},
+        later={},
+        gone={"requirements": GONE},
+        theirs={"distribution": "another"},
+        theirs_gone={"distribution": "another", "requirements": GONE},
+    )
+    everywhere = {"numpy", "torch", "theirs", "theirs-gone"}
+    quick = plan()
+    for name in quick.experiments:
+        in_depth = {"later"} if name in QUICK_IN_DEPTH else set()
+        assert names(quick, name) == everywhere | in_depth
+    assert set(QUICK_IN_DEPTH) < set(quick.experiments)
+    assert names(plan("and"), "and") == everywhere
+    assert names(plan("and", preset="standard"), "and") == everywhere | {"later", "gone"}
+    assert names(plan("and", frameworks=("later", "gone")), "and") == {"later", "gone"}
+
+
+def test_what_does_not_run_does_not_change_a_plan(entered):
+    before = entered(torch={})("and", "digits-mlp")
+    after = entered(torch={}, later={}, gone={"requirements": GONE})("and", "digits-mlp")
+    assert after.digest == before.digest
+    assert ids(after.trials) == ids(before.trials)
+    assert ids(after.limits) == ids(before.limits)
+
+
+def test_a_later_adapter_is_no_limit_of_the_machine(entered):
+    plan = entered(torch={}, later={}, theirs={"distribution": "another"})
+    limits = plan("mnist-softmax", frameworks=("numpy",)).limits
+    assert {trial.framework for trial in limits} == {"torch", "theirs"}
+
+
+def test_quick_runs_a_loop_that_is_slow_to_start_in_depth_only(entered):
+    loops = {"loops": ("idiomatic", "stepwise", "fused"), "slow_to_start": ("fused",)}
+    plan = entered(torch=loops)
+    assert ("torch", "fused") in cells(plan("xor-mlp"), "xor-mlp")
+    assert [loop for name, loop in cells(plan("and"), "and") if name == "torch"] == ["stepwise"]
+    for asked in ({"loops": ("fused",)}, {"preset": "standard"}, {"loops": ("all",)}):
+        assert ("torch", "fused") in cells(plan("and", frameworks=("torch",), **asked), "and")
+
+
+def test_an_adapter_with_slow_loops_alone_runs_them(entered):
+    plan = entered(theirs={"loops": ("fused",), "slow_to_start": ("fused",), "distribution": "x"})
+    assert ("theirs", "fused") in cells(plan("and"), "and")
+
+
+def test_quick_trains_in_float32_before_float64():
+    plan = make_plan(Request(("fixed-forward", "and"), ("numpy", "sklearn")))
+    assert [trial.dtype for trial in plan.trials] == ["float32"] * 2 + ["float64"] * 2
+    assert list(plan.experiments) == ["fixed-forward", "and"]

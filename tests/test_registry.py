@@ -111,6 +111,8 @@ def test_every_file_of_an_adapter_that_is_a_package_is_seen(tmp_path, monkeypatc
         (FILE.format(name="Mine", loops="()"), r"one or more names. Got \(\)"),
         (FILE.format(name="Mine", loops='("fused",)\n    dtypes = ("float16",)'),
          "dtypes of class 'Mine' must be names out of float32, float64. Got 'float16'"),
+        (FILE.format(name="Mine", loops='("fused",)\n    slow_to_start = ("fast",)'),
+         "slow_to_start of class 'Mine' must be names out of idiomatic, stepwise, fused"),
         (FILE.format(name="A", loops='("fused",)') + FILE.format(name="B", loops='("fused",)'),
          "Got 2; name it with module:Class"),
         ("def broken(:\n", "cannot be read"),
@@ -121,6 +123,16 @@ def test_a_file_that_is_no_adapter(tmp_path, content, message):
     file.write_text(content)
     with pytest.raises(UnknownFrameworkError, match=message):
         find(str(file))
+
+
+def test_a_loop_that_is_slow_to_start_is_read_from_the_source(tmp_path):
+    file = tmp_path / "mine.py"
+    loops = '("stepwise", "fused")\n    slow_to_start = ("fused",)'
+    file.write_text(FILE.format(name="Mine", loops=loops))
+    assert find(str(file)).slow_to_start == ("fused",)
+    assert not find(str(file)).is_own
+    assert find("numpy").slow_to_start == ()
+    assert find("numpy").is_own
 
 
 def test_a_module_and_class():

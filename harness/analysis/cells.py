@@ -18,10 +18,11 @@ class MeasuredCell(NamedTuple):
     framework: str
     loop: str
     track: Track
+    threads: int = 1
 
     @classmethod
     def of(cls, row: Row) -> "MeasuredCell":
-        return cls(row.experiment, row.framework, row.loop, row.track)
+        return cls(row.experiment, row.framework, row.loop, row.track, row.threads)
 
 
 class TrialKey(NamedTuple):
@@ -64,7 +65,10 @@ def ratios_to_baseline(
     itself, and neither have cells of the native track.
     """
     candidates = [
-        key for key in cells if key.experiment == cell.experiment and key.track == Track.IDENTICAL
+        key
+        for key in cells
+        if (key.experiment, key.threads) == (cell.experiment, cell.threads)
+        and key.track == Track.IDENTICAL
     ]
     if cell.track != Track.IDENTICAL or not candidates:
         return {}

@@ -91,7 +91,11 @@ def failed_only_in_b(
 ) -> list[tuple[MeasuredCell, str]]:
     """Return the cells with trials that ended well in A, and were planned but failed in B."""
     planned = {
-        TrialKey(MeasuredCell(t.experiment, t.framework, t.loop, t.track), t.seed, t.repeat_column)
+        TrialKey(
+            MeasuredCell(t.experiment, t.framework, t.loop, t.track, t.threads),
+            t.seed,
+            t.repeat_column,
+        )
         for t in plan_b.trials
     }
     ok_in_a = ok_trials(rows_a) & planned

@@ -93,7 +93,7 @@ def make_claim_plan(
     request = Request(
         experiments=tuple(experiments),
         frameworks=tuple(framework.name for framework in frameworks),
-        threads=threads,
+        threads=(threads,),
         device=device,
     )
     trials = [trial for run in runs for trial in _trials(run, frameworks, request)]

@@ -73,6 +73,7 @@ def experiments() -> Records:
 
 def frameworks() -> Records:
     """Return every adapter that is entered, installed or not."""
+    from harness.planning import quick_of
     from harness.registry import BROKEN, installed
 
     records: Records = [
@@ -80,13 +81,14 @@ def frameworks() -> Records:
             "name": framework.name,
             "track": framework.track,
             "loops": ", ".join(framework.loops) or "-",
+            "quick": quick_of(framework) if track == Track.IDENTICAL else "-",
             "version": framework.version or "missing",
             "install": framework.install_line if framework.missing else "",
         }
         for track in Track
         for framework in installed(track).values()
     ]
-    blank = dict.fromkeys(("track", "loops", "install"), "")
+    blank = dict.fromkeys(("track", "loops", "quick", "install"), "")
     records += [
         {"name": name, **blank, "version": f"broken: {reason}"} for name, reason in BROKEN.items()
     ]

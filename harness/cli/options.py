@@ -24,6 +24,14 @@ FrameworksOption = Annotated[
 ThreadsOption = Annotated[
     str, typer.Option(metavar="N|all", help="How many threads every trial may use.")
 ]
+ThreadCountsOption = Annotated[
+    str,
+    typer.Option(
+        metavar="N|all",
+        help="How many threads every trial may use. Several by comma, such as 1,all, are run side "
+        "by side and never ranked across.",
+    ),
+]
 DeviceOption = Annotated[
     Device, typer.Option(help="Where to compute; auto takes a GPU where the framework sees one.")
 ]
@@ -94,6 +102,12 @@ def threads(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= cpus:
         stop(USAGE, f"--threads must be all, or 1 to {cpus} (the CPUs available). Got {text!r}")
     return int(text)
+
+
+def thread_counts(text: str) -> tuple[int, ...]:
+    """Return all numbers of threads that `--threads` requests."""
+    counts = [threads(part) for part in split(text) or (text,)]
+    return tuple(dict.fromkeys(counts))
 
 
 def timeout_s(text: str) -> float | None:

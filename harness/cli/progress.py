@@ -2,9 +2,8 @@
 
 import itertools
 import os
-import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -12,13 +11,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
+from harness.cli.time_left import TimeLeft
 from harness.execute.listener import Listener
 from harness.experiment.vocabulary import Purpose
 from harness.parity.findings import exception_in
 from harness.parity.judgement import Judgement
 from harness.plan import Plan, Trial
-from harness.report.text import plain, seconds
-from harness.report.trial_durations import estimates_s
+from harness.report import trial_durations
+from harness.report.text import count_text, plain, seconds
 from harness.results import Row
 
 TRACEBACK = "Traceback (most recent call last)"
@@ -33,24 +33,29 @@ class Announcer(Listener):
         plan: what runs.
         console: where to write.
         traceback: whether to print the whole of what an adapter raises.
+        estimates_s: seconds of every trial and proof; by default those of one lane.
     """
 
-    def __init__(self, plan: Plan, console: Console, traceback: bool = False) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        console: Console,
+        traceback: bool = False,
+        estimates_s: Mapping[str, float] | None = None,
+    ) -> None:
         self.plan = plan
         self.traceback = traceback
         self.raised: Counter[str] = Counter()
         """How often each exception came, by its place and type."""
         self.console = console
-        self.estimates = estimates_s(plan)
+        self.left = TimeLeft(
+            trial_durations.estimates_s(plan) if estimates_s is None else estimates_s
+        )
         self.count = self.proofs = self.reruns = self.reruns_planned = 0
-        self.left_s = sum(self.estimates.values())
-        self.expected_s = self.spent_s = 0.0
-        self.began = time.monotonic()
         self.bar: Progress | None = None
         if console.is_terminal and not os.environ.get("CI"):
             self.bar = Progress(
                 BarColumn(),
-                TextColumn("{task.completed}/{task.total}"),
                 TextColumn("{task.description}"),
                 console=console,
                 transient=True,
@@ -81,7 +86,8 @@ class Announcer(Listener):
         if not done:
             return
         self.count += len(done)
-        self.left_s -= sum(self.estimates[trial.id] for trial in done)
+        for trial in done:
+            self.left.end(trial)
         if self.bar:
             self.bar.advance(self.task, len(done))
         self._say(f"{len(done)} of {len(self.plan.trials)} done already, --fresh to run again")
@@ -96,24 +102,26 @@ class Announcer(Listener):
 
     def started(self, trial: Trial) -> None:
         """Show what runs and how long the rest may take."""
-        self.began = time.monotonic()
-        self._show(_label(trial))
+        self.left.begin(trial)
+        is_rerun = self.reruns < self.reruns_planned
+        place = self._rerun_place(1) if is_rerun else self._trial_place(1)
+        self._show(place, self._label(trial))
 
     def rerunning(self, trials: Sequence[Trial]) -> None:
         """Say how many trials run again; the bar grows by them."""
         count = len(trials)
         rows = f"{count} row{'s were' if count > 1 else ' was'}"
         self._say(f"{rows} measured on a disturbed machine; running again")
-        self.reruns, self.reruns_planned = 0, count
-        self.left_s += sum(self.estimates[trial.id] for trial in trials)
+        self.reruns_planned += count
+        self.left.plan_reruns(trials)
         self._lengthen(count)
 
     def reran(self, trial: Trial, row: Row, kept: bool) -> None:
         """Print a line; say so where the rerun was disturbed more."""
         self.reruns += 1
-        self.left_s -= self.estimates[trial.id]
+        self.left.end_rerun(trial)
         outcome = "disturbed more; the earlier row stays" if kept else _outcome(row)
-        self._say(f"[rerun {self.reruns}/{self.reruns_planned}] {_label(trial)}: {outcome}")
+        self._say(f"{self._rerun_place()} {self._label(trial)}: {outcome}")
         if self.bar:
             self.bar.advance(self.task)
 
@@ -121,8 +129,9 @@ class Announcer(Listener):
         """Say how many disturbed trials are not run again."""
         rows = f"{count} disturbed row{'s stay' if count > 1 else ' stays'}"
         self._say(f"{rows} as {'they are' if count > 1 else 'it is'}: {why}")
+        self.reruns_planned -= count
         self._lengthen(-count)
-        self.left_s -= self.left_s * count / max(self.reruns_planned, 1)
+        self.left.drop_reruns()
 
     def _lengthen(self, count: int) -> None:
         if self.bar:
@@ -132,11 +141,8 @@ class Announcer(Listener):
     def finished(self, trial: Trial, row: Row, log_tail: list[str]) -> None:
         """Print a line; for a failure also its reason and the end of its log."""
         self.count += 1
-        self.left_s -= self.estimates[trial.id]
-        if row.status == "ok":
-            self.expected_s += self.estimates[trial.id]
-            self.spent_s += time.monotonic() - self.began
-        label = f"[{self.count}/{len(self.plan.trials)}] {_label(trial)}"
+        self.left.end(trial, is_typical=row.status == "ok")
+        label = f"{self._trial_place()} {self._label(trial)}"
         if row.failed and row.status != "interrupted":
             self._say_failure(label, _outcome(row), log_tail)
         else:
@@ -154,17 +160,24 @@ class Announcer(Listener):
             self._say_failure(f"{place} {label}", f"{judgement.verdict}{reason}", log_tail)
         else:
             self._say(f"{place} {label}: {judgement.verdict}{reason}")
-        self.left_s -= self.estimates[trial.id]
+        self.left.end(trial)
         if self.bar:
             self.bar.advance(self.task)
-        self._show(f"proof of {label}")
+        self._show(place, label)
 
-    def _show(self, label: str) -> None:
-        """Show what runs beside the bar. The estimate follows the pace of the trials so far."""
+    def _trial_place(self, ahead: int = 0) -> str:
+        """`[3/82]`, as in the lines; of the trial that runs, one is ahead."""
+        return f"[{self.count + ahead}/{len(self.plan.trials)}]"
+
+    def _rerun_place(self, ahead: int = 0) -> str:
+        return f"[rerun {self.reruns + ahead}/{self.reruns_planned}]"
+
+    def _show(self, place: str, label: str) -> None:
+        """Show beside the bar what runs, counted as in the lines, and how long the rest takes."""
         if self.bar:
-            pace = self.spent_s / self.expected_s if self.expected_s else 1.0
-            left = seconds(max(1.0, self.left_s * min(max(pace, 0.3), 3.0)))
-            self.bar.update(self.task, description=plain(f"{label}, about {left} left").plain)
+            left = seconds(max(1.0, self.left.seconds))
+            text = f"{place} {label}, about {left} left"
+            self.bar.update(self.task, description=plain(text).plain)
 
     def _say_failure(self, label: str, outcome: str, log_tail: Sequence[str]) -> None:
         """Print why something failed; of an exception of the adapter only the first time.
@@ -184,17 +197,19 @@ class Announcer(Listener):
         for line in lines:
             self._say(f"    {line}", dim=True)
 
+    def _label(self, trial: Trial) -> str:
+        """`xor-mlp jax fused seed 0`, with the threads where the plan has several numbers."""
+        many = trial.purpose == Purpose.MANY_STARTS
+        parts = [trial.experiment, trial.framework, trial.loop]
+        parts.append(f"{trial.starts} seeds" if many else f"seed {trial.seed}")
+        if len(self.plan.request.threads) > 1:
+            parts.append(count_text(trial.threads, "thread"))
+        return " ".join(parts)
+
     def _say(self, line: str, dim: bool = False) -> None:
         text = Text("\n").join(plain(part) for part in line.splitlines())
         text.stylize("dim" if dim else "")
         self.console.print(text, soft_wrap=True, highlight=False)
-
-
-def _label(trial: Trial) -> str:
-    seeds = (
-        f"{trial.starts} seeds" if trial.purpose == Purpose.MANY_STARTS else f"seed {trial.seed}"
-    )
-    return f"{trial.experiment} {trial.framework} {trial.loop} {seeds}"
 
 
 def _outcome(row: Row) -> str:

@@ -28,9 +28,20 @@ Experiments = Annotated[
 ]
 Loops = Annotated[
     str,
-    typer.Option(metavar="NAMES", help="best, all, or idiomatic, stepwise and fused by comma."),
+    typer.Option(
+        metavar="NAMES",
+        help="best, all, or idiomatic, stepwise and fused by comma. In quick the best loop is one "
+        "that starts fast, except on xor-mlp and mnist-mlp.",
+    ),
 ]
-PresetOption = Annotated[Preset, typer.Option(help="How long and how often to train.")]
+PresetOption = Annotated[
+    Preset,
+    typer.Option(
+        help="How long and how often to train. Without --frameworks, quick runs numpy, sklearn, "
+        "keras, torch, jax and adapters of other packages; this project's others on xor-mlp and "
+        "mnist-mlp only, if they are installed."
+    ),
+]
 Seeds = Annotated[
     int | None, typer.Option(min=1, max=10_000, help="How many. Default by preset: 1, 3, 10.")
 ]
@@ -45,6 +56,10 @@ Timeout = Annotated[
         help="Limit of one trial: 90s, 10m, 2h, none, or auto: ten times the longest estimate, "
         "but at least 10m.",
     ),
+]
+NoTiming = Annotated[
+    bool,
+    typer.Option("--no-timing", help="Accuracy and proof alone: several trials at once, no times."),
 ]
 Source = Annotated[
     Path | None,
@@ -63,9 +78,10 @@ def report(
     preset: PresetOption = Preset.QUICK,
     seeds: Seeds = None,
     repeats: Repeats = None,
-    threads: options.ThreadsOption = "1",
+    threads: options.ThreadCountsOption = "1",
     device: options.DeviceOption = Device.AUTO,
     dtype: options.DtypeOption = Dtype.FLOAT32,
+    no_timing: NoTiming = False,
     timeout: Timeout = AUTO,
     out: Annotated[Path | None, options.out("results/runs/<plan>")] = None,
     fresh: options.FreshOption = False,
@@ -97,9 +113,10 @@ def report(
         preset=preset,
         seeds=seeds,
         repeats=repeats,
-        threads=options.threads(threads),
+        threads=options.thread_counts(threads),
         device=device,
         dtype=dtype,
+        timed=not no_timing,
     )
     timeout_s = None if timeout == AUTO else options.timeout_s(timeout)
     plan = run_plan.make_plan(request)
@@ -110,7 +127,9 @@ def report(
     files = _outputs(plan, output, chart)
     outputs.need_charts(files)
     path = out or Path("results") / "runs" / plan.digest
-    finished = run_plan.run_plan(plan, path, timeout_s, fresh, traceback=traceback)
+    finished = run_plan.run_plan(
+        plan, path, timeout_s, fresh, timed=not no_timing, traceback=traceback
+    )
     run = load_run(path, plan)
     _finish(run, exit_code(run) if finished else INTERRUPTED, files, tensorboard)
 

@@ -1,5 +1,6 @@
 """Make a plan, run it, and read a run's folder. A command that cannot go on exits here."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 def make_plan(request: "Request") -> "Plan":
     """Return the plan of a request, or exit where none of its frameworks is installed."""
+    _one_blas_thread()
     from harness import planning
     from harness.experiment.loading import ProtocolError
     from harness.registry import UnknownFrameworkError
@@ -32,6 +34,12 @@ def make_plan(request: "Request") -> "Plan":
     return plan
 
 
+def _one_blas_thread() -> None:
+    """Let the oracle use one thread, before NumPy is imported: workers have the other CPUs."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+
+
 def run_plan(
     plan: "Plan",
     path: Path,
@@ -43,14 +51,16 @@ def run_plan(
     """Run the trials that have no row yet. Return False if the user interrupted them."""
     from harness.cli.progress import Announcer
     from harness.execute.folder import FolderInUseError, OtherPlanError
-    from harness.execute.runner import Runner
+    from harness.execute.runner import Runner, lanes
+    from harness.report import trial_durations
     from harness.results import RunFolder
 
     errors = console(stderr=True)
-    _announce(plan, path, errors, timed)
+    estimates_s = trial_durations.estimates_s(plan, lanes(plan), timed, fresh)
+    _announce(plan, path, errors, sum(estimates_s.values()))
     interrupt_on_sigterm()
     try:
-        with Announcer(plan, errors, traceback) as announcer:
+        with Announcer(plan, errors, traceback, estimates_s) as announcer:
             Runner(plan, RunFolder(path), timeout_s, announcer, timed).run(fresh)
     except KeyboardInterrupt:
         errors.print("interrupted: finished trials are kept; the same command goes on from here")
@@ -65,14 +75,12 @@ def run_plan(
     return True
 
 
-def _announce(plan: "Plan", folder: Path, errors: "Console", timed: bool) -> None:
+def _announce(plan: "Plan", folder: Path, errors: "Console", total_s: float) -> None:
     """Print the plan and an estimate, before anything is imported or run."""
-    from harness.execute.runner import lanes
     from harness.report.text import seconds
-    from harness.report.trial_durations import total_s
 
     names = list(dict.fromkeys(trial.framework for trial in plan.trials))
-    about = seconds(max(1.0, total_s(plan) / (1 if timed else lanes(plan))))
+    about = seconds(max(1.0, total_s))
     errors.print(
         f"{_count(len(plan.experiments), 'experiment')}, {_count(len(names), 'framework')} "
         f"({', '.join(names)}), {_count(len(plan.trials), 'trial')}, "

@@ -25,7 +25,7 @@ def scale(
         bool, typer.Option("--quick", help="Small points and fastest loops: a minute or two.")
     ] = False,
     frameworks: options.FrameworksOption = "",
-    threads: options.ThreadsOption = "1",
+    threads: options.ThreadCountsOption = "1",
     device: options.DeviceOption = Device.AUTO,
     dtype: options.DtypeOption = Dtype.FLOAT32,
     timeout: options.TimeoutOption = "10m",
@@ -46,7 +46,7 @@ def scale(
     request = Request(
         frameworks=options.split(frameworks),
         loops=("best",) if quick else ("all",),
-        threads=options.threads(threads),
+        threads=options.thread_counts(threads),
         device=device,
         dtype=dtype,
     )

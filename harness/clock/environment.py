@@ -3,11 +3,13 @@
 Imports the standard library only: affinity must be set before NumPy's BLAS counts the CPUs.
 """
 
+import contextlib
 import hashlib
 import os
 import platform
 import site
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 END_OF_TRIAL = b"\n--- end of trial ---\n"
@@ -77,38 +79,61 @@ def _import_path() -> list[str]:
 
 def available_cpus() -> int:
     """Return how many CPUs this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    return len(allowed_cpus()) or os.cpu_count() or 1
 
 
-def lane_cpus(threads: int, lane: int) -> list[int]:
+def allowed_cpus() -> list[int]:
+    """Return the numbers of the CPUs that this thread may use; none where no system says so."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def lane_cpus(threads: int, lane: int, cpus: Sequence[int] = ()) -> list[int]:
     """Return the CPUs of a lane: lane 0 has the highest-numbered ones.
 
     The first CPU serves interrupts. Lanes share CPUs where there are too few.
+
+    Args:
+        threads: how many CPUs a lane has.
+        lane: its number.
+        cpus: the CPUs of all lanes; by default those that this thread may use.
     """
-    cpus = sorted(os.sched_getaffinity(0))
+    cpus = cpus or allowed_cpus()
     lane %= max(1, len(cpus) // threads)
     stop = len(cpus) - lane * threads
-    return cpus[max(0, stop - threads) : stop]
+    return list(cpus[max(0, stop - threads) : stop])
 
 
-def pin(threads: int, lane: int = 0) -> str | None:
-    """Bind this process to the `threads` CPUs of its lane.
+def pin(threads: int, lane: int = 0, cpus: Sequence[int] = ()) -> str | None:
+    """Bind all threads of this process to the `threads` CPUs of its lane.
+
+    Args:
+        threads: as in `lane_cpus`.
+        lane: likewise.
+        cpus: likewise; a process that changes its lane must say them.
 
     Returns:
         None when done, else why not.
     """
     if not hasattr(os, "sched_setaffinity"):
         return f"affinity cannot be set on {platform.system()}"
-    cpus = lane_cpus(threads, lane)
+    own = lane_cpus(threads, lane, cpus)
     try:
-        os.sched_setaffinity(0, cpus)
+        os.sched_setaffinity(0, own)
     except OSError as error:
         return f"affinity could not be set ({error.strerror})"
-    if os.sched_getaffinity(0) != set(cpus):
-        return f"affinity was not set to {cpus}"
+    for thread in _other_threads():
+        with contextlib.suppress(OSError):  # it has ended
+            os.sched_setaffinity(thread, own)
+    if os.sched_getaffinity(0) != set(own):
+        return f"affinity was not set to {own}"
     return None
+
+
+def _other_threads() -> list[int]:
+    """The kernel's ids of this process' other threads; none where there is no /proc."""
+    threads = Path("/proc/self/task")
+    numbers = [int(thread.name) for thread in threads.iterdir()] if threads.is_dir() else []
+    return [number for number in numbers if number != threading.get_native_id()]
 
 
 def has_gpu() -> bool:

@@ -18,6 +18,29 @@ def in_lanes(
 ) -> None:
     """Call `work(item, lane)` for every item, first come first served, in `lanes` threads.
 
+    Args:
+        items: the work.
+        work: does an item in a lane.
+        lanes: how many threads.
+        abandon: see `serve`.
+
+    Raises:
+        As `serve`.
+    """
+    waiting = deque(items)
+    serve(lambda lane: waiting.popleft() if waiting else None, work, lanes, abandon)
+
+
+def serve(
+    take: Callable[[int], Item | None],
+    work: Callable[[Item, int], None],
+    lanes: int,
+    abandon: Callable[[], None],
+) -> None:
+    """Call `work(item, lane)` in `lanes` threads, until `take(lane)` has no item for the lane.
+
+    `take` is called by one lane at a time.
+
     A lane shares nothing with other lanes, child processes included: on Linux a child that
     wants to die with its parent dies with the thread that started it. When the main thread is
     interrupted, it calls `abandon`, which has to make the work in progress return.
@@ -26,22 +49,26 @@ def in_lanes(
         BaseException: what interrupted the main thread, or the first exception of `work`. Either
             ends all lanes after the items in progress.
     """
-    waiting = deque(items)
+    taking = threading.Lock()
     errors: list[BaseException] = []
     stopped = threading.Event()
     over = [threading.Event() for _ in range(lanes)]
 
-    def serve(lane: int) -> None:
+    def next_item(lane: int) -> Item | None:
+        with taking:
+            return None if stopped.is_set() else take(lane)
+
+    def run_lane(lane: int) -> None:
         try:
-            while not stopped.is_set() and (item := _pop(waiting)):
-                work(item[0], lane)
+            while (item := next_item(lane)) is not None:
+                work(item, lane)
         except BaseException as error:
             errors.append(error)
             stopped.set()
         finally:
             over[lane].set()
 
-    threads = [threading.Thread(target=serve, args=(lane,)) for lane in range(lanes)]
+    threads = [threading.Thread(target=run_lane, args=(lane,)) for lane in range(lanes)]
     try:
         for thread in threads:
             thread.start()
@@ -53,14 +80,6 @@ def in_lanes(
         raise
     if errors:
         raise errors[0]
-
-
-def _pop(waiting: "deque[Item]") -> tuple[Item] | None:
-    """The first item, alone in a tuple; None when another lane took the last."""
-    try:
-        return (waiting.popleft(),)
-    except IndexError:
-        return None
 
 
 def _wait(events: Iterable[threading.Event]) -> None:

@@ -2,9 +2,10 @@
 
 import dataclasses
 import threading
+from collections import defaultdict, deque
 from collections.abc import Sequence
 
-from harness.execute.lanes import in_lanes
+from harness.execute.lanes import serve
 from harness.execute.listener import Listener
 from harness.execute.workers import FIRST_LANE, Workers
 from harness.experiment.model import Experiment
@@ -17,8 +18,10 @@ from harness.parity.trace import Trace
 from harness.plan import Trial
 from harness.results import Row
 
-_judging = threading.Lock()
-"""Lanes share the oracle's traces: one lane computes them, the others wait and reuse them."""
+_diagnosing = threading.Lock()
+"""A mistake that one lane has named is tried first in the others."""
+WORTH_A_PROCESS = 8
+"""A lane without work starts a second process of a framework if so many of its proofs wait."""
 
 
 def prove(workers: Workers, listener: Listener, lanes: int) -> None:
@@ -49,7 +52,49 @@ def prove(workers: Workers, listener: Listener, lanes: int) -> None:
         if not workers.ended.is_set():
             store(proof, judgement, log_tail)
 
-    in_lanes(todo, prove_one, lanes, workers.kill)
+    rows = workers.folder.rows(trial.id for trial in workers.plan.trials)
+    serve(_Queue(todo, rows).take, prove_one, lanes, workers.kill)
+
+
+class _Queue:
+    """The proofs that wait. A lane stays with one framework, whose process it has.
+
+    A framework's proofs come in the order of the plan, those in float32 first: the process has
+    trained in float32 before. The framework that compiles longest is begun first.
+
+    Args:
+        proofs: what waits.
+        rows: of the trials that are proven; they say how long a framework compiles.
+    """
+
+    def __init__(self, proofs: Sequence[Trial], rows: Sequence[Row]) -> None:
+        compiling_s: dict[str, float] = defaultdict(float)
+        for row in rows:
+            compiling_s[row.framework] += row.first_step_s or 0.0
+        waiting: dict[str, deque[Trial]] = {}
+        for proof in sorted(proofs, key=lambda proof: proof.dtype):
+            waiting.setdefault(proof.framework, deque()).append(proof)
+        self._waiting = dict(sorted(waiting.items(), key=lambda item: -compiling_s[item[0]]))
+        self._framework_of: dict[int, str] = {}
+
+    def take(self, lane: int) -> Trial | None:
+        """Return the next proof of a lane; None where no more are worth a process."""
+        framework = self._framework_of.get(lane)
+        if framework is None or not self._waiting[framework]:
+            framework = self._next_framework()
+        if framework is None:
+            return None
+        self._framework_of[lane] = framework
+        return self._waiting[framework].popleft()
+
+    def _next_framework(self) -> str | None:
+        taken = self._framework_of.values()
+        free = [name for name, proofs in self._waiting.items() if proofs and name not in taken]
+        if free:
+            return free[0]
+        longest = max(self._waiting, key=lambda name: len(self._waiting[name]), default=None)
+        is_worth_it = longest and len(self._waiting[longest]) >= WORTH_A_PROCESS
+        return longest if is_worth_it else None
 
 
 def judge_all(proofs: Sequence[Trial], workers: Workers) -> tuple[Judgement, list[str]]:
@@ -84,12 +129,10 @@ def judge(proof: Trial, workers: Workers, lane: int = FIRST_LANE) -> tuple[Judge
         detail = f" ({row.status_detail})" if row.status_detail else ""
         return Judgement(Verdict.NOT_COMPARABLE, reason + detail, (), row.status), log_tail
     try:
-        with _judging:
-            judgement = ladder.judge(trace, experiment, proof.seed, proof.dtype)
+        judgement = ladder.judge(trace, experiment, proof.seed, proof.dtype)
         if judgement.verdict == Verdict.DIFFERENT:
             if as_timed:
-                with _judging:
-                    judgement = with_precision(judgement, trace, experiment, proof.seed)
+                judgement = with_precision(judgement, trace, experiment, proof.seed)
             else:
                 judgement = _with_cause(judgement, trace, proof, experiment, workers, lane)
     except Exception as error:  # whatever a strange trace does to the judge, rows stay
@@ -113,7 +156,7 @@ def _with_cause(
     again = dataclasses.replace(proof, purpose=Purpose.PROOF_IN_DETAIL)
     detailed, _, _ = _trace(again, experiment, workers, lane)
     first, other = (trace, None) if detailed is None else (detailed, trace)
-    with _judging:
+    with _diagnosing:
         suspects = workers.suspects.setdefault((proof.framework, proof.loop), [])
         return diagnosis.with_cause(judgement, first, experiment, proof.seed, other, suspects)
 

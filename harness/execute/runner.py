@@ -9,26 +9,26 @@ import dataclasses
 import itertools
 import threading
 import time
-from collections import Counter
 from dataclasses import dataclass
 
 import psutil
 
 from harness.analysis import noise
 from harness.clock.environment import available_cpus, has_gpu, machine_label
-from harness.execute import product_times, proving, workers
+from harness.execute import product_times, proving
 from harness.execute.folder import locked, prepare
 from harness.execute.lanes import in_lanes
 from harness.execute.listener import Listener
 from harness.execute.workers import FIRST_LANE, Workers
-from harness.experiment.vocabulary import Status
+from harness.experiment.vocabulary import Preset, Status
 from harness.parity import verdicts
 from harness.plan import Plan, Trial
 from harness.results import Row, RunFolder, write_arrays, write_atomically
 
-RERUN_SHARE, RERUN_AT_LEAST_S = 0.5, 20.0
+RERUN_SHARE = {Preset.QUICK: 0.15, Preset.STANDARD: 0.5, Preset.FULL: 0.5}
+RERUN_AT_LEAST_S = 20.0
 """Reruns of disturbed trials may take so much of the run's own time, or so many seconds, but
-never longer than the run itself."""
+never longer than the run itself. With the one seed of quick they decide little."""
 FUTILE_RERUNS = 3
 """Where so many reruns are disturbed too, and none was calm, the machine stays busy."""
 LANE_BYTES = 3 << 30
@@ -56,7 +56,6 @@ class Runner:
 
     def __post_init__(self) -> None:
         self._workers = Workers(self.plan, self.folder, self.timeout_s, self.listener)
-        self._left: Counter[workers.Key] = Counter()
         self._listening = threading.Lock()
 
     def run(self, fresh: bool = False) -> None:
@@ -80,7 +79,6 @@ class Runner:
             done = self._done()
             self.listener.resumed([trial for trial in self.plan.trials if trial.id in done])
             todo = [trial for trial in self.plan.trials if trial.id not in done]
-            self._left = Counter(_worker_key(trial) for trial in todo)
             try:
                 began = time.monotonic()
                 if self.timed:
@@ -91,7 +89,10 @@ class Runner:
                     for trial in todo:
                         self._workers.data_problem(self.plan.experiments[trial.experiment])
                     in_lanes(todo, self._run_one, lanes(self.plan), self._workers.kill)
-                self._workers.close_idle()  # a limit or a proof needs memory
+                    self._workers.close_idle()  # they would die with the threads of their lanes
+                self._workers.park()
+                if psutil.virtual_memory().available < LANE_BYTES:
+                    self._workers.close_idle()  # a limit or a proof needs memory
                 self._measure_limits(fresh)
                 proving.prove(self._workers, self.listener, lanes(self.plan))
             finally:
@@ -115,7 +116,7 @@ class Runner:
         Args:
             own_s: how long the run itself took.
         """
-        budget_s = rerun_budget_s(own_s)
+        budget_s = rerun_budget_s(own_s, RERUN_SHARE[self.plan.request.preset])
         deadline = time.monotonic() + budget_s
         trials = {trial.id: trial for trial in self._ranked_trials()}
         futile, any_calm = 0, False
@@ -127,26 +128,31 @@ class Runner:
             if not again:
                 return
             self.listener.rerunning([trials[row.trial] for row in again])
+            too_long = 0
             for number, row in enumerate(again):
-                if time.monotonic() > deadline:
-                    why = f"{budget_s:.0f} s of reruns are enough for this run"
-                    self.listener.gave_up(len(again) - number, why)
-                    return
+                if time.monotonic() + (row.total_s or 0.0) > deadline:
+                    too_long += 1
+                    continue
                 is_calm = self._rerun(trials[row.trial], row, attempt)
                 any_calm, futile = any_calm or is_calm, futile + (not is_calm)
                 if not any_calm and futile == FUTILE_RERUNS < len(again):
                     why = f"the first {FUTILE_RERUNS} reruns were disturbed too"
-                    self.listener.gave_up(len(again) - number - 1, why)
+                    self.listener.gave_up(too_long + len(again) - number - 1, why)
                     return
+            if too_long:
+                why = f"{budget_s:.0f} s of reruns are enough for this run"
+                self.listener.gave_up(too_long, why)
+                return
 
     def _ranked_trials(self) -> list[Trial]:
         """Trials of experiments where times are compared: those of two or more cells."""
-        cells: dict[str, set[tuple[str, str]]] = {}
+        cells: dict[tuple[str, int], set[tuple[str, str]]] = {}
         for trial in self.plan.trials:
             if not self._workers.missing(trial):
                 cell = (trial.framework, trial.loop)
-                cells.setdefault(trial.experiment, set()).add(cell)
-        return [t for t in self.plan.trials if len(cells.get(t.experiment, ())) > 1]
+                cells.setdefault((trial.experiment, trial.threads), set()).add(cell)
+        ranked = {place for place, of_place in cells.items() if len(of_place) > 1}
+        return [t for t in self.plan.trials if (t.experiment, t.threads) in ranked]
 
     def _rerun(self, trial: Trial, before: Row, attempt: int) -> bool:
         """Run a trial once more; return whether the machine was calm.
@@ -154,7 +160,6 @@ class Runner:
         The result is judged against the run's other rows.
         """
         arrays = self.folder.arrays(trial.id)
-        self._left[_worker_key(trial)] += 1
         self.listener.started(trial)
         row, _ = self._measure(trial)
         others = self.folder.rows(t.id for t in self.plan.trials if t.id != trial.id)
@@ -172,13 +177,13 @@ class Runner:
 
     def _measure_limits(self, fresh: bool) -> None:
         """Time the matrix products of frameworks that are not requested, cached per machine."""
-        for _, trials in itertools.groupby(self.plan.limits, lambda t: t.framework):
+        for framework, trials in itertools.groupby(self.plan.limits, lambda t: t.framework):
             for trial in trials:
                 row = None if fresh else product_times.cached_row(trial)
                 if row is None:
                     row, _ = self._workers.run(trial, self.plan.experiments[trial.experiment])
                 product_times.store_row(self.folder, row)
-            self._workers.close_idle()
+            self._workers.close_idle(framework)
 
     def _run_one(self, trial: Trial, lane: int = FIRST_LANE) -> None:
         with self._listening:
@@ -191,10 +196,8 @@ class Runner:
         self._store(trial, row, tail)
 
     def _measure(self, trial: Trial, lane: int = FIRST_LANE) -> tuple[Row, list[str]]:
-        """Return the row of a trial; its worker stays in the quick preset if more trials follow."""
-        with self._listening:
-            self._left[_worker_key(trial)] -= 1
-            keep = self.plan.request.preset == "quick" and self._left[_worker_key(trial)] > 0
+        """Return the row of a trial. In the quick preset its worker stays, for proofs too."""
+        keep = self.plan.request.preset == Preset.QUICK
         return self._workers.run(trial, self.plan.experiments[trial.experiment], lane, keep)
 
     def _store(self, trial: Trial, row: Row, tail: list[str]) -> None:
@@ -205,9 +208,9 @@ class Runner:
             self.listener.finished(trial, row, tail)
 
 
-def rerun_budget_s(own_s: float) -> float:
+def rerun_budget_s(own_s: float, share: float) -> float:
     """Return how long reruns may take after a run that itself took `own_s`."""
-    return min(max(RERUN_SHARE * own_s, RERUN_AT_LEAST_S), own_s)
+    return min(max(share * own_s, RERUN_AT_LEAST_S), own_s)
 
 
 def lanes(plan: Plan) -> int:
@@ -218,9 +221,4 @@ def lanes(plan: Plan) -> int:
     if plan.request.device != "cpu" and has_gpu():
         return 1
     by_memory = int(psutil.virtual_memory().available // LANE_BYTES)
-    return max(1, min(available_cpus() // plan.request.threads, by_memory))
-
-
-def _worker_key(trial: Trial) -> workers.Key:
-    """What the workers that may run a trial have in common, whatever their lane."""
-    return workers.Key.of(trial, FIRST_LANE)
+    return max(1, min(available_cpus() // max(plan.request.threads), by_memory))

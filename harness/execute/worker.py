@@ -23,7 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
 
-from harness.clock.environment import END_OF_TRIAL, pin
+from harness.clock.environment import END_OF_TRIAL, allowed_cpus, pin
 from harness.experiment.vocabulary import Purpose, Status
 
 if TYPE_CHECKING:
@@ -59,7 +59,8 @@ def main() -> None:
     interrupts = Interrupts()
     messages = _messages()
     setup = messages.get()
-    affinity_problem = pin(setup["threads"], setup.get("lane", 0))
+    cpus, lane = allowed_cpus(), setup.get("lane", 0)
+    affinity_problem = pin(setup["threads"], lane, cpus)
 
     began = time.perf_counter()
     import numpy  # noqa: F401  (every framework needs it; its import counts as theirs)
@@ -67,12 +68,16 @@ def main() -> None:
     import_s = time.perf_counter() - began
     from harness.registry import Framework
 
-    described = setup["framework"]
-    lists = {name: tuple(described[name]) for name in ("requirements", "loops", "dtypes")}
+    described: dict[str, Any] = setup["framework"]
+    lists = {name: tuple(value) for name, value in described.items() if isinstance(value, list)}
     framework = Framework(**(described | lists))
     first = True
     while True:
-        row, keep_serving = _serve(messages.get(), framework, first, import_s, interrupts)
+        message = messages.get()
+        if message.get("lane", lane) != lane:
+            lane = message["lane"]
+            affinity_problem = pin(setup["threads"], lane, cpus)
+        row, keep_serving = _serve(message, framework, first, import_s, interrupts)
         gc.collect()  # a trainer that refers to itself would hold its data until much later
         if affinity_problem and row.get("status") == "ok":
             row["status_detail"] = row["status_detail"] or affinity_problem
@@ -113,13 +118,17 @@ def _serve(
     outcome = Outcome()
     began = time.perf_counter()
     blank = blank_row(trial, message["run"], framework.version, experiment, Status.OK, None)
-    status, detail = _attempt(trial, experiment, framework, first, import_s, outcome)
+    is_timed = message["timed"]
+    status, detail = _attempt(trial, experiment, framework, first, import_s, outcome, is_timed)
     if interrupts.came:
         status, detail = Status.INTERRUPTED, "SIGINT"
     total_s = time.perf_counter() - began + (import_s if first else 0)
     outcome.columns.total_s = total_s - outcome.not_counted_s
     if first and outcome.columns.peak_rss_mb is None:
         outcome.columns.peak_rss_mb = peak_rss_mb()
+    if not is_timed:
+        outcome.columns.forget_times()
+        outcome.arrays.pop("train_s", None)
     if status == Status.OK and outcome.arrays:
         write_arrays(Path(message["arrays"]), outcome.arrays)
     row = dataclasses.replace(blank, status=status, **outcome.columns.measured())
@@ -177,6 +186,7 @@ def _attempt(
     first: bool,
     import_s: float,
     outcome: "Outcome",
+    is_timed: bool,
 ) -> tuple[Status, str | None]:
     """(status, detail) of one trial; nothing that an adapter raises gets past here."""
     from harness.data.fetching import DataMissingError
@@ -190,7 +200,7 @@ def _attempt(
         if first:
             outcome.columns.import_s = import_s + time.perf_counter() - began
             _freeze()
-        _run(trial, experiment, adapter, first, outcome)
+        _run(trial, experiment, adapter, first, outcome, is_timed)
     except Unsupported as reason:
         return Status.UNSUPPORTED, str(reason)
     except (DeviceUnavailableError, ToolMissingError) as reason:
@@ -217,6 +227,7 @@ def _run(
     adapter: type["Trainer"],
     first: bool,
     outcome: "Outcome",
+    is_timed: bool,
 ) -> None:
     """Do what the trial is for."""
     from harness.trial.many_starts import train_many_starts
@@ -226,7 +237,8 @@ def _run(
     match trial.purpose:
         case Purpose.MEASURE:
             trainer = measure(trial, experiment, adapter, outcome)
-            _time_products(trainer, trial, experiment, first, outcome)
+            if is_timed:
+                _time_products(trainer, trial, experiment, first, outcome)
         case Purpose.LIMIT:
             measure_limit(trial, experiment, adapter, outcome)
         case Purpose.MANY_STARTS:

@@ -23,23 +23,22 @@ ENDED_WELL = (Status.OK, Status.UNSUPPORTED, Status.MISSING)
 
 
 class Key(NamedTuple):
-    """What the trials of one worker share; device and threads are the whole run's."""
+    """What the trials of one worker share, in either precision; the device is the whole run's."""
 
-    lane: int
     framework: str
     track: str
-    dtype: str
+    threads: int
 
     @classmethod
-    def of(cls, trial: Trial, lane: int) -> "Key":
-        """Return the key of the worker of a trial in a lane."""
-        return cls(lane, trial.framework, trial.track, trial.dtype)
+    def of(cls, trial: Trial) -> "Key":
+        """Return the key of the worker of a trial, in whatever lane."""
+        return cls(trial.framework, trial.track, trial.threads)
 
 
 class Workers:
     """The worker processes of one run, started when a trial first needs one.
 
-    Every lane has workers of its own.
+    Every lane has workers of its own. One that is parked goes to the lane that needs it first.
 
     Args:
         plan: whose trials they run.
@@ -58,11 +57,12 @@ class Workers:
         self.plan, self.folder, self.timeout_s, self.listener = plan, folder, timeout_s, listener
         self.ended = threading.Event()
         self.suspects: dict[tuple[str, str], list[str]] = {}
-        self._alive: dict[Key, WorkerProcess] = {}
+        self._alive: dict[tuple[int, Key], WorkerProcess] = {}
+        self._parked: dict[Key, WorkerProcess] = {}
         self._frameworks = plan.frameworks
         self._data_problems: dict[str, str | None] = {}
         self._lock = threading.Lock()
-        """Held to start workers, and to end them for good."""
+        """Held to start and move workers, and to end them for good."""
 
     def missing(self, trial: Trial) -> tuple[str, ...]:
         """Return the packages that the trial's framework lacks."""
@@ -91,15 +91,15 @@ class Workers:
             if self.ended.is_set():
                 return self.blank(trial, Status.INTERRUPTED, "Ctrl-C"), []
             worker = self._worker(trial, lane)
-        answer = worker.ask(self._message(trial, experiment), self.timeout_s)
+        answer = worker.ask(self._message(trial, experiment, lane), self.timeout_s)
         tail = worker.log_tail
         if isinstance(answer, Death):
-            self._alive.pop(Key.of(trial, lane), None)
+            self._alive.pop((lane, Key.of(trial)), None)
             if self.ended.is_set():
                 return self.blank(trial, Status.INTERRUPTED, "Ctrl-C"), tail
             return self.blank(trial, answer.status, answer.detail), tail
         if not keep or answer.get("status") not in ENDED_WELL:
-            self._alive.pop(Key.of(trial, lane), None)
+            self._alive.pop((lane, Key.of(trial)), None)
             worker.close()
         try:
             row = from_json(json.dumps(answer))
@@ -115,18 +115,33 @@ class Workers:
         experiment = self.plan.experiments[trial.experiment]
         return blank_row(trial, self.plan.digest, framework.version, experiment, status, detail)
 
-    def close_idle(self) -> None:
-        """Ask idle workers to exit."""
-        while self._alive:
-            self._alive.popitem()[1].close()
+    def park(self) -> None:
+        """Let idle workers serve whichever lane needs them first.
+
+        On Linux they live only as long as the thread that started them.
+        """
+        with self._lock:
+            while self._alive:
+                (_, key), worker = self._alive.popitem()
+                spare = self._parked.pop(key, None)
+                self._parked[key] = worker
+                if spare:
+                    spare.close()
+
+    def close_idle(self, framework: str | None = None) -> None:
+        """Ask idle workers to exit: all, or those of one framework."""
+        self.park()
+        for key in [key for key in self._parked if framework in (None, key.framework)]:
+            self._parked.pop(key).close()
 
     def kill(self) -> None:
         """End every worker at once, for good; a trial in progress becomes `interrupted`."""
         with self._lock:
             self.ended.set()
-            for worker in list(self._alive.values()):
+            for worker in (*self._alive.values(), *self._parked.values()):
                 worker.kill()
             self._alive.clear()
+            self._parked.clear()
 
     def data_problem(self, experiment: Experiment) -> str | None:
         """Return why a protocol's dataset is missing, or None; fetch the dataset once if needed.
@@ -151,22 +166,28 @@ class Workers:
         return self._data_problems[dataset]
 
     def _worker(self, trial: Trial, lane: int) -> WorkerProcess:
-        key = Key.of(trial, lane)
-        if key not in self._alive:
-            framework = self._frameworks[trial.framework_key]
-            setup = {"framework": asdict(framework), "threads": trial.threads, "lane": lane}
-            environment = child_environment(os.environ, trial.threads, trial.device)
-            name = f"{_slug(trial.framework)}-{trial.track}-{trial.dtype}"
-            log = self.folder.logs / f"{name}{f'-{lane}' if lane else ''}.log"
-            self._alive[key] = WorkerProcess(setup, environment, log)
-        return self._alive[key]
+        key = Key.of(trial)
+        if (lane, key) not in self._alive:
+            parked = self._parked.pop(key, None)
+            self._alive[lane, key] = parked or self._start(trial, lane)
+        return self._alive[lane, key]
 
-    def _message(self, trial: Trial, experiment: Experiment) -> Mapping[str, Any]:
+    def _start(self, trial: Trial, lane: int) -> WorkerProcess:
+        framework = self._frameworks[trial.framework_key]
+        setup = {"framework": asdict(framework), "threads": trial.threads, "lane": lane}
+        environment = child_environment(os.environ, trial.threads, trial.device)
+        name = f"{_slug(trial.framework)}-{trial.track}"
+        log = self.folder.logs / f"{name}{f'-{lane}' if lane else ''}.log"
+        return WorkerProcess(setup, environment, log)
+
+    def _message(self, trial: Trial, experiment: Experiment, lane: int) -> Mapping[str, Any]:
         return {
             "run": self.plan.digest,
             "trial": asdict(trial),
             "experiment": experiment.model_dump(mode="json"),
             "arrays": str((self.folder.trials / f"{trial.id}.npz").resolve()),
+            "lane": lane,
+            "timed": self.plan.request.timed,
         }
 
 

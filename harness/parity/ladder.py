@@ -16,7 +16,7 @@ from harness.parity.rounding import (
     rounding_tolerances,
 )
 from harness.parity.rungs import FIRST_RUNGS, compare, rung_name
-from harness.parity.trace import PREDICTED_ROWS, Trace, expected_trace, is_finite, prepared_of
+from harness.parity.trace import Trace, expected_trace, is_finite, predicted_rows
 
 EPS32 = float(np.finfo(np.float32).eps)
 FINAL_OUTPUTS = "outputs after training"
@@ -99,8 +99,8 @@ def _with_final_outputs(
     parameters = trace.parameters[last]
     if not is_finite(parameters) or last not in expected.parameters:
         return judgement
-    rows = prepared_of(experiment).test.inputs[:PREDICTED_ROWS]
-    beyond = outputs_beyond_rounding(experiment, parameters, rows, trace.final_outputs, dtype)
+    rows, outputs = predicted_rows(experiment), trace.final_outputs
+    beyond = outputs_beyond_rounding(experiment, parameters, rows, outputs, dtype)
     tolerance = FINAL_TOLERANCE[dtype]
     where = "" if beyond <= tolerance else f"{FINAL_OUTPUTS} are not those of its own parameters"
     rung = Rung(FINAL_OUTPUTS, beyond, tolerance, where)

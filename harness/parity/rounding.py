@@ -11,7 +11,6 @@ a gradient that is rounding alone is seen with either sign.
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,7 @@ from harness.experiment.model import Experiment
 from harness.experiment.network import Layer
 from harness.experiment.training import Length, Loss
 from harness.parity.clipped import Clipped
+from harness.parity.computed_once import computed_once
 from harness.parity.functions import Floats
 from harness.parity.judgement import Judgement, Rung, Verdict
 from harness.parity.reference import Reference, map_pairs
@@ -130,7 +130,7 @@ class Noisy(Reference):
         return self._moved(losses, losses + largest), self._moved(slopes, np.abs(slopes) + 1)
 
 
-@lru_cache(maxsize=4)
+@computed_once
 def first_allowances(experiment: Experiment, seed: int, dtype: str = "float64") -> Trace:
     """Return, per number of the first two steps, how far rounding may move it.
 
@@ -168,7 +168,7 @@ def _largest_gaps(traces: Iterable[Parameters], expected: Parameters) -> Paramet
     return map_pairs(largest, expected, *traces)
 
 
-@lru_cache(maxsize=4)
+@computed_once
 def expected_in(experiment: Experiment, seed: int, dtype: str) -> Trace:
     """Return the oracle's trace as far as its numbers are finite in this precision.
 
@@ -198,7 +198,7 @@ def _are_below(largest: float, parameters: Parameters) -> bool:
     return all(bool((np.abs(v) < largest).all()) for v in values)
 
 
-@lru_cache(maxsize=4)
+@computed_once
 def rounding_tolerances(experiment: Experiment, seed: int, dtype: str) -> dict[str, float]:
     """Return per rung ten times the largest difference that rounding makes, at least 32 eps."""
     expected = expected_in(experiment, seed, dtype)
@@ -326,7 +326,7 @@ def _grown_losses(experiment: Experiment, seed: int, expected: Trace) -> Floats:
     return np.maximum.accumulate(np.max(gaps, axis=0))
 
 
-@lru_cache(maxsize=4)
+@computed_once
 def _reruns(experiment: Experiment, seed: int, dtype: str, unit: float) -> tuple[Trace, ...]:
     """Traces of the oracle that differ by noise of this unit, in pairs of opposite noise."""
     given, prepared = initial_parameters(experiment, seed, dtype), prepared_of(experiment)

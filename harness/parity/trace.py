@@ -9,7 +9,6 @@ them.
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +19,7 @@ from harness.experiment.model import Experiment
 from harness.experiment.optimizers import SGD
 from harness.experiment.proof_length import STEPS
 from harness.experiment.training import Evaluation, Length
+from harness.parity.computed_once import computed_once
 from harness.parity.functions import Floats
 from harness.parity.reference import Reference, map_pairs
 from harness.start import BatchPlan, initial_parameters
@@ -206,7 +206,13 @@ def prepared_of(experiment: Experiment) -> Prepared:
     return data.load(experiment.data, experiment.loss, "float64")
 
 
-@lru_cache(maxsize=4)
+@computed_once
+def predicted_rows(experiment: Experiment) -> Array:
+    """Return the test rows (rows, inputs) whose outputs a trace holds, in float64."""
+    return np.array(prepared_of(experiment).test.inputs[:PREDICTED_ROWS])
+
+
+@computed_once
 def expected_trace(experiment: Experiment, seed: int, keep_first_20_steps: bool = False) -> Trace:
     """Return the oracle's trace, as far as its numbers are finite; losses are NaN from there on."""
     prepared = prepared_of(experiment)

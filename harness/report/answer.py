@@ -11,11 +11,13 @@ from harness.experiment.vocabulary import Track
 from harness.report.model import SMALL_BELOW_FLOP, Line, Section
 from harness.report.remarks import known_time, ranking_text, times_text
 from harness.report.text import count_text
+from harness.report.thread_effects import thread_statements
 from harness.results import Row
 from harness.run import Run
 
 GROUPS = {True: "Small networks", False: "Large networks"}
 """Whether a network is small to how its statement begins."""
+NO_TIMES = "No times were measured, so nothing is ranked."
 BOUNDARY = (
     f"A network is small if a step takes less than {SMALL_BELOW_FLOP / 1e6:g} million "
     "floating-point operations, those of its matrix products."
@@ -32,8 +34,10 @@ def answer(run: Run, sections: Sequence[Section]) -> str:
     if not trained:
         return f"No trial ended with a result: {status_counts(run.rows)}."
     if len(trained) == 1:
-        return _alone(*trained[0])
-    return "; ".join([_proof([line for _, line in trained]), *_agreement(sections)]) + "."
+        said = _alone(*trained[0])
+    else:
+        said = "; ".join([_proof([line for _, line in trained]), *_agreement(sections)]) + "."
+    return said if run.plan.request.timed else f"{said} {NO_TIMES}"
 
 
 def _identical(section: Section) -> list[Line]:
@@ -84,15 +88,24 @@ def _agreement(sections: Sequence[Section]) -> list[str]:
 
 
 def statements(sections: Sequence[Section]) -> list[str]:
-    """Return who is fastest on small networks, and who on large ones; one of each at most."""
+    """Return who is fastest on small networks and on large ones, and what more threads do.
+
+    There is one statement of each, or one for each number of threads.
+    """
     ranked = [section for section in sections if section.ranking is not None]
-    groups = ([s for s in ranked if s.is_small == is_small] for is_small in GROUPS)
-    return [_statement(group) for group in groups if group]
+    groups = [
+        [s for s in ranked if (s.is_small, s.threads) == (is_small, threads)]
+        for is_small in GROUPS
+        for threads in dict.fromkeys(section.threads for section in sections)
+    ]
+    return [*(_statement(group) for group in groups if group), *thread_statements(sections)]
 
 
 def _statement(group: Sequence[Section]) -> str:
     """Return the statement on ranked sections of one size."""
-    name = GROUPS[group[0].is_small]
+    name, threads = GROUPS[group[0].is_small], group[0].threads
+    if threads is not None:
+        name = f"{name}, {count_text(threads, 'thread')}"
     if len(group) == 1:
         (section,) = group
         text = ranking_text(section.ranking) if section.ranking else ""

@@ -14,8 +14,9 @@ from harness.report.text import escaped, markdown_table, plain, ratio_text
 from harness.results import clean
 
 SCHEMA = 1
-COLUMNS = ("experiment", "framework", "loop", "track")
+COLUMNS = ("experiment", "framework", "loop", "track", "threads")
 """What a cell's name consists of."""
+SHOWN_IF_SEVERAL = ("track", "threads")
 RATIOS = ("time, B / A", "of time / baseline, B / A")
 ACCURACY = "accuracy, B - A"
 DIM = (ChangeVerdict.REFUSED, ChangeVerdict.UNPROVEN, ChangeVerdict.NOISY)
@@ -40,12 +41,17 @@ def print_comparison(comparison: RunComparison, console: Console) -> None:
 
 def constants(changes: Sequence[Change]) -> dict[str, str]:
     """Return the columns of the name that are the same in every cell, with what they are."""
-    cells = [change.numbers.cell for change in changes]
+    cells = [name_of(change.numbers) for change in changes]
     return {
         name: cells[0][index]
         for index, name in enumerate(COLUMNS)
         if len({cell[index] for cell in cells}) == 1
     }
+
+
+def name_of(numbers: Comparison) -> tuple[str, ...]:
+    """Return the texts of `COLUMNS`."""
+    return tuple(map(str, numbers.cell))
 
 
 def _cells(
@@ -59,7 +65,8 @@ def _cells(
     rows = []
     for change in changes:
         numbers = change.numbers
-        cells = [*(numbers.cell[index] for index in varying), str(numbers.pairs)]
+        name = name_of(numbers)
+        cells = [*(name[index] for index in varying), str(numbers.pairs)]
         cells += [ratio_text(numbers.ratio), ratio_text(numbers.relative)]
         cells += [accuracy_text(numbers)] * with_accuracy
         rows.append([*cells, change.text_with_remarks])
@@ -74,8 +81,9 @@ def accuracy_text(numbers: Comparison) -> str:
 def sentences(changes: Sequence[Change], constant: dict[str, str]) -> list[str]:
     """Return what all lines share, whether the two runs agree, and what is not proven."""
     result = []
-    if constant:
-        result.append(f"all lines: {', '.join(f'{n} {v}' for n, v in constant.items())}")
+    same = [f"{name} {text}" for name, text in constant.items() if name != "threads"]
+    if same:
+        result.append(f"all lines: {', '.join(same)}")
     result.append(_agreement([change.numbers for change in changes]))
     unproven = sum(change.verdict == ChangeVerdict.UNPROVEN for change in changes)
     if unproven:

@@ -66,11 +66,14 @@ def overview(sections: Sequence[Section]) -> str:
     """Return a table with a row per experiment and a column per framework."""
     identical = [line for section in sections for line in section.lines if line.identical]
     frameworks = list(dict.fromkeys(line.framework for line in identical))
+    names = [section.experiment.name for section in sections]
     rows = []
     for section in sections:
         best = {line.framework: line for line in section.lines if line.identical and line.best}
         texts = (_overview_cell(section, best[f]) if f in best else "-" for f in frameworks)
-        rows.append((section.experiment.name, *texts))
+        name = section.experiment.name
+        place = f" ({escaped(section.place)})" if names.count(name) > 1 else ""
+        rows.append((f"{name}{place}", *texts))
     return markdown_table(("experiment", *map(escaped, frameworks)), rows)
 
 
@@ -86,10 +89,10 @@ def _overview_cell(section: Section, line: Line) -> str:
 
 
 def _section(section: Section) -> list[str]:
-    device = f" ({escaped(section.device)})" if section.device else ""
+    place = f" ({escaped(section.place)})" if section.place else ""
     rows = (map(escaped, cells(section, line)) for line in section.lines)
     blocks = [
-        f"## {section.experiment.name}: {escaped(section.experiment.title)}{device}",
+        f"## {section.experiment.name}: {escaped(section.experiment.title)}{place}",
         markdown_table(headings(section), [list(row) for row in rows]),
         escaped(section.caption),
     ]

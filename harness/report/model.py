@@ -17,6 +17,7 @@ from harness.analysis.limits import LimitFractions
 from harness.experiment.model import WORTH_MEASURING_FLOP, Experiment
 from harness.experiment.vocabulary import Status, Track
 from harness.parity.judgement import Judgement
+from harness.report.text import count_text
 from harness.run import Run
 
 Samples = Mapping[Repetition, float]
@@ -71,6 +72,7 @@ class Line:
         spread: standard deviation of `accuracy` over seeds, None for one seed.
         train, step: seconds of training and of a step, of the undisturbed trials; of all where
             every one was disturbed.
+        seeds: how many seeds have a trial that ended well.
         samples: training seconds of every (seed, repeat).
         disturbed: (seed, repeat) of the trials that other processes disturbed, and how, in words.
         phases: median seconds of every phase that was measured, by column.
@@ -93,12 +95,14 @@ class Line:
     track: Track
     loop: str
     device: str
+    threads: int
     accuracy: float | None
     spread: float | None
     loss: float | None
     outputs: str | None
     train: Estimate | None
     step: Estimate | None
+    seeds: int
     samples: Samples
     disturbed: Mapping[Repetition, str]
     phases: Mapping[str, float]
@@ -234,7 +238,7 @@ def rank(lines: Sequence[Line]) -> Ranking | None:
     if len(timed) < 2:
         return None
     first, *others = timed
-    slower = [line for line in others if _clearly_slower(line, first)]
+    slower = [line for line in others if is_shown_slower(line, first)]
     open_lines = [line for line in others if line not in slower]
     quickest_slower = min(map(_time, slower), default=math.inf)
     unplaced = [
@@ -257,7 +261,7 @@ def _time(line: Line) -> float:
     return line.train.value if line.train else 0.0
 
 
-def _clearly_slower(line: Line, first: Line) -> bool:
+def is_shown_slower(line: Line, first: Line) -> bool:
     """Whether a line is shown to be slower than the one with the smallest time.
 
     The first's disturbed times are too long, never too short, so they may serve as proof.
@@ -280,18 +284,28 @@ def _above_one(ratios: Sequence[float]) -> bool:
 
 @dataclass(frozen=True)
 class Section:
-    """One experiment of a report, on one device.
+    """One experiment of a report, on one device, with one number of threads.
 
     Args:
         device: what its lines ran on; "" where nothing ran.
+        threads: of its trials; None where the report has only one number of threads.
+        timed: whether times were measured.
         caption: the protocol in a line, and how long it was run against the full length.
     """
 
     experiment: Experiment
     device: str
+    threads: int | None
+    timed: bool
     measure: Measure
     caption: str
     lines: tuple[Line, ...]
+
+    @property
+    def place(self) -> str:
+        """`cpu`; `cpu, 2 threads` where the report has several numbers of threads."""
+        threads = None if self.threads is None else count_text(self.threads, "thread")
+        return ", ".join(filter(None, [self.device, threads]))
 
     @property
     def baseline(self) -> Line | None:

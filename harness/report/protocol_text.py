@@ -17,7 +17,7 @@ OPTIMIZERS = {
 }
 
 
-def caption(plan: Plan, name: str) -> str:
+def caption(plan: Plan, name: str, threads: int) -> str:
     """`784-50-10; SGD, rate 0.1, batches of 100; 60,000 training rows; 3,000 of 50,000 steps`."""
     experiment = plan.experiments[name]
     train, _, test = experiment.data.rows
@@ -30,7 +30,7 @@ def caption(plan: Plan, name: str) -> str:
         seeds = len({trial.seed for trial in plan.trials if trial.experiment == name})
         parts.append("seed 0" if seeds == 1 else f"{seeds} seeds")
     dtype = experiment.dtype or plan.request.dtype
-    parts.append(f"{dtype}, {count_text(plan.request.threads, 'thread')}")
+    parts.append(f"{dtype}, {count_text(threads, 'thread')}")
     return "; ".join(parts)
 
 

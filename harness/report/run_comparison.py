@@ -10,6 +10,7 @@ from harness.analysis.compare import Comparison, compare
 from harness.analysis.gates import Gate, exceeded_limits, failed_only_in_b
 from harness.analysis.intervals import Estimate
 from harness.analysis.noise import disturbances
+from harness.experiment.vocabulary import Track
 from harness.parity.verdicts import CellKey
 from harness.run import NO_PROOF, Run
 
@@ -156,7 +157,7 @@ def why_unproven(run: Run, cell: MeasuredCell) -> str:
 
     A sweep proves each loop at one of its points, which counts for the others.
     """
-    experiment, framework, loop, track = cell
+    experiment, framework, loop, track = cell[:4]
     if track == "native":
         return ""
     planned = {CellKey(proof.experiment, proof.framework, proof.loop) for proof in run.plan.proofs}
@@ -177,5 +178,10 @@ def _why_unproven_in_either(runs: Runs, cell: MeasuredCell) -> str:
 
 def _baseline(cell: MeasuredCell, cells: Sequence[MeasuredCell]) -> MeasuredCell:
     """Return NumPy's cell of the same experiment, or else the first."""
-    same = [key for key in cells if key[0] == cell[0] and key[3] == "identical"] or [cell]
-    return next((key for key in same if key[1] == "numpy"), same[0])
+    same = [
+        key
+        for key in cells
+        if (key.experiment, key.threads) == (cell.experiment, cell.threads)
+        and key.track == Track.IDENTICAL
+    ] or [cell]
+    return next((key for key in same if key.framework == "numpy"), same[0])

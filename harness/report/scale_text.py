@@ -23,8 +23,14 @@ def caption(sweep: Sweep) -> list[str]:
         "How long does one training step take as the network or the batch grows?",
         f"{len(places)} perceptrons 64-W(-W...)-10 on the 8x8 digits, {', '.join(ranges)}: one of "
         f"the three varies, the others stay at width {width}, batch {batch}, {depth} hidden "
-        f"layers; plain SGD, {request.dtype}, {count_text(request.threads, 'thread')}",
+        f"layers; plain SGD, {request.dtype}, {_threads(request.threads)}",
     ]
+
+
+def _threads(counts: Sequence[int]) -> str:
+    """`1 thread`; `1 or 2 threads`."""
+    *others, last = counts
+    return " or ".join([*map(str, others), count_text(last, "thread")])
 
 
 def _range(noun: str, values: Sequence[int]) -> str:

@@ -1,6 +1,8 @@
 """The table of a section as text, column by column; the same in terminal, Markdown and page."""
 
+from collections.abc import Sequence
 from enum import StrEnum
+from typing import TypeVar
 
 from harness.experiment.vocabulary import Status
 from harness.report.model import Line, Measure, Section
@@ -33,8 +35,20 @@ class Bound(StrEnum):
     NEITHER = "noisy"
 
 
+TIME_COLUMNS = slice(3, 8)
+"""Places of the columns on time: from the first step to the limits."""
+Cell = TypeVar("Cell")
+
+
+def shown(section: Section, columns: Sequence[Cell]) -> tuple[Cell, ...]:
+    """Return the columns of a table; without those on time where none was measured."""
+    if section.timed:
+        return tuple(columns)
+    return (*columns[: TIME_COLUMNS.start], *columns[TIME_COLUMNS.stop :])
+
+
 def headings(section: Section) -> tuple[str, ...]:
-    return (
+    all_headings = (
         "framework",
         "loop",
         RESULT_HEADINGS[section.measure],
@@ -46,12 +60,13 @@ def headings(section: Section) -> tuple[str, ...]:
         "status",
         "parity",
     )
+    return shown(section, all_headings)
 
 
 def cells(section: Section, line: Line) -> tuple[str, ...]:
     """Return the cells of a line, in the order of `headings`."""
     first_step_s = line.phases.get("first_step_s")
-    return (
+    all_cells = (
         line.framework,
         line.loop,
         result_text(section, line),
@@ -63,6 +78,7 @@ def cells(section: Section, line: Line) -> tuple[str, ...]:
         _status_and_noise(line),
         line.judgement.verdict if line.identical else "native",
     )
+    return shown(section, all_cells)
 
 
 def phase_cells(line: Line) -> tuple[str, ...]:

@@ -41,21 +41,27 @@ def make_report(run: Run) -> Report:
 
 
 def make_sections(run: Run) -> list[Section]:
-    """Return a section per experiment and device of the plan, in its order."""
+    """Return a section per experiment, number of threads and device of the plan, in its order."""
     order = list(dict.fromkeys(trial.framework for trial in run.plan.trials))
     known = [row for row in run.rows if row.framework in order]
     ordered = sorted(known, key=lambda row: order.index(row.framework))
     facts = Facts(run, disturbances(run.rows), machine_limits_us([*run.rows, *run.limits]))
+    counts = run.plan.request.threads
     return [
         Section(
             experiment,
             device,
+            threads if len(counts) > 1 else None,
+            run.plan.request.timed,
             measure_of(experiment),
-            caption(run.plan, name),
+            caption(run.plan, name, threads),
             tuple(make_lines(rows, facts)),
         )
         for name, experiment in run.plan.experiments.items()
-        for device, rows in _by_device([row for row in ordered if row.experiment == name])
+        for threads in counts
+        for device, rows in _by_device(
+            [row for row in ordered if (row.experiment, row.threads) == (name, threads)]
+        )
     ]
 
 
@@ -72,7 +78,7 @@ def _by_device(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
 
 
 def make_lines(rows: Sequence[Row], facts: Facts) -> list[Line]:
-    """Return the lines of one experiment on one device, native solvers last."""
+    """Return the lines of the rows of one section, native solvers last."""
     groups: dict[tuple[Track, str, str], list[Row]] = {}
     for row in rows:
         groups.setdefault((row.track, row.framework, row.loop), []).append(row)
@@ -123,12 +129,14 @@ def _line(rows: list[Row], facts: Facts) -> Line:
         track=example.track,
         loop=example.loop,
         device=example.device,
+        threads=example.threads,
         accuracy=statistics.fmean(accuracies) if accuracies else None,
         spread=statistics.stdev(accuracies) if len(accuracies) > 1 else None,
         loss=_median(_by_seed(ended_well, lambda row: row.test_loss)),
         outputs=_outputs(facts.run.arrays(example.trial)) if ended_well else None,
         train=estimate([row.train_s for row in timed if row.train_s]),
         step=estimate([row.step_us * 1e-6 for row in timed if row.step_us]),
+        seeds=len({row.seed for row in ended_well}),
         samples=samples,
         disturbed={
             (row.seed, row.repeat): facts.disturbed[row.trial]

@@ -1,6 +1,7 @@
 """Fit one law per framework and loop to the rows of `samestep scale`, and compare the laws."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.analysis import scaling, sweep_points
@@ -10,6 +11,7 @@ from harness.experiment.vocabulary import Status
 from harness.parity.judgement import PROVEN
 from harness.parity.verdicts import CellKey
 from harness.plan import Plan
+from harness.report.text import count_text
 from harness.results import Row
 from harness.run import Run
 
@@ -31,6 +33,7 @@ class FittedLoop:
 
     Args:
         framework, loop: which.
+        threads: of its trials; None where the sweep has only one number of threads.
         sign: its letter in the chart; "" where the chart leaves it out.
         timings: points that were measured.
         fit: the law, or None.
@@ -43,6 +46,7 @@ class FittedLoop:
 
     framework: str
     loop: str
+    threads: int | None
     sign: str
     timings: tuple[Timing, ...]
     fit: Fit | None
@@ -53,9 +57,14 @@ class FittedLoop:
     disturbed: dict[str, str]
 
     @property
+    def name(self) -> str:
+        """`keras`; `keras on 2 threads` where the sweep has several numbers of threads."""
+        return _name(self.framework, self.threads)
+
+    @property
     def label(self) -> str:
-        """`keras fused`."""
-        return f"{self.framework} {self.loop}"
+        """`keras fused`, or `keras fused on 2 threads`."""
+        return _name(f"{self.framework} {self.loop}", self.threads)
 
     @property
     def proven(self) -> bool:
@@ -85,19 +94,34 @@ def fit_sweep(run: Run) -> Sweep:
     centre = next(iter(run.plan.experiments))
     names = list(dict.fromkeys((trial.framework, trial.loop) for trial in run.plan.trials))
     fastest = dict(names)  # a framework's loops are named slowest first
-    signs = _signs(list(fastest))
+    counts = run.plan.request.threads
+    several = len(counts) > 1
+    charted = [(name, threads if several else None) for threads in counts for name in fastest]
+    signs = _signs([_name(*each) for each in charted])
     disturbed = disturbances(row for row in run.rows if row.status == Status.OK)
     loops = []
-    for framework, loop in names:
+    for threads, (framework, loop) in itertools.product(counts, names):
         judgement = run.verdicts.get(CellKey(centre, framework, loop))
         verdict = judgement.verdict if judgement else "not proven"
-        sign = signs[framework] if loop == fastest[framework] else ""
-        rows = [row for row in run.rows if (row.framework, row.loop) == (framework, loop)]
-        loops.append(_fit_loop(run.plan, rows, disturbed, framework, loop, sign, verdict))
-    fits = {x.framework: x.fit for x in loops if x.sign and x.fit and x.proven}
-    widths = _widths(run.plan, loops)
-    comparisons = scaling.crossovers(fits, widths) if widths else []
-    return Sweep(run, centre, tuple(loops), tuple(comparisons))
+        shown = threads if several else None
+        sign = signs[_name(framework, shown)] if loop == fastest[framework] else ""
+        key = (framework, loop, threads)
+        rows = [row for row in run.rows if (row.framework, row.loop, row.threads) == key]
+        loops.append(_fit_loop(run.plan, rows, disturbed, framework, loop, shown, sign, verdict))
+    return Sweep(run, centre, tuple(loops), tuple(_comparisons(run.plan, loops)))
+
+
+def _comparisons(plan: Plan, loops: Sequence[FittedLoop]) -> Iterator[Comparison]:
+    """Compare the fastest proven loops with each other; never across numbers of threads."""
+    widths = _widths(plan, loops)
+    for threads in dict.fromkeys(loop.threads for loop in loops if widths):
+        same = [loop for loop in loops if loop.threads == threads]
+        fits = {loop.name: loop.fit for loop in same if loop.sign and loop.fit and loop.proven}
+        yield from scaling.crossovers(fits, widths) if widths else ()
+
+
+def _name(text: str, threads: int | None) -> str:
+    return text if threads is None else f"{text} on {count_text(threads, 'thread')}"
 
 
 def _fit_loop(
@@ -106,6 +130,7 @@ def _fit_loop(
     disturbed: Mapping[str, str],
     framework: str,
     loop: str,
+    threads: int | None,
     sign: str,
     verdict: str,
 ) -> FittedLoop:
@@ -123,6 +148,7 @@ def _fit_loop(
     return FittedLoop(
         framework=framework,
         loop=loop,
+        threads=threads,
         sign=sign,
         timings=tuple(timings),
         fit=law,

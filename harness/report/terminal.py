@@ -42,8 +42,8 @@ def print_answer(report: Report, console: Console) -> None:
 def _table(section: Section) -> Table:
     experiment = section.experiment
     title = Text(experiment.name, style="bold").append(": ").append(plain(experiment.title))
-    if section.device:
-        title.append(plain(f" ({section.device})"))
+    if section.place:
+        title.append(plain(f" ({section.place})"))
     table = Table(
         title=title,
         title_justify="left",

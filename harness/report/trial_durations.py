@@ -4,6 +4,7 @@ The constants were measured once on two cores. A run corrects its estimate as it
 """
 
 from harness.experiment.vocabulary import Preset, Purpose, Track
+from harness.parity import verdicts
 from harness.plan import Plan, Trial
 
 FIXED_S = 0.3
@@ -31,11 +32,19 @@ def estimate_s(plan: Plan, trial: Trial) -> float:
     return FIXED_S + steps + evaluation / FLOP_PER_S
 
 
-def estimates_s(plan: Plan) -> dict[str, float]:
+def estimates_s(
+    plan: Plan, lanes: int = 1, timed: bool = True, fresh: bool = True
+) -> dict[str, float]:
     """Return the seconds of every trial and proof, by id.
 
     The first trial of a process imports its framework. A framework that is not installed takes
     no time.
+
+    Args:
+        plan: what runs.
+        lanes: how many proofs run at once.
+        timed: whether trials run one at a time. Otherwise they run in lanes, too.
+        fresh: whether proofs are made again that are in the cache.
     """
     absent = {key for key, framework in plan.frameworks.items() if framework.missing}
     durations_s: dict[str, float] = {}
@@ -45,17 +54,17 @@ def estimates_s(plan: Plan) -> dict[str, float]:
             durations_s[trial.id] = 0.0
             continue
         proof = trial.purpose in (Purpose.PROOF, Purpose.PROOF_AS_TIMED)
-        process = (trial.purpose, trial.framework, trial.track, trial.dtype)
+        process = (trial.framework, trial.track, trial.threads)
         own_process = plan.request.preset != Preset.QUICK and not proof
         import_s = IMPORT_S if own_process or process not in started else 0.0
+        if proof and not fresh and verdicts.cached(trial) is not None:
+            durations_s[trial.id] = 0.0
+            continue
         started.add(process)
-        durations_s[trial.id] = import_s + (PROOF_S if proof else estimate_s(plan, trial))
+        duration_s = import_s + (PROOF_S if proof else estimate_s(plan, trial))
+        at_once = lanes if proof or not timed else 1
+        durations_s[trial.id] = duration_s / at_once
     return durations_s
-
-
-def total_s(plan: Plan) -> float:
-    """Return the seconds that the whole plan may take."""
-    return sum(estimates_s(plan).values())
 
 
 def patience_s(plan: Plan) -> float:

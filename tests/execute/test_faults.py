@@ -329,7 +329,7 @@ def test_frameworks_take_turns(tmp_path, short):
 
 def test_a_disturbed_trial_is_run_again_up_to_a_limit(tmp_path, short, monkeypatch):
     monkeypatch.setattr("harness.analysis.noise.ATTEMPTS", 3)
-    monkeypatch.setattr("harness.execute.runner.rerun_budget_s", lambda own_s: 60.0)
+    monkeypatch.setattr("harness.execute.runner.rerun_budget_s", lambda own_s, share: 60.0)
 
     def disturbed(rows):
         """Seed 0 always, seed 1 at its first attempt; two rows of a trial are both attempts."""
@@ -355,7 +355,7 @@ def test_where_the_first_reruns_are_disturbed_too_the_others_are_not_made(
     tmp_path, short, monkeypatch
 ):
     monkeypatch.setattr("harness.analysis.noise.ATTEMPTS", 3)
-    monkeypatch.setattr("harness.execute.runner.rerun_budget_s", lambda own_s: 60.0)
+    monkeypatch.setattr("harness.execute.runner.rerun_budget_s", lambda own_s, share: 60.0)
     busy = "harness.analysis.noise.severity"
     monkeypatch.setattr(busy, lambda rows: {row.trial: 2.0 for row in rows})
     recorder = run(short, tmp_path / "run", "numpy", adapter(tmp_path, "good"), seeds=3)
@@ -364,7 +364,19 @@ def test_where_the_first_reruns_are_disturbed_too_the_others_are_not_made(
 
 
 def test_reruns_never_double_a_run():
-    assert [rerun_budget_s(own_s) for own_s in (1, 20, 30, 100)] == [1, 20, 20, 50]
+    assert [rerun_budget_s(own_s, 0.5) for own_s in (1, 20, 30, 100)] == [1, 20, 20, 50]
+    assert [rerun_budget_s(own_s, 0.15) for own_s in (1, 20, 100, 400)] == [1, 20, 20, 60]
+
+
+def test_a_rerun_that_takes_too_long_is_not_begun(tmp_path, short, monkeypatch):
+    monkeypatch.setattr("harness.analysis.noise.ATTEMPTS", 2)
+    monkeypatch.setattr("harness.execute.runner.rerun_budget_s", lambda own_s, share: 2.0)
+    busy = "harness.analysis.noise.severity"
+    monkeypatch.setattr(busy, lambda rows: {row.trial: 2.0 for row in rows})
+    slow = adapter(tmp_path, "slow", "time.sleep(1.5)")  # of two segments
+    recorder = run(short, tmp_path / "run", "numpy", slow)
+    assert [trial.framework for trial in recorder.reruns] == ["numpy"]
+    assert recorder.gave_up_on == [(1, "2 s of reruns are enough for this run")]
 
 
 def test_what_is_compared_with_nothing_is_not_run_again(tmp_path, short, monkeypatch):

@@ -58,9 +58,9 @@ def test_boundaries_are_those_of_the_network(report):
     section = report.sections[0]
     result = boundaries.boundaries_of(section, report.run)
     assert result.corners == ((0, 0, 0), (0, 1, 1), (1, 0, 1), (1, 1, 0))
-    assert len(result.steps) == boundaries.MOST_FRAMES
+    assert boundaries.MOST_FRAMES - 1 <= len(result.steps) <= boundaries.MOST_FRAMES
     assert result.steps[0] == 1
-    assert result.steps[-1] == 10_001
+    assert result.steps[-1] == section.experiment.steps
     # every framework of this run left the same parameters, so they share their pictures
     assert result.alike
     assert len(result.pictures) <= len(result.steps)

@@ -131,6 +131,38 @@ def test_what_is_printed(plan):
     assert "rows in run/trials" in words
 
 
+def test_numbers_of_threads_have_laws_of_their_own_and_are_never_compared(plan):
+    request = dataclasses.replace(plan.request, threads=(1, 2))
+    trials = [
+        dataclasses.replace(trial, threads=threads, id=f"{trial.id}-{threads}")
+        for trial in plan.trials
+        for threads in (1, 2)
+    ]
+    both = dataclasses.replace(plan, request=request, trials=tuple(trials))
+    rows = [
+        dataclasses.replace(
+            row, step_us=row.step_us / (row.threads if row.framework == "torch" else 1)
+        )
+        for row in rows_of(both)
+    ]
+    sweep = fit_sweep(Run(both, rows, verdicts_of(both), path=Path("run")))
+    of_torch = {
+        loop.label: loop.fit.gflop_per_s.value for loop in sweep.loops if "torch" in loop.label
+    }
+    assert of_torch == {
+        "torch stepwise on 1 thread": pytest.approx(300),
+        "torch stepwise on 2 threads": pytest.approx(600),
+    }
+    assert len({loop.sign for loop in sweep.loops}) == 6
+    assert len(sweep.comparisons) == 2 * 3
+    for comparison in sweep.comparisons:
+        first, second = comparison.pair
+        assert first.partition(" on ")[2] == second.partition(" on ")[2] != ""
+    words = " ".join(printed(sweep).split())
+    assert "plain SGD, float32, 1 or 2 threads" in words
+    assert {record["c"] for record in laws(sweep).records} == {loop.label for loop in sweep.loops}
+
+
 def test_the_chart_of_laws(plan, tmp_path):
     sweep = fit_sweep(Run(plan, rows_of(plan), verdicts_of(plan)))
     figure = laws(sweep)

@@ -1,6 +1,7 @@
 """The command that made a run, and the command that runs one line of it again."""
 
 import shlex
+from dataclasses import replace
 
 from harness.experiment.loading import catalogue_names
 from harness.plan import REPEATS, SEEDS, Plan, Request
@@ -47,7 +48,7 @@ def of_line(plan: Plan, experiment: str, line: Line) -> str:
     words += ["--frameworks", frameworks.get(line.framework, line.framework)]
     if line.identical:
         words += ["--loops", line.loop]
-    return shlex.join([*words, *_options(request)])
+    return shlex.join([*words, *_options(replace(request, threads=(line.threads,)))])
 
 
 def _options(request: Request) -> list[str]:
@@ -60,5 +61,6 @@ def _options(request: Request) -> list[str]:
     for name in ("preset", "threads", "device", "dtype"):
         value = getattr(request, name)
         if value != getattr(DEFAULTS, name):
-            words += [f"--{name}", str(value)]
-    return words
+            text = ",".join(map(str, value)) if name == "threads" else str(value)
+            words += [f"--{name}", text]
+    return words if request.timed else [*words, "--no-timing"]

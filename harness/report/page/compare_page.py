@@ -10,8 +10,10 @@ from harness.report.change_table import (
     ACCURACY,
     COLUMNS,
     RATIOS,
+    SHOWN_IF_SEVERAL,
     accuracy_text,
     constants,
+    name_of,
     sentences,
 )
 from harness.report.page import commands
@@ -101,14 +103,14 @@ def side(name: str, run: Run) -> Side:
 def table(changes: Sequence[Change]) -> Table:
     """Return a row per cell. One without a ratio says why; one that is not proven is greyed."""
     constant = constants(changes)
-    names = [name for name in COLUMNS if name != "track" or name not in constant]
+    names = [name for name in COLUMNS if name not in SHOWN_IF_SEVERAL or name not in constant]
     heads = (*names, "pairs", *RATIOS, ACCURACY, "verdict")
     return Table(heads, tuple(_row(change, names) for change in changes))
 
 
 def _row(change: Change, names: Sequence[str]) -> TableRow:
     numbers = change.numbers
-    parts = dict(zip(COLUMNS, numbers.cell, strict=True))
+    parts = dict(zip(COLUMNS, name_of(numbers), strict=True))
     # either the whole row is greyed, or its verdict has a sign
     greyed = change.verdict == ChangeVerdict.UNPROVEN
     verdict_state = "" if greyed else change.verdict

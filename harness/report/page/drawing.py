@@ -37,20 +37,22 @@ Drawings = Mapping[str, Drawing]
 
 def names(plan: Plan) -> list[str]:
     """Return every chart that a report of the plan may have on one device."""
-    return [OVERVIEW] + [
+    timed = plan.request.timed
+    of_times = (PHASES_CHART, LIMITS_CHART) if timed else ()
+    return [OVERVIEW] * timed + [
         f"{name}/{chart}"
         for name, experiment in plan.experiments.items()
-        for chart in (*learning_charts.chart_names(experiment), PHASES_CHART, LIMITS_CHART)
+        for chart in (*learning_charts.chart_names(experiment, timed), *of_times)
     ]
 
 
 def of_report(report: Report) -> Drawings:
-    """Return `overview` and `<experiment>/<chart>`; of several devices `<experiment>@cpu/…`."""
+    """Return `overview` and `<experiment>/<chart>`; of several places `<experiment>@cpu/…`."""
     drawings = _of_figure(report_page.overview(report))
     names = [section.experiment.name for section in report.sections]
     for section in report.sections:
         name = section.experiment.name
-        place = f"{name}@{section.device}" if names.count(name) > 1 else name
+        place = f"{name}@{section.place}" if names.count(name) > 1 else name
         for figure in report_page.figures(report.run, section):
             of_figure = _of_figure(figure)
             drawings |= {f"{place}/{chart}": drawing for chart, drawing in of_figure.items()}

@@ -30,14 +30,18 @@ TABLE_POINTS = 12
 LOSS, BATCH_LOSS = Axis("loss", "training loss"), Axis("loss", "batch loss")
 
 
-def chart_names(experiment: Experiment) -> list[str]:
+def chart_names(experiment: Experiment, timed: bool = True) -> list[str]:
     """Return what the charts of an experiment's curves are called; none without training."""
     if experiment.training is None:
         return []
     scores = (LOSS, _score(measure_of(experiment)))
-    names = [_name(x, y) for y in scores for x in (STEP, SECONDS)]
+    names = [_name(x, y) for y in scores for x in _axes(timed)]
     few_points = len(experiment.evaluation_points) < ENOUGH_POINTS
     return [*names, _name(STEP, BATCH_LOSS)] if few_points else names
+
+
+def _axes(timed: bool) -> tuple[Axis, ...]:
+    return (STEP, SECONDS) if timed else (STEP,)
 
 
 def _name(x: Axis, y: Axis) -> str:
@@ -65,36 +69,42 @@ def learning(
     score = _score(measure)
     drawn = [_records(curves) for curves in all_curves]
     records = tuple(chain.from_iterable(drawn))
-    axes = [(x, y) for y in (LOSS, score) for x in (STEP, SECONDS)]
+    timed = all(curves.seconds is not None for curves in all_curves)
+    axes = [(x, y) for y in (LOSS, score) for x in _axes(timed)]
+    evaluation = "; evaluation is not in the time" if timed else ""
+    time = ("training time",) if timed else ()
     specs = {_name(x, y): curve_chart(records, x, y, frameworks) for x, y in axes}
     return Figure(
         name="learning",
         title="Learning curves",
         caption=f"{length}. Of all training rows and all test rows, at the evaluation points"
-        f"{_medians(all_curves)}; evaluation is not in the time.{_unproven_text(all_curves)} By "
+        f"{_medians(all_curves)}{evaluation}.{_unproven_text(all_curves)} By "
         "step, curves that compute the same lie on each other, the thin ones on the wide ones."
         f"{_thinned_text(drawn)}",
         specs=specs,
         records=records,
-        headings=("framework", "loop", "step", "training time", LOSS.title, score.title),
+        headings=("framework", "loop", "step", *time, LOSS.title, score.title),
         rows=tuple(_cells(record) for record in _table_points(drawn)),
     )
 
 
 def _records(curves: Curves) -> list[Record]:
     loss, score = curves.values.values()
-    points = zip(curves.steps, curves.seconds, loss, score, strict=True)
-    return [
+    points = zip(curves.steps, loss, score, strict=True)
+    records: list[Record] = [
         {
             "f": curves.framework,
             "l": _loop(curves),
             "step": int(step),
-            "s": five_digits(train_s),
             "loss": five_digits(loss_here),
             "score": five_digits(score_here),
         }
-        for step, train_s, loss_here, score_here in points
+        for step, loss_here, score_here in points
     ]
+    if curves.seconds is not None:
+        for record, train_s in zip(records, curves.seconds, strict=True):
+            record["s"] = five_digits(train_s)
+    return records
 
 
 def _loop(curve: Curves | BatchLosses) -> str:
@@ -107,7 +117,7 @@ def _cells(record: Record) -> tuple[str, ...]:
         record["f"],
         record["l"],
         f"{record['step']:,}",
-        seconds(record["s"] or 0),
+        *([seconds(record["s"] or 0)] if "s" in record else []),
         _number(record["loss"]),
         _number(record["score"]),
     )

@@ -27,7 +27,8 @@ class Curves:
     """The curves of one line, one value per evaluation point.
 
     Args:
-        steps, seconds: of training until the point.
+        steps: of training until the point.
+        seconds: likewise; None where no times were measured.
         values: name of a score to its values; NaN where there is none.
         trials: how many trials the medians are of.
         proven: whether the line computes what the protocol says.
@@ -36,7 +37,7 @@ class Curves:
     framework: str
     loop: str
     steps: NDArray[np.int64]
-    seconds: NDArray[np.float64]
+    seconds: NDArray[np.float64] | None
     values: Mapping[str, NDArray[np.float64]]
     trials: int
     proven: bool
@@ -91,12 +92,12 @@ def curves_of(section: Section, run: Run) -> list[Curves]:
 
 def rows_of(section: Section, line: Line, rows: Sequence[Row]) -> list[Row]:
     """Return the rows with a result that a line stands for, by seed and repeat."""
-    key = section.experiment.name, line.framework, line.loop, line.track, line.device
+    key = section.experiment.name, line.framework, line.loop, line.track, line.device, line.threads
     matching = [
         row
         for row in rows
-        if (row.experiment, row.framework, row.loop, row.track, row.device) == key
-        and row.status == Status.OK
+        if row.status == Status.OK
+        and key == (row.experiment, row.framework, row.loop, row.track, row.device, row.threads)
     ]
     return sorted(matching, key=lambda row: (row.seed, row.repeat))
 
@@ -104,8 +105,9 @@ def rows_of(section: Section, line: Line, rows: Sequence[Row]) -> list[Row]:
 def _curves(
     line: Line, rows: Sequence[Row], arrays: Arrays, scores: Sequence[str]
 ) -> Curves | None:
-    names = ("step", "train_s", *scores)
     stored = [arrays(row.trial) for row in rows[:MOST_TRIALS]]
+    timed = ("train_s",) if any("train_s" in of_trial for of_trial in stored) else ()
+    names = ("step", *scores, *timed)
     whole = [[of_trial[name] for name in names] for of_trial in stored if _whole(of_trial, names)]
     if not whole:
         return None
@@ -115,12 +117,12 @@ def _curves(
         return None
     points = thinned(len(steps), MOST_POINTS)
     _, *of_names = zip(*alike, strict=True)
-    seconds, *values = (np.median(curves, axis=0)[points] for curves in of_names)
+    values = [np.median(curves, axis=0)[points] for curves in of_names]
     return Curves(
         framework=line.framework,
         loop=line.loop,
         steps=steps[points].astype(np.int64),
-        seconds=seconds,
+        seconds=values.pop() if timed else None,
         values=dict(zip(scores, values, strict=True)),
         trials=len(alike),
         proven=line.proven,

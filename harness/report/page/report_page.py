@@ -52,6 +52,7 @@ def context(report: Report) -> dict[str, Any]:
         "statements": [text.partition(": ") for text in statements(sections)],
         "boundary": BOUNDARY,
         "preset": run.plan.request.preset,
+        "timed": run.plan.request.timed,
         "trials": trial_counts(run),
         "picture": overview(report),
         "glance": tables.overview(sections),

@@ -15,6 +15,7 @@ from harness.report.section_table import (
     headings,
     over_baseline,
     result_text,
+    shown,
     status_text,
 )
 from harness.report.text import count_text, seconds
@@ -86,7 +87,7 @@ def overview(sections: Sequence[Section]) -> Table:
         best = {line.framework: line for line in section.lines if line.identical and line.best}
         name = section.experiment.name
         if names.count(name) > 1:
-            name += f" ({section.device})"
+            name += f" ({section.place})"
         of_frameworks = (
             _overview_cell(section, best[framework]) if framework in best else TableCell("")
             for framework in frameworks
@@ -118,7 +119,8 @@ def lines_table(plan: Plan, section: Section) -> Table:
     for line in section.lines:
         details = line_details(plan, section, line)
         known = dict(details.facts)
-        columns = zip(cells(section, line), _sort_keys(line), facts, strict=True)
+        keys = shown(section, _sort_keys(line))
+        columns = zip(cells(section, line), keys, facts, strict=True)
         row = tuple(
             TableCell(text, key, fact=fact if fact in known else "") for text, key, fact in columns
         )
@@ -145,7 +147,8 @@ def _sort_keys(line: Line) -> tuple[float | str | None, ...]:
 def _column_facts(section: Section) -> tuple[str, ...]:
     """Return which of a line's facts the columns of `section_table.cells` show."""
     result, ratio = RESULT_HEADINGS[section.measure], _ratio_fact(section)
-    return ("", "", result, "", TRAINING_TIME, ratio, STEP_TIME, "", "status", "parity")
+    facts = ("", "", result, "", TRAINING_TIME, ratio, STEP_TIME, "", "status", "parity")
+    return shown(section, facts)
 
 
 def _ratio_fact(section: Section) -> str:
@@ -181,7 +184,7 @@ def _result(section: Section, line: Line) -> str:
     result = result_text(section, line)
     if result == "-" or section.measure == Measure.OUTPUTS:
         return ""
-    seeds = len({seed for seed, _ in line.samples})
+    seeds = line.seeds
     if line.spread is not None and section.measure == Measure.ACCURACY:
         return f"{result}: mean and standard deviation of {seeds} seeds"
     return f"{result}; {'one seed' if seeds < 2 else f'median of {seeds} seeds'}"

@@ -89,7 +89,7 @@ def _labels(sections: Sequence[Section]) -> list[str]:
     labels = []
     for section, title, name in zip(sections, titles, names, strict=True):
         if names.count(name) > 1:
-            title = f"{title} ({section.device})"
+            title = f"{title} ({section.place})"
         elif titles.count(title) > 1:
             title = f"{title} ({name})"
         labels.append("\n".join(textwrap.wrap(title, LABEL_WIDTH)))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from harness.analysis.compare import Comparison
-from harness.report.change_table import COLUMNS, RATIOS, constants
+from harness.report.change_table import COLUMNS, RATIOS, constants, name_of
 from harness.report.chart_names import COMPARISON
 from harness.report.page.figures import COLOURS, Figure, Record, Spec, five_digits, new_spec
 from harness.report.run_comparison import WORDS, Change, ChangeVerdict
@@ -62,8 +62,8 @@ def time_ratios(changes: Sequence[Change]) -> Figure | None:
 def label(numbers: Comparison, constant: dict[str, str]) -> str:
     """`mnist-mlp keras fused`, without what is the same in every cell, and the track."""
     parts = [
-        text
-        for name, text in zip(COLUMNS, numbers.cell, strict=True)
+        f"{text} thread{'s' * (text != '1')}" if name == "threads" else text
+        for name, text in zip(COLUMNS, name_of(numbers), strict=True)
         if name not in constant and (name != "track" or text != "identical")
     ]
     return " ".join(parts) or numbers.cell[1]
