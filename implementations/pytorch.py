@@ -40,6 +40,7 @@ class TorchTrainer(StepTrainer):
     """`nn.Linear` layers, autograd, and the library's fused optimizers."""
 
     loops = ("idiomatic", "stepwise", "fused")
+    slow_to_start = ("fused",)
 
     def __init__(self, task: Task) -> None:
         torch.set_num_threads(task.threads)

@@ -68,8 +68,10 @@ class CompiledTraining:
     ) -> None:
         self.on_gpu = inputs.is_cuda
         _require_compiler(self.on_gpu)
+        assert task.loss is not None
         assert task.optimizer is not None
-        self.task, self.model, self.rule = task, model, task.optimizer
+        self.task, self.model = task, model
+        self.loss, self.rule = task.loss, task.optimizer
         self.inputs, self.targets = inputs, targets
         self.names = [name for name, _ in model.named_parameters()]
         parameters = [values.detach() for values in model.parameters()]
@@ -95,9 +97,8 @@ class CompiledTraining:
         z = torch.func.functional_call(
             self.model, dict(zip(self.names, parameters, strict=True)), x
         )
-        loss, l2 = self.task.loss, self.task.l2
-        rows = _losses_of_rows(loss, z, y)
-        mean = loss.batch == "mean"
+        rows, l2 = _losses_of_rows(self.loss, z, y), self.task.l2
+        mean = self.loss.batch == "mean"
         if self.task.has_short_batch:
             total = torch.where(torch.arange(len(rows), device=z.device) < size, rows, 0).sum()
             value = total / size if mean else total
@@ -142,12 +143,10 @@ class CompiledTraining:
             values = list(state)
             for index in range(self.unrolled):
                 new, loss = self._step(values, plan, steps_done, at)
-                is_planned = at < steps  # the first of a round always is
-                values = (
-                    [torch.where(is_planned, *pair) for pair in zip(new, values, strict=True)]
-                    if index
-                    else new
-                )
+                if index:  # the first of a round is always one of the plan's steps
+                    pairs = zip(new, values, strict=True)
+                    new = [torch.where(at < steps, *pair) for pair in pairs]
+                values = new
                 losses = losses.index_copy(0, at.reshape(1), loss.reshape(1))
                 at = at + 1
             return at, losses, *values
@@ -172,11 +171,10 @@ class CompiledTraining:
 
     # ------------------------------------------------------------ loop
 
-    @torch.no_grad()
     def advance(self, batches: Batches) -> Array:
         """Train. Compile before the first step, in an empty cache, so that it is always cold."""
         run = self._on_gpu if self.on_gpu else self._on_cpu
-        with nullcontext() if self.is_compiled else fresh_cache():
+        with torch.no_grad(), nullcontext() if self.is_compiled else fresh_cache():
             losses = run(batches)
         self.is_compiled = True
         return np.concatenate([np.asarray(each.cpu()) for each in losses])

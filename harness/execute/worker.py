@@ -168,7 +168,7 @@ def _most_compiled(
     from harness.parity.subject import Subject
     from harness.trainer import ToolMissingError
 
-    lacks = {}
+    lacks: dict[str, str] = {}
     for loop in reversed(loops[1:]):
         subject = Subject(adapter, loop, dtype, "auto")
         try:
