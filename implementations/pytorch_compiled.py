@@ -157,7 +157,6 @@ class CompiledTraining:
         _, losses, *new = carried
         for old, values in zip(state, new, strict=True):
             old.copy_(values)
-        steps_done.add_(steps)
         return losses
 
     def _one_step(
@@ -184,8 +183,9 @@ class CompiledTraining:
         for first in range(0, len(batches), self.steps_planned):
             steps = min(self.steps_planned, len(batches) - first)
             plan = self._planned(batches, first, steps, self.steps_planned + self.unrolled - 1)
-            done = self.program(self.state, plan, self.steps_done, torch.tensor(steps))
-            losses.append(done[:steps])
+            planned = self.program(self.state, plan, self.steps_done, torch.tensor(steps))
+            losses.append(planned[:steps])
+            self.steps_done.add_(steps)
         return losses
 
     def _on_gpu(self, batches: Batches) -> Tensors:
