@@ -189,12 +189,20 @@ def _turns(
 def _loops_of(
     experiment: Experiment, framework: Framework, request: Request
 ) -> list[tuple[Framework, str]]:
-    """(adapter, loop) of one framework in one block, its native solvers last."""
+    """(adapter, loop) of one framework in one block, its native solvers last.
+
+    The quick preset has native solvers only where the user names experiments or frameworks.
+    """
     loops = _loops(experiment, framework, request)
-    natives = [native for native in experiment.native if native.framework == framework.name]
+    is_named = request.preset != Preset.QUICK or request.experiments or request.frameworks
+    natives = experiment.native if is_named else ()  # in quick a solver would take a tenth of it
     return [
         *((framework, loop) for loop in loops),
-        *((find(framework.name, Track.NATIVE), native.label) for native in natives),
+        *(
+            (find(framework.name, Track.NATIVE), native.label)
+            for native in natives
+            if native.framework == framework.name
+        ),
     ]
 
 

@@ -157,3 +157,12 @@ def test_quick_trains_in_float32_before_float64():
     plan = make_plan(Request(("fixed-forward", "and"), ("numpy", "sklearn")))
     assert [trial.dtype for trial in plan.trials] == ["float32"] * 2 + ["float64"] * 2
     assert list(plan.experiments) == ["fixed-forward", "and"]
+
+
+def test_quick_has_a_librarys_own_solver_only_if_something_is_named():
+    def tracks(*experiments, **request):
+        return {trial.track for trial in make_plan(Request(experiments, **request)).trials}
+
+    assert tracks() == {"identical"}
+    assert tracks("mnist-softmax") == tracks(frameworks=("sklearn",)) == {"identical", "native"}
+    assert tracks(preset="standard") == {"identical", "native"}

@@ -48,15 +48,15 @@ def test_every_experiment_of_the_catalogue_is_valid(name):
 @pytest.mark.parametrize(
     ("name", "network", "full", "quick"),
     [
-        ("and", "2-1", 10_001, 3_001),
+        ("and", "2-1", 10_001, 2_001),
         ("xor-single", "2-1", 10_001, 5_001),
-        ("xor-mlp", "2-2-1", 10_001, 6_001),
+        ("xor-mlp", "2-2-1", 10_001, 4_001),
         ("xor-deep", "2-10-10-10-1", 10_001, None),
         ("digits-mlp", "64-64-10", 50 * 45, 10 * 45),
         ("mnist-softmax", "784-10", 20 * 600, 2 * 600),
-        ("mnist-mlp", "784-50-10", 50_000, 2_000),
+        ("mnist-mlp", "784-50-10", 50_000, 1_200),
         ("mnist-wide", "784-1000-10", 20 * 600, None),
-        ("mnist-deep", "784-512-256-128-10", 100 * 600, 300),
+        ("mnist-deep", "784-512-256-128-10", 100 * 600, 200),
         ("fashion-mlp", "784-256-10", 10 * 235, None),
     ],
 )
