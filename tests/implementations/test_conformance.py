@@ -1,6 +1,8 @@
 """Every entered adapter, every loop: the ladder on every protocol, and every rule of the contract.
 
-Known deviations would be listed here as `(adapter, rule): reason`; there are none.
+Known deviations would be listed here as `(adapter, rule): reason`; there are none. Keras on
+another backend than this process's has its tests in processes of their own: see
+`test_keras_backends.py`.
 """
 
 import numpy as np
@@ -17,15 +19,21 @@ from harness.parity.subject import BrokenRuleError, Subject, run
 from harness.parity.trace import prepared_of, record
 from harness.registry import installed
 from harness.start import BatchPlan, initial_parameters
-from tests.conftest import COMPILING, skip_without
+from tests.conftest import BRIEF, COMPILING, has_another_backend, skip_without
 
 FEW = ("relu-adam", "regression", "short-batch-momentum-decay", "xor-sigmoid-full")
+SAME = {"float64": "same", "float32": "same to float32"}
+FEW_RULES = (
+    "learning_rates_are_obeyed",
+    "no_state_is_left_for_the_next_trial",
+    "predictions_are_raw_and_in_order",
+)
 FLOAT32 = ("adam-hat", "relu-adam", "short-batch-momentum-decay")
 CELLS = [
     (name, loop)
     for name, framework in installed().items()
     for loop in framework.loops
-    if not framework.missing
+    if not framework.missing and not has_another_backend(name)
 ]
 cells = pytest.mark.parametrize(("name", "loop"), CELLS, ids=[f"{n}-{lo}" for n, lo in CELLS])
 
@@ -33,6 +41,11 @@ cells = pytest.mark.parametrize(("name", "loop"), CELLS, ids=[f"{n}-{lo}" for n,
 def is_last(name, loop):
     """Whether a loop is the last of its framework, which compiles most."""
     return loop == installed()[name].loops[-1]
+
+
+def marks(by_default):
+    """What a test is marked with that belongs to the default run, or only to the full product."""
+    return [] if by_default else [pytest.mark.full_product]
 
 
 def every_cell_with(values, *, in_full=()):
@@ -47,15 +60,17 @@ def every_cell_with(values, *, in_full=()):
             loop,
             value,
             id=f"{getattr(value, '__name__', value)}-{name}-{loop}",
-            marks=[pytest.mark.full_product] if value in in_full and name in COMPILING else [],
+            marks=marks(name not in (*COMPILING, *BRIEF) or value not in in_full),
         )
         for value in values
         for name, loop in CELLS
+        if name not in BRIEF or is_last(name, loop)
     ]
 
 
 def subject_of(name, loop):
-    return Subject(installed()[name].load(), loop)
+    """A cell in its adapter's most precise dtype."""
+    return Subject(installed()[name].load(), loop, installed()[name].dtypes[-1])
 
 
 def judged(subject, protocol, dtype="float64", *, parts=("steps", "gradients")):
@@ -82,18 +97,26 @@ def judged(subject, protocol, dtype="float64", *, parts=("steps", "gradients")):
 BEYOND_COVERING = [name for name in every() if name not in covering()]
 
 
+def protocols_of(name, loop):
+    """(those of the default run, those of the full product) that a cell follows."""
+    if name in BRIEF:
+        return (FEW, covering()) if is_last(name, loop) else ((), FEW)
+    if name in COMPILING:
+        return (covering() if is_last(name, loop) else FEW), every()
+    return every(), ()
+
+
 PROTOCOLS_OF_CELLS = [
     pytest.param(
         name,
         loop,
         protocol,
         id=f"{protocol}-{name}-{loop}",
-        marks=[]
-        if name not in COMPILING or protocol in (covering() if is_last(name, loop) else FEW)
-        else [pytest.mark.full_product],
+        marks=marks(protocol in protocols_of(name, loop)[0]),
     )
     for protocol in every()
     for name, loop in CELLS
+    if protocol in {*protocols_of(name, loop)[0], *protocols_of(name, loop)[1]}
 ]
 
 
@@ -102,8 +125,9 @@ def test_every_protocol_is_followed(name, loop, protocol):
     """With its gradient, which a framework that compiles would compile by itself."""
     with_gradient = name not in COMPILING or protocol in covering() or not is_last(name, loop)
     parts = ("steps", "gradients") if with_gradient else ("steps",)
-    judgement = judged(subject_of(name, loop), protocol, parts=parts)
-    assert judgement.verdict == "same", judgement.reason
+    subject = subject_of(name, loop)
+    judgement = judged(subject, protocol, subject.dtype, parts=parts)
+    assert judgement.verdict == SAME[subject.dtype], judgement.reason
 
 
 @pytest.mark.full_product
@@ -122,10 +146,15 @@ RULES_OF_CELLS = [
         loop,
         rule,
         id=f"{rule.__name__}-{name}-{loop}",
-        marks=[pytest.mark.full_product] if name in COMPILING and not is_last(name, loop) else [],
+        marks=marks(
+            rule.__name__ in FEW_RULES
+            if name in BRIEF
+            else name not in COMPILING or is_last(name, loop)
+        ),
     )
     for rule in RULES
     for name, loop in CELLS
+    if name not in BRIEF or is_last(name, loop)
 ]
 
 
@@ -143,9 +172,10 @@ def test_in_float32_it_stays_within_the_measured_tolerance(name, loop, protocol)
 @cells
 def test_the_fixed_forward_pass_of_the_post(name, loop):
     experiment = load("fixed-forward")
-    trainer = subject_of(name, loop).build(experiment)
-    outputs = trainer.predict(np.array([[1.0, 0.5]]))
-    np.testing.assert_allclose(outputs, [[0.31682708, 0.69627909]], atol=5e-9)
+    subject = subject_of(name, loop)
+    outputs = subject.build(experiment).predict(np.array([[1.0, 0.5]], subject.dtype))
+    atol = 5e-9 if subject.dtype == "float64" else 1e-7
+    np.testing.assert_allclose(outputs, [[0.31682708, 0.69627909]], atol=atol)
 
 
 @cells
@@ -155,7 +185,10 @@ def test_the_products_of_a_limit_are_of_any_shape(name, loop):
     trainer = subject.build(subject.supported("relu-adam"))
     widths = ((5, 4), (4, 3), (3, 2))
     shapes = [((7, inputs), (inputs, units), (7, units)) for inputs, units in widths]
-    operands = [tuple(random.normal(size=shape) for shape in layer) for layer in shapes]
+    operands = [
+        tuple(random.normal(size=shape).astype(subject.dtype) for shape in layer)
+        for layer in shapes
+    ]
     multiply = trainer.matrix_products(operands)
     if multiply is None:
         pytest.skip("no matrix_products: the columns of limits stay empty")
@@ -174,7 +207,10 @@ def planning_seven_steps(name, monkeypatch):
     return subject
 
 
-@pytest.mark.parametrize("name", ["keras", "jax"])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=marks(name not in BRIEF)) for name in ("keras", "jax", *BRIEF[:2])],
+)
 @pytest.mark.parametrize("protocol", ["short-batch-momentum-decay", "xor-sigmoid-full"])
 def test_a_segment_longer_than_its_plan(name, protocol, monkeypatch):
     judgement = judged(planning_seven_steps(name, monkeypatch), protocol)
@@ -222,7 +258,7 @@ def test_a_fit_is_as_long_as_can_be(protocol, rows, monkeypatch):
 @pytest.mark.xdist_group("keras")
 def test_large_full_batches_are_epochs_of_fit(monkeypatch):
     skip_without("keras")
-    at_most, step_bytes = "implementations.tensorflow_keras.REPEATED_BYTES", 353 * 10 * 8
+    at_most, step_bytes = "implementations.keras_parts.fit_calls.REPEATED_BYTES", 353 * 10 * 8
     monkeypatch.setattr(at_most, 24 * step_bytes)
     assert fits_of("regression", monkeypatch) == [(24 * 353, 1)]
     monkeypatch.setattr(at_most, 24 * step_bytes - 1)
