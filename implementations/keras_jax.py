@@ -141,7 +141,8 @@ class KerasJaxTrainer(StepTrainer):
             )
             return state, losses.at[step].set(loss)
 
-        return jax.lax.fori_loop(0, steps, body, (state, jnp.zeros_like(rates)))
+        state, losses = jax.lax.fori_loop(0, steps, body, (state, jnp.zeros_like(rates)))
+        return state, losses
 
     # ------------------------------------------------------------ loops
 

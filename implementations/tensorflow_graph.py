@@ -254,15 +254,16 @@ class TensorflowTrainer(StepTrainer):
             return np.concatenate([loss.numpy() for loss in losses])
 
     def _advance_idiomatic(self, batches: Batches) -> Array:
-        losses = []
-        x, y, fetches = self.task.inputs, self.task.targets, (self.train, self.loss_of_batch)
-        assert y is not None
+        inputs, targets, losses = self.task.inputs, self.task.targets, []
+        assert targets is not None
+        x, y = inputs, targets
         for step, rate in enumerate(batches.learning_rates):
             if batches.rows is not None:
                 rows = batches.rows[step, : batches.sizes[step]]
-                x, y = self.task.inputs[rows], self.task.targets[rows]
+                x, y = inputs[rows], targets[rows]
             feed = {self.x: x, self.y: y, self.rate: rate}
-            losses.append(self.session.run(fetches, feed_dict=feed)[1])
+            _, loss = self.session.run((self.train, self.loss_of_batch), feed_dict=feed)
+            losses.append(loss)
         return np.array(losses)
 
     def _advance_stepwise(self, batches: Batches) -> Iterator[tf.Tensor]:
