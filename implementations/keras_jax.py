@@ -82,9 +82,13 @@ class KerasJaxTrainer(StepTrainer):
     # ------------------------------------------------------------ start
 
     def _start(self, of_optimizer: list[keras.Variable]) -> Pytree:
-        """Return (parameters, optimizer's variables): copies, because a step consumes them."""
+        """Return (parameters, optimizer's variables): copies, because a step consumes them.
+
+        They are bound to the device, as what a step returns is: else it would be compiled twice.
+        """
         variables = (self.model.trainable_variables, of_optimizer)
-        return jax.tree.map(jnp.copy, tuple([v.value for v in each] for each in variables))
+        values = tuple([v.value for v in each] for each in variables)
+        return self._on_device(jax.tree.map(jnp.copy, values))
 
     def _on_device(self, values: Pytree) -> Pytree:
         return jax.device_put(values, self.target_device)

@@ -217,6 +217,22 @@ def test_a_segment_longer_than_its_plan(name, protocol, monkeypatch):
     assert judgement.verdict == "same", judgement.reason
 
 
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=marks(name == "jax")) for name in ("jax", *BRIEF[:2])]
+)
+@pytest.mark.parametrize("loop", ["stepwise", "fused"])
+def test_one_program_serves_every_segment(name, loop):
+    """Whatever its length, and though the state of the first comes from elsewhere."""
+    skip_without(name)
+    subject, experiment = subject_of(name, loop), every()["relu-adam"]
+    trainer, plan = subject.build(experiment), BatchPlan.of(experiment, 0)
+    for first, last in ((0, 1), (1, 2), (2, 9)):
+        run(trainer, plan.segment(first, last))
+    program = trainer.segment_compiled if loop == "fused" else trainer.step_compiled
+    count = getattr(program, "_cache_size", None) or program.experimental_get_tracing_count
+    assert count() == 1
+
+
 @pytest.mark.xdist_group("jax")
 def test_many_seeds_longer_than_its_plan(monkeypatch):
     assert many_seeds_is_advance(planning_seven_steps("jax", monkeypatch)) == ""
