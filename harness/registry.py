@@ -38,7 +38,9 @@ __all__ = ["BROKEN", "GROUPS", "Framework", "UnknownFrameworkError", "find", "in
 GROUPS = {Track.IDENTICAL: "samestep.trainers", Track.NATIVE: "samestep.native_trainers"}
 LOOPS: tuple[str, ...] = tuple(Loop)
 DTYPES: tuple[str, ...] = tuple(Dtype)
-LISTED_FIRST = ("numpy", "sklearn", "keras", "torch", "jax")
+LISTED_FIRST = (
+    "numpy", "sklearn", "tensorflow", "keras", "keras-jax", "keras-torch", "torch", "jax", "flax",
+)  # fmt: skip
 """Order of our own adapters in plans and tables; others follow by name."""
 
 OWN_DISTRIBUTION = "samestep"

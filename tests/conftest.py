@@ -48,11 +48,15 @@ from harness.report.page import chart_library
 hypothesis.settings.register_profile("samestep", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("samestep")
 
-COMPILING = {"keras": "keras", "jax": "jax", "flax": "jax"}
-"""Frameworks whose tests mostly compile, and the group of tests that share a process.
-
-The process keeps what it compiled. Flax computes in JAX, which is imported once for both.
-"""
+COMPILING = ("keras", "jax")
+"""Frameworks whose tests mostly compile; each has one process, which keeps what it compiled."""
+BRIEF = ("tensorflow", "keras-jax", "keras-torch", "flax")
+"""Adapters on a framework that another adapter tests at length. They have few tests by default,
+and of the full product the covering set."""
+BACKENDS = {"keras": "tensorflow", "keras-jax": "jax", "keras-torch": "torch"}
+"""The backend of Keras that adapters need. A process has one: `KERAS_BACKEND`."""
+SHARED_GROUPS = {"tensorflow": "keras", "keras-jax": "jax", "flax": "jax"}
+"""Frameworks that are tested in another's process: they share its compiled programs."""
 LONGEST_FIRST = ("keras", "processes", "jax")
 """Groups that take a minute or two."""
 PROCESSES_AT_MOST = 4
@@ -74,7 +78,7 @@ def pytest_configure(config: pytest.Config) -> None:
     XLA finds a program by its whole text, so a changed adapter is compiled again. Workers of the
     harness do not inherit these variables, so the times of trials include the compiler.
     """
-    if hasattr(config, "workerinput"):  # inherited
+    if hasattr(config, "workerinput") or "JAX_COMPILATION_CACHE_DIR" in os.environ:  # inherited
         return
     if config.pluginmanager.hasplugin("cacheprovider"):
         folder = config.cache.mkdir("compiled") / _compilers()
@@ -124,8 +128,8 @@ def _group_of(item: pytest.Item) -> str | None:
     """Return the framework that a test is for, where that compiles, or its file of pages."""
     parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
     for value in parameters:
-        if isinstance(value, str) and value in COMPILING:
-            return COMPILING[value]
+        if isinstance(value, str) and value in (*COMPILING, *SHARED_GROUPS):
+            return SHARED_GROUPS.get(value, value)
     return item.path.stem if item.path.parent.name == "report" else None
 
 
@@ -173,9 +177,16 @@ def protocol(base: str = "digits-mlp", /, **changes: Any) -> dict[str, Any]:
     return values
 
 
+def has_another_backend(name: str) -> bool:
+    """Whether an adapter needs a process of its own: Keras runs on another backend in this one."""
+    return BACKENDS.get(name, os.environ["KERAS_BACKEND"]) != os.environ["KERAS_BACKEND"]
+
+
 def skip_without(name: str) -> None:
-    """Skip a test that needs a framework where it is not installed."""
+    """Skip a test that needs a framework where it is not installed, or not in this process."""
     framework = installed()[name]
+    if has_another_backend(name):
+        pytest.skip(f"{name} needs a process with KERAS_BACKEND={BACKENDS[name]}")
     if framework.missing:
         pytest.skip(f"{name} is not installed: {framework.install_line}")
 

@@ -24,7 +24,7 @@ from harness.clock.environment import child_environment, machine_label
 from harness.registry import find
 
 EXPERIMENTS = ["mnist-mlp", "mnist-deep", "xor-mlp"]
-FRAMEWORKS = ["numpy", "keras", "torch", "jax"]
+FRAMEWORKS = ["numpy", "tensorflow", "keras", "torch", "jax"]
 HEADER = """\
 | experiment | framework | loop | step, µs | to plain loop | own limit | machine's limit |
 |---|---|---|--:|--:|--:|--:|"""

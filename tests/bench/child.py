@@ -16,8 +16,8 @@ from harness.clock.environment import pin
 TURN_S = 0.15
 """About the time that a turn trains."""
 AN_EPOCH = 600
-"""Steps of an epoch of MNIST. An idiomatic turn is at least as long, as the reports' calls of
-`fit` are."""
+"""Steps of an epoch of MNIST. A turn of `idiomatic` or `fit` is at least as long, as the reports'
+calls of `fit` are."""
 STEPS_AT_MOST = 3_000
 """The most steps of a turn, so that its plan stays small."""
 PLANNED_STEPS = 20_000
@@ -45,7 +45,7 @@ def _steps_of_a_turn(name: str, prepare) -> int:
     """Return the number of steps of a turn, after compiling and warming up."""
     _seconds(prepare, 64)
     per_step = min(_seconds(prepare, 64) for _ in range(3)) / 64
-    at_least = AN_EPOCH if name == "idiomatic" else 8
+    at_least = AN_EPOCH if name.startswith(("idiomatic", "fit")) else 8
     steps = max(at_least, min(STEPS_AT_MOST, int(TURN_S / per_step)))
     _seconds(prepare, steps)
     return steps
@@ -87,7 +87,9 @@ def _contestants(experiment_name: str, framework_name: str):
         module = importlib.import_module(f"tests.bench.loops.{framework_name}_loop")
     except ModuleNotFoundError:
         return contestants
-    contestants["plain"] = _plain_turns(module, experiment, task, plan)
+    contestants["plain"] = _plain_turns(module.make, experiment, task, plan)
+    for name, make in getattr(module, "ALSO", {}).items():
+        contestants[name] = _staged_turns(make, experiment, task, plan)
     return contestants
 
 
@@ -115,21 +117,29 @@ def _adapter_turns(trainer, plan):
     return prepare
 
 
-def _plain_turns(module, experiment, task, plan):
-    following = _segments(plan)
-    train = module.make(
-        [(W.copy(), b.copy()) for W, b in task.parameters],
-        task.inputs,
-        task.targets,
-        experiment.network.layers[0].activation,
-        adam=experiment.training.optimizer.name == "adam",
-    )
+def _plain_turns(make, experiment, task, plan):
+    following, train = _segments(plan), _made(make, experiment, task)
 
     def prepare(steps: int):
         rows = following(steps).rows
         return lambda: train(rows, steps)
 
     return prepare
+
+
+def _staged_turns(make, experiment, task, plan):
+    following, lay_out = _segments(plan), _made(make, experiment, task)
+    return lambda steps: lay_out(following(steps).rows, steps)
+
+
+def _made(make, experiment, task):
+    return make(
+        [(W.copy(), b.copy()) for W, b in task.parameters],
+        task.inputs,
+        task.targets,
+        experiment.network.layers[0].activation,
+        adam=experiment.training.optimizer.name == "adam",
+    )
 
 
 if __name__ == "__main__":

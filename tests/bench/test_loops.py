@@ -13,7 +13,7 @@ from harness.experiment.loading import load
 from harness.registry import find
 from harness.trainer import Task
 from tests.bench.__main__ import EXPERIMENTS, FRAMEWORKS
-from tests.conftest import COMPILING, skip_without
+from tests.conftest import BRIEF, COMPILING, skip_without
 
 STEPS = 20
 ROWS = 500
@@ -57,7 +57,7 @@ PAIRS = [
         name,
         framework,
         id=f"{name}-{framework}",
-        marks=[pytest.mark.full_product] if framework in COMPILING else [],
+        marks=[pytest.mark.full_product] if framework in (*COMPILING, *BRIEF) else [],
     )
     for name in EXPERIMENTS
     for framework in FRAMEWORKS
@@ -81,3 +81,28 @@ def test_plain_loop_and_adapter_give_the_same_losses(name, framework):
     expected = trainer.advance(batches)
     np.testing.assert_allclose(train(batches.rows, STEPS), expected, rtol=1e-4)
     assert expected[0] != expected[-1]
+
+
+@pytest.mark.full_product
+@pytest.mark.xdist_group("keras")
+@pytest.mark.parametrize("name", ["mnist-mlp", "xor-mlp"])
+def test_fit_with_many_steps_per_execution_does_the_same_work(name, monkeypatch):
+    skip_without("keras")
+    from tests.bench.loops import keras_loop
+
+    monkeypatch.setattr(keras_loop, "STEPS_PER_EXECUTION", 8)
+    experiment, entered = load(name), find("keras")
+    task, batches = random_task(experiment, "fused"), random_batches(experiment)
+    trainer = entered.load()(task)
+    trainer.advance(batches)
+    (make_fit,) = keras_loop.ALSO.values()
+    train = make_fit(
+        [(W.copy(), b.copy()) for W, b in task.parameters],
+        task.inputs,
+        task.targets,
+        experiment.network.layers[0].activation,
+        adam=experiment.training.optimizer.name == "adam",
+    )(batches.rows, STEPS)
+    expected = [v for pair in trainer.parameters() for v in pair if v is not None]
+    for got, wanted in zip(train(), expected, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-3, atol=1e-5)

@@ -47,7 +47,7 @@ def test_a_users_own_experiment(invoke, samestep, tmp_path):
 USAGE = [
     (("report", "xor_mlp"), "Did you mean 'xor-mlp'?"),
     (("report", "absent.toml"), "absent.toml: cannot be read"),
-    (("report", "and", "--frameworks", "tensorflw"), "Known: numpy, sklearn, keras"),
+    (("report", "and", "--frameworks", "tensorflw"), "Known: numpy, sklearn, tensorflow"),
     (("report", "and", "--loops", "fussed"), "Did you mean 'fused'?"),
     (("report", "and", "--timeout", "5"), "--timeout must be none, or a time such as 90s"),
     (("report", "and", "--threads", "0"), "--threads must be all, or 1 to"),

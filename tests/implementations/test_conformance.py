@@ -1,6 +1,8 @@
 """Every entered adapter, every loop: the ladder on every protocol, and every rule of the contract.
 
-Known deviations would be listed here as `(adapter, rule): reason`; there are none.
+Known deviations would be listed here as `(adapter, rule): reason`; there are none. Keras on
+another backend than this process's has its tests in processes of their own: see
+`test_keras_backends.py`.
 """
 
 import numpy as np
@@ -17,19 +19,36 @@ from harness.parity.subject import BrokenRuleError, Subject, run
 from harness.parity.trace import prepared_of, record
 from harness.registry import installed
 from harness.start import BatchPlan, initial_parameters
-from tests.conftest import COMPILING, skip_without
+from tests.conftest import BRIEF, COMPILING, has_another_backend, skip_without
 
 FEW = ("relu-adam", "regression", "short-batch-momentum-decay", "xor-sigmoid-full")
 ITS_OWN_RULE = "mse-behind-tanh"
 """Adam with epsilon hat, a penalty and a decaying rate, in short batches."""
+SLOW = "short-batch-momentum-decay"
+"""What a loop that compiles for long follows by default."""
+SAME = {"float64": "same", "float32": "same to float32"}
+FEW_RULES = (
+    "learning_rates_are_obeyed",
+    "no_state_is_left_for_the_next_trial",
+    "predictions_are_raw_and_in_order",
+)
 FLOAT32 = ("adam-hat", "relu-adam", "short-batch-momentum-decay")
 CELLS = [
     (name, loop)
     for name, framework in installed().items()
     for loop in framework.loops
-    if not framework.missing
+    if not framework.missing and not has_another_backend(name)
 ]
 cells = pytest.mark.parametrize(("name", "loop"), CELLS, ids=[f"{n}-{lo}" for n, lo in CELLS])
+
+
+OWN_FUSED = ("tensorflow", "keras-jax", "flax")
+"""Adapters of `BRIEF` whose fused loop runs a plan of fixed size."""
+
+
+def is_slow(name, loop):
+    """Whether a loop compiles so long that few tests run it, and in one process."""
+    return loop in installed()[name].slow_to_start
 
 
 def is_last(name, loop):
@@ -37,14 +56,10 @@ def is_last(name, loop):
     return loop == installed()[name].loops[-1]
 
 
-def protocols_of(name, loop):
-    """The protocols of a cell by default, and in the full product."""
-    if name not in COMPILING:
-        return list(every()), list(every())
-    if COMPILING[name] == name:
-        return (covering() if is_last(name, loop) else FEW), list(every())
-    # computes in another framework, whose own adapter has the rest
-    return ((*FEW, ITS_OWN_RULE), covering()) if is_last(name, loop) else ((), FEW)
+def marks(by_default, *cell):
+    """What a test is marked with that belongs to the default run, or only to the full product."""
+    slow = [pytest.mark.xdist_group("slow to start")] if cell and is_slow(*cell) else []
+    return slow + ([] if by_default else [pytest.mark.full_product])
 
 
 def every_cell_with(values, *, in_full=()):
@@ -59,15 +74,21 @@ def every_cell_with(values, *, in_full=()):
             loop,
             value,
             id=f"{getattr(value, '__name__', value)}-{name}-{loop}",
-            marks=[pytest.mark.full_product] if value in in_full and name in COMPILING else [],
+            marks=marks(
+                not (name in (*COMPILING, *BRIEF) or is_slow(name, loop)) or value not in in_full,
+                name,
+                loop,
+            ),
         )
         for value in values
         for name, loop in CELLS
+        if is_last(name, loop) or name not in BRIEF
     ]
 
 
 def subject_of(name, loop):
-    return Subject(installed()[name].load(), loop)
+    """A cell in its adapter's most precise dtype."""
+    return Subject(installed()[name].load(), loop, installed()[name].dtypes[-1])
 
 
 def judged(subject, protocol, dtype="float64", *, parts=("steps", "gradients")):
@@ -94,13 +115,24 @@ def judged(subject, protocol, dtype="float64", *, parts=("steps", "gradients")):
 BEYOND_COVERING = [name for name in every() if name not in covering()]
 
 
+def protocols_of(name, loop):
+    """(those of the default run, those of the full product) that a cell follows."""
+    if name in BRIEF:
+        return ((*FEW, ITS_OWN_RULE), covering()) if is_last(name, loop) else ((), FEW)
+    if is_slow(name, loop):
+        return (SLOW,), (*FEW, ITS_OWN_RULE)
+    if name in COMPILING:
+        return (covering() if is_last(name, loop) else FEW), every()
+    return every(), ()
+
+
 PROTOCOLS_OF_CELLS = [
     pytest.param(
         name,
         loop,
         protocol,
         id=f"{protocol}-{name}-{loop}",
-        marks=[] if protocol in protocols_of(name, loop)[0] else [pytest.mark.full_product],
+        marks=marks(protocol in protocols_of(name, loop)[0], name, loop),
     )
     for protocol in every()
     for name, loop in CELLS
@@ -113,19 +145,30 @@ def test_every_protocol_is_followed(name, loop, protocol):
     """With its gradient, which a framework that compiles would compile by itself."""
     with_gradient = name not in COMPILING or protocol in covering() or not is_last(name, loop)
     parts = ("steps", "gradients") if with_gradient else ("steps",)
-    judgement = judged(subject_of(name, loop), protocol, parts=parts)
-    assert judgement.verdict == "same", judgement.reason
+    subject = subject_of(name, loop)
+    judgement = judged(subject, protocol, subject.dtype, parts=parts)
+    assert judgement.verdict == SAME[subject.dtype], judgement.reason
 
 
 @pytest.mark.full_product
 @pytest.mark.parametrize("protocol", BEYOND_COVERING)
 @pytest.mark.parametrize(
     ("name", "loop"),
-    [cell for cell in CELLS if COMPILING.get(cell[0]) == cell[0] and is_last(*cell)],
+    [cell for cell in CELLS if cell[0] in COMPILING and is_last(*cell)],
 )
 def test_the_gradients_that_are_left_out_above(name, loop, protocol):
     judgement = judged(subject_of(name, loop), protocol, parts=("gradients",))
     assert judgement.verdict == "same", judgement.reason
+
+
+def rules_of(name, loop):
+    """The names of those of the default run."""
+    if is_slow(name, loop):
+        return ()
+    if name in BRIEF:
+        return FEW_RULES
+    has_all = is_last(name, loop) or name not in COMPILING
+    return [rule.__name__ for rule in RULES] if has_all else ()
 
 
 RULES_OF_CELLS = [
@@ -134,10 +177,11 @@ RULES_OF_CELLS = [
         loop,
         rule,
         id=f"{rule.__name__}-{name}-{loop}",
-        marks=[pytest.mark.full_product] if name in COMPILING and not is_last(name, loop) else [],
+        marks=marks(rule.__name__ in rules_of(name, loop), name, loop),
     )
     for rule in RULES
     for name, loop in CELLS
+    if is_last(name, loop) or name not in BRIEF
 ]
 
 
@@ -155,9 +199,10 @@ def test_in_float32_it_stays_within_the_measured_tolerance(name, loop, protocol)
 @cells
 def test_the_fixed_forward_pass_of_the_post(name, loop):
     experiment = load("fixed-forward")
-    trainer = subject_of(name, loop).build(experiment)
-    outputs = trainer.predict(np.array([[1.0, 0.5]]))
-    np.testing.assert_allclose(outputs, [[0.31682708, 0.69627909]], atol=5e-9)
+    subject = subject_of(name, loop)
+    outputs = subject.build(experiment).predict(np.array([[1.0, 0.5]], subject.dtype))
+    atol = 5e-9 if subject.dtype == "float64" else 1e-7
+    np.testing.assert_allclose(outputs, [[0.31682708, 0.69627909]], atol=atol)
 
 
 @cells
@@ -167,7 +212,10 @@ def test_the_products_of_a_limit_are_of_any_shape(name, loop):
     trainer = subject.build(subject.supported("relu-adam"))
     widths = ((5, 4), (4, 3), (3, 2))
     shapes = [((7, inputs), (inputs, units), (7, units)) for inputs, units in widths]
-    operands = [tuple(random.normal(size=shape) for shape in layer) for layer in shapes]
+    operands = [
+        tuple(random.normal(size=shape).astype(subject.dtype) for shape in layer)
+        for layer in shapes
+    ]
     multiply = trainer.matrix_products(operands)
     if multiply is None:
         pytest.skip("no matrix_products: the columns of limits stay empty")
@@ -187,12 +235,29 @@ def planning_seven_steps(name, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["keras", "jax", pytest.param("flax", marks=pytest.mark.full_product)]
+    "name",
+    [pytest.param(name, marks=marks(name not in BRIEF)) for name in ("keras", "jax", *OWN_FUSED)],
 )
 @pytest.mark.parametrize("protocol", ["short-batch-momentum-decay", "xor-sigmoid-full"])
 def test_a_segment_longer_than_its_plan(name, protocol, monkeypatch):
     judgement = judged(planning_seven_steps(name, monkeypatch), protocol)
     assert judgement.verdict == "same", judgement.reason
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=marks(name == "jax")) for name in ("jax", *BRIEF[:2])]
+)
+@pytest.mark.parametrize("loop", ["stepwise", "fused"])
+def test_one_program_serves_every_segment(name, loop):
+    """Whatever its length, and though the state of the first comes from elsewhere."""
+    skip_without(name)
+    subject, experiment = subject_of(name, loop), every()["relu-adam"]
+    trainer, plan = subject.build(experiment), BatchPlan.of(experiment, 0)
+    for first, last in ((0, 1), (1, 2), (2, 9)):
+        run(trainer, plan.segment(first, last))
+    program = trainer.segment_compiled if loop == "fused" else trainer.step_compiled
+    count = getattr(program, "_cache_size", None) or program.experimental_get_tracing_count
+    assert count() == 1
 
 
 @pytest.mark.xdist_group("jax")
@@ -236,7 +301,7 @@ def test_a_fit_is_as_long_as_can_be(protocol, rows, monkeypatch):
 @pytest.mark.xdist_group("keras")
 def test_large_full_batches_are_epochs_of_fit(monkeypatch):
     skip_without("keras")
-    at_most, step_bytes = "implementations.tensorflow_keras.REPEATED_BYTES", 353 * 10 * 8
+    at_most, step_bytes = "implementations.keras_parts.fit_calls.REPEATED_BYTES", 353 * 10 * 8
     monkeypatch.setattr(at_most, 24 * step_bytes)
     assert fits_of("regression", monkeypatch) == [(24 * 353, 1)]
     monkeypatch.setattr(at_most, 24 * step_bytes - 1)

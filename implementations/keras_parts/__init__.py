@@ -1,0 +1,1 @@
+"""What the adapters of Keras share: all that Keras computes alike on each of its backends."""

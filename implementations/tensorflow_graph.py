@@ -1,0 +1,419 @@
+"""The TensorFlow adapter, without Keras.
+
+Loops: `idiomatic` is the loop of TensorFlow 1: a graph, a session, and `Session.run` with a
+`feed_dict` per batch, by way of `tf.compat.v1`. `stepwise` is one call of a `tf.function` per
+batch. `fused` is a whole segment in one XLA program, which takes the data, a plan of fixed size
+and the number of steps at run time: one executable, compiled once, serves every segment.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from harness.trainer import (
+    L2,
+    SGD,
+    Adagrad,
+    Adam,
+    Array,
+    Batches,
+    BinaryCrossEntropy,
+    DeviceUnavailableError,
+    Layer,
+    MeanSquaredError,
+    Momentum,
+    Nesterov,
+    Operands,
+    Parameters,
+    RMSprop,
+    SoftmaxCrossEntropy,
+    StepTrainer,
+    Task,
+)
+
+v1 = tf.compat.v1
+
+PLANNED_STEPS, PLANNED_ROWS = 1_024, 65_536
+"""The largest plan of the fused program, in steps and in rows, but at least 16 steps.
+
+The plan is copied whole for every segment, so it must not be large. A longer segment is run in
+pieces.
+"""
+
+
+class TensorflowTrainer(StepTrainer):
+    """Variables, gradients by `tf.GradientTape` or `tf.gradients`, and XLA."""
+
+    loops = ("idiomatic", "stepwise", "fused")
+
+    def __init__(self, task: Task) -> None:
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+        self.task = task
+        self.steps_planned = min(PLANNED_STEPS, max(16, PLANNED_ROWS // task.batch_size))
+        self.target_device = _device(task.device)
+        self.device, self.precision = _device_and_precision(self.target_device, task.dtype)
+        on_cpu = self.target_device == "/CPU:0"
+        self.blas = "Eigen, oneDNN (TensorFlow)" if on_cpu else "cuBLAS (TensorFlow)"
+        self.trains = not (task.loss is None or task.optimizer is None or task.targets is None)
+        if task.loss is not None and task.optimizer is not None:
+            self.loss, self.rule = task.loss, task.optimizer
+        if task.loop == "idiomatic":
+            self._build_graph()
+            return
+        with tf.device(self.target_device):
+            self._start(task.parameters)
+            self.inputs = tf.constant(task.inputs)
+            self.targets = tf.constant(task.targets) if self.trains else None
+        self.predict_compiled = tf.function(self._forward, jit_compile=True, autograph=False)
+        self.step_compiled = tf.function(self._gathered_step, jit_compile=True, autograph=False)
+        self.segment_compiled = tf.function(self._segment, jit_compile=True, autograph=False)
+
+    # ------------------------------------------------------------ start
+
+    def _start(self, start: Parameters) -> None:
+        """Make variables of parameters, optimizer state and steps done."""
+        self.layers = [[tf.Variable(v) for v in pair if v is not None] for pair in start]
+        self.variables = [v for layer in self.layers for v in layer]
+        shapes = [v.shape for v in self.variables]
+        fills: list[float] = []
+        match self.task.optimizer:
+            case Momentum() | Nesterov() | RMSprop():
+                fills = [0.0]
+            case Adagrad(initial_accumulator=initial):
+                fills = [initial]
+            case Adam():
+                fills = [0.0, 0.0]
+        dtype = self.task.dtype
+        self.memory = [
+            [tf.Variable(tf.fill(s, tf.constant(f, dtype))) for s in shapes] for f in fills
+        ]
+        self.steps_done = tf.Variable(tf.zeros((), dtype))
+
+    def _build_graph(self) -> None:
+        """Make the graph of a training step, and a session that holds the variables."""
+        task, graph = self.task, tf.Graph()
+        with graph.as_default(), tf.device(self.target_device):
+            self._start(task.parameters)
+            self.x = v1.placeholder(task.dtype, (None, task.network.inputs))
+            self.z = self._forward(self.x)
+            if self.trains:
+                assert task.targets is not None
+                self.y = v1.placeholder(task.targets.dtype, (None, *task.targets.shape[1:]))
+                self.rate = v1.placeholder(task.dtype, ())
+                self.loss_of_batch = self._whole_loss(self.z, self.y, tf.shape(self.x)[0])
+                self.train = self._train_operation()
+            initialize = v1.global_variables_initializer()
+        self.session = v1.Session(graph=graph)
+        self.session.run(initialize)
+
+    # ------------------------------------------------------------ loss and update
+
+    def _forward(self, x: tf.Tensor) -> tf.Tensor:
+        for layer, (weights, *biases) in zip(self.task.network.layers, self.layers, strict=True):
+            z = tf.matmul(x, weights)
+            x = _activate(layer, tf.nn.bias_add(z, biases[0]) if biases else z)
+        return x
+
+    def _loss(self, z: tf.Tensor, y: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+        """Return the protocol's loss from logits. Rows beyond `size` weigh nothing."""
+        loss = self.loss
+        match loss:
+            case SoftmaxCrossEntropy():
+                rows = tf.nn.sparse_softmax_cross_entropy_with_logits(y, z)
+            case MeanSquaredError():
+                per_output = tf.square(z - y) * (0.5 if loss.half else 1.0)
+            case BinaryCrossEntropy():
+                per_output = tf.nn.sigmoid_cross_entropy_with_logits(y, z)
+        if not isinstance(loss, SoftmaxCrossEntropy):
+            over_outputs = tf.reduce_mean if loss.outputs == "mean" else tf.reduce_sum
+            rows = over_outputs(per_output, axis=1)
+        if self.task.has_short_batch and self.task.loop != "idiomatic":
+            rows = tf.where(tf.range(tf.shape(rows)[0]) < size, rows, tf.zeros_like(rows))
+            total = tf.reduce_sum(rows)
+            return total / tf.cast(size, z.dtype) if loss.batch == "mean" else total
+        return tf.reduce_mean(rows) if loss.batch == "mean" else tf.reduce_sum(rows)
+
+    def _penalty(self, l2: L2, size: tf.Tensor) -> tf.Tensor:
+        """Return c * sum of squares, of the weights or of all parameters."""
+        penalized = [v for v in self.variables if l2.on == "all" or v.shape.rank == 2]
+        squares = tf.add_n([tf.reduce_sum(tf.square(v)) for v in penalized])
+        # coefficient(1), because `size` is known at run time only
+        scaled = l2.coefficient(1) * squares
+        return scaled / tf.cast(size, scaled.dtype) if l2.per_row else scaled
+
+    def _whole_loss(self, z: tf.Tensor, y: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
+        loss, l2 = self._loss(z, y, size), self.task.l2
+        return loss if l2 is None else loss + self._penalty(l2, size)
+
+    def _update(self, gradients: list[tf.Tensor], rate: tf.Tensor) -> tf.Operation:
+        """Assign what follows step t, counted from 1, to parameters and optimizer state."""
+        rule, t = self.rule, self.steps_done + 1
+        memory: list[list[tf.Tensor]] = []
+        match rule:
+            case SGD():
+                steps = [rate * g for g in gradients]
+            case Momentum() | Nesterov():
+                inside, mu = rule.rate_inside_velocity, rule.momentum
+                scaled = [rate * g for g in gradients] if inside else gradients
+                v = [mu * old + g for old, g in zip(self.memory[0], scaled, strict=True)]
+                steps = v
+                if isinstance(rule, Nesterov):
+                    steps = [g + mu * new for g, new in zip(scaled, v, strict=True)]
+                steps = steps if inside else [rate * step for step in steps]
+                memory = [v]
+            case RMSprop() | Adagrad():
+                keep, take = (rule.rho, 1 - rule.rho) if isinstance(rule, RMSprop) else (1.0, 1.0)
+                pairs = zip(self.memory[0], gradients, strict=True)
+                v = [keep * old + take * g * g for old, g in pairs]
+                steps = [rate * g / _root(new, rule) for g, new in zip(gradients, v, strict=True)]
+                memory = [v]
+            case Adam(beta1=b1, beta2=b2):
+                m, v = self.memory
+                m = [b1 * old + (1 - b1) * g for old, g in zip(m, gradients, strict=True)]
+                v = [b2 * old + (1 - b2) * g * g for old, g in zip(v, gradients, strict=True)]
+                c1, root_c2 = _one_minus_power(b1, t), tf.sqrt(_one_minus_power(b2, t))
+                epsilon = rule.epsilon * root_c2 if rule.form == "algorithm_1" else rule.epsilon
+                scale = rate * root_c2 / c1
+                steps = [scale * m / (tf.sqrt(v) + epsilon) for m, v in zip(m, v, strict=True)]
+                memory = [m, v]
+        assigned = [self.steps_done.assign(t)]
+        assigned += [w.assign_sub(step) for w, step in zip(self.variables, steps, strict=True)]
+        for variables, values in zip(self.memory, memory, strict=True):
+            assigned += [v.assign(new) for v, new in zip(variables, values, strict=True)]
+        return tf.group(*assigned)
+
+    def _train_operation(self) -> tf.Operation:
+        """Return the operation of a step: `minimize` of the library's optimizer that has the rule.
+
+        Constants are tensors, because the library would round floats to float32.
+        """
+        rule, rate, dtype = self.rule, self.rate, self.task.dtype
+        optimizer = None
+        match rule:
+            case SGD():
+                optimizer = v1.train.GradientDescentOptimizer(rate)
+            case Momentum() | Nesterov() if not rule.rate_inside_velocity:
+                nesterov = isinstance(rule, Nesterov)
+                momentum = tf.constant(rule.momentum, dtype)
+                optimizer = v1.train.MomentumOptimizer(rate, momentum, use_nesterov=nesterov)
+            case Adam(form="epsilon_hat"):
+                constants = (rule.beta1, rule.beta2, rule.epsilon)
+                optimizer = v1.train.AdamOptimizer(
+                    rate, *(tf.constant(c, dtype) for c in constants)
+                )
+        if optimizer is not None:
+            return optimizer.minimize(self.loss_of_batch, var_list=self.variables)
+        return self._update(tf.gradients(self.loss_of_batch, self.variables), rate)
+
+    def _step(self, x: tf.Tensor, y: tf.Tensor, size: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
+        """Update once. Return the loss before the update."""
+        with tf.GradientTape() as tape:
+            loss = self._whole_loss(self._forward(x), y, size)
+        self._update(tape.gradient(loss, self.variables), rate)
+        return loss
+
+    def _gathered_step(
+        self, x: tf.Tensor, y: tf.Tensor, rows: tf.Tensor, size: tf.Tensor, rate: tf.Tensor
+    ) -> tf.Tensor:
+        """Do the same on the rows of a batch, or on all rows if `rows` is empty."""
+        if rows.shape[0]:
+            x, y = tf.gather(x, rows), tf.gather(y, rows)
+        return self._step(x, y, size, rate)
+
+    def _segment(
+        self,
+        x: tf.Tensor,
+        y: tf.Tensor,
+        plan: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
+        steps: tf.Tensor,
+    ) -> tf.Tensor:
+        """Run the plan's first `steps` steps. Return the losses."""
+        rows, sizes, rates = plan
+
+        def body(step: tf.Tensor, losses: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            loss = self._gathered_step(x, y, rows[step], sizes[step], rates[step])
+            return step + 1, tf.tensor_scatter_nd_update(losses, [[step]], [loss])
+
+        _, losses = tf.while_loop(
+            lambda step, losses: step < steps, body, (tf.constant(0), tf.zeros_like(rates))
+        )
+        return losses
+
+    # ------------------------------------------------------------ loops
+
+    def advance(self, batches: Batches) -> Array:
+        """Train. Reading the losses and the count of steps waits for the device."""
+        if self.task.loop == "idiomatic":
+            return self._advance_idiomatic(batches)
+        run = self._advance_fused if self.task.loop == "fused" else self._advance_stepwise
+        with tf.device(self.target_device):
+            losses = list(run(batches))
+            self.steps_done.numpy()
+            return np.concatenate([loss.numpy() for loss in losses])
+
+    def _advance_idiomatic(self, batches: Batches) -> Array:
+        inputs, targets, losses = self.task.inputs, self.task.targets, []
+        assert targets is not None
+        x, y = inputs, targets
+        for step, rate in enumerate(batches.learning_rates):
+            if batches.rows is not None:
+                rows = batches.rows[step, : batches.sizes[step]]
+                x, y = inputs[rows], targets[rows]
+            feed = {self.x: x, self.y: y, self.rate: rate}
+            _, loss = self.session.run((self.train, self.loss_of_batch), feed_dict=feed)
+            losses.append(loss)
+        return np.array(losses)
+
+    def _advance_stepwise(self, batches: Batches) -> Iterator[tf.Tensor]:
+        for first in range(0, len(batches), self.steps_planned):
+            plan = [tf.unstack(tf.constant(v)) for v in self._planned(batches, first)]
+            # the function for these shapes: `tf.function` would look for it in every call
+            step = self.step_compiled.get_concrete_function(
+                self.inputs, self.targets, *(values[0] for values in plan)
+            )
+            yield tf.stack([step(self.inputs, self.targets, *v) for v in zip(*plan, strict=True)])
+
+    def _advance_fused(self, batches: Batches) -> Iterator[tf.Tensor]:
+        for first in range(0, len(batches), self.steps_planned):
+            values = self._planned(batches, first)
+            steps = len(values[0])
+            plan = tuple(tf.constant(_padded(each, self.steps_planned)) for each in values)
+            yield self.segment_compiled(self.inputs, self.targets, plan, tf.constant(steps))[:steps]
+
+    def _planned(self, batches: Batches, first: int) -> tuple[Array, Array, Array]:
+        """Return (rows, sizes, rates) of a piece; rows are empty where a step takes all."""
+        stop = first + self.steps_planned
+        rows = np.zeros((len(batches), 0), np.int32) if batches.rows is None else batches.rows
+        rates = batches.learning_rates.astype(self.task.dtype)
+        return rows[first:stop], batches.sizes[first:stop], rates[first:stop]
+
+    # ------------------------------------------------------------ out
+
+    def parameters(self) -> Parameters:
+        """Return copies in the contract's layout."""
+        if self.task.loop == "idiomatic":
+            layers = self.session.run(self.layers)
+        else:
+            layers = [[v.numpy() for v in layer] for layer in self.layers]
+        return [
+            (np.array(weights), np.array(biases[0]) if biases else None)
+            for weights, *biases in layers
+        ]
+
+    def matrix_products(self, operands: Operands) -> Callable[[int], None]:
+        """Return the products in one XLA program.
+
+        Every round needs a number of the round before. Otherwise XLA would see that all rounds
+        are the same and compute one.
+        """
+        with tf.device(self.target_device):
+            values = [tf.constant(v) for layer in operands for v in layer]
+            start = _products(values)
+
+        @tf.function(jit_compile=True, autograph=False)
+        def run(values: list[tf.Tensor], products: list[tf.Tensor], times: tf.Tensor) -> tf.Tensor:
+            def body(step: tf.Tensor, *carried: tf.Tensor) -> tuple[tf.Tensor, ...]:
+                number = carried[len(values)][0, 0]
+                changed = [
+                    tf.tensor_scatter_nd_update(v, [[0, 0]], [number])
+                    for v in carried[: len(values)]
+                ]
+                return (step + 1, *changed, *_products(changed))
+
+            first = (tf.constant(0), *values, *products)
+            return tf.while_loop(lambda step, *_: step < times, body, first)
+
+        def multiply(times: int) -> None:
+            with tf.device(self.target_device):
+                run(values, start, tf.constant(times))[-1].numpy()
+
+        return multiply
+
+    def predict(self, inputs: Array) -> Array:
+        """Return logits or values."""
+        outputs: Array
+        if self.task.loop == "idiomatic":
+            outputs = self.session.run(self.z, feed_dict={self.x: inputs})
+        else:
+            with tf.device(self.target_device):
+                outputs = self.predict_compiled(tf.constant(inputs)).numpy()
+        return outputs
+
+
+def _products(values: list[tf.Tensor]) -> list[tf.Tensor]:
+    """Return x W and x^T d of every layer, and d W^T of all except the first."""
+    products = []
+    for index in range(0, len(values), 3):
+        x, weights, d = values[index : index + 3]
+        products += [tf.matmul(x, weights), tf.matmul(x, d, transpose_a=True)]
+        if index > 0:
+            products.append(tf.matmul(d, weights, transpose_b=True))
+    return products
+
+
+def _padded(values: Array, steps: int) -> Array:
+    """Return the values with zeros behind them, `steps` long."""
+    padded = np.zeros((steps, *values.shape[1:]), values.dtype)
+    padded[: len(values)] = values
+    return padded
+
+
+def _root(v: tf.Tensor, rule: RMSprop | Adagrad) -> tf.Tensor:
+    if rule.form == "epsilon_inside_root":
+        return tf.sqrt(v + rule.epsilon)
+    return tf.sqrt(v) + rule.epsilon
+
+
+def _one_minus_power(beta: float, t: tf.Tensor) -> tf.Tensor:
+    """Return 1 - beta^t; written plainly, float32 would lose four digits while t is small."""
+    return -tf.math.expm1(t * math.log(beta)) if beta else tf.ones_like(t)
+
+
+def _activate(layer: Layer, z: tf.Tensor) -> tf.Tensor:
+    match layer.activation:
+        case "identity":
+            return z
+        case "sigmoid":
+            return tf.sigmoid(z)
+        case "tanh":
+            return tf.tanh(z)
+        case "relu":
+            return tf.nn.relu(z)
+        case "leaky_relu":
+            # tf.nn.leaky_relu has its slope in float32
+            return tf.where(z > 0, z, layer.slope * z)
+        case "elu":
+            return tf.nn.elu(z)
+        case "swish":
+            return tf.nn.silu(z)
+        case "softplus":
+            return tf.nn.softplus(z)
+        case "gelu":
+            # tf.nn.gelu has its constants in float32, which is 5e-9 off in float64
+            return 0.5 * z * (1 + tf.math.erf(z * math.sqrt(0.5)))
+        case "gelu_tanh":
+            k = math.sqrt(2 / math.pi)
+            return 0.5 * z * (1 + tf.tanh(k * (z + 0.044715 * z * z * z)))
+        case "step":
+            return tf.cast(z > 0, z.dtype)
+    raise ValueError(f"activation {layer.activation!r} is not known here")
+
+
+def _device(name: str) -> str:
+    if name != "cpu":
+        if tf.config.list_physical_devices("GPU"):
+            return "/GPU:0"
+        if name == "cuda":
+            raise DeviceUnavailableError("TensorFlow sees no CUDA device")
+    return "/CPU:0"
+
+
+def _device_and_precision(device: str, dtype: str) -> tuple[str, str]:
+    """Return both in words."""
+    if device == "/CPU:0":
+        return "cpu", dtype
+    gpu = tf.config.list_physical_devices("GPU")[0]
+    name = tf.config.experimental.get_device_details(gpu).get("device_name", "GPU")
+    return f"cuda:0 {name}", f"{dtype}, TF32 off"
