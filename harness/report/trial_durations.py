@@ -7,13 +7,13 @@ from harness.experiment.vocabulary import Preset, Purpose, Track
 from harness.parity import verdicts
 from harness.plan import Plan, Trial
 
-FIXED_S = 0.3
+FIXED_S = 0.5
 """Building, compiling and predicting, per trial."""
 IMPORT_S = 2.0
-OVERHEAD_S = {"idiomatic": 4e-4, "stepwise": 2e-4, "fused": 1e-5}
+OVERHEAD_S = {"idiomatic": 8e-4, "stepwise": 2e-4, "fused": 1e-5}
 """Per step, beside its arithmetic."""
 NATIVE_S = 8.0
-PROOF_S = 0.8
+PROOF_S = 0.6
 PATIENCE, PATIENCE_S_AT_LEAST = 10, 600
 """A trial counts as hanging after this many times the longest estimate, and this many seconds."""
 FLOP_PER_S = 1e11
