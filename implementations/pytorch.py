@@ -33,7 +33,6 @@ from harness.trainer import (
     StepTrainer,
     Task,
 )
-from implementations.pytorch_compiled import CompiledTraining, recorded
 
 
 class TorchTrainer(StepTrainer):
@@ -59,6 +58,9 @@ class TorchTrainer(StepTrainer):
         labels = isinstance(self.loss, SoftmaxCrossEntropy)
         self.targets = self._on_device(task.targets, torch.int64 if labels else self.dtype)
         if task.loop == "fused":
+            # imported here, because no other loop needs the compiler, which takes a second or two
+            from implementations.pytorch_compiled import CompiledTraining
+
             self.compiled = CompiledTraining(task, self.model, self.inputs, self.targets)
         else:
             self.optimizer = self._optimizer()
@@ -238,7 +240,7 @@ class TorchTrainer(StepTrainer):
                     torch.mm(d, kernel, out=dx)
 
         if self.target_device.type == "cuda":
-            return recorded(once)
+            return _recorded(once)
 
         def multiply(times: int) -> None:
             for _ in range(times):
@@ -311,6 +313,25 @@ def _activation(layer: Layer) -> nn.Module:
         case "step":
             return Step()
     raise ValueError(f"activation {layer.activation!r} is not known here")
+
+
+def _recorded(work: Callable[[], None]) -> Callable[[int], None]:
+    """Return a function that does some work on a GPU a number of times, by a CUDA graph.
+
+    Called one by one, the launches would take longer than the work.
+    """
+    work()
+    torch.cuda.synchronize()
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        work()
+
+    def repeat(times: int) -> None:
+        for _ in range(times):
+            graph.replay()
+        torch.cuda.synchronize()
+
+    return repeat
 
 
 def _device(name: str) -> torch.device:

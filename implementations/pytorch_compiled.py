@@ -10,12 +10,12 @@ some steps in a row are recorded as a CUDA graph, which is replayed.
 
 import math
 import shutil
-from collections.abc import Callable
 from contextlib import nullcontext
 from itertools import pairwise
 
 import numpy as np
 import torch
+import torch._inductor.compile_fx  # or the first step would import it
 from torch import nn
 from torch._higher_order_ops.while_loop import while_loop
 from torch._inductor.cpp_builder import get_cpp_compiler
@@ -247,25 +247,6 @@ class CompiledTraining:
 
     def _zeros(self, *shape: int) -> torch.Tensor:
         return torch.zeros(shape, dtype=self.inputs.dtype, device=self.inputs.device)
-
-
-def recorded(work: Callable[[], None]) -> Callable[[int], None]:
-    """Return a function that does some work on a GPU a number of times, by a CUDA graph.
-
-    Called one by one, the launches would take longer than the work.
-    """
-    work()
-    torch.cuda.synchronize()
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        work()
-
-    def repeat(times: int) -> None:
-        for _ in range(times):
-            graph.replay()
-        torch.cuda.synchronize()
-
-    return repeat
 
 
 def _memory(rule: Optimizer, parameters: Tensors) -> Tensors:
