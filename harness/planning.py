@@ -18,8 +18,8 @@ from harness.results import PROTOCOL
 
 FIRST_FIVE = ("numpy", "sklearn", "keras", "torch", "jax")
 """The quick preset runs these everywhere, and adapters of other packages too. This project's other
-adapters compute on the libraries of these five. In quick they run on `QUICK_IN_DEPTH` only and if
-they are installed, except where the user names frameworks."""
+adapters compute on the libraries of these five. In quick they run on `QUICK_IN_DEPTH` only, in
+their best loop and if they are installed, except where the user names frameworks."""
 QUICK_IN_DEPTH = ("xor-mlp", "mnist-mlp")
 """Where the quick preset runs every framework, and loops that an adapter calls slow to start."""
 
@@ -216,7 +216,7 @@ def _loops(experiment: Experiment, framework: Framework, request: Request) -> li
         for loop in request.loops
     }
     is_default = request.preset == Preset.QUICK and request.loops == ("best",)
-    if is_default and experiment.quick:
+    if is_default and experiment.quick and not is_later(framework):
         wanted |= set(experiment.quick.loops) & set(has)
     return [loop for loop in Loop if loop in wanted]
 
