@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from harness.experiment.model import Experiment
 from harness.experiment.names import nearest, unknown
+from harness.experiment.text_files import EncodingError, text_of
 
 CATALOGUE = Path(__file__).parent / "catalogue"
 LARGEST_FILE_BYTES = 1_000_000
@@ -35,16 +36,32 @@ def catalogue_names() -> tuple[str, ...]:
 
 
 def load(name_or_file: str) -> Experiment:
-    """Return an experiment of the catalogue, or of a user's file (a name ending in .toml).
+    """Return an experiment of the catalogue, or of a user's file (see `names_a_file`).
 
     Raises:
         ProtocolError: there is no such experiment, or its protocol is not valid.
     """
-    if name_or_file.endswith(".toml"):
+    if names_a_file(name_or_file):
         return read(Path(name_or_file))
     if name_or_file not in catalogue_names():
         raise ProtocolError(f"experiment: {unknown(name_or_file, catalogue_names())}")
     return read(CATALOGUE / f"{name_or_file}.toml")
+
+
+def names_a_file(name_or_file: str) -> bool:
+    """Whether what a user names is a TOML file: it ends in .toml, in small or capital letters.
+
+    Raises:
+        ProtocolError: it is a file with another ending.
+    """
+    if name_or_file.lower().endswith(".toml"):
+        return True
+    if Path(name_or_file).is_file() and name_or_file not in catalogue_names():
+        raise ProtocolError(
+            f"{name_or_file}: the name of a protocol's or a claim's file must end in .toml; "
+            "rename the file"
+        )
+    return False
 
 
 def read(path: Path) -> Experiment:
@@ -65,10 +82,12 @@ def toml_of(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > LARGEST_FILE_BYTES:
             raise ProtocolError(f"{path}: larger than {LARGEST_FILE_BYTES:,} bytes")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(text_of(path.read_bytes()))
     except OSError as error:
         raise ProtocolError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except EncodingError as error:
+        raise ProtocolError(f"{path}: {error}") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ProtocolError(f"{path}: not valid TOML: {error}") from error
 
 
