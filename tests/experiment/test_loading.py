@@ -73,6 +73,7 @@ def test_lengths_are_those_of_the_design(name, network, full, quick):
         assert experiment.of_length(experiment.quick.length).steps == quick
 
 
+MOMENTUM = {"name": "momentum", "learning_rate": 0.1, "momentum": 0.9}
 ERRORS = [
     ({"training__optimizer__name": "adamm"}, "training.optimizer.name: 'adamm'", "'adam'"),
     (
@@ -80,7 +81,46 @@ ERRORS = [
         "training.optimizer.learnin_rate",
         "'learning_rate'",
     ),
-    ({"training__optimizer__form": None}, "training.optimizer.form: missing", ""),
+    (
+        {"training__optimizer__form": None},
+        "training.optimizer.form: missing; write one of 'algorithm_1' (PyTorch, Optax)",
+        "'epsilon_hat' (Keras",
+    ),
+    (
+        {"training__optimizer": MOMENTUM | {"nesterov": True}},
+        "training.optimizer.nesterov: unknown field of 'momentum'",
+        'name = "nesterov"',
+    ),
+    (
+        {"training__optimizer": MOMENTUM | {"momentum": 2.0}},
+        "training.optimizer.momentum: must be less than 1",
+        "Got 2.0",
+    ),
+    (
+        {"training__optimizer": MOMENTUM | {"foo": 1}},
+        "training.optimizer.foo: unknown field of 'momentum'. Known: learning_rate, momentum,",
+        "",
+    ),
+    (
+        {"training__stopping": {"name": "patience", "patience": 3}},
+        "training.stopping.patience: unknown field of 'patience'",
+        "training.stopping.patience_steps: missing",
+    ),
+    (
+        {"data__split": {"name": "stratified", "test": 0.0, "seed": 1}},
+        "data.split.test: must be greater than 0",
+        "Got 0.0",
+    ),
+    (
+        {"initializers__weights": [{"name": "normal", "stddev": 1.0}]},
+        "initializers.weights[0].stddev: unknown field of 'normal'",
+        "std = 0.05",
+    ),
+    (
+        {"network__layers": [{"units": 10, "activation": "identity"}] * 65},
+        "network.layers: must have at most 64 items. Got a list",
+        "",
+    ),
     ({"training__optimizer__epsilon": -1.0}, "training.optimizer.epsilon", "Got -1.0"),
     ({"training__optimizer__epsilon": float("nan")}, "training.optimizer.epsilon", "nan"),
     ({"training__batches__order": "shufled"}, "training.batches.order: 'shufled'", "'shuffled'"),
@@ -99,7 +139,7 @@ ERRORS = [
     (
         {"network__layers": [{"units": 10, "activation": "relu6"}]},
         "network.layers[0].activation: 'relu6'",
-        "'relu'",
+        'the nearest is activation = "relu"',
     ),
     ({"network__layers": [{"units": 10, "activation": "leaky_relu"}]}, "slope", "leaky_relu"),
     ({"network__layers": [{"units": 10, "activation": "step"}]}, "'step' has no gradient", ""),
@@ -109,8 +149,8 @@ ERRORS = [
     ({"data__split": {"name": "given"}}, "'digits' has no test rows", "'all'"),
     (
         {"data__split": {"name": "stratify", "test": 0.2, "seed": 0}},
-        "data.split.name",
-        "'stratified'",
+        "data.split.name: 'stratify'",
+        'name = "stratified"',
     ),
     ({"data__scale": "divide_by_257"}, "data.scale: 'divide_by_257'", "'divide_by_25"),
     ({"data__features": "polynomial"}, "needs a dataset of two columns", "64"),
