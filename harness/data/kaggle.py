@@ -133,8 +133,8 @@ def _opened(path: Path) -> Iterator[IO[bytes]]:
         beginning = file.read(len(ZIP))
         file.seek(0)
         if beginning.startswith(GZIP):
-            with gzip.open(file) as unpacked:
-                yield unpacked
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                yield io.BufferedReader(unpacked)
         elif beginning == ZIP:
             with zipfile.ZipFile(file) as archive, archive.open(_member(archive, path)) as unpacked:
                 yield unpacked

@@ -26,9 +26,6 @@ PLAIN_WORDS = (
     ("(string|dictionary) should", "must"),
 )
 
-NAME_RULE = "lower-case letters, digits and single hyphens only"
-
-
 class ProtocolError(ValueError):
     """A protocol or its name cannot be used; the message says why."""
 
@@ -155,8 +152,6 @@ def _sentence(error: ErrorDetails, root: type[BaseModel]) -> str:
     if kind == "union_tag_not_found":
         tag_field = str(error["ctx"]["discriminator"]).strip("'")
         return f"{location}: {tag_field!r} is missing. Valid: {', '.join(_names_of(within))}"
-    if kind == "string_pattern_mismatch" and location == "name":
-        return f"name: {NAME_RULE}. Got {value!r}"
     if kind == "value_error":
         message = str(error["ctx"]["error"])
         return f"{location}: {message}" if location else message

@@ -1,4 +1,5 @@
 import json
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -285,6 +286,17 @@ def test_an_encoding_is_named_only_where_the_letters_say_it(content, likely):
         text_of(content.encode(encoding))
     assert ("probably" in str(caught.value)) == bool(likely)
     assert likely in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["손글씨", "손글씨-2", "é", "xor-mlp"])
+def test_names_are_of_letters_of_any_script(name):
+    assert parse(protocol(name=unicodedata.normalize("NFD", name)), "test").name == name
+
+
+@pytest.mark.parametrize("name", ["손 글씨", "É", "a--b", "-a", "a_b", "a/b", "a.b", ""])
+def test_names_are_of_nothing_else(name):
+    with pytest.raises(ProtocolError, match="name: "):
+        parse(protocol(name=name), "test")
 
 
 def test_a_file_of_another_ending_is_to_be_renamed(tmp_path):
