@@ -15,6 +15,7 @@ from functools import cache
 from importlib.machinery import all_suffixes
 from pathlib import Path
 
+from harness.experiment.text_files import how_to_save
 from harness.experiment.vocabulary import Loop
 
 OWN_PACKAGE = Path(__file__).parent
@@ -202,17 +203,17 @@ def classes_of(module: str) -> dict[str, ast.ClassDef]:
         try:
             classes |= _top_classes(content)
         except (SyntaxError, ValueError) as error:
-            problem = f"{_not_utf8(content)}cannot be read: {error}"
+            problem = _not_utf8(content) or f"cannot be read: {error}"
             raise UnknownFrameworkError(f"framework: {file} {problem}") from error
     return classes
 
 
 def _not_utf8(content: bytes) -> str:
-    """What to do with a source in another encoding that does not state it; else empty."""
+    """What to do with a source in another encoding that it does not state; else empty."""
     try:
         content.decode("utf-8")
     except UnicodeDecodeError as error:
-        return f"is not UTF-8 text (byte {error.start}): save it as UTF-8. It "
+        return how_to_save(content, error.start)
     return ""
 
 

@@ -30,7 +30,7 @@ from harness.adapter_source import (
     source_of,
     stated_names,
 )
-from harness.experiment.names import unknown
+from harness.experiment.names import meant
 from harness.experiment.vocabulary import Dtype, Loop, Track
 
 __all__ = ["BROKEN", "GROUPS", "Framework", "UnknownFrameworkError", "find", "installed"]
@@ -169,9 +169,19 @@ def find(name: str, track: Track = Track.IDENTICAL) -> Framework:
     if re.fullmatch(r"[\w.]+:\w+", name):
         module, _, class_name = name.partition(":")
         return _described(name.replace(":", "."), track, module, class_name, (), "")
+    known = list(installed(track))
+    advice = meant(name, known, "frameworks") or _elsewhere(name, track)
+    raise UnknownFrameworkError(
+        f"framework: {name!r} is not known.{advice} Known: {', '.join(known)}"
+    )
+
+
+def _elsewhere(name: str, track: Track) -> str:
+    """Where a name leads that is like no framework's: to an adapter on it, or to writing one."""
     on_it = [f.name for f in installed(track).values() if name in f.requirements]
-    hint = f". The adapter on {name} is {on_it[0]!r}" if on_it else ""
-    raise UnknownFrameworkError(f"framework: {unknown(name, installed(track))}{hint}")
+    if on_it:
+        return f" The adapter on {name} is {on_it[0]!r}."
+    return " To add a framework, begin with `samestep new-adapter NAME`."
 
 
 def _from_entry_point(point: metadata.EntryPoint, track: Track) -> Framework:

@@ -236,7 +236,7 @@ def test_text_of_another_encoding_is_to_be_saved_as_utf_8(tmp_path):
     file = tmp_path / "mine.py"
     text = f'"""손글씨"""\n{MINE}'
     file.write_bytes(text.encode("cp949"))
-    with pytest.raises(UnknownFrameworkError, match=r"byte 3.*save it as UTF-8"):
+    with pytest.raises(UnknownFrameworkError, match="CP949: save it as UTF-8"):
         find(str(file))
     file.write_bytes(f"# coding: cp949\n{text}".encode("cp949"))
     assert find(str(file)).load().__name__ == "Mine"

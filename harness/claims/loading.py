@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from harness.claims.model import ID, Claim, Variant
 from harness.data import fetching
-from harness.experiment.loading import ProtocolError, parse, sentences, toml_of
+from harness.experiment.loading import ProtocolError, names_a_file, parse, sentences, toml_of
 from harness.experiment.model import Experiment
 from harness.experiment.names import unknown
 
@@ -53,7 +53,7 @@ def explanation(claim: str, verdict: str) -> str:
 def load(name_or_file: str) -> Claim:
     """Return a claim of the ledger, by its id in any case, or the claim of a user's own file."""
     files = {file.stem.upper(): file for file in sorted(LEDGER.glob("*.toml"))}
-    if name_or_file.endswith(".toml"):
+    if name_or_file.upper() not in files and names_a_file(name_or_file):
         path = Path(name_or_file)
         claim = read(path)
         if claim.id.upper() in files and path.resolve().parent != LEDGER.resolve():

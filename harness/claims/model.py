@@ -15,7 +15,8 @@ from harness.experiment.fields import Frozen
 from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Track
 
-ID = r"^[A-Za-z][A-Za-z0-9-]{0,40}$"
+ID = r"^[^\W\d_]([^\W_]|-){0,40}$"
+"""A letter, then letters, digits and hyphens, of any script."""
 
 
 class Verdict(StrEnum):

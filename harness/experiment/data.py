@@ -15,7 +15,7 @@ FEATURE_COLUMNS = {"polynomial": 5, "interaction": 4, "flipped_and": 2}
 
 def _known_dataset(name: str) -> str:
     if name not in DATASETS:
-        raise ValueError(unknown(name, DATASETS))
+        raise ValueError(unknown(name, DATASETS, "data.dataset"))
     return name
 
 

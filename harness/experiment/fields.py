@@ -2,6 +2,7 @@
 
 import math
 import struct
+import unicodedata
 from typing import Annotated, Self
 
 from pydantic import (
@@ -12,10 +13,20 @@ from pydantic import (
     StringConstraints,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
-Name = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", min_length=1, max_length=64)
-]
+NAME_RULE = "lower-case letters, digits and single hyphens only"
+
+
+def _name(text: str) -> str:
+    """Accept letters of any script, composed as keyboards type them, and digits."""
+    composed = unicodedata.normalize("NFC", text)
+    if not all(part.isalnum() for part in composed.split("-")) or composed != composed.lower():
+        raise PydanticCustomError("name", "{rule}", {"rule": NAME_RULE})
+    return composed
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_name)]
 
 
 def _in_float32(number: float) -> float:

@@ -9,8 +9,11 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from harness.experiment.foreign_names import WHO
 from harness.experiment.model import Experiment
-from harness.experiment.names import nearest, unknown
+from harness.experiment.names import meant, nearest, unknown
+from harness.experiment.text_files import EncodingError, text_of
+from harness.experiment.translating import field_translation
 
 CATALOGUE = Path(__file__).parent / "catalogue"
 LARGEST_FILE_BYTES = 1_000_000
@@ -19,10 +22,9 @@ PLAIN_WORDS = (
     ("a valid tuple", "a list"),
     ("a valid dictionary or (instance of .*|object to extract fields from)", "a table"),
     ("tuple should have", "must have"),
-    (" after validation, not 0", ""),
+    (r" after validation, not \d+", ""),
     ("(string|dictionary) should", "must"),
 )
-
 
 class ProtocolError(ValueError):
     """A protocol or its name cannot be used; the message says why."""
@@ -35,16 +37,32 @@ def catalogue_names() -> tuple[str, ...]:
 
 
 def load(name_or_file: str) -> Experiment:
-    """Return an experiment of the catalogue, or of a user's file (a name ending in .toml).
+    """Return an experiment of the catalogue, or of a user's file (see `names_a_file`).
 
     Raises:
         ProtocolError: there is no such experiment, or its protocol is not valid.
     """
-    if name_or_file.endswith(".toml"):
+    if names_a_file(name_or_file):
         return read(Path(name_or_file))
     if name_or_file not in catalogue_names():
         raise ProtocolError(f"experiment: {unknown(name_or_file, catalogue_names())}")
     return read(CATALOGUE / f"{name_or_file}.toml")
+
+
+def names_a_file(name_or_file: str) -> bool:
+    """Whether what a user names is a TOML file: it ends in .toml, in small or capital letters.
+
+    Raises:
+        ProtocolError: it is a file with another ending.
+    """
+    if name_or_file.lower().endswith(".toml"):
+        return True
+    if Path(name_or_file).is_file() and name_or_file not in catalogue_names():
+        raise ProtocolError(
+            f"{name_or_file}: the name of a protocol's or a claim's file must end in .toml; "
+            "rename the file"
+        )
+    return False
 
 
 def read(path: Path) -> Experiment:
@@ -65,10 +83,12 @@ def toml_of(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > LARGEST_FILE_BYTES:
             raise ProtocolError(f"{path}: larger than {LARGEST_FILE_BYTES:,} bytes")
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(text_of(path.read_bytes()))
     except OSError as error:
         raise ProtocolError(f"{path}: cannot be read ({error.strerror or error})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except EncodingError as error:
+        raise ProtocolError(f"{path}: {error}") from error
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ProtocolError(f"{path}: not valid TOML: {error}") from error
 
 
@@ -90,6 +110,8 @@ def parse(values: dict[str, Any], origin: str) -> Experiment:
 
 
 # ---------------------------------------------------------------- pydantic's errors, in our words
+
+Models = list[type[BaseModel]]
 
 
 def sentences(error: ValidationError, root: type[BaseModel]) -> list[str]:
@@ -113,14 +135,12 @@ def _is_consequence(error: ErrorDetails, errors: list[ErrorDetails]) -> bool:
 
 
 def _sentence(error: ErrorDetails, root: type[BaseModel]) -> str:
-    location, models = _walk(error["loc"], root)
+    location, models, within = _walk(error["loc"], root)
     kind, value = error["type"], error["input"]
     if kind == "extra_forbidden":
-        fields = sorted({name for model in models for name in model.model_fields})
-        field = str(error["loc"][-1])
-        return f"{location}: unknown field.{nearest(field, fields)} Known: {', '.join(fields)}"
+        return _unknown_field(location, models)
     if kind == "missing":
-        return f"{location}: missing"
+        return f"{location}: missing{_choices(models, str(error['loc'][-1]))}"
     if kind in ("literal_error", "enum", "union_tag_invalid"):
         expected = error["ctx"].get("expected") or error["ctx"].get("expected_tags", "")
         names = re.findall(r"'([^']*)'", str(expected))
@@ -128,16 +148,15 @@ def _sentence(error: ErrorDetails, root: type[BaseModel]) -> str:
             tag_field = str(error["ctx"]["discriminator"]).strip("'")
             location, value = f"{location}.{tag_field}", error["ctx"]["tag"]
         valid = ", ".join(names)
-        return f"{location}: {value!r} is not valid.{nearest(value, names)} Valid: {valid}"
+        return f"{location}: {value!r} is not valid.{meant(value, names, location)} Valid: {valid}"
     if kind == "union_tag_not_found":
-        return f"{location}: {error['ctx']['discriminator']} is missing"
-    if kind == "string_pattern_mismatch" and location == "name":
-        return f"name: lower-case letters, digits and single hyphens only. Got {value!r}"
+        tag_field = str(error["ctx"]["discriminator"]).strip("'")
+        return f"{location}: {tag_field!r} is missing. Valid: {', '.join(_names_of(within))}"
     if kind == "value_error":
         message = str(error["ctx"]["error"])
         return f"{location}: {message}" if location else message
     value_in_words = repr(value)
-    if isinstance(value, dict | list):
+    if isinstance(value, dict | list | tuple):
         value_in_words = "a table" if isinstance(value, dict) else "a list"
     rule = error["msg"][:1].lower() + error["msg"][1:]
     for pattern, plain in PLAIN_WORDS:
@@ -145,24 +164,51 @@ def _sentence(error: ErrorDetails, root: type[BaseModel]) -> str:
     return f"{location}: {rule}. Got {value_in_words}"
 
 
-def _walk(loc: tuple[int | str, ...], root: type[BaseModel]) -> tuple[str, list[type[BaseModel]]]:
-    """Return the location without pydantic's union tags, and the models of its last field."""
-    models: list[type[BaseModel]] = [root]
+def _unknown_field(location: str, models: Models) -> str:
+    fields = sorted({name for model in models for name in model.model_fields})
+    place, _, field = location.rpartition(".")
+    names = _names_of(models) if place else []
+    advice = field_translation(location, names) or nearest(field, fields)
+    rule = f" of {' or '.join(map(repr, names))}" if names else ""
+    return f"{location}: unknown field{rule}.{advice} Known: {', '.join(fields)}"
+
+
+def _choices(models: Models, field: str) -> str:
+    """The values of a missing field, where they are names or truth values."""
+    annotation = models[0].model_fields[field].annotation if models else None
+    if annotation is bool:
+        return "; write true or false"
+    names = [value for value in get_args(annotation) if isinstance(value, str)]
+    choices = [f"'{name}' ({WHO[name]})" if name in WHO else f"'{name}'" for name in names]
+    return f"; write one of {', '.join(choices)}" if choices else ""
+
+
+def _walk(loc: tuple[int | str, ...], root: type[BaseModel]) -> tuple[str, Models, Models]:
+    """Return the location without pydantic's union tags, and models.
+
+    The first are those that have the last field, the second those of its value. A part of the
+    location that stands where several models may be is the tag of one of them, even if a field
+    has the same name, as `momentum` of the optimizer `momentum`.
+    """
+    models: Models = [root]
+    holders: Models = [root]
     location = ""
-    for part in loc:
-        holders = [m for m in models if isinstance(part, str) and part in m.model_fields]
-        tagged = [m for m in models if part in _tags(m)]
-        if holders:
-            annotation = holders[0].model_fields[str(part)].annotation
-            location += f".{part}"
-            models = _models_in(annotation) or holders
-        elif tagged:
-            models = tagged
-        elif isinstance(part, int):
+    for index, part in enumerate(loc):
+        is_last = index == len(loc) - 1
+        tagged = [model for model in models if part in _tags(model)]
+        if isinstance(part, int):
             location += f"[{part}]"
-        elif part == loc[-1] and not _is_type_name(part):
+        elif len(models) > 1 and tagged:
+            models = holders = tagged
+        elif having := [model for model in models if part in model.model_fields]:
             location += f".{part}"
-    return location.lstrip("."), models
+            holders = having
+            inner = _models_in(having[0].model_fields[part].annotation)
+            models = inner or having
+        elif is_last and not _is_type_name(part):
+            location += f".{part}"
+            holders = models
+    return location.lstrip("."), holders, models
 
 
 def _is_type_name(part: str) -> bool:
@@ -177,7 +223,12 @@ def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
     return ()
 
 
-def _models_in(annotation: Any) -> list[type[BaseModel]]:
+def _names_of(models: Models) -> list[str]:
+    return [str(tag) for model in models for tag in _tags(model)]
+
+
+def _models_in(annotation: Any) -> Models:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
-    return [model for part in get_args(annotation) for model in _models_in(part)]
+    inner = (model for part in get_args(annotation) for model in _models_in(part))
+    return list(dict.fromkeys(inner))

@@ -1,21 +1,42 @@
-"""Sentences about a name that a user typed: which names are known, and which is nearest."""
+"""Sentences about a name that a user typed: which names are known, and what was meant."""
 
 import difflib
 from collections.abc import Iterable, Sequence
 
-SMALLEST_SIMILARITY = 0.5
+from harness.experiment.translating import misspelt, plain, translation
+
+SMALLEST_SIMILARITY = 0.7
 """The smallest similarity (`difflib` ratio, 0 to 1) of a name that is suggested."""
+SUGGESTIONS_AT_MOST = 5
 
 
-def unknown(value: str, known: Iterable[str]) -> str:
-    """Return `'value' is not known. Did you mean …? Known: …`."""
+def unknown(value: str, known: Iterable[str], place: str = "") -> str:
+    """Return `'value' is not known. Did you mean …? Known: …`.
+
+    Args:
+        value: what was typed.
+        known: all names that may stand there.
+        place: where it was typed, as `foreign_names` calls it; empty where only our own names do.
+    """
     names = [str(name) for name in known]
-    return f"{value!r} is not known.{nearest(value, names)} Known: {', '.join(names)}"
+    return f"{value!r} is not known.{meant(value, names, place)} Known: {', '.join(names)}"
+
+
+def meant(value: object, names: Sequence[str], place: str = "") -> str:
+    """Return what to write for a name: a translation, or else the nearest of our names."""
+    return translation(place, value, names) or nearest(value, names) or misspelt(place, value)
 
 
 def nearest(value: object, names: Sequence[str]) -> str:
-    """Return ` Did you mean 'adam'?`, or "" where no name is similar enough."""
-    typed = str(value).lower()
+    """Return ` Did you mean 'adam'?`, or "" where no name is similar enough.
+
+    Names that begin with what was typed are all named, such as `xor-mlp` for `xor`.
+    """
+    typed = plain(str(value)).lower()
+    longer = [name for name in names if typed and name.startswith(f"{typed}-")]
+    if longer:
+        *others, last = map(repr, longer[:SUGGESTIONS_AT_MOST])
+        return f" Did you mean {', '.join(others)}{' or ' * bool(others)}{last}?"
 
     def similarity(name: str) -> float:
         return difflib.SequenceMatcher(None, name.lower(), typed).ratio()

@@ -1,7 +1,7 @@
 """`samestep new-adapter`: write an adapter that runs at once, with the places to replace marked."""
 
 import keyword
-import re
+import unicodedata
 from pathlib import Path
 
 TEMPLATE = Path(__file__).parent / "adapter.py.txt"
@@ -14,9 +14,16 @@ def write(name: str, folder: Path) -> Path:
         ValueError: no Python file may have this name, or the file exists already.
         OSError: the file cannot be written.
     """
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
+    name = unicodedata.normalize("NFKC", name)  # as Python reads names
+    if keyword.iskeyword(name):
         raise ValueError(
-            f"name: lower-case letters, digits and underscores, for a Python file. Got {name!r}"
+            f"name: {name!r} is a word of Python's own, which no module may have; take another, "
+            f"such as 'my_{name}'"
+        )
+    if not name.isidentifier() or name.startswith("_") or name != name.lower():
+        raise ValueError(
+            "name: lower-case letters, digits and underscores, beginning with a letter, for a "
+            f"Python file. Got {name!r}"
         )
     file = folder / f"{name}.py"
     class_name = "".join(part.capitalize() for part in name.split("_")) + "Trainer"

@@ -263,3 +263,8 @@ def test_own_data_replaces_the_stand_in(cache):
     own = loading.on_source_data(claim)
     assert (own.protocol.data.dataset, own.same_test) == ("kaggle-digits", True)
     assert own.protocol.data.rows == claim.protocol.data.rows
+
+
+def test_the_id_may_be_of_any_script():
+    claim = make_claim(id="손글씨-1")
+    assert [run.experiment.name for run in claim_runs(claim)] == ["손글씨-1"]

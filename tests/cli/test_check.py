@@ -207,12 +207,29 @@ def test_what_small_adapters_got_wrong_and_nothing_looked_at(invoke, tmp_path):
     assert any("ladder: " in line for line in broken)
 
 
-@pytest.mark.parametrize("name", ["Demo", "class", "../x", "1a", "numpy"])
-def test_names_that_no_file_may_have(invoke, tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Demo", "lower-case letters"),
+        ("class", "a word of Python's own, which no module may have; take another, such as"),
+        ("../x", "lower-case letters"),
+        ("1a", "beginning with a letter"),
+        ("내-망", "lower-case letters"),
+        ("numpy", "the name of an installed adapter"),
+    ],
+)
+def test_names_that_no_file_may_have(invoke, tmp_path, name, words):
     done = invoke("new-adapter", name)
     assert done.exit_code == 2
     assert "name:" in done.stderr
+    assert words in done.stderr
     assert not list(tmp_path.glob("*.py"))
+
+
+def test_an_adapter_may_have_a_korean_name(invoke):
+    done = invoke("new-adapter", "내망")
+    assert done.exit_code == 0, done.stderr
+    assert invoke("check", "내망.py", "--only", "relu-adam").exit_code == 0
 
 
 def test_check_of_something_unknown(invoke):

@@ -1,5 +1,9 @@
 """The user's own train.csv, and the stand-in for it."""
 
+import gzip
+import io
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -54,6 +58,71 @@ def test_the_file_is_never_downloaded(cache):
             attempt()
         for sign in ("kaggle.com", "data fetch kaggle-digits --from", "mnist-42000"):
             assert sign in str(caught.value)
+
+
+def packed(kind, file):
+    """The file as people have it, and what to name: it, or its folder."""
+    content, folder = file.read_bytes(), file.parent
+    if kind == "byte-order mark":
+        file.write_bytes(b"\xef\xbb\xbf" + content)
+    elif kind == "CRLF":
+        file.write_bytes(content.replace(b"\n", b"\r\n"))
+    elif kind == "quoted header":
+        file.write_bytes(content.replace(b"label,pixel0,", b'"label","pixel0",'))
+    elif kind == "gz":
+        (folder / "train.csv.gz").write_bytes(gzip.compress(content))
+        file.unlink()
+    elif kind == "gz of another name":
+        file.write_bytes(gzip.compress(content))
+        return file
+    else:
+        name = "digit-recognizer.zip" if kind == "Kaggle's zip" else "내려받은 것.zip"
+        with zipfile.ZipFile(folder / name, "w") as archive:
+            for member in ("sample_submission.csv", "test.csv"):
+                archive.writestr(member, "ImageId,Label\n")
+            archive.write(file, "train.csv" if kind == "Kaggle's zip" else "data/train.csv")
+        file.unlink()
+        return folder if kind == "Kaggle's zip" else folder / name
+    return folder
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["byte-order mark", "CRLF", "quoted header", "gz", "gz of another name", "Kaggle's zip",
+     "zip with a folder"],
+)  # fmt: skip
+def test_the_file_is_taken_as_people_have_it(small, cache, tmp_path, kind):
+    fetching.fetch("kaggle-digits", packed(kind, write(tmp_path / "내 자료", table())))
+    np.testing.assert_array_equal(raw.read("kaggle-digits").targets, table()[:, 0])
+
+
+def archive_of(names):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        for name in names:
+            archive.writestr(name, "label\n")
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (archive_of(["test.csv"]), "must have a file train.csv. It has test.csv"),
+        (archive_of([]) or b"", "the first line must be"),
+        (archive_of(["train.csv"])[:40], "a damaged or locked archive"),
+        (gzip.compress(b"label" * 99)[:20], "a damaged or locked archive"),
+        (gzip.compress(bytes(2_000)), "larger than 1,000 bytes"),
+        ("label,손글씨".encode("cp949"), "probably CP949: save it as UTF-8"),
+        ("label".encode("utf-16"), "probably UTF-16: save it as UTF-8"),
+    ],
+)
+def test_an_archive_or_a_text_that_is_not_the_file(
+    small, cache, tmp_path, monkeypatch, content, reason
+):
+    monkeypatch.setattr(kaggle, "LARGEST_FILE_BYTES", 1_000)
+    (tmp_path / "train.csv").write_bytes(content)
+    with pytest.raises(DataMissingError, match=reason):
+        fetching.fetch("kaggle-digits", tmp_path)
 
 
 def changed(row, column, value):

@@ -1,3 +1,6 @@
+import json
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,6 +9,7 @@ from harness.experiment import loading
 from harness.experiment.consistency import MAX_EVALUATION_POINTS
 from harness.experiment.datasets import DATASETS
 from harness.experiment.loading import ProtocolError, catalogue_names, load, parse
+from harness.experiment.text_files import EncodingError, text_of
 from harness.experiment.training import Length
 from tests.conftest import protocol
 
@@ -70,6 +74,7 @@ def test_lengths_are_those_of_the_design(name, network, full, quick):
         assert experiment.of_length(experiment.quick.length).steps == quick
 
 
+MOMENTUM = {"name": "momentum", "learning_rate": 0.1, "momentum": 0.9}
 ERRORS = [
     ({"training__optimizer__name": "adamm"}, "training.optimizer.name: 'adamm'", "'adam'"),
     (
@@ -77,7 +82,46 @@ ERRORS = [
         "training.optimizer.learnin_rate",
         "'learning_rate'",
     ),
-    ({"training__optimizer__form": None}, "training.optimizer.form: missing", ""),
+    (
+        {"training__optimizer__form": None},
+        "training.optimizer.form: missing; write one of 'algorithm_1' (PyTorch, Optax)",
+        "'epsilon_hat' (Keras",
+    ),
+    (
+        {"training__optimizer": MOMENTUM | {"nesterov": True}},
+        "training.optimizer.nesterov: unknown field of 'momentum'",
+        'name = "nesterov"',
+    ),
+    (
+        {"training__optimizer": MOMENTUM | {"momentum": 2.0}},
+        "training.optimizer.momentum: must be less than 1",
+        "Got 2.0",
+    ),
+    (
+        {"training__optimizer": MOMENTUM | {"foo": 1}},
+        "training.optimizer.foo: unknown field of 'momentum'. Known: learning_rate, momentum,",
+        "",
+    ),
+    (
+        {"training__stopping": {"name": "patience", "patience": 3}},
+        "training.stopping.patience: unknown field of 'patience'",
+        "training.stopping.patience_steps: missing",
+    ),
+    (
+        {"data__split": {"name": "stratified", "test": 0.0, "seed": 1}},
+        "data.split.test: must be greater than 0",
+        "Got 0.0",
+    ),
+    (
+        {"initializers__weights": [{"name": "normal", "stddev": 1.0}]},
+        "initializers.weights[0].stddev: unknown field of 'normal'",
+        "std = 0.05",
+    ),
+    (
+        {"network__layers": [{"units": 10, "activation": "identity"}] * 65},
+        "network.layers: must have at most 64 items. Got a list",
+        "",
+    ),
     ({"training__optimizer__epsilon": -1.0}, "training.optimizer.epsilon", "Got -1.0"),
     ({"training__optimizer__epsilon": float("nan")}, "training.optimizer.epsilon", "nan"),
     ({"training__batches__order": "shufled"}, "training.batches.order: 'shufled'", "'shuffled'"),
@@ -96,7 +140,7 @@ ERRORS = [
     (
         {"network__layers": [{"units": 10, "activation": "relu6"}]},
         "network.layers[0].activation: 'relu6'",
-        "'relu'",
+        'the nearest is activation = "relu"',
     ),
     ({"network__layers": [{"units": 10, "activation": "leaky_relu"}]}, "slope", "leaky_relu"),
     ({"network__layers": [{"units": 10, "activation": "step"}]}, "'step' has no gradient", ""),
@@ -106,8 +150,8 @@ ERRORS = [
     ({"data__split": {"name": "given"}}, "'digits' has no test rows", "'all'"),
     (
         {"data__split": {"name": "stratify", "test": 0.2, "seed": 0}},
-        "data.split.name",
-        "'stratified'",
+        "data.split.name: 'stratify'",
+        'name = "stratified"',
     ),
     ({"data__scale": "divide_by_257"}, "data.scale: 'divide_by_257'", "'divide_by_25"),
     ({"data__features": "polynomial"}, "needs a dataset of two columns", "64"),
@@ -172,7 +216,7 @@ def test_an_error_names_field_value_and_what_is_valid(changes, where, help_):
 
 
 def test_a_file_that_cannot_be_read(tmp_path):
-    for content, sign in ((b"name = ", "not valid TOML"), (b"\xff\xfe", "not valid TOML")):
+    for content, sign in ((b"name = ", "not valid TOML"), (b"\xe9", "is not UTF-8 text")):
         file = tmp_path / "bad.toml"
         file.write_bytes(content)
         with pytest.raises(ProtocolError, match=sign):
@@ -183,6 +227,83 @@ def test_a_file_that_cannot_be_read(tmp_path):
     huge.write_bytes(b"#" * (loading.LARGEST_FILE_BYTES + 1))
     with pytest.raises(ProtocolError, match="larger than"):
         load(str(huge))
+
+
+def as_text(values, name="mine"):
+    """The protocol as a TOML file: one line for each table."""
+    lines = [f'name = "{name}"', 'title = "손글씨"']
+    lines += [f"{key} = {inline(value)}" for key, value in values.items() if key not in NAMING]
+    return "\n".join(lines) + "\n"
+
+
+NAMING = ("name", "title")
+
+
+def inline(value):
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {inline(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(inline, value)) + "]"
+    return json.dumps(value)
+
+
+@pytest.mark.parametrize(
+    ("name", "encode"),
+    [
+        ("bom.toml", lambda text: text.encode("utf-8-sig")),
+        ("crlf.toml", lambda text: text.replace("\n", "\r\n").encode()),
+        ("cr only.toml", lambda text: text.replace("\n", "\r").encode()),
+        ("내 실험.toml", str.encode),
+        ("CAPITALS.TOML", str.encode),
+    ],
+)
+def test_a_file_is_taken_as_editors_save_it(tmp_path, name, encode):
+    (tmp_path / name).write_bytes(encode(as_text(protocol())))
+    assert load(str(tmp_path / name)).title == "손글씨"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "words"),
+    [
+        ("cp949", r"is not UTF-8 text \(line 2\), but probably CP949: save it as UTF-8"),
+        ("utf-16", "is not UTF-8 text, but probably UTF-16: save it as UTF-8"),
+    ],
+)
+def test_another_encoding_is_refused_with_what_to_do(tmp_path, encoding, words):
+    file = tmp_path / "mine.toml"
+    file.write_bytes(as_text(protocol()).encode(encoding))
+    with pytest.raises(ProtocolError, match=words):
+        load(str(file))
+
+
+@pytest.mark.parametrize(
+    ("content", "likely"),
+    [("한국어", "CP949"), ("これはテストです", "CP932"), ("voilà, tête", ""), ("中文字符", "")],
+)
+def test_an_encoding_is_named_only_where_the_letters_say_it(content, likely):
+    encoding = likely or {"v": "latin-1"}.get(content[0], "gbk")
+    with pytest.raises(EncodingError) as caught:
+        text_of(content.encode(encoding))
+    assert ("probably" in str(caught.value)) == bool(likely)
+    assert likely in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["손글씨", "손글씨-2", "é", "xor-mlp"])
+def test_names_are_of_letters_of_any_script(name):
+    assert parse(protocol(name=unicodedata.normalize("NFD", name)), "test").name == name
+
+
+@pytest.mark.parametrize("name", ["손 글씨", "É", "a--b", "-a", "a_b", "a/b", "a.b", ""])
+def test_names_are_of_nothing_else(name):
+    with pytest.raises(ProtocolError, match="name: "):
+        parse(protocol(name=name), "test")
+
+
+def test_a_file_of_another_ending_is_to_be_renamed(tmp_path):
+    file = tmp_path / "mine.toml.txt"
+    file.write_text(as_text(protocol()))
+    with pytest.raises(ProtocolError, match=r"must end in \.toml; rename the file"):
+        load(str(file))
 
 
 def test_unknown_experiments_name_the_nearest():

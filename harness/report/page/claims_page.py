@@ -133,7 +133,7 @@ def _stated_as(claims: Sequence[ClaimRow]) -> str:
 def claim_row(judged: Judged, names: Mapping[str, str]) -> ClaimRow:
     claim, finding = judged.claim, deciding(judged)
     name = names.get(claim.id, claim.id)
-    shipped = claim.id in ledger() and not name.endswith(".toml")
+    shipped = claim.id in ledger() and not name.lower().endswith(".toml")
     sign, state = VERDICT_SIGNS[judged.verdict]
     unlike = shipped and not judged.as_registered
     measured = finding is not None and bool(finding.measured)

@@ -17,7 +17,7 @@ def is_known(plan: Plan) -> bool:
     """
     known = catalogue_names()
     names = plan.request.experiments or plan.experiments
-    return all(name in known or name.endswith(".toml") for name in names)
+    return all(name in known or name.lower().endswith(".toml") for name in names)
 
 
 def of_run(plan: Plan) -> str:

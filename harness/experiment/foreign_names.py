@@ -1,0 +1,486 @@
+"""What a name of another library is called in a protocol: a row for each meaning.
+
+Rows that only say what is missing name what comes nearest and why it is another thing. The
+numbers in a row are the library's defaults. `translating` finds the rows of a name.
+"""
+
+from dataclasses import dataclass
+
+LIBRARIES = {
+    "keras": "Keras",
+    "torch": "PyTorch",
+    "sklearn": "scikit-learn",
+    "jax": "JAX",
+    "tf1": "TensorFlow 1",
+    "words": "",
+}
+"""Columns of the table, and what they are called in sentences.
+
+`jax` has Flax and Optax too; `words` are of books and posts, and of no library.
+"""
+MODULES = {
+    "keras": "keras",
+    "torch": "torch nn optim F init torchvision",
+    "sklearn": "sklearn",
+    "jax": "jax jnp flax nnx linen optax",
+    "tf1": "tf tensorflow contrib",
+}
+"""Parts of a dotted name by which a library is recognised: Keras wherever it stands (`tf.keras`),
+otherwise the first."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One meaning, and the names that libraries have for it, separated by spaces.
+
+    Args:
+        write: TOML of the same meaning; of the nearest meaning where `missing`; or empty.
+        why: what else must be known. Where `missing`, the difference.
+        missing: whether no protocol can say it.
+        where: the table that `write` stands in, if that is another than the name's own.
+        of: the name of the rule in whose table a field has this meaning; empty for any.
+        keras, torch, sklearn, jax, tf1, words: the names, as the library spells them.
+    """
+
+    write: str
+    why: str = ""
+    missing: bool = False
+    where: str = ""
+    of: str = ""
+    keras: str = ""
+    torch: str = ""
+    sklearn: str = ""
+    jax: str = ""
+    tf1: str = ""
+    words: str = ""
+
+    def names(self, library: str) -> tuple[str, ...]:
+        """The names of one column."""
+        return tuple(getattr(self, library).split())
+
+
+def _no(write: str, why: str, **names: str) -> Row:
+    return Row(write, why, missing=True, **names)
+
+
+IN_THE_LOSS = "the loss contains it, so the last layer has none; hidden layers cannot have it"
+LOGITS = "it takes logits: the last layer is 'identity', without softmax or sigmoid"
+
+ACTIVATIONS = (
+    Row('activation = "identity"', keras="linear", torch="Identity", jax="identity",
+        words="none None no linear_activation"),
+    Row('activation = "sigmoid"', keras="sigmoid", torch="Sigmoid", sklearn="logistic",
+        jax="sigmoid", tf1="sigmoid", words="logistic_sigmoid sigm expit"),
+    Row('activation = "tanh"', keras="tanh", torch="Tanh", sklearn="tanh", jax="tanh",
+        tf1="tanh", words="hyperbolic_tangent"),
+    Row('activation = "relu"', keras="relu", torch="ReLU", sklearn="relu", jax="relu", tf1="relu",
+        words="rectifier rectified_linear"),
+    Row('activation = "leaky_relu", slope = 0.2', keras="leaky_relu", tf1="leaky_relu",
+        words="lrelu"),
+    Row('activation = "leaky_relu", slope = 0.3', keras="LeakyReLU"),
+    Row('activation = "leaky_relu", slope = 0.01', torch="LeakyReLU", jax="leaky_relu"),
+    Row('activation = "elu"', keras="elu", torch="ELU", jax="elu", tf1="elu"),
+    Row('activation = "swish"', keras="silu swish", torch="SiLU", jax="silu swish", tf1="swish"),
+    Row('activation = "softplus"', keras="softplus", torch="Softplus", jax="softplus",
+        tf1="softplus"),
+    Row('activation = "gelu"', keras="gelu", torch="GELU"),
+    Row('activation = "gelu_tanh"', "approximate=True is JAX's default", jax="gelu",
+        words="gelu_new gelu_approximate approximate_gelu"),
+    Row('activation = "identity"', IN_THE_LOSS, keras="softmax log_softmax Softmax",
+        torch="Softmax LogSoftmax Softmax2d Softmin", sklearn="softmax",
+        jax="softmax log_softmax", tf1="softmax log_softmax", words="softmax_output"),
+    _no('activation = "elu"', "SELU is ELU with alpha 1.6733, times 1.0507", keras="selu",
+        torch="SELU", jax="selu", tf1="selu"),
+    _no('activation = "elu"', "the same where its alpha is 1, its default", keras="celu",
+        torch="CELU", jax="celu"),
+    _no('activation = "relu"', "ReLU6 is cut off at 6", keras="relu6", torch="ReLU6", jax="relu6",
+        tf1="relu6"),
+    _no('activation = "leaky_relu", slope = 0.25', "its slope is learned, here it is fixed",
+        keras="PReLU", torch="PReLU", jax="PReLU prelu"),
+    _no('activation = "leaky_relu", slope = 0.25', "its slope is drawn, here it is fixed",
+        torch="RReLU"),
+    _no('activation = "sigmoid"', "the other is made of three straight lines",
+        keras="hard_sigmoid", torch="Hardsigmoid", jax="hard_sigmoid"),
+    _no('activation = "tanh"', "the other is made of three straight lines", keras="hard_tanh",
+        torch="Hardtanh", jax="hard_tanh"),
+    _no('activation = "swish"', "the other has a sigmoid of three straight lines",
+        keras="hard_silu hard_swish", torch="Hardswish", jax="hard_silu hard_swish"),
+    _no('activation = "swish"', "Mish is z tanh(softplus(z))", keras="mish", torch="Mish",
+        jax="mish"),
+    _no('activation = "tanh"', "softsign is z / (1 + |z|)", keras="softsign", torch="Softsign",
+        jax="soft_sign", tf1="softsign"),
+    _no('activation = "softplus"', "the log of a sigmoid is -softplus(-z)", keras="log_sigmoid",
+        torch="LogSigmoid", jax="log_sigmoid", tf1="log_sigmoid"),
+    _no('activation = "softplus"', "the other is another smooth ReLU",
+        keras="squareplus sparse_plus", jax="squareplus sparse_plus"),
+    _no('activation = "sigmoid"', "the other is made of three straight lines",
+        keras="sparse_sigmoid", jax="sparse_sigmoid"),
+    _no('activation = "relu"', "these shrink towards 0 or cut there",
+        keras="hard_shrink soft_shrink tanh_shrink threshold",
+        torch="Hardshrink Softshrink Tanhshrink Threshold"),
+    _no("", "it is not a function of one number; only dense layers with one are offered",
+        keras="glu sparsemax maxout", torch="GLU MultiheadAttention",
+        jax="glu dot_product_attention standardize one_hot logsumexp logmeanexp log1mexp "
+        "scaled_dot_general scaled_matmul get_scaled_dot_general_config", words="maxout"),
+    _no('activation = "softplus"', "exp has no bound above", keras="exponential"),
+    Row('activation = "step"', "only in a network that does not train",
+        words="heaviside threshold_function perceptron_step hard_limit"),
+    _no('activation = "tanh"', "sine and Gaussian units are not offered",
+        words="sin sine gaussian rbf"),
+)  # fmt: skip
+
+MEAN = 'batch = "mean"'
+BOTH = 'batch = "mean", outputs = "mean"'
+SQUARE = 'name = "mean_squared_error", half = false, batch = "mean", outputs = "mean"'
+BINARY = 'name = "binary_cross_entropy", batch = "mean", outputs = "mean"'
+SOFTMAX = 'name = "softmax_cross_entropy", batch = "mean"'
+
+LOSSES = (
+    Row(SOFTMAX, LOGITS, keras="categorical_crossentropy sparse_categorical_crossentropy "
+        "CategoricalCrossentropy SparseCategoricalCrossentropy", torch="CrossEntropyLoss "
+        "cross_entropy", sklearn="log_loss multinomial", jax="softmax_cross_entropy "
+        "softmax_cross_entropy_with_integer_labels safe_softmax_cross_entropy",
+        tf1="softmax_cross_entropy_with_logits softmax_cross_entropy_with_logits_v2 "
+        "sparse_softmax_cross_entropy_with_logits sparse_softmax_cross_entropy",
+        words="categorical_cross_entropy cross_entropy_error multinomial_cross_entropy softmax "
+        "cross-entropy crossentropy nll"),
+    Row(SOFTMAX, "leave the LogSoftmax before it out: the loss contains it",
+        torch="NLLLoss NLLLoss2d nll_loss", words="negative_log_likelihood"),
+    Row(BINARY, LOGITS, keras="binary_crossentropy BinaryCrossentropy bce",
+        torch="BCELoss BCEWithLogitsLoss binary_cross_entropy_with_logits "
+        "MultiLabelSoftMarginLoss", jax="sigmoid_binary_cross_entropy",
+        tf1="sigmoid_cross_entropy_with_logits log_loss sigmoid_cross_entropy",
+        words="logloss logistic_loss binary_crossentropy_with_logits cross_entropy_binary"),
+    Row(SOFTMAX, "its linear layer is the last layer of the network",
+        torch="LinearCrossEntropyLoss"),
+    Row(SQUARE, keras="mse MSE MeanSquaredError mean_squared_error", torch="MSELoss mse_loss",
+        sklearn="squared_error", jax="squared_error", tf1="mean_squared_error squared_difference",
+        words="l2 quadratic quadratic_cost squared_loss least_squares sse rss euclidean"),
+    Row('name = "mean_squared_error", half = true, batch = "mean", outputs = "mean"',
+        "halved, as the name says in this library", jax="l2_loss"),
+    Row('name = "mean_squared_error", half = true, batch = "sum", outputs = "sum"',
+        "halved and summed, as the name says in this library", tf1="l2_loss"),
+    _no(SQUARE, "the other is absolute or partly so, and less sensitive to outliers",
+        keras="mae MAE MeanAbsoluteError mean_absolute_error Huber huber LogCosh log_cosh "
+        "logcosh", torch="L1Loss l1_loss SmoothL1Loss HuberLoss", sklearn="huber "
+        "epsilon_insensitive squared_epsilon_insensitive absolute_error",
+        jax="huber_loss log_cosh", tf1="absolute_difference huber_loss", words="l1 rmse"),
+    _no(SQUARE, "the other compares targets on another scale", keras="mape MAPE "
+        "MeanAbsolutePercentageError mean_absolute_percentage_error msle MSLE "
+        "MeanSquaredLogarithmicError mean_squared_logarithmic_error"),
+    _no(SQUARE, "the other is the likelihood of another distribution",
+        keras="Poisson poisson", torch="PoissonNLLLoss GaussianNLLLoss", sklearn="poisson"),
+    _no(BINARY, "the other is a hinge or a margin, made for targets -1 and +1",
+        keras="hinge Hinge SquaredHinge squared_hinge", torch="SoftMarginLoss HingeEmbeddingLoss",
+        sklearn="hinge squared_hinge modified_huber perceptron",
+        jax="hinge_loss perceptron_loss", tf1="hinge_loss"),
+    _no(SOFTMAX, "the other is a hinge or a margin", keras="CategoricalHinge categorical_hinge",
+        torch="MultiMarginLoss MultiLabelMarginLoss", jax="multiclass_hinge_loss "
+        "multiclass_perceptron_loss multiclass_sparsemax_loss sparsemax_loss "
+        "make_fenchel_young_loss"),
+    _no(SOFTMAX, "with labels both have the same gradients; targets that are shares of classes "
+        "are not offered", keras="kld KLD KLDivergence kl_divergence", torch="KLDivLoss",
+        jax="kl_divergence kl_divergence_with_log_targets convex_kl_divergence "
+        "generalized_kl_divergence"),
+    _no(SOFTMAX, "the other weighs or smooths the rows, which is not offered",
+        keras="CategoricalFocalCrossentropy categorical_focal_crossentropy "
+        "CategoricalGeneralizedCrossEntropy categorical_generalized_cross_entropy",
+        jax="poly_loss_cross_entropy smooth_labels", words="label_smoothing focal focal_loss"),
+    _no(BINARY, "the other weighs the rows, which is not offered",
+        keras="BinaryFocalCrossentropy binary_focal_crossentropy Dice dice Tversky tversky",
+        jax="sigmoid_focal_loss dice_loss binary_dice_loss multiclass_generalized_dice_loss",
+        tf1="weighted_cross_entropy_with_logits"),
+    _no("", "the other compares rows with each other or sequences, not a row with its target",
+        keras="CosineSimilarity cosine_similarity Circle circle CTC ctc",
+        torch="CosineEmbeddingLoss MarginRankingLoss TripletMarginLoss "
+        "TripletMarginWithDistanceLoss CTCLoss", jax="cosine_distance cosine_similarity ctc_loss "
+        "ctc_loss_with_forward_probs ntxent ranking_softmax_loss triplet_margin_loss"),
+)  # fmt: skip
+
+ADAM = 'name = "adam", learning_rate = 0.001, beta1 = 0.9, beta2 = 0.999, '
+RMSPROP = 'name = "rmsprop", '
+ADAGRAD = 'name = "adagrad", '
+ALGORITHM_1 = ADAM + 'epsilon = 1e-8, form = "algorithm_1"'
+NESTEROV = 'name = "nesterov", learning_rate = 0.01, momentum = 0.9'
+MOMENTUM = 'name = "momentum", learning_rate = 0.01, momentum = 0.9'
+SGD = 'name = "sgd", learning_rate = 0.01'
+DECOUPLED = "it takes the decay of weights after the division; l2 in [training] goes before it"
+STEP_DECAY = 'name = "step_decay", '
+
+OPTIMIZERS = (
+    Row(SGD, keras="SGD", words="gradient_descent gd vanilla batch_gd "
+        "stochastic_gradient_descent minibatch_sgd backprop delta_rule"),
+    Row('name = "sgd", learning_rate = 0.001', torch="SGD"),
+    Row('name = "sgd", learning_rate = 0.1', jax="sgd", tf1="GradientDescentOptimizer"),
+    Row('name = "nesterov", learning_rate = 0.001, momentum = 0.9, rate_inside_velocity = true',
+        "its defaults have Nesterov's momentum", sklearn="sgd"),
+    Row(MOMENTUM, tf1="MomentumOptimizer",
+        words="sgd_momentum momentum_sgd sgd_with_momentum heavy_ball polyak sgdm msgd"),
+    Row(NESTEROV, words="nag nesterov_accelerated_gradient nesterov_momentum sgd_nesterov "
+        "sgd_with_nesterov"),
+    Row(ADAM + 'epsilon = 1e-7, form = "epsilon_hat"', keras="Adam"),
+    Row(ALGORITHM_1, torch="Adam", jax="adam"),
+    Row(ADAM + 'epsilon = 1e-8, form = "epsilon_hat"', sklearn="adam", tf1="AdamOptimizer"),
+    Row(RMSPROP + 'learning_rate = 0.001, rho = 0.9, epsilon = 1e-7, form = '
+        '"epsilon_inside_root"', keras="RMSprop"),
+    Row(RMSPROP + 'learning_rate = 0.01, rho = 0.99, epsilon = 1e-8, form = '
+        '"epsilon_outside_root"', torch="RMSprop"),
+    Row(RMSPROP + 'learning_rate = 0.001, rho = 0.9, epsilon = 1e-8, form = '
+        '"epsilon_inside_root"', jax="rmsprop"),
+    _no(RMSPROP + 'learning_rate = 0.001, rho = 0.9, epsilon = 1e-10, form = '
+        '"epsilon_inside_root"', "its average of squares starts at 1, here at 0",
+        tf1="RMSPropOptimizer"),
+    Row(ADAGRAD + 'learning_rate = 0.001, initial_accumulator = 0.1, epsilon = 1e-7, form = '
+        '"epsilon_inside_root"', keras="Adagrad"),
+    Row(ADAGRAD + 'learning_rate = 0.01, initial_accumulator = 0.0, epsilon = 1e-10, form = '
+        '"epsilon_outside_root"', torch="Adagrad"),
+    Row(ADAGRAD + 'learning_rate = 0.01, initial_accumulator = 0.1, epsilon = 1e-7, form = '
+        '"epsilon_inside_root"', jax="adagrad"),
+    _no(ADAGRAD + 'learning_rate = 0.01, initial_accumulator = 0.1, epsilon = 1e-30, form = '
+        '"epsilon_inside_root"', "it has no epsilon; so small a one changes nothing",
+        tf1="AdagradOptimizer AdagradDAOptimizer ProximalAdagradOptimizer"),
+    _no(ALGORITHM_1, DECOUPLED, keras="AdamW ScheduleFreeAdamW", torch="AdamW", jax="adamw "
+        "adamaxw nadamw schedule_free_adamw dadapt_adamw", tf1="AdamWOptimizer"),
+    _no(ALGORITHM_1, "the other has Nesterov's momentum in Adam", keras="Nadam", torch="NAdam",
+        jax="nadam adan", tf1="NadamOptimizer"),
+    _no(ALGORITHM_1, "the other divides by the largest gradient, or by a mean that never shrinks",
+        keras="Adamax", torch="Adamax", jax="adamax amsgrad", tf1="AdaMaxOptimizer",
+        words="amsgrad"),
+    _no(ALGORITHM_1, "the other estimates or corrects the variance in another way",
+        torch="RAdam SparseAdam", jax="radam adabelief yogi novograd acprop adopt ademamix "
+        "simplified_ademamix optimistic_adam optimistic_adam_v2", words="rectified_adam"),
+    _no(ALGORITHM_1, "the other scales or turns every layer as a whole",
+        keras="Adafactor Lamb Muon", torch="Adafactor Muon", jax="adafactor lamb lars fromage "
+        "muon galore", words="shampoo soap"),
+    _no(ALGORITHM_1, "the other finds its learning rate by itself",
+        jax="cocob dog dowg mechanize momo momo_adam prodigy polyak_sgd"),
+    _no(RMSPROP + 'learning_rate = 0.001, rho = 0.95, epsilon = 1e-7, form = '
+        '"epsilon_outside_root"', "Adadelta also divides by the mean of its own updates",
+        keras="Adadelta", torch="Adadelta", jax="adadelta", tf1="AdadeltaOptimizer"),
+    _no(ADAGRAD + 'learning_rate = 0.001, initial_accumulator = 0.1, epsilon = 1e-7, form = '
+        '"epsilon_inside_root"', "FTRL also shrinks weights towards 0", keras="Ftrl",
+        tf1="FtrlOptimizer"),
+    _no(ADAGRAD + 'learning_rate = 0.01, initial_accumulator = 0.1, epsilon = 1e-7, form = '
+        '"epsilon_inside_root"', "SM3 keeps sums of rows and columns alone", jax="sm3"),
+    _no(MOMENTUM, "the other updates by signs alone", keras="Lion", torch="Rprop",
+        jax="lion rprop sign_sgd signum"),
+    _no(SGD, "the other averages the parameters, adds noise or looks ahead", torch="ASGD",
+        jax="noisy_sgd dpsgd differentially_private_aggregate schedule_free schedule_free_sgd "
+        "sam optimistic_gradient_descent madgrad", tf1="ProximalGradientDescentOptimizer "
+        "SyncReplicasOptimizer MovingAverageOptimizer", words="swa ema lookahead"),
+    _no(SGD, "it needs second derivatives or line searches; [[native]] has scikit-learn's "
+        "LogisticRegression by lbfgs", torch="LBFGS", sklearn="lbfgs newton-cg newton-cholesky "
+        "sag saga liblinear", jax="lbfgs sophia hutchinson_estimator_diag_hessian",
+        words="newton conjugate_gradient levenberg_marquardt bfgs l-bfgs"),
+    _no(ALGORITHM_1, "it wraps an optimizer; write that one", keras="LossScaleOptimizer "
+        "MultiOptimizer OptimizerMap Optimizer", torch="Optimizer", jax="chain multi_transform "
+        "masked reduce_on_plateau normalize split_real_and_imaginary"),
+)  # fmt: skip
+
+NORMAL, UNIFORM = 'name = "normal", ', 'name = "uniform", '
+TRUNCATED = 'name = "truncated_normal", '
+KERAS_TRUNCATES = "in this library it is truncated at two standard deviations"
+
+INITIALIZERS = (
+    Row('name = "zeros"', keras="Zeros zeros", torch="zeros_ zeros", jax="zeros zeros_init",
+        tf1="zeros_initializer zeros", words="zero"),
+    Row('name = "constant", value = 1.0', keras="Ones ones", torch="ones_ ones",
+        jax="ones ones_init", tf1="ones_initializer ones", words="one"),
+    Row('name = "constant", value = 0.0', "state the value", keras="Constant constant",
+        torch="constant_ constant", jax="constant", tf1="constant_initializer", words="const"),
+    Row('name = "glorot_uniform"', keras="GlorotUniform glorot_uniform",
+        torch="xavier_uniform_ xavier_uniform", jax="glorot_uniform xavier_uniform",
+        tf1="xavier_initializer glorot_uniform_initializer", words="xavier glorot"),
+    Row('name = "glorot_normal"', torch="xavier_normal_ xavier_normal"),
+    Row('name = "glorot_truncated_normal"', KERAS_TRUNCATES, keras="GlorotNormal",
+        jax="glorot_normal xavier_normal", tf1="glorot_normal_initializer"),
+    Row('name = "he_normal"', torch="kaiming_normal_ kaiming_normal", words="he kaiming msra"),
+    Row('name = "he_truncated_normal"', KERAS_TRUNCATES, keras="HeNormal",
+        jax="he_normal kaiming_normal"),
+    _no('name = "he_truncated_normal"', "contrib's has a variance of 2.6 / inputs before it is "
+        "truncated, here 2.585 / inputs", tf1="variance_scaling_initializer he_init"),
+    Row('name = "he_uniform"', "Linear has a = sqrt(5): name = \"inverse_root_uniform\"",
+        torch="kaiming_uniform_ kaiming_uniform"),
+    Row('name = "he_uniform"', keras="HeUniform", jax="he_uniform kaiming_uniform"),
+    Row('name = "lecun_truncated_normal"', KERAS_TRUNCATES, keras="LecunNormal",
+        jax="lecun_normal"),
+    Row('name = "lecun_uniform"', keras="LecunUniform", jax="lecun_uniform"),
+    Row('name = "lecun_truncated_normal"', "of its defaults scale 1, fan_in",
+        keras="VarianceScaling variance_scaling", jax="variance_scaling"),
+    Row('name = "inverse_root_uniform"', torch="reset_parameters",
+        words="pytorch_default torch_default linear_default"),
+    Row(NORMAL + "std = 0.05", keras="RandomNormal random_normal"),
+    Row(NORMAL + "std = 1.0", torch="normal_ normal randn",
+        tf1="random_normal random_normal_initializer",
+        words="gaussian standard_normal randn gauss"),
+    Row(NORMAL + "std = 0.01", jax="normal"),
+    Row(UNIFORM + "low = -0.05, high = 0.05", keras="RandomUniform random_uniform"),
+    Row(UNIFORM + "low = 0.0, high = 1.0", torch="uniform_ uniform rand",
+        tf1="random_uniform random_uniform_initializer", words="rand random"),
+    Row(UNIFORM + "low = 0.0, high = 0.01", jax="uniform"),
+    Row(TRUNCATED + "std = 0.05", keras="TruncatedNormal truncated_normal"),
+    Row(TRUNCATED + "std = 1.0", "its default cuts at -2 and 2, whatever std is",
+        torch="trunc_normal_"),
+    Row(TRUNCATED + "std = 0.01", jax="truncated_normal"),
+    Row(TRUNCATED + "std = 1.0", tf1="truncated_normal_initializer truncated_normal"),
+    _no('name = "glorot_normal"', "its columns are not made orthogonal", keras="Orthogonal "
+        "OrthogonalInitializer orthogonal", torch="orthogonal_ orthogonal",
+        jax="orthogonal delta_orthogonal", tf1="orthogonal_initializer", words="lsuv"),
+    _no('name = "constants", values = [[[1.0, 0.0], [0.0, 1.0]], [[1.0], [1.0]]]',
+        "there is no name for it; write the numbers", keras="Identity IdentityInitializer "
+        "identity STFT STFTInitializer stft", torch="eye_ eye dirac_ dirac",
+        tf1="identity_initializer"),
+    _no('name = "normal", std = 0.01', "all of its weights are drawn, none is 0",
+        torch="sparse_ sparse"),
+)  # fmt: skip
+
+SCHEDULES = (
+    Row(STEP_DECAY + "factor = 0.1, every_epochs = 10", "state its step_size", torch="StepLR",
+        words="step steplr decay drop staircase"),
+    Row(STEP_DECAY + "factor = 0.9, every_epochs = 1", torch="ExponentialLR"),
+    Row(STEP_DECAY + "factor = 0.9, every_steps = 1000", "with staircase=True; without it the "
+        "rate falls in every step", keras="ExponentialDecay", jax="exponential_decay",
+        tf1="exponential_decay", words="exponential"),
+    Row("", "leave schedule out: the rate is constant", torch="ConstantLR", sklearn="constant",
+        jax="constant_schedule", words="none"),
+    _no(STEP_DECAY + "factor = 0.1, every_epochs = 10", "other courses of the rate, by a formula, "
+        "by a list or by the loss, are not offered", keras="CosineDecay CosineDecayRestarts "
+        "InverseTimeDecay PiecewiseConstantDecay PolynomialDecay LearningRateSchedule "
+        "LearningRateScheduler ReduceLROnPlateau", torch="CosineAnnealingLR "
+        "CosineAnnealingWarmRestarts CyclicLR LambdaLR LinearLR MultiStepLR MultiplicativeLR "
+        "OneCycleLR PolynomialLR ReduceLROnPlateau SequentialLR ChainedScheduler LRScheduler",
+        sklearn="invscaling adaptive optimal", jax="cosine_decay_schedule "
+        "cosine_onecycle_schedule linear_onecycle_schedule linear_schedule join_schedules "
+        "piecewise_constant_schedule piecewise_interpolate_schedule polynomial_schedule "
+        "sgdr_schedule warmup_constant_schedule warmup_cosine_decay_schedule "
+        "warmup_exponential_decay_schedule", tf1="inverse_time_decay piecewise_constant "
+        "polynomial_decay cosine_decay", words="cosine linear warmup polynomial inverse_time "
+        "1cycle one_cycle plateau"),
+)  # fmt: skip
+
+REDUCTIONS = (
+    Row('batch = "mean"', keras="sum_over_batch_size mean_with_sample_weight auto",
+        torch="batchmean elementwise_mean", words="average avg"),
+    _no('batch = "mean"', "a step needs one loss, not one of every row", keras="none",
+        torch="none", words="no"),
+)  # fmt: skip
+
+SCALES = (
+    Row('scale = "standardize"', sklearn="StandardScaler scale", keras="Normalization",
+        words="standard standardise standardization z_score zscore whiten mean_std"),
+    Row('scale = "min_max"', sklearn="MinMaxScaler minmax_scale", words="minmax 0_1 zero_one"),
+    Row('scale = "divide_by_255"', torch="ToTensor", keras="Rescaling", words="255 /255 1/255"),
+    Row('scale = "minus_one_to_one"', torch="Normalize", words="-1_1 symmetric"),
+    _no('scale = "standardize"', "scaling row by row, by quantiles or by the largest is not "
+        "offered", sklearn="RobustScaler MaxAbsScaler Normalizer QuantileTransformer "
+        "PowerTransformer normalize", words="l2_normalize unit_norm"),
+)  # fmt: skip
+
+ORDERS = (
+    Row('order = "shuffled", size = 32, last = "keep"',
+        words="random shuffle true randomly permuted epoch_shuffle"),
+    Row('order = "sequential", size = 32, last = "keep"',
+        words="in_order ordered false none unshuffled minibatch mini-batch"),
+    Row('order = "with_replacement", size = 32, last = "keep"', words="bootstrap replacement "
+        "random_choice sampled stochastic"),
+    Row('order = "full"', words="full_batch batch all whole"),
+)  # fmt: skip
+
+SPLITS = (
+    Row('name = "sklearn", test = 0.25, seed = 0, stratified = false',
+        sklearn="train_test_split ShuffleSplit", words="holdout shuffled"),
+    Row('name = "stratified", test = 0.2, seed = 0',
+        sklearn="StratifiedShuffleSplit stratify"),
+    Row('name = "all"', "the same rows train and test", words="none no full train"),
+    _no('name = "random", test = 0.2, seed = 0', "cross-validation is not offered; "
+        "write a protocol for each seed", sklearn="KFold StratifiedKFold cross_validate "
+        "cross_val_score LeaveOneOut", words="cv cross_validation k-fold"),
+)  # fmt: skip
+
+STOPPING = (
+    _no('name = "patience", patience_steps = 500, growth = 1.0, threshold = 1.0, every_epochs = 1',
+        "samestep stops by the validation error, as its README says, and counts patience in steps",
+        keras="EarlyStopping", torch="EarlyStopping", words="early"),
+)  # fmt: skip
+
+DTYPES = (
+    Row('dtype = "float32"', torch="float", words="fp32 f32 single f4 tf.float32"),
+    Row('dtype = "float64"', torch="double", words="fp64 f64 f8"),
+    _no('dtype = "float32"', "no proof is known for so few bits", keras="mixed_float16 "
+        "mixed_bfloat16 float16 bfloat16", torch="half float16 bfloat16", jax="bfloat16 float16",
+        words="fp16 bf16 float8 int8"),
+)  # fmt: skip
+
+ESTIMATORS = (
+    _no('estimator = "LinearRegression"', "a network for values is the protocol itself, with "
+        'loss = { name = "mean_squared_error", ... }, which every framework trains',
+        sklearn="MLPRegressor", words="MLP NeuralNetwork"),
+    _no('estimator = "LinearRegression"', "it has no penalty and no other loss",
+        sklearn="Ridge RidgeCV Lasso LassoCV ElasticNet ElasticNetCV SGDRegressor Lars LassoLars "
+        "BayesianRidge ARDRegression HuberRegressor LinearSVR QuantileRegressor PoissonRegressor "
+        "TweedieRegressor GammaRegressor TheilSenRegressor RANSACRegressor"),
+    _no('estimator = "LogisticRegression"', "the penalty is in its parameters: parameters = "
+        "{ C = 1.0 }", sklearn="LogisticRegressionCV RidgeClassifier RidgeClassifierCV "
+        "LinearDiscriminantAnalysis QuadraticDiscriminantAnalysis", words="softmax_regression"),
+    _no('estimator = "SGDClassifier"', 'a linear machine by its loss: parameters = { loss = '
+        '"hinge" }', sklearn="LinearSVC SVC NuSVC PassiveAggressiveClassifier", words="svm"),
+    _no("", "only solvers that train a linear model or a network are offered",
+        sklearn="RandomForestClassifier RandomForestRegressor DecisionTreeClassifier "
+        "DecisionTreeRegressor GradientBoostingClassifier GradientBoostingRegressor "
+        "HistGradientBoostingClassifier HistGradientBoostingRegressor KNeighborsClassifier "
+        "KNeighborsRegressor GaussianNB MultinomialNB BernoulliNB AdaBoostClassifier "
+        "GaussianProcessClassifier SVR", words="RandomForest xgboost XGBClassifier lightgbm "
+        "LGBMClassifier knn KNN"),
+)  # fmt: skip
+
+DATASETS = (
+    Row('dataset = "mnist"', keras="mnist", torch="MNIST", sklearn="mnist_784",
+        words="mnist.npz mnist_train"),
+    Row('dataset = "fashion-mnist"', keras="fashion_mnist", torch="FashionMNIST",
+        sklearn="Fashion-MNIST", words="fashion"),
+    Row('dataset = "iris"', sklearn="load_iris"),
+    Row('dataset = "digits"', sklearn="load_digits", words="optdigits"),
+    Row('dataset = "diabetes"', sklearn="load_diabetes"),
+    Row('dataset = "kaggle-digits"', words="digit-recognizer kaggle kaggle_mnist"),
+    _no("", "it does not come with samestep; harness/experiment/README.md says how to bring your "
+        "own", keras="cifar10 cifar100 boston_housing california_housing imdb reuters",
+        torch="CIFAR10 CIFAR100 KMNIST EMNIST QMNIST SVHN USPS ImageNet", sklearn="load_boston "
+        "fetch_california_housing fetch_covtype fetch_20newsgroups load_linnerud",
+        words="cifar-10 cifar imagenet boston titanic adult housing penguins"),
+)  # fmt: skip
+
+ADAPTERS = (
+    Row("--frameworks numpy", words="np"),
+    Row("--frameworks sklearn", words="scikit-learn scikit scikitlearn"),
+    Row("--frameworks keras", words="tensorflow tf tf2 tensorflow2"),
+    Row("--frameworks torch", words="pytorch torch.nn"),
+    Row("--frameworks jax", words="jax.numpy xla jaxlib"),
+    Row("--frameworks flax", words="nnx flax.nnx linen optax"),
+)  # fmt: skip
+
+VALUES = {
+    "network.layers.activation": ACTIVATIONS,
+    "training.loss.name": LOSSES,
+    "training.loss.batch": REDUCTIONS,
+    "training.optimizer.name": OPTIMIZERS,
+    "training.schedule.name": SCHEDULES,
+    "initializers.weights.name": INITIALIZERS,
+    "initializers.biases.name": INITIALIZERS,
+    "data.dataset": DATASETS,
+    "data.scale": SCALES,
+    "data.split.name": SPLITS,
+    "training.batches.order": ORDERS,
+    "training.stopping.name": STOPPING,
+    "dtype": DTYPES,
+    "native.estimator": ESTIMATORS,
+    "frameworks": ADAPTERS,
+}
+"""Place of a value in a protocol, without numbers of layers, to the names that may stand there."""
+
+WHO = {
+    "algorithm_1": "PyTorch, Optax",
+    "epsilon_hat": "Keras, scikit-learn, TensorFlow 1",
+    "epsilon_outside_root": "PyTorch",
+    "epsilon_inside_root": "Keras, Optax, TensorFlow 1",
+}
+"""Values between which a protocol must choose, and the libraries that have each."""
