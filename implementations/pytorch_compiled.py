@@ -6,6 +6,8 @@ the update rules are written out, because an object of `torch.optim` cannot be t
 On a CPU the loop over steps is part of the program, so one program serves segments of every
 length. On a GPU a loop would wait for the device in every round. There one step is compiled, and
 some steps in a row are recorded as a CUDA graph, which is replayed.
+
+`while_loop` and the empty cache are private names of the library; the extra pins its version.
 """
 
 import math
