@@ -159,7 +159,8 @@ def _conditions() -> str:
     seeds, threads = rows()["seed"].nunique(), int(rows()["threads"].max())
     return (
         f"Times are medians over {_count(seeds, 'seed')} without the first step, each framework in "
-        f"the most compiled loop it then had, {rows()['dtype'].mode()[0]}, {_count(threads, 'thread')}, on "
+        f"the most compiled loop it then had, {rows()['dtype'].mode()[0]}, "
+        f"{_count(threads, 'thread')}, on "
         f"{', '.join(sorted(rows()['machine'].unique()))}; “≤” is an upper bound (every trial was "
         f"disturbed). Small: less than {SMALL_BELOW_FLOP / 1e6:g} million floating-point "
         "operations a step."
