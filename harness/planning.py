@@ -223,10 +223,9 @@ def _loops(experiment: Experiment, framework: Framework, request: Request) -> li
 
 def _best_loop(experiment: Experiment, framework: Framework, request: Request) -> str:
     """Return the most compiled loop; in quick one that starts fast, if there is any."""
-    has = framework.loops
     if request.preset == Preset.QUICK and experiment.name not in QUICK_IN_DEPTH:
-        has = tuple(loop for loop in has if loop not in framework.slow_to_start) or has
-    return has[-1]
+        return framework.loop_that_starts_fast
+    return framework.loops[-1]
 
 
 # ---------------------------------------------------------------- trials beside the measured ones

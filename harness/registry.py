@@ -78,6 +78,12 @@ class Framework:
     slow_to_start: tuple[str, ...] = ()
 
     @property
+    def loop_that_starts_fast(self) -> str:
+        """The most compiled loop of those that start fast, or of all where none does."""
+        fast = [loop for loop in self.loops if loop not in self.slow_to_start]
+        return (fast or self.loops)[-1]
+
+    @property
     def is_own(self) -> bool:
         """Whether this project's own package has the adapter."""
         return self.distribution == OWN_DISTRIBUTION

@@ -131,7 +131,7 @@ def _trials(run: ClaimRun, frameworks: Sequence[Framework], request: Request) ->
             )
         return
     for place, framework in enumerate(frameworks):
-        loop = framework.loops[-1]
+        loop = framework.loop_that_starts_fast
         seeds = 1 if place or claim.many_seeds else claim.seeds
         for seed in range(seeds):
             yield make_trial(Purpose.MEASURE, experiment, framework, loop, request, seed=seed)

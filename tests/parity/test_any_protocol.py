@@ -35,7 +35,7 @@ def judged(name, number, dtype):
     prepared = data.load(experiment.data, experiment.loss, dtype)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # drawn protocols may diverge
-        build = Subject(adapter, adapter.loops[-1], dtype).build
+        build = Subject(adapter, find(name).loop_that_starts_fast, dtype).build
         trace = record(build, experiment, prepared, 0)
         return ladder.judge(trace, experiment, 0, dtype)
 

@@ -69,13 +69,14 @@ ACCUSED = {
 
 def judged(values, name, dtype, adapter=None):
     experiment = proof_of(parse(values, "test"), as_timed=dtype == "float32")
+    loop = adapter.loops[-1] if adapter else find(name).loop_that_starts_fast
     adapter = adapter or find(name).load()
     if adapter.supports(experiment):
         pytest.skip(f"{name} cannot follow it")
     prepared = data.load(experiment.data, experiment.loss, dtype)
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        build = Subject(adapter, adapter.loops[-1], dtype).build
+        build = Subject(adapter, loop, dtype).build
         trace = record(build, experiment, prepared, 0)
         return ladder.judge(trace, experiment, 0, dtype)
 
