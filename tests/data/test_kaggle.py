@@ -115,6 +115,7 @@ def archive_of(names):
         ("label,손글씨".encode("cp949"), "probably CP949: save it as UTF-8"),
         ("label".encode("utf-16"), "probably UTF-16: save it as UTF-8"),
     ],
+    ids=["other", "empty", "cut zip", "cut gz", "too large", "CP949", "UTF-16"],  # not the bytes
 )
 def test_an_archive_or_a_text_that_is_not_the_file(
     small, cache, tmp_path, monkeypatch, content, reason
