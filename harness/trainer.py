@@ -189,7 +189,9 @@ class Trainer(ABC):
     Attributes:
         device: the device that computes, such as "cpu" or "cuda:0 NVIDIA H100".
         precision: the arithmetic, such as "float32" or "float32, TF32 off".
-        blas: the library of matrix products. Empty where that is the one that NumPy loads.
+        blas: the library of matrix products, such as "MKL" or "cuBLAS". Left empty, the column
+            `blas` names NumPy's if the adapter's file imports only NumPy and what computes by
+            it, and otherwise nothing.
     """
 
     device: str = "cpu"

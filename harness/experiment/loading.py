@@ -26,6 +26,7 @@ PLAIN_WORDS = (
     ("(string|dictionary) should", "must"),
 )
 
+
 class ProtocolError(ValueError):
     """A protocol or its name cannot be used; the message says why."""
 
