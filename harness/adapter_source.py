@@ -162,6 +162,48 @@ def _modules_below(folder: Path) -> Iterator[Path]:
             yield child
 
 
+def imported_packages(source: Path) -> tuple[str, ...]:
+    """Return the packages that an adapter imports, by the name of the import, in order.
+
+    A file outside a package imports by way of the files beside it, too. What lies beside the file,
+    its own package, samestep and the standard library are left out, but for `ctypes`, by which a
+    file calls what Python does not know.
+
+    Args:
+        source: the adapter's file.
+    """
+    own = _package_of(source)
+    files = [source] if own else [source, *files_beside(source)]
+    names = [name for file in files if file.suffix == ".py" for name in _absolute_imports(file)]
+    return tuple(
+        name
+        for name in dict.fromkeys(names)
+        if name not in (sys.stdlib_module_names - {"ctypes"}) | {OWN_PACKAGE.name, own}
+        and not any(_modules(source.parent, [name]))
+    )
+
+
+def _package_of(source: Path) -> str:
+    """The name of the outermost package that a file belongs to; empty for a file outside any."""
+    name, folder = "", source.parent
+    while (folder / "__init__.py").exists():
+        name, folder = folder.name, folder.parent
+    return name
+
+
+def _absolute_imports(file: Path) -> Iterator[str]:
+    """First parts of the modules that a file's statements import, in order."""
+    try:
+        tree = _parsed(file.read_bytes())
+    except (SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            yield node.module.partition(".")[0]
+
+
 # ---------------------------------------------------------------- a package
 
 

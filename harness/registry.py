@@ -26,6 +26,7 @@ from harness.adapter_source import (
     UnknownFrameworkError,
     classes_of,
     files_of,
+    imported_packages,
     problem_with,
     source_of,
     stated_names,
@@ -60,7 +61,9 @@ class Framework:
         track: `identical` or `native`.
         module: module name, or path of a Python file.
         class_name: the trainer's class; "" for a file's only trainer.
-        requirements: packages (distribution names) it needs; the first one names its version.
+        requirements: packages it needs, by distribution; the first one names its version. Of an
+            adapter that is not entered: the installed packages that it imports, NumPy only where
+            there is no other.
         distribution: what to install with the extra `name`; "" where that is not known.
         loops: slowest first; empty in the native track.
         dtypes: precisions it has.
@@ -90,10 +93,16 @@ class Framework:
 
     @property
     def version(self) -> str:
-        """`3.15.1 (tensorflow 2.21.0)`; "" where a package is missing or none is stated."""
+        """`3.15.1 (tensorflow 2.21.0)`; "" where a package is missing or none is stated.
+
+        An adapter that is not entered has a name of its own, so all its packages are named:
+        `paddle 3.0.0`.
+        """
         versions = [(name, _version(name)) for name in self.requirements]
         if not versions or any(version is None for _, version in versions):
             return ""
+        if not self.distribution:
+            return ", ".join(f"{name} {version}" for name, version in versions)
         others = ", ".join(f"{name} {version}" for name, version in versions[1:])
         return f"{versions[0][1]} ({others})" if others else str(versions[0][1])
 
@@ -174,7 +183,8 @@ def find(name: str, track: Track = Track.IDENTICAL) -> Framework:
         return _from_file(Path(name), track)
     if re.fullmatch(r"[\w.]+:\w+", name):
         module, _, class_name = name.partition(":")
-        return _described(name.replace(":", "."), track, module, class_name, (), "")
+        packages = _installed_imports(source_of(module))
+        return _described(name.replace(":", "."), track, module, class_name, packages, "")
     known = list(installed(track))
     advice = meant(name, known, "frameworks") or _elsewhere(name, track)
     raise UnknownFrameworkError(
@@ -207,7 +217,17 @@ def _from_file(path: Path, track: Track) -> Framework:
         raise UnknownFrameworkError(
             f"framework: {path}: {path.stem!r} is the name of an installed adapter; rename the file"
         )
-    return _described(path.stem, track, str(path.resolve()), "", (), "")
+    packages = _installed_imports(path)
+    return _described(path.stem, track, str(path.resolve()), "", packages, "")
+
+
+def _installed_imports(source: Path) -> tuple[str, ...]:
+    """The packages that an adapter imports and that are installed; NumPy where there is no other.
+
+    Every adapter imports NumPy, so it says nothing about a framework.
+    """
+    named = [name for name in imported_packages(source) if _version(name)]
+    return tuple(name for name in named if name != "numpy") or tuple(named)
 
 
 def _described(

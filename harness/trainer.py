@@ -12,6 +12,44 @@ A proof holds for one digest of the adapter's source. The digest of a package co
 of the package. That of a module in a package covers the helpers beside the module, and the files
 of the package that these mention by name. That of a file given on the command line covers what
 the file imports from its own folder, which it may do as a script does.
+
+What a task states, by class. g is the gradient, w a weight or bias, rate the one of the step
+(`Batches.learning_rates`), n the rows that count in the batch; all memory starts at 0 if nothing
+else is said. The docstrings of the classes have sources, and say which library has which form.
+
+Class                Fields                Meaning
+-------------------  --------------------  -------------------------------------------------------
+Layer                units                 outputs of the layer; z = x W + b
+                     activation            its name; `step` only where nothing is trained
+                     bias                  whether b is there
+                     slope                 leaky ReLU: z where z > 0, else slope z; None for others
+MeanSquaredError     half                  (a - y)^2, or half of that
+                     batch, outputs        "mean" or "sum" over n rows, over outputs of a row
+BinaryCrossEntropy   batch, outputs        softplus(z) - y z; likewise
+SoftmaxCrossEntropy  batch                 logsumexp(z) - z[label]; likewise over rows
+L2                   strength              added to the loss: c sum(w^2), to its gradient: 2 c w
+                     half, per_row         c = strength, halved if `half`, over n if `per_row`
+                     on                    "weights" alone, or "all": biases too
+SGD                  learning_rate         w -= rate g (`learning_rate` is that of the first step)
+Momentum             learning_rate
+                     momentum              v = momentum v + g; w -= rate v
+                     rate_inside_velocity  True: v = momentum v + rate g; w -= v. None: either
+Nesterov             learning_rate
+                     momentum              v = momentum v + g; w -= rate (g + momentum v)
+                     rate_inside_velocity  True: v = momentum v + rate g; w -= rate g + momentum v
+RMSprop              learning_rate
+                     rho                   v = rho v + (1 - rho) g^2
+                     epsilon, form         "epsilon_outside_root": w -= rate g / (sqrt(v) + epsilon)
+                                           "epsilon_inside_root": w -= rate g / sqrt(v + epsilon)
+Adagrad              learning_rate
+                     initial_accumulator   v begins with it; v = v + g^2
+                     epsilon, form         as RMSprop
+Adam                 learning_rate
+                     beta1, beta2          m = beta1 m + (1 - beta1) g; v likewise of g^2 by beta2;
+                                           c1 = 1 - beta1^t, c2 = 1 - beta2^t, t from 1 on
+                     epsilon, form         "algorithm_1": w -= rate m/c1 / (sqrt(v/c2) + epsilon)
+                                           "epsilon_hat":
+                                           w -= rate sqrt(c2)/c1 m / (sqrt(v) + epsilon)
 """
 
 from abc import ABC, abstractmethod
@@ -189,7 +227,9 @@ class Trainer(ABC):
     Attributes:
         device: the device that computes, such as "cpu" or "cuda:0 NVIDIA H100".
         precision: the arithmetic, such as "float32" or "float32, TF32 off".
-        blas: the library of matrix products. Empty where that is the one that NumPy loads.
+        blas: the library of matrix products, such as "MKL" or "cuBLAS". Left empty, the column
+            `blas` names NumPy's if the adapter's file imports only NumPy and what computes by
+            it, and otherwise nothing.
     """
 
     device: str = "cpu"

@@ -1,7 +1,10 @@
+from importlib import metadata
+
 import pytest
 
 from harness import registry
 from harness.registry import LISTED_FIRST, UnknownFrameworkError, find, installed
+from harness.trial import measure
 from tests.conftest import skip_without
 
 FILE = """
@@ -224,6 +227,35 @@ def test_a_file_imports_what_lies_beside_it(tmp_path, monkeypatch):
     import random
 
     assert hasattr(random, "shuffle")
+
+
+def test_the_version_of_a_file_is_that_of_the_packages_it_imports(tmp_path):
+    text = f"import numpy as np\nimport helper_beside\nimport no_such_package\n{MINE}"
+    helper = "def late():\n    from pydantic import BaseModel\n"
+    write(tmp_path, {"mine.py": text, "helper_beside.py": helper})
+    found = find(str(tmp_path / "mine.py"))
+    assert found.version == f"pydantic {metadata.version('pydantic')}"
+    assert found.missing == ()
+    write(tmp_path, {"mine.py": f"import os\nimport numpy as np\n{MINE}"})
+    assert find(str(tmp_path / "mine.py")).version == f"numpy {metadata.version('numpy')}"
+
+
+@pytest.mark.parametrize(
+    ("imports", "is_numpys"),
+    [("numpy", True), ("numpy, math, scipy.linalg", True), ("numpy, pydantic", False),
+     ("ctypes, numpy", False)],
+)  # fmt: skip
+def test_the_products_are_numpys_only_where_nothing_else_computes(
+    tmp_path, monkeypatch, imports, is_numpys
+):
+    monkeypatch.setattr(measure, "blas_in_use", lambda: "openblas")
+    write(tmp_path, {"mine.py": f"import {imports}\n{MINE}    blas = ''\n"})
+    adapter = find(str(tmp_path / "mine.py")).load()
+    adapter.__abstractmethods__ = frozenset()
+    trainer = object.__new__(adapter)
+    assert measure.products_library(trainer) == ("openblas" if is_numpys else None)
+    trainer.blas = "MKL"
+    assert measure.products_library(trainer) == "MKL"
 
 
 def test_a_byte_order_mark_is_taken(tmp_path):

@@ -21,6 +21,7 @@ from harness.cli.exits import (
 from harness.experiment.vocabulary import Device
 
 if TYPE_CHECKING:
+    from harness.experiment.model import Experiment
     from harness.registry import Framework
 
 
@@ -31,6 +32,12 @@ Loops = Annotated[
 Only = Annotated[
     list[str] | None,
     typer.Option("--only", metavar="NAME", help="Only this protocol or rule; repeatable."),
+]
+Protocols = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--protocol", metavar="NAME", help="Also on this experiment or .toml file; repeatable."
+    ),
 ]
 
 
@@ -43,6 +50,7 @@ def check(
     ] = False,
     loop: Loops = None,
     only: Only = None,
+    protocol: Protocols = None,
     device: options.DeviceOption = Device.CPU,
     timeout: Annotated[
         str,
@@ -64,6 +72,7 @@ def check(
     timeout_s = options.timeout_s(timeout)
     frameworks = _frameworks(adapters)
     names = [_known(name) for name in only or ()]
+    own = [_protocol(name) for name in protocol or ()]
     loops = loop or []
     for framework in frameworks:
         _check_loops(framework, loops)
@@ -72,7 +81,9 @@ def check(
     try:
         for framework in frameworks:
             with tempfile.TemporaryDirectory(prefix="samestep-check-") as scratch:
-                checked = Check(framework, device, Path(scratch), full, loops, names, timeout_s)
+                checked = Check(
+                    framework, device, Path(scratch), full, loops, names, timeout_s, own
+                )
                 for finding in checked.findings():
                     printer.add(finding)
                 printer.remark(framework.name, checked.remarks)
@@ -99,6 +110,16 @@ def _frameworks(adapters: Sequence[str]) -> list["Framework"]:
         reason = f"These frameworks are not installed: {names}"
         stop(ENVIRONMENT, "\n".join([reason, *install_lines]))
     return frameworks
+
+
+def _protocol(name: str) -> "Experiment":
+    """Return an experiment of the catalogue or of a file, or exit where it is not one."""
+    from harness.experiment.loading import ProtocolError, load
+
+    try:
+        return load(name)
+    except ProtocolError as error:
+        stop(USAGE, f"--protocol: {error}")
 
 
 def _known(name: str) -> str:

@@ -1,11 +1,12 @@
 """What a worker answers to a check: which protocols suit an adapter, and whether a rule holds."""
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harness.experiment.model import Experiment
     from harness.registry import Framework
     from harness.trainer import StepTrainer
 
@@ -24,7 +25,7 @@ def choose_protocols(message: dict[str, Any], framework: "Framework") -> dict[st
 
     try:
         adapter = _load(framework)
-        covering = cover(adapter.supports, message["full"], message["only"])
+        covering = cover(adapter.supports, message["full"], message["only"], _own(message))
     except BaseException as error:
         traceback.print_exc()
         return {
@@ -33,15 +34,28 @@ def choose_protocols(message: dict[str, Any], framework: "Framework") -> dict[st
         }
     return {
         "chosen": [each.model_dump(mode="json") for each in covering.chosen.values()],
-        "refusals": refusals(_asked(covering.refused, message["only"])),
+        "refusals": refusals(_asked(covering.refused, message)),
         "refused_kinds": refused_kinds(covering),
         "not_looked_at": not_looked_at(covering, message["full"]),
     }
 
 
-def _asked(refused: Mapping[str, str], only: Sequence[str] | None) -> dict[str, str]:
+def _asked(refused: Mapping[str, str], message: Mapping[str, Any]) -> dict[str, str]:
     """The refused protocols that were asked for."""
-    return {name: reason for name, reason in refused.items() if only is None or name in only}
+    only, own = message["only"], [values["name"] for values in message["own"]]
+    return {
+        name: reason
+        for name, reason in refused.items()
+        if only is None or name in only or name in own
+    }
+
+
+def _own(message: Mapping[str, Any]) -> "list[Experiment]":
+    """The protocols that the user named, at the length of a proof."""
+    from harness.experiment.loading import parse
+    from harness.experiment.proof_length import proof_of
+
+    return [proof_of(parse(values, values["name"])) for values in message["own"]]
 
 
 def check_rule(message: dict[str, Any], framework: "Framework") -> dict[str, Any]:
@@ -53,7 +67,8 @@ def check_rule(message: dict[str, Any], framework: "Framework") -> dict[str, Any
 
     try:
         adapter = _load(framework)
-        subject = Subject(adapter, message["loop"], message["dtype"], message["device"])
+        loop, dtype, device = message["loop"], message["dtype"], message["device"]
+        subject = Subject(adapter, loop, dtype, device, tuple(_own(message)))
         return {"holds": True, "remark": BY_NAME[message["rule"]](subject) or ""}
     except NoSuchProtocolError as reason:
         return {"holds": True, "remark": str(reason)}

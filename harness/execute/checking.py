@@ -57,6 +57,7 @@ class Check:
         loops: which of its loops; empty for all.
         only: names of protocols and rules; empty for all.
         timeout_s: limit of one protocol or rule; None for no limit.
+        own: protocols of the user's, which are checked too.
 
     Attributes:
         remarks: what was not looked at and why, once the findings are through.
@@ -69,11 +70,13 @@ class Check:
     loops: Sequence[str] = ()
     only: Sequence[str] = ()
     timeout_s: float | None = TIMEOUT_S
+    own: Sequence[Experiment] = ()
     remarks: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         wanted = self.loops or self.framework.loops
         self._loops = [loop for loop in self.framework.loops if loop in wanted]
+        self._own = [each.model_dump(mode="json", exclude_none=True) for each in self.own]
         self._rules = [name for name in BY_NAME if not self.only or name in self.only]
         self._timeouts: Counter[str] = Counter()
         self._skipped: Counter[str] = Counter()
@@ -83,7 +86,7 @@ class Check:
         """Check finding by finding; a worker that dies is replaced."""
         try:
             protocols = [name for name in self.only if name not in BY_NAME]
-            if protocols or not self.only:
+            if protocols or self.own or not self.only:
                 yield from self._ladder(protocols)
             for loop in self._loops:
                 for rule in self._rules:
@@ -100,7 +103,8 @@ class Check:
 
     def _ladder(self, only: Sequence[str]) -> Iterator[Finding]:
         """Every protocol that suits the adapter; to judge none is a finding too."""
-        answer = self._ask({"full": self.full, "only": only or None}, CHOOSING_S_AT_LEAST)
+        asked = {"full": self.full, "only": only if self.only else None, "own": self._own}
+        answer = self._ask(asked, CHOOSING_S_AT_LEAST)
         problem = answer.get("problem")
         if problem:
             self._rules = []  # each would only say the same
@@ -109,16 +113,16 @@ class Check:
                 yield self._finding(loop, "ladder", "no protocol", False, problem, trace)
             return
         chosen = [parse(values, values["name"]) for values in answer["chosen"]]
-        if not any(each.training for each in chosen) and not only:
+        if not any(each.training for each in chosen) and not self.only:
             chosen, self._rules = [], []
         if not chosen:
             reason = f"supports refuses every protocol that trains: {answer['refusals']}. {LEAST}"
-            if only:
+            if self.only:
                 reason = f"supports refuses all that were asked for: {answer['refusals']}"
             for loop in self._loops:
                 yield self._finding(loop, "ladder", "no protocol", False, reason)
             return
-        self._remark_on(answer, only, chosen)
+        self._remark_on(answer, [*only, *(each.name for each in self.own)], chosen)
         experiments = {each.name: each for each in chosen}
         request = Request(frameworks=(self.framework.name,), device=self.device)
         table = framework_table([self.framework])
@@ -134,11 +138,12 @@ class Check:
     def _remark_on(
         self, answer: Mapping[str, Any], only: Sequence[str], chosen: Sequence[Experiment]
     ) -> None:
-        if only:
+        if self.only or self.own:
             names = {each.name for each in chosen}
             refused = [name for name in only if name not in names]
             if refused:
                 self.remarks.append(f"refused by supports: {answer['refusals']}")
+        if self.only:
             return
         self.remarks += filter(None, [answer["refused_kinds"], answer["not_looked_at"]])
 
@@ -165,7 +170,13 @@ class Check:
         if self._is_skipped(loop):
             return
         dtype = "float64" if "float64" in self.framework.dtypes else "float32"
-        message = {"rule": rule, "loop": loop, "dtype": dtype, "device": self.device}
+        message = {
+            "rule": rule,
+            "loop": loop,
+            "dtype": dtype,
+            "device": self.device,
+            "own": self._own,
+        }
         answer = self._ask(message)
         if "problem" in answer:
             self._count(loop, answer["status"])

@@ -148,13 +148,13 @@ def _inspect(message: dict[str, Any], framework: "Framework", import_s: float) -
         began = time.perf_counter()
         adapter = framework.load()
         facts["import_s"] = import_s + time.perf_counter() - began
-        from harness.clock.process import blas_in_use
+        from harness.trial.measure import products_library
 
         dtype = "float32" if "float32" in framework.dtypes else framework.dtypes[0]
         trainer, facts["lacks"] = _most_compiled(adapter, framework.loops, dtype)
         facts |= {"device": str(trainer.device), "precision": str(trainer.precision or dtype)}
         facts |= probe.speed_of(trainer.matrix_products(probe.operands(dtype)))
-        facts["blas"] = str(trainer.blas or blas_in_use() or "") or None
+        facts["blas"] = products_library(trainer)
         return facts | probe.threads_and_pools()
     except BaseException as error:
         traceback.print_exc()

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Sequence
 
 from harness.experiment.translating import misspelt, plain, translation
 
-SMALLEST_SIMILARITY = 0.7
+SMALLEST_SIMILARITY = 0.5
 """The smallest similarity (`difflib` ratio, 0 to 1) of a name that is suggested."""
+SMALLEST_BESIDE_OTHERS = 0.7
+"""The same where a name may also be another library's."""
 SUGGESTIONS_AT_MOST = 5
 
 
@@ -24,10 +26,10 @@ def unknown(value: str, known: Iterable[str], place: str = "") -> str:
 
 def meant(value: object, names: Sequence[str], place: str = "") -> str:
     """Return what to write for a name: a translation, or else the nearest of our names."""
-    return translation(place, value, names) or nearest(value, names) or misspelt(place, value)
+    return translation(place, value, names) or nearest(value, names, place) or misspelt(place, value)
 
 
-def nearest(value: object, names: Sequence[str]) -> str:
+def nearest(value: object, names: Sequence[str], place: str = "") -> str:
     """Return ` Did you mean 'adam'?`, or "" where no name is similar enough.
 
     Names that begin with what was typed are all named, such as `xor-mlp` for `xor`.
@@ -42,4 +44,5 @@ def nearest(value: object, names: Sequence[str]) -> str:
         return difflib.SequenceMatcher(None, name.lower(), typed).ratio()
 
     best = max(names, key=similarity, default="")
-    return f" Did you mean {best!r}?" if best and similarity(best) >= SMALLEST_SIMILARITY else ""
+    at_least = SMALLEST_BESIDE_OTHERS if place else SMALLEST_SIMILARITY
+    return f" Did you mean {best!r}?" if best and similarity(best) >= at_least else ""

@@ -13,7 +13,7 @@ from functools import cache
 from harness.experiment.model import Experiment
 from harness.parity.derived import PLAINEST_FIRST, Supports, derive
 from harness.parity.kinds import Kind, kinds_in, kinds_of
-from harness.parity.protocols import every
+from harness.parity.protocols import every, of_catalogue
 
 EVERYDAY = "relu-adam"
 """Always among the protocols of a check: nothing in it hides one mistake behind another."""
@@ -36,30 +36,45 @@ class Covering:
     not_looked_at: tuple[Kind, ...]
 
 
-def cover(supports: Supports, full: bool = False, only: Iterable[str] | None = None) -> Covering:
+def cover(
+    supports: Supports,
+    full: bool = False,
+    only: Iterable[str] | None = None,
+    own: Iterable[Experiment] = (),
+) -> Covering:
     """Choose the protocols that check an adapter.
+
+    Where it refuses all that train, of the ladder and derived, the catalogue is tried.
 
     Args:
         supports: of the adapter.
         full: all that are supported, not as few as cover.
         only: these of the ladder, and no others.
+        own: protocols of the user's, which are chosen if they are supported.
     """
-    refused = {}
-    supported = {}
-    for name, experiment in every().items():
-        reason = supports(experiment)
-        if reason is None:
-            supported[name] = experiment
-        else:
-            refused[name] = reason
+    refused: dict[str, str] = {}
+    supported = _accepted(supports, every(), refused)
     supported |= derive(supports, supported)
+    of_user = _accepted(supports, {each.name: each for each in own}, refused)
+    if not any(each.training for each in (*supported.values(), *of_user.values())):
+        supported |= _accepted(supports, of_catalogue(), refused)
     if only is not None:
         chosen = {name: supported[name] for name in only if name in supported}
     else:
         chosen = supported if full else _fewest(supported)
+    chosen, supported = {**chosen, **of_user}, {**supported, **of_user}
     seen = kinds_in(chosen.values())
     left = [kind for kind in kinds_in(supported.values()) if kind not in seen]
     return Covering(chosen, supported, refused, tuple(left))
+
+
+def _accepted(
+    supports: Supports, asked: Mapping[str, Experiment], refused: dict[str, str]
+) -> dict[str, Experiment]:
+    """The protocols that are supported; reasons of the others are added to `refused`."""
+    reasons = {name: supports(experiment) for name, experiment in asked.items()}
+    refused |= {name: reason for name, reason in reasons.items() if reason is not None}
+    return {name: each for name, each in asked.items() if reasons[name] is None}
 
 
 @cache

@@ -8,7 +8,7 @@ from harness.parity.kinds import Kind, all_kinds, kinds_in
 
 LEAST = (
     "The least that a check needs is one protocol that trains: a dense layer, one of the three "
-    "losses, sgd, full batches"
+    "losses, sgd, full batches. --protocol FILE.toml names one that this adapter follows"
 )
 NAMES_AT_MOST = 4
 

@@ -8,8 +8,10 @@ import tomllib
 from functools import cache
 from typing import Any
 
-from harness.experiment.loading import CATALOGUE, load, parse
+from harness.data import fetching
+from harness.experiment.loading import CATALOGUE, catalogue_names, load, parse
 from harness.experiment.model import Experiment
+from harness.experiment.proof_length import proof_of
 
 STEPS = 24
 """Nearly five epochs of the short-batch protocols; enough for every rung but the highest."""
@@ -33,6 +35,23 @@ def every() -> dict[str, Experiment]:
     variants = {name: _variant(name, changes) for group in groups for name, changes in group}
     predicting = {"step-forward": forward("step"), "sigmoid-forward": forward("sigmoid")}
     return predicting | variants
+
+
+@cache
+def of_catalogue() -> dict[str, Experiment]:
+    """Return the protocols of the catalogue whose data is here, at the length of a proof."""
+    proofs = {name: proof_of(load(name)) for name in catalogue_names()}
+    return {name: experiment for name, experiment in proofs.items() if _has_data(experiment)}
+
+
+def _has_data(experiment: Experiment) -> bool:
+    dataset = experiment.data.dataset
+    try:
+        if experiment.data.facts.fetched:
+            fetching.files(dataset, fetching.folder(dataset))
+    except fetching.DataMissingError:
+        return False
+    return True
 
 
 def _variant(name: str, changes: dict[str, Any]) -> Experiment:

@@ -26,12 +26,17 @@ class NoSuchProtocolError(Exception):
 
 @dataclass(frozen=True)
 class Subject:
-    """An adapter, one of its loops, and the precision and device it is checked in."""
+    """An adapter, one of its loops, and the precision and device it is checked in.
+
+    Args:
+        own: protocols of the user's, beside those of the ladder.
+    """
 
     adapter: type[StepTrainer]
     loop: str
     dtype: str = "float64"
     device: str = "cpu"
+    own: tuple[Experiment, ...] = ()
 
     @property
     def tolerance(self) -> float:
@@ -63,7 +68,7 @@ class Subject:
         """
         if self.adapter.supports(every()[name]) is None:
             return every()[name]
-        supported = _supported(self.adapter)
+        supported = _supported(self.adapter, self.own)
         trained = {key: each for key, each in supported.items() if each.training}
         if not trained:
             raise BrokenRuleError("supports refuses every protocol that trains")
@@ -100,9 +105,9 @@ class Subject:
 
 
 @cache
-def _supported(adapter: type[StepTrainer]) -> Mapping[str, Experiment]:
-    """The protocols that an adapter supports, derived ones among them."""
-    return cover(adapter.supports).supported
+def _supported(adapter: type[StepTrainer], own: tuple[Experiment, ...]) -> Mapping[str, Experiment]:
+    """The protocols that an adapter supports, derived ones and the user's among them."""
+    return cover(adapter.supports, own=own).supported
 
 
 def run(trainer: StepTrainer, batches: Batches) -> Array | None:

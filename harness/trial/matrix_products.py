@@ -10,12 +10,11 @@ import numpy as np
 
 from harness import data
 from harness.clock.conditions import record_conditions
-from harness.clock.process import blas_in_use
 from harness.clock.stopwatch import timed
 from harness.experiment.model import Experiment
 from harness.plan import Trial
 from harness.trainer import Operands, StepTrainer, Trainer
-from harness.trial.measure import check_dtype, check_protocol, task_of
+from harness.trial.measure import check_dtype, check_protocol, products_library, task_of
 from harness.trial.outcome import Outcome, Unsupported
 
 TURNS = 5
@@ -60,7 +59,7 @@ def measure_limit(
     prepared = data.load(experiment.data, experiment.loss, trial.dtype)
     trainer = adapter(task_of(trial, experiment, prepared))
     outcome.columns.device = str(trainer.device)
-    outcome.columns.blas = str(trainer.blas or blas_in_use() or "") or None
+    outcome.columns.blas = products_library(trainer)
     with record_conditions() as conditions:
         time_matrix_products(trainer, trial, experiment, outcome)
     outcome.columns.set_conditions(conditions)

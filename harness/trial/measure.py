@@ -4,11 +4,14 @@ Runs in a worker. What is timed is exactly what stands inside `timed()`. Data, e
 digests lie outside, and garbage collection is off inside.
 """
 
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
 from harness import data, start
+from harness.adapter_source import imported_packages
 from harness.clock.conditions import allocator, record_conditions
 from harness.clock.process import blas_in_use
 from harness.clock.stopwatch import timed
@@ -23,6 +26,9 @@ from harness.trial import training
 from harness.trial.contradictions import Contradictions
 from harness.trial.evaluation import evaluate, predict, right_rows, score_columns
 from harness.trial.outcome import Diverged, Outcome, Unsupported
+
+COMPUTE_BY_NUMPY = frozenset({"numpy", "scipy", "sklearn", "autograd", "numba"})
+"""Packages whose matrix products are those of NumPy's library."""
 
 
 def measure(
@@ -95,7 +101,19 @@ def describe_device(trainer: Trainer, trial: Trial, columns: MeasuredColumns) ->
     """Put what the trainer says about its device into the row."""
     columns.device = str(trainer.device)
     columns.precision = str(trainer.precision or trial.dtype)
-    columns.blas = str(trainer.blas or blas_in_use() or "") or None
+    columns.blas = products_library(trainer)
+
+
+def products_library(trainer: Trainer) -> str | None:
+    """Return the library of a trainer's matrix products: the stated one, or else NumPy's.
+
+    NumPy's is not taken for that of an adapter which imports something else to compute with.
+    """
+    if trainer.blas:
+        return str(trainer.blas)
+    file = getattr(sys.modules.get(type(trainer).__module__), "__file__", None)
+    imported = imported_packages(Path(file)) if file else ()
+    return blas_in_use() if set(imported) <= COMPUTE_BY_NUMPY else None
 
 
 def prove(trial: Trial, experiment: Experiment, adapter: type[Trainer], outcome: Outcome) -> None:

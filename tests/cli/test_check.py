@@ -5,6 +5,7 @@ import json
 import pytest
 
 from harness.execute import checking
+from harness.experiment.loading import CATALOGUE
 from harness.parity.rules import BY_NAME
 from harness.parity.timed_rules import (
     its_limit_is_all_the_products,
@@ -109,7 +110,7 @@ def test_a_check_that_judges_no_protocol_does_not_hold(invoke, tmp_path):
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("BROKEN")]
     assert "no protocol" in line
     assert "follows no binary_cross_entropy (xor-sigmoid-full, " in line
-    assert "predicts nothing (step-forward, sigmoid-forward)" in line
+    assert "predicts nothing (step-forward, sigmoid-forward, fixed-forward)" in line
     assert "The least that a check needs" in line
 
 
@@ -173,9 +174,29 @@ def test_one_loop_one_protocol_or_one_rule(invoke, tmp_path):
     ]
 
 
+def test_a_protocol_of_the_users_is_checked_and_rules_run_on_it(invoke, tmp_path):
+    """An adapter that follows one protocol alone, which is in no list of ours."""
+    invoke("new-adapter", "demo")
+    with_line(
+        tmp_path,
+        "# REPLACE 2",
+        "if experiment.name != 'mine': return 'it follows nothing but mine'",
+    )
+    text = (CATALOGUE / "or.toml").read_text().replace('name = "or"', 'name = "mine"')
+    (tmp_path / "mine.toml").write_text(text)
+    rule = "inputs_are_not_modified"
+    done = invoke("check", "demo.py", "--protocol", "mine.toml", "--only", rule, "--json")
+    assert done.exit_code == 0, done.stderr
+    assert [f["name"] for f in json.loads(done.stdout)["findings"]] == ["mine", rule]
+    done = invoke("check", "demo.py")
+    assert "it follows nothing but mine (step-forward" in done.stdout
+    assert "--protocol FILE.toml names one" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
+        (("--protocol", "xor"), "--protocol: experiment: 'xor' is not known. Did you mean"),
         (("--loop", "fused"), "--loop of numpy: 'fused' is not known. Known: stepwise"),
         (("--only", "relu-adm"), "Did you mean 'relu-adam'? Known: step-forward, "),
         (("--timeout", "soon"), "--timeout must be none, or a time such as 90s"),

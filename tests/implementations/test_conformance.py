@@ -24,8 +24,6 @@ from tests.conftest import BRIEF, COMPILING, has_another_backend, skip_without
 FEW = ("relu-adam", "regression", "short-batch-momentum-decay", "xor-sigmoid-full")
 ITS_OWN_RULE = "mse-behind-tanh"
 """Adam with epsilon hat, a penalty and a decaying rate, in short batches."""
-SLOW = "short-batch-momentum-decay"
-"""What a loop that compiles for long follows by default."""
 SAME = {"float64": "same", "float32": "same to float32"}
 FEW_RULES = (
     "learning_rates_are_obeyed",
@@ -120,7 +118,7 @@ def protocols_of(name, loop):
     if name in BRIEF:
         return ((*FEW, ITS_OWN_RULE), covering()) if is_last(name, loop) else ((), FEW)
     if is_slow(name, loop):
-        return (SLOW,), (*FEW, ITS_OWN_RULE)
+        return (), (*FEW, ITS_OWN_RULE)
     if name in COMPILING:
         return (covering() if is_last(name, loop) else FEW), every()
     return every(), ()

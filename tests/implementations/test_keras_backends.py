@@ -41,6 +41,7 @@ def conformance(name, marker):
     assert " passed" in done.stdout
 
 
+@pytest.mark.full_product
 @pytest.mark.parametrize("name", OTHERS)
 def test_conformance(name):
     conformance(name, "not full_product and not nightly")
@@ -63,6 +64,7 @@ find("keras").load()
 """
 
 
+@pytest.mark.full_product
 def test_a_process_has_one_backend():
     """That of its first adapter, whatever the shell says. A second one is refused.
 

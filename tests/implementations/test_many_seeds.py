@@ -165,7 +165,7 @@ def test_every_seed_is_scored_as_if_alone():
 def test_a_worker_tells_by_the_purpose():
     outcome, experiment = Outcome(), xor(8)
     status = _attempt(
-        many_starts_of(experiment, 3), experiment, installed()["numpy"], False, 0.0, outcome
+        many_starts_of(experiment, 3), experiment, installed()["numpy"], False, 0.0, outcome, True
     )
     assert status == ("ok", None)
     assert outcome.arrays["seed_loss"].shape == (3,)

@@ -5,6 +5,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from harness.experiment.loading import load
 from harness.experiment.network import ActivationName
 from harness.experiment.optimizers import Adagrad, Adam, RMSprop
 from harness.parity.covering import cover, covering, nearest
@@ -137,7 +138,27 @@ def test_refusals_are_grouped_by_reason():
 def test_an_adapter_that_refuses_everything_has_no_protocol():
     found = cover(lambda experiment: "no")
     assert not found.chosen
-    assert set(found.refused) == set(every())
+    assert set(found.refused) >= set(every())
+
+
+def test_an_adapter_that_refuses_the_ladder_is_checked_on_the_catalogue():
+    def logical_and(experiment):
+        return None if experiment.training and experiment.data.dataset == "and" else "AND only"
+
+    found = cover(logical_and)
+    assert list(found.chosen) == ["and"]
+    assert found.chosen["and"].steps <= 100
+    assert "xor-mlp" in found.refused
+
+
+def test_a_protocol_of_the_users_is_chosen_if_it_is_supported():
+    mine = load("or").model_copy(update={"name": "mine"})
+    for supports, is_chosen in ((softmax_by_sgd, False), (supports_all, True)):
+        found = cover(supports, own=[mine])
+        assert ("mine" in found.chosen) == is_chosen
+        assert ("mine" in found.refused) != is_chosen
+    only = cover(lambda e: None if e.name == "mine" else "mine only", own=[mine])
+    assert list(only.chosen) == ["mine"]
 
 
 def test_the_nearest_has_what_is_needed():

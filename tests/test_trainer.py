@@ -1,0 +1,46 @@
+"""The page of the contract: it names every field that a task may state."""
+
+import re
+
+import pytest
+
+from harness import trainer
+from harness.trainer import (
+    L2,
+    SGD,
+    Adagrad,
+    Adam,
+    BinaryCrossEntropy,
+    Layer,
+    MeanSquaredError,
+    Momentum,
+    Nesterov,
+    RMSprop,
+    SoftmaxCrossEntropy,
+)
+
+STATED = (
+    L2, SGD, Adagrad, Adam, BinaryCrossEntropy, Layer, MeanSquaredError, Momentum, Nesterov,
+    RMSprop, SoftmaxCrossEntropy,
+)  # fmt: skip
+
+
+def table():
+    """Class to the fields in the table of the module's docstring."""
+    _, _, text = trainer.__doc__.partition("-------------------  ")
+    fields, current = {}, ""
+    for line in text.splitlines()[1:]:
+        current = line[:19].strip() or current
+        fields.setdefault(current, set()).update(re.findall(r"\w+", line[21:41]))
+    return fields
+
+
+@pytest.mark.parametrize("model", STATED, ids=lambda model: model.__name__)
+def test_every_field_that_a_task_states_is_in_the_table(model):
+    assert table()[model.__name__] == set(model.model_fields) - {"name"}
+
+
+def test_every_form_is_in_the_table():
+    for form in ("algorithm_1", "epsilon_hat", "epsilon_outside_root", "epsilon_inside_root"):
+        assert f'"{form}"' in trainer.__doc__
+    assert set(table()) == {model.__name__ for model in STATED}
