@@ -6,6 +6,7 @@ from harness.analysis.intervals import ENOUGH_FOR_AN_INTERVAL, Estimate
 from harness.experiment.vocabulary import Loop
 from harness.report.model import Line, Ranking, Section, time_ratio
 from harness.report.product_gaps import ProductGap, product_gaps
+from harness.report.protocol_text import data_text
 from harness.report.text import count_text, ratio_text, seconds, two_digits
 
 LIBRARIES = {"openblas": "OpenBLAS", "mkl": "MKL", "eigen": "Eigen", "onednn": "oneDNN"}
@@ -26,6 +27,7 @@ def remarks(section: Section) -> list[str]:
         *_recompiled(section),
         *_limits(section),
         *_reasons(section),
+        *filter(None, [data_text(section.experiment)]),
     ]
 
 

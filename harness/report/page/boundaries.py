@@ -78,7 +78,7 @@ def boundaries_of(section: Section, run: Run) -> Boundaries | None:
     """Return the pictures of every framework's best loop; None where there are none."""
     experiment = section.experiment
     data = experiment.data
-    if data.facts.kind != "binary" or data.scale != "none" or experiment.training is None:
+    if data.dataset not in raw.GATES or data.scale != "none" or experiment.training is None:
         return None
     seed, parameters = _parameters_of_lines(section, run)
     if not parameters:
