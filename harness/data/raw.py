@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data import fetching, idx, kaggle, own_rows, splits
+from harness.data import drawn, fetching, idx, kaggle, own_rows, splits
 from harness.experiment.data import Data
 from harness.experiment.datasets import DATASETS
 
@@ -38,11 +38,15 @@ class Raw:
 
 
 def rows_of(data: Data) -> Raw:
-    """Read the rows of a protocol: those of its dataset, or of a file of the user's.
+    """Return the rows of a protocol: of its dataset, drawn or read, or of a file of the user's.
 
     Raises:
         fetching.DataMissingError: they are not on this machine, or the file has changed.
     """
+    if data.dataset is not None and data.drawn is not None:
+        how = data.drawn
+        points, labels = drawn.draw(data.dataset, how.rows, how.noise, how.seed)
+        return Raw(points, labels, how.rows)
     if data.dataset is not None:
         return read(data.dataset)
     inputs, targets = own_rows.read(data)

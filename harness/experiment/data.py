@@ -1,13 +1,14 @@
 """The table `[data]`: dataset, features, scaling and split."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from harness.experiment.datasets import DATASETS, DatasetFacts
-from harness.experiment.fields import Fraction, Frozen
+from harness.experiment.fields import Fraction, Frozen, Number, Seed
 from harness.experiment.names import unknown
 from harness.experiment.own_file import ColumnName, Contents, FileFormat, Sha256
 from harness.experiment.splits import RowsSplit, SklearnSplit, Split, check_split, split_rows
@@ -43,6 +44,20 @@ def _known_dataset(name: str) -> str:
     return name
 
 
+class Drawn(Frozen):
+    """How the points of a drawn dataset are drawn, see `harness.data.drawn`.
+
+    Args:
+        rows: how many, 4 to 1,000,000.
+        noise: standard deviation of the error of each coordinate, 0 to 10.
+        seed: of the draw, 0 to 2^63 - 1.
+    """
+
+    rows: Annotated[int, Field(strict=True, ge=4, le=1_000_000)]
+    noise: Annotated[Number, Field(ge=0, le=10)]
+    seed: Seed
+
+
 class Data(Frozen):
     """Which rows the network sees, and in which form.
 
@@ -64,6 +79,8 @@ class Data(Frozen):
         format: how a text file is written; by default found out.
         sha256: the file's; another file is refused.
         contents: what was found in the file. It is never written by hand.
+        drawn: of `moons`, `circles`, `spiral` and `blobs`: how many rows, with which noise and
+            seed. It must be stated.
         features: `none` (the default) leaves the columns as they are. The others take two
             columns. `polynomial` maps (x1, x2) to (x1, x2, x1^2, x1 x2, x2^2). `interaction` maps
             them to (1, x1, x2, x1 x2), as scikit-learn's
@@ -92,6 +109,7 @@ class Data(Frozen):
     format: FileFormat | None = None
     sha256: Sha256 | None = None
     contents: Contents | None = None
+    drawn: Drawn | None = None
     features: Literal["none", "polynomial", "interaction", "flipped_and"] = "none"
     scale: Literal[
         "none",
@@ -121,7 +139,8 @@ class Data(Frozen):
     def facts(self) -> DatasetFacts:
         """The facts that are known about the rows before they are made."""
         if self.dataset is not None:
-            return DATASETS[self.dataset]
+            facts = DATASETS[self.dataset]
+            return replace(facts, train_rows=self.drawn.rows) if self.drawn else facts
         found = self.found
         return DatasetFacts(
             len(found.inputs), found.kind, found.outputs, found.rows, 0, f"your file {self.name}"
@@ -204,6 +223,14 @@ class Data(Frozen):
             raise ValueError(
                 "dataset: name a dataset (`samestep list datasets`), or a file of your own: "
                 'file = "flowers.csv" and its target; one of the two'
+            )
+        is_drawn = self.dataset is not None and DATASETS[self.dataset].drawn
+        if is_drawn != (self.drawn is not None):
+            raise ValueError(
+                f"drawn: state how {self.dataset!r} is drawn: "
+                "drawn = { rows = 200, noise = 0.1, seed = 0 }"
+                if is_drawn
+                else f"drawn: only for datasets that are drawn; {self.name!r} is none"
             )
         if self.file is None:
             stated = [name for name in FILE_FIELDS if name in self.model_fields_set]

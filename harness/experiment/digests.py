@@ -22,6 +22,7 @@ ADDED_LATER = (
     ("training", "stopping", None),
     *(("data", name, None) for name in ("file", "target", "kind", "classes", "inputs")),
     *(("data", name, None) for name in ("format", "sha256", "contents")),
+    ("data", "drawn", None),
     ("data", "ignore", []),
     ("data", "one_hot", []),
     ("data", "missing", "refuse"),

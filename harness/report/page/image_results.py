@@ -142,7 +142,7 @@ def test_pictures(data: Data) -> tuple[Array, Labels]:
 
 
 def _raw(data: Data) -> raw.Raw:
-    return raw.rows_of(data) if data.dataset is None else _dataset(data.dataset)
+    return _dataset(data.dataset) if data.dataset and not data.drawn else raw.rows_of(data)
 
 
 @lru_cache(maxsize=2)
