@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 NOT_COMPUTED = {"name", "title", "source", "quick", "native", "target"}
 """Fields that do not change what is computed."""
-ADDED_LATER = (
+ADDED_LATER: tuple[tuple[str, str, Any], ...] = (
     ("", "generator", None),
     ("", "constants", "float32"),
     ("training", "stopping", None),

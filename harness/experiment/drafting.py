@@ -4,7 +4,6 @@ import re
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -196,8 +195,7 @@ def _columns(summaries: Sequence["ColumnSummary"], targets: Sequence["ColumnSumm
             ignore.append(summary.name)
             notes.append(f"{summary.name!r} is left out (ignore): {why}")
     used = [summary for summary in summaries if summary.name not in ignore]
-    missing = reduce(lambda a, b: a | b, (s.missing for s in (*used, *targets)), False)
-    dropped = int(missing.sum()) if not isinstance(missing, bool) else 0
+    dropped = sum(map(any, zip(*(s.missing.tolist() for s in (*used, *targets)), strict=True)))
     if dropped:
         notes.append(f"{dropped:,} rows with a missing value are left out (missing = drop_rows)")
     return _Columns(tuple(ignore), tuple(one_hot), dropped > 0, tuple(notes))

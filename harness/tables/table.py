@@ -119,9 +119,10 @@ class Column:
             nothing = np.zeros(len(self.values), bool)
             return Numbers(self.values, nothing, nothing)
         flat = self.values.reshape(len(self.values), -1)
-        missing = np.isnan(flat).any(axis=1)
+        missing: NDArray[np.bool_] = np.asarray(np.isnan(flat).any(axis=1))
         with np.errstate(invalid="ignore"):
-            return Numbers(self.values, missing, ~missing & ~(np.abs(flat) <= LARGEST).all(axis=1))
+            fits = np.asarray((np.abs(flat) <= LARGEST).all(axis=1))
+        return Numbers(self.values, missing, np.asarray(~missing & ~fits))
 
     @cached_property
     def kind(self) -> Kind:
