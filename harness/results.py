@@ -51,6 +51,9 @@ class Row:
     `recompile_s`: how much of `train_s` segments of a new length seem to have compiled again; null
     where nothing points at that.
 
+    `data_file`: name and SHA-256 of the user's file that the data is from; null for a dataset.
+    `classes`: the names of that file's classes in their order, as a JSON list.
+
     `target_s` is the training time (first step included) at the first evaluation point whose
     test accuracy reaches the protocol's target. `gemm_us`: the step's matrix products alone.
     What went on meanwhile: see `harness.clock.conditions.Conditions`. `attempt` counts reruns of
@@ -111,6 +114,8 @@ class Row:
     attempt: int = 1
     contradiction: str | None = None
     recompile_s: float | None = None
+    data_file: str | None = None
+    classes: str | None = None
 
     @property
     def failed(self) -> bool:
@@ -246,6 +251,7 @@ class RunFolder:
         self.proofs = path / "proofs"
         self.limits = path / "limits"
         self.logs = path / "logs"
+        self.data = path / "data"
 
     def rows(self, trials: Iterable[str] | None = None, set_bad_aside: bool = False) -> list[Row]:
         """Return the whole rows of the given trials (default: all), in that order.

@@ -95,6 +95,9 @@ class SklearnTrainer(StepTrainer):
         training = experiment.training
         if training is None:
             return None
+        is_softmax = isinstance(training.loss, SoftmaxCrossEntropy)
+        if is_softmax and experiment.network.outputs == 2:
+            return "scikit-learn's perceptron has one sigmoid output for two classes, no softmax"
         if isinstance(training.optimizer, RMSprop | Adagrad):
             return f"scikit-learn's perceptron has no {training.optimizer.name}"
         if training.l2 is not None and training.l2.on == "all":

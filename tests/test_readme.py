@@ -194,7 +194,7 @@ def test_every_column_is_named():
 
 
 def test_the_example_protocol_is_valid():
-    (example,) = blocks("harness/experiment/README.md", "toml")
+    example, _ = blocks("harness/experiment/README.md", "toml")
     experiment = parse(tomllib.loads(example), "README")
     assert experiment.data.rows == (1293, 144, 360)
     commented = re.sub(r"^# (l2|schedule) = ", r"\1 = ", example, flags=re.MULTILINE)
@@ -202,6 +202,16 @@ def test_the_example_protocol_is_valid():
         "momentum = 0.9 }", "momentum = 0.9, rate_inside_velocity = true }"
     )
     assert parse(tomllib.loads(commented), "README").training.l2 is not None
+
+
+def test_the_example_of_own_data_is_valid(tmp_path):
+    whole, own = blocks("harness/experiment/README.md", "toml")
+    rows = "".join(f"{i},{i * i % 7},{'red' if i % 2 else 'blue'},k{i % 10}\n" for i in range(50))
+    (tmp_path / "flowers.csv").write_text(f"id,length,colour,species\n{rows}")
+    values = tomllib.loads(whole) | tomllib.loads(own)
+    values["network"] |= {"inputs": 3}
+    experiment = parse(values, "README", tmp_path)
+    assert experiment.data.found.inputs == ("length", "colour=blue", "colour=red")
 
 
 def test_the_example_claim_is_valid():

@@ -94,7 +94,7 @@ def judge_number(
         drawn=drawn,
         repeats_source=repeats_the_source(protocol, claim.track) and not _every_seed(claim),
         noise=number.factor * _noise(shares, rows) if drawn and number.counts_rows else 0.0,
-        dataset=str(protocol.data.dataset),
+        dataset=protocol.data.name,
     )
     ruling = RULES[number.rule](claim, number, measured)
     return _finding(number, variant, framework, bests, ruling)

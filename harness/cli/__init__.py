@@ -19,6 +19,7 @@ from harness.cli import (
     explain,
     listing,
     new_adapter,
+    own_data,
     report,
     reproduce,
     scale,
@@ -33,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 data_app = typer.Typer(
-    help="Fetch and verify the datasets that are downloaded.",
+    help="Describe a table of your own; fetch datasets.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -68,6 +69,7 @@ app.command()(scale.scale)
 app.command()(compare.compare)
 app.command(name="list")(listing.list_)
 app.add_typer(data_app, name="data")
+data_app.command()(own_data.describe)
 data_app.command()(data.fetch)
 data_app.command()(data.verify)
 data_app.command()(data.where)

@@ -132,6 +132,8 @@ def claims() -> Records:
 
 def _origin(facts: "DatasetFacts") -> str:
     """Return how a dataset comes to this machine."""
+    if facts.drawn:
+        return "drawn"
     if facts.own_file:
         return "your own file"
     if facts.made_from:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from harness.cli import options, outputs, run_plan, tensorboard
+from harness.cli import options, outputs, own_data, run_plan, tensorboard
 from harness.cli.console import console, print_lines
 from harness.cli.exits import INTERRUPTED, exit_code
 from harness.cli.outputs import Output
@@ -24,7 +24,10 @@ AUTO = "auto"
 
 Experiments = Annotated[
     list[str] | None,
-    typer.Argument(help="Names (`samestep list experiments`) or .toml files. Default: by preset."),
+    typer.Argument(
+        help="Names (`samestep list experiments`), .toml files, or a table of your own with "
+        "--target. Default: by preset."
+    ),
 ]
 Loops = Annotated[
     str,
@@ -73,6 +76,7 @@ TensorBoard = Annotated[
 def report(
     context: typer.Context,
     experiments: Experiments = None,
+    target: own_data.TargetOption = "",
     frameworks: options.FrameworksOption = "",
     loops: Loops = "best",
     preset: PresetOption = Preset.QUICK,
@@ -107,7 +111,7 @@ def report(
         run = run_plan.read_run(source)
         _finish(run, exit_code(run), _outputs(run.plan, output, chart), tensorboard)
     request = Request(
-        experiments=tuple(experiments or ()),
+        experiments=own_data.protocols_of(experiments or (), target, out),
         frameworks=options.split(frameworks),
         loops=options.loops(loops),
         preset=preset,

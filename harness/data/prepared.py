@@ -64,7 +64,7 @@ def load(data: Data, loss: Loss | None, dtype: str) -> Prepared:
     Raises:
         harness.data.fetching.DataMissingError: the dataset has to be fetched first.
     """
-    source = raw.read(data.dataset)
+    source = raw.rows_of(data)
     parts = splits.split(data, source.targets, len(source.inputs), source.train_rows)
     inputs = transforms.features(data.features, source.inputs)
     scale = transforms.fit_scale(data, inputs[_index(parts.train)], dtype)
@@ -101,7 +101,7 @@ def _labels_and_targets(
     """Return (labels, targets) of rows, whose published targets are `values`."""
     facts = data.facts
     if facts.kind == "values":
-        return None, values.astype(dtype)[:, np.newaxis]
+        return None, (values[:, np.newaxis] if values.ndim == 1 else values).astype(dtype)
     labels = values.astype(np.int32)
     if facts.kind == "binary":
         return labels, values.astype(dtype)[:, np.newaxis]

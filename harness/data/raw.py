@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data import fetching, idx, kaggle, splits
+from harness.data import drawn, fetching, idx, kaggle, own_rows, splits
+from harness.experiment.data import Data
 from harness.experiment.datasets import DATASETS
 
 EMBEDDED = Path(__file__).parent / "embedded"
@@ -25,7 +26,8 @@ class Raw:
 
     Args:
         inputs: (rows, features), of any real type.
-        targets: (rows,) labels, bits or values; None where the dataset has no targets.
+        targets: (rows,) labels, bits or values; (rows, outputs) values of a file; None where
+            there are no targets.
         train_rows: number of rows of the published training part, which comes first. The other
             rows are the published test part.
     """
@@ -33,6 +35,22 @@ class Raw:
     inputs: NDArray[np.generic]
     targets: NDArray[np.generic] | None
     train_rows: int
+
+
+def rows_of(data: Data) -> Raw:
+    """Return the rows of a protocol: of its dataset, drawn or read, or of a file of the user's.
+
+    Raises:
+        fetching.DataMissingError: they are not on this machine, or the file has changed.
+    """
+    if data.dataset is not None and data.drawn is not None:
+        how = data.drawn
+        points, labels = drawn.draw(data.dataset, how.rows, how.noise, how.seed)
+        return Raw(points, labels, how.rows)
+    if data.dataset is not None:
+        return read(data.dataset)
+    inputs, targets = own_rows.read(data)
+    return Raw(inputs, targets, len(inputs))
 
 
 def read(dataset: str) -> Raw:

@@ -8,9 +8,10 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from harness.clock.environment import child_environment
-from harness.data import fetching
+from harness.data import fetching, own_rows
 from harness.execute.listener import Listener
 from harness.execute.worker_process import Death, WorkerProcess
+from harness.experiment.data import Data
 from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Status
 from harness.plan import Plan, Trial
@@ -60,7 +61,7 @@ class Workers:
         self._alive: dict[tuple[int, Key], WorkerProcess] = {}
         self._parked: dict[Key, WorkerProcess] = {}
         self._frameworks = plan.frameworks
-        self._data_problems: dict[str, str | None] = {}
+        self._data_problems: dict[str | Data, str | None] = {}
         self._lock = threading.Lock()
         """Held to start and move workers, and to end them for good."""
 
@@ -150,6 +151,8 @@ class Workers:
         Ctrl-C interrupts a fetch.
         """
         dataset = experiment.data.dataset
+        if dataset is None:
+            return self._own_data_problem(experiment)
         if not experiment.data.facts.fetched:
             return None
         if dataset not in self._data_problems:
@@ -165,6 +168,16 @@ class Workers:
                     self.listener.fetched(dataset, str(error))
         return self._data_problems[dataset]
 
+    def _own_data_problem(self, experiment: Experiment) -> str | None:
+        """Return why the rows of a user's file are missing; leave them for workers once."""
+        if experiment.data not in self._data_problems:
+            self._data_problems[experiment.data] = None
+            try:
+                own_rows.store(experiment.data, self.folder.data)
+            except fetching.DataMissingError as error:
+                self._data_problems[experiment.data] = str(error)
+        return self._data_problems[experiment.data]
+
     def _worker(self, trial: Trial, lane: int) -> WorkerProcess:
         key = Key.of(trial)
         if (lane, key) not in self._alive:
@@ -176,6 +189,7 @@ class Workers:
         framework = self._frameworks[trial.framework_key]
         setup = {"framework": asdict(framework), "threads": trial.threads, "lane": lane}
         environment = child_environment(os.environ, trial.threads, trial.device)
+        environment[own_rows.FOLDER_VARIABLE] = str(self.folder.data.resolve())
         name = f"{_slug(trial.framework)}-{trial.track}"
         log = self.folder.logs / f"{name}{f'-{lane}' if lane else ''}.log"
         return WorkerProcess(setup, environment, log)

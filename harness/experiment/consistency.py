@@ -23,7 +23,7 @@ def check_ends(experiment: "Experiment") -> None:
     data, network = experiment.data, experiment.network
     if network.inputs != data.columns:
         raise ValueError(
-            f"network.inputs: must be the {data.columns} columns of {data.dataset!r} "
+            f"network.inputs: must be the {data.columns} columns of {data.name!r} "
             f"(features {data.features!r}). Got {network.inputs}"
         )
     if network.parameter_count > 1_000_000_000:
@@ -42,14 +42,14 @@ def check_loss(experiment: "Experiment") -> None:
     if loss is None:
         return
     if facts.kind == "none":
-        raise ValueError(f"training: {experiment.data.dataset!r} has no targets to train on")
+        raise ValueError(f"training: {experiment.data.name!r} has no targets to train on")
     kinds = {"softmax_cross_entropy": ["classes"], "binary_cross_entropy": ["classes", "binary"]}
     if facts.kind not in kinds.get(loss.name, [facts.kind]):
         raise ValueError(f"training.loss: {loss.name!r} needs classes (kind: {facts.kind})")
     if network.outputs != facts.outputs:
         raise ValueError(
             f"network.layers: the last layer must have {facts.outputs} units for "
-            f"{experiment.data.dataset!r}. Got {network.outputs}"
+            f"{experiment.data.name!r}. Got {network.outputs}"
         )
     if "cross_entropy" in loss.name and network.layers[-1].activation != "identity":
         raise ValueError(
@@ -163,7 +163,7 @@ def check_stopping(experiment: "Experiment") -> None:
     if experiment.data.facts.kind not in ("classes", "binary"):
         raise ValueError(
             "training.stopping: needs classes, because it counts errors; "
-            f"{experiment.data.dataset!r} has none"
+            f"{experiment.data.name!r} has none"
         )
     if experiment.data.rows[1] < 1:
         raise ValueError(

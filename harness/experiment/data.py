@@ -1,29 +1,86 @@
 """The table `[data]`: dataset, features, scaling and split."""
 
 import math
-from typing import Annotated, Literal, Self
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from harness.experiment.datasets import DATASETS, DatasetFacts
-from harness.experiment.fields import Fraction, Frozen
+from harness.experiment.fields import Fraction, Frozen, Number, Seed
 from harness.experiment.names import unknown
+from harness.experiment.own_file import ColumnName, Contents, FileFormat, Sha256
 from harness.experiment.splits import RowsSplit, SklearnSplit, Split, check_split, split_rows
 
+if TYPE_CHECKING:
+    from harness.tables.selection import Choices, Selection
+
+ColumnNames = tuple[ColumnName, ...]
+FILE_FIELDS = (
+    "target",
+    "kind",
+    "classes",
+    "inputs",
+    "ignore",
+    "one_hot",
+    "missing",
+    "format",
+    "sha256",
+    "contents",
+)
+"""Fields that say something about a file of the user's, and nothing about a dataset."""
+
+NO_TARGET = "none"
 FEATURE_COLUMNS = {"polynomial": 5, "interaction": 4, "flipped_and": 2}
 
 
 def _known_dataset(name: str) -> str:
     if name not in DATASETS:
-        raise ValueError(unknown(name, DATASETS, "data.dataset"))
+        own = ""
+        if "." in name or "/" in name:
+            own = f'. A file of your own is named by file = "{name}", with its target'
+        raise ValueError(unknown(name, DATASETS, "data.dataset") + own)
     return name
+
+
+class Drawn(Frozen):
+    """How the points of a drawn dataset are drawn, see `harness.data.drawn`.
+
+    Args:
+        rows: how many, 4 to 1,000,000.
+        noise: standard deviation of the error of each coordinate, 0 to 10.
+        seed: of the draw, 0 to 2^63 - 1.
+    """
+
+    rows: Annotated[int, Field(strict=True, ge=4, le=1_000_000)]
+    noise: Annotated[Number, Field(ge=0, le=10)]
+    seed: Seed
 
 
 class Data(Frozen):
     """Which rows the network sees, and in which form.
 
     Args:
-        dataset: a name that `samestep list datasets` shows.
+        dataset: a name that `samestep list datasets` shows. Give either this or `file`.
+        file: a table or an archive of the user's (see `harness.tables`), absolute or beside the
+            TOML file.
+        target: of a file: the column to learn, a list of columns of values, or `none`.
+        kind: of the target: `classes` (an output for each), `binary` (two classes, one output)
+            or `values` (regression). By default `classes` for text and booleans, and `values` for
+            numbers with fractions; for whole numbers it must be stated.
+        classes: the classes in their order, as text; by default numbers and booleans by size,
+            and text by its characters.
+        inputs: the input columns in their order; by default all but targets and `ignore`.
+        ignore: columns that are left out.
+        one_hot: input columns of which every value becomes a column of 0 and 1.
+        missing: `refuse` (the default) a missing value, or `drop_rows`: rows that have one in a
+            column that is used are left out.
+        format: how a text file is written; by default found out.
+        sha256: the file's; another file is refused.
+        contents: what was found in the file. It is never written by hand.
+        drawn: of `moons`, `circles`, `spiral` and `blobs`: how many rows, with which noise and
+            seed. It must be stated.
         features: `none` (the default) leaves the columns as they are. The others take two
             columns. `polynomial` maps (x1, x2) to (x1, x2, x1^2, x1 x2, x2^2). `interaction` maps
             them to (1, x1, x2, x1 x2), as scikit-learn's
@@ -40,7 +97,19 @@ class Data(Frozen):
             state their own validation rows instead.
     """
 
-    dataset: Annotated[str, AfterValidator(_known_dataset)]
+    dataset: Annotated[str, AfterValidator(_known_dataset)] | None = None
+    file: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    target: ColumnName | Annotated[ColumnNames, Field(min_length=1)] | None = None
+    kind: Literal["classes", "binary", "values"] | None = None
+    classes: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
+    inputs: Annotated[ColumnNames, Field(min_length=1)] | None = None
+    ignore: ColumnNames = ()
+    one_hot: ColumnNames = ()
+    missing: Literal["refuse", "drop_rows"] = "refuse"
+    format: FileFormat | None = None
+    sha256: Sha256 | None = None
+    contents: Contents | None = None
+    drawn: Drawn | None = None
     features: Literal["none", "polynomial", "interaction", "flipped_and"] = "none"
     scale: Literal[
         "none",
@@ -55,9 +124,73 @@ class Data(Frozen):
     validation: Fraction = 0.0
 
     @property
+    def name(self) -> str:
+        """The dataset, or the file without its folder."""
+        return self.dataset or Path(self.file or "").name
+
+    @property
+    def targets(self) -> ColumnNames:
+        """Names of a file's target columns; none where there are no targets."""
+        if self.target is None or self.target == NO_TARGET:
+            return ()
+        return (self.target,) if isinstance(self.target, str) else self.target
+
+    @property
     def facts(self) -> DatasetFacts:
-        """The facts that are known about the dataset before it is read."""
-        return DATASETS[self.dataset]
+        """The facts that are known about the rows before they are made."""
+        if self.dataset is not None:
+            facts = DATASETS[self.dataset]
+            return replace(facts, train_rows=self.drawn.rows) if self.drawn else facts
+        found = self.found
+        return DatasetFacts(
+            len(found.inputs), found.kind, found.outputs, found.rows, 0, f"your file {self.name}"
+        )
+
+    @property
+    def found(self) -> Contents:
+        """What was found in the file.
+
+        Raises:
+            TypeError: the data is a dataset, not a file.
+        """
+        if self.contents is None:
+            raise TypeError(f"{self.dataset!r} is no file")
+        return self.contents
+
+    def selection(self) -> "Selection":
+        """Read the file, and return the inputs and targets that are asked of it.
+
+        Raises:
+            harness.tables.TableError: the file cannot be read, has changed since the protocol was
+                read, or does not hold what is asked of it.
+        """
+        from harness.tables import TableError, files
+        from harness.tables.selection import select
+
+        form = (self.format or FileFormat()).as_stated()
+        table = files.read(Path(self.file or ""), form)
+        expected = self.contents.sha256 if self.contents else self.sha256
+        if expected not in (None, table.sha256):
+            since = "the run was planned" if self.contents else "sha256 was written down"
+            raise TableError(
+                f"{self.name}: has changed since {since} (SHA-256 {table.sha256}, expected "
+                f"{expected}); a changed file is another experiment: run the command again"
+                + ("" if self.contents else ", without sha256 or with the new one")
+            )
+        return select(table, self._choices())
+
+    def _choices(self) -> "Choices":
+        from harness.tables.selection import Choices
+
+        return Choices(
+            target=self.targets,
+            kind=self.kind,
+            classes=self.classes,
+            inputs=self.inputs,
+            ignore=self.ignore,
+            one_hot=self.one_hot,
+            drop_rows=self.missing == "drop_rows",
+        )
 
     @property
     def columns(self) -> int:
@@ -71,20 +204,79 @@ class Data(Frozen):
         trained = math.floor(train * (1 - self.validation))
         return trained, validation + train - trained, test
 
+    @model_validator(mode="before")
+    @classmethod
+    def _finds_the_file(cls, values: Any, info: ValidationInfo) -> Any:
+        """Make the file's path absolute: a relative one is beside the TOML file."""
+        file = values.get("file") if isinstance(values, dict) else None
+        if not isinstance(file, str) or not file or Path(file).is_absolute():
+            return values
+        folder = (info.context or {}).get("folder")
+        if folder is None:
+            raise ValueError(f"file: must be absolute in a protocol without a file. Got {file!r}")
+        return values | {"file": str(Path(folder).absolute() / Path(file).expanduser())}
+
+    @model_validator(mode="after")
+    def _has_contents(self) -> Self:
+        """Read the file, unless what it holds is known: then the protocol was read before."""
+        if (self.dataset is None) == (self.file is None):
+            raise ValueError(
+                "dataset: name a dataset (`samestep list datasets`), or a file of your own: "
+                'file = "flowers.csv" and its target; one of the two'
+            )
+        is_drawn = self.dataset is not None and DATASETS[self.dataset].drawn
+        if is_drawn != (self.drawn is not None):
+            raise ValueError(
+                f"drawn: state how {self.dataset!r} is drawn: "
+                "drawn = { rows = 200, noise = 0.1, seed = 0 }"
+                if is_drawn
+                else f"drawn: only for datasets that are drawn; {self.name!r} is none"
+            )
+        if self.file is None:
+            stated = [name for name in FILE_FIELDS if name in self.model_fields_set]
+            given = [name for name in stated if getattr(self, name) not in (None, (), "refuse")]
+            if given:
+                raise ValueError(f"{given[0]}: only for a file; {self.dataset!r} is a dataset")
+            return self
+        if self.target is None:
+            raise ValueError(
+                'target: missing; the column of the file to learn, or "none" to only predict'
+            )
+        if self.contents is None:
+            object.__setattr__(self, "contents", self._read_contents())
+        return self
+
+    def _read_contents(self) -> Contents:
+        from harness.tables import files
+
+        selected = self.selection()
+        table = files.read(Path(self.file or ""), (self.format or FileFormat()).as_stated())
+        return Contents(
+            sha256=table.sha256,
+            rows=len(selected.inputs),
+            dropped=selected.dropped,
+            inputs=selected.names,
+            kind=selected.kind,
+            outputs=selected.outputs,
+            classes=selected.classes,
+            form=table.form,
+        )
+
     @model_validator(mode="after")
     def _fits_dataset(self) -> Self:
         if self.features != "none" and self.facts.features != 2:
             raise ValueError(
                 f"features: {self.features!r} needs a dataset of two columns; "
-                f"{self.dataset!r} has {self.facts.features}"
+                f"{self.name!r} has {self.facts.features}"
             )
-        if self.features == "flipped_and" and self.facts.kind != "binary":
+        bits = self.facts.kind == "binary" and self.file is None
+        if self.features == "flipped_and" and not bits:
             raise ValueError("features: 'flipped_and' needs bits (and, or, xor)")
         if self.validation and (
             isinstance(self.split, RowsSplit | SklearnSplit) and self.split.validation
         ):
             raise ValueError("validation: state it here or in the split, not in both")
-        check_split(self.split, self.facts, self.dataset)
+        check_split(self.split, self.facts, self.name)
         if self.rows[0] < 1 or self.rows[2] < 1:
             raise ValueError(
                 "split: the split and its validation must leave rows to train and to test on"

@@ -27,6 +27,8 @@ class DatasetFacts:
         made_from: the fetched dataset whose rows these are; "" where the dataset has files.
         own_file: whether the dataset is a file of the user's, which cannot be downloaded. The
             form of the file is checked, but no SHA-256 of it is known.
+        drawn: whether the rows are drawn by formula; the protocol says how many, with which noise
+            and seed, and `train_rows` is the number by default.
     """
 
     features: int
@@ -38,9 +40,11 @@ class DatasetFacts:
     fetched: bool = False
     made_from: str = ""
     own_file: bool = False
+    drawn: bool = False
 
 
 _gate = partial(DatasetFacts, 2, "binary", 1, 4, 0)
+_drawn = partial(DatasetFacts, 2, test_rows=0, drawn=True)
 _pictures = partial(DatasetFacts, 784, "classes", 10)
 
 DATASETS: dict[str, DatasetFacts] = {
@@ -50,6 +54,14 @@ DATASETS: dict[str, DatasetFacts] = {
     "point": DatasetFacts(2, "none", 0, 1, 0, "the single input [1.0, 0.5], no target"),
     "iris": DatasetFacts(4, "classes", 3, 150, 0, "Fisher's iris flowers, three species"),
     "diabetes": DatasetFacts(10, "values", 1, 442, 0, "disease progression after one year"),
+    "wine": DatasetFacts(13, "classes", 3, 178, 0, "chemistry of wines of three growers (UCI)"),
+    "breast-cancer": DatasetFacts(
+        30, "binary", 1, 569, 0, "cells of tumours: 0 malignant, 1 benign (Wisconsin, UCI)"
+    ),
+    "moons": _drawn("binary", 1, 200, description="drawn: two half circles that interlock"),
+    "circles": _drawn("binary", 1, 200, description="drawn: a circle around another"),
+    "spiral": _drawn("binary", 1, 200, description="drawn: two arms of a spiral"),
+    "blobs": _drawn("classes", 3, 200, description="drawn: three clouds of points"),
     "digits": DatasetFacts(64, "classes", 10, 1797, 0, "8x8 digits, values 0 to 16 (UCI)"),
     "mnist": _pictures(60_000, 10_000, "28x28 handwritten digits", fetched=True),
     "fashion-mnist": _pictures(60_000, 10_000, "28x28 pictures of clothes", fetched=True),

@@ -16,18 +16,28 @@ if TYPE_CHECKING:
 
 NOT_COMPUTED = {"name", "title", "source", "quick", "native", "target"}
 """Fields that do not change what is computed."""
-ADDED_LATER = (
+ADDED_LATER: tuple[tuple[str, str, Any], ...] = (
     ("", "generator", None),
     ("", "constants", "float32"),
     ("training", "stopping", None),
+    *(("data", name, None) for name in ("file", "target", "kind", "classes", "inputs")),
+    *(("data", name, None) for name in ("format", "sha256", "contents")),
+    ("data", "drawn", None),
+    ("data", "ignore", []),
+    ("data", "one_hot", []),
+    ("data", "missing", "refuse"),
 )
 """(table, field, default) of the fields that protocols did not have at first."""
+
+
+FOUND_IN_CONTENTS = ("dataset", "file", "sha256", "kind", "classes", "inputs", "ignore", "missing")
+"""What `contents` says of a file whatever way the protocol said it; its path changes nothing."""
 
 
 def canonical_form(experiment: "Experiment") -> dict[str, Any]:
     """Return everything that changes what is computed, as JSON values."""
     values = experiment.model_dump(mode="json", exclude=NOT_COMPUTED)
-    tables = {"": values, "training": values["training"] or {}}
+    tables = {"": values, "training": values["training"] or {}, "data": values["data"]}
     for table, field, default in ADDED_LATER:
         if tables[table].get(field) == default:
             tables[table].pop(field, None)
@@ -35,6 +45,10 @@ def canonical_form(experiment: "Experiment") -> dict[str, Any]:
     for earlier, today in EARLIER_ORDERS.items():
         if generator.get("order") == today:
             generator["order"] = earlier
+    if values["data"].get("contents"):
+        for name in FOUND_IN_CONTENTS:
+            values["data"].pop(name, None)
+        values["data"]["contents"].pop("form")
     return values
 
 

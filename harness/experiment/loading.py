@@ -72,7 +72,7 @@ def read(path: Path) -> Experiment:
     Raises:
         ProtocolError: the file cannot be read, or its protocol is not valid.
     """
-    return parse(toml_of(path), str(path))
+    return parse(toml_of(path), str(path), path.parent)
 
 
 def toml_of(path: Path) -> dict[str, Any]:
@@ -93,18 +93,19 @@ def toml_of(path: Path) -> dict[str, Any]:
         raise ProtocolError(f"{path}: not valid TOML: {error}") from error
 
 
-def parse(values: dict[str, Any], origin: str) -> Experiment:
-    """Validate the values of a protocol.
+def parse(values: dict[str, Any], origin: str, folder: Path | None = None) -> Experiment:
+    """Validate the values of a protocol. A file of the user's that it names is read.
 
     Args:
         values: as read from TOML, or dumped as JSON.
         origin: where the values come from; errors begin with it.
+        folder: where files are that the protocol names; None where it may name none.
 
     Raises:
         ProtocolError: the protocol is not valid.
     """
     try:
-        return Experiment.model_validate(values)
+        return Experiment.model_validate(values, context={"folder": folder})
     except ValidationError as error:
         lines = [f"  {sentence}" for sentence in sentences(error, Experiment)]
         raise ProtocolError("\n".join([f"{origin}: not a valid experiment", *lines])) from error

@@ -26,7 +26,9 @@ def unknown(value: str, known: Iterable[str], place: str = "") -> str:
 
 def meant(value: object, names: Sequence[str], place: str = "") -> str:
     """Return what to write for a name: a translation, or else the nearest of our names."""
-    return translation(place, value, names) or nearest(value, names, place) or misspelt(place, value)
+    return (
+        translation(place, value, names) or nearest(value, names, place) or misspelt(place, value)
+    )
 
 
 def nearest(value: object, names: Sequence[str], place: str = "") -> str:

@@ -1,5 +1,7 @@
 """A protocol in words: its network, its update rule, its length, as one line."""
 
+from collections.abc import Sequence
+
 from harness.experiment.loading import catalogue_names
 from harness.experiment.model import Experiment
 from harness.experiment.optimizers import Momentum, Nesterov
@@ -7,6 +9,7 @@ from harness.experiment.training import DrawnBatches
 from harness.plan import Plan
 from harness.report.text import count_text
 
+MOST_NAMES = 12
 OPTIMIZERS = {
     "sgd": "SGD",
     "momentum": "momentum",
@@ -58,10 +61,39 @@ def update_rule(experiment: Experiment) -> str:
     return f"{name} {optimizer.learning_rate:g}, {batches}"
 
 
+def data_text(experiment: Experiment) -> str:
+    """Return what was taken of the user's file, in a sentence; "" where the data is a dataset."""
+    data = experiment.data
+    if data.contents is None:
+        return ""
+    found = data.contents
+    parts = [
+        f"data: {data.name} ({found.form}; SHA-256 {found.sha256[:16]}), {found.rows:,} rows",
+        f"{count_text(found.dropped, 'row')} with a missing value left out"
+        if found.dropped
+        else "",
+        f"{count_text(len(found.inputs), 'input')}: {_shortened(found.inputs)}",
+        f"left out: {_shortened(data.ignore)}" if data.ignore else "",
+    ]
+    target = ", ".join(data.targets)
+    if found.classes:
+        parts.append(f"classes of {target}, counted from 0: {_shortened(found.classes)}")
+    elif target:
+        parts.append(f"values of {target}")
+    return "; ".join(filter(None, parts))
+
+
+def _shortened(names: Sequence[str]) -> str:
+    """Return names by comma; of many the first, and the last with its number."""
+    if len(names) <= MOST_NAMES:
+        return ", ".join(names)
+    return f"{', '.join(names[: MOST_NAMES - 2])}, ... {names[-1]} ({len(names):,} in all)"
+
+
 def protocol_line(experiment: Experiment) -> str:
     """`mnist, 50,000 rows, divide_by_256; 784-10; SGD 0.13, batches of 600; 1,000 epochs`."""
     data = experiment.data
-    first = f"{data.dataset}, {data.rows[0]:,} rows"
+    first = f"{data.name}, {data.rows[0]:,} rows"
     first += "" if data.scale == "none" else f", {data.scale}"
     first += "" if data.features == "none" else f", features {data.features}"
     parts = [first, str(experiment.network)]

@@ -6,12 +6,15 @@ from harness.analysis.intervals import ENOUGH_FOR_AN_INTERVAL, Estimate
 from harness.experiment.vocabulary import Loop
 from harness.report.model import Line, Ranking, Section, time_ratio
 from harness.report.product_gaps import ProductGap, product_gaps
+from harness.report.protocol_text import data_text
 from harness.report.text import count_text, ratio_text, seconds, two_digits
 
 LIBRARIES = {"openblas": "OpenBLAS", "mkl": "MKL", "eigen": "Eigen", "onednn": "oneDNN"}
 """Names of libraries, as they are written."""
 TOO_CLOSE_FOR = ("too close to tell", "too close for one run", "too close for two runs")
 """By the number of undisturbed pairs of runs, which are too few for an interval."""
+TRUTH_TABLES = ("and", "or", "xor", "point")
+"""Datasets that are all there is."""
 NOT_PLACED = "not placed, because too few trials were undisturbed"
 
 
@@ -26,6 +29,7 @@ def remarks(section: Section) -> list[str]:
         *_recompiled(section),
         *_limits(section),
         *_reasons(section),
+        *filter(None, [data_text(section.experiment), *_without_test(section)]),
     ]
 
 
@@ -220,6 +224,17 @@ def _reasons(section: Section) -> list[str]:
             text = f"{line.judgement.verdict}: {line.judgement.reason}"
             labels.setdefault(text, []).append(_place(line))
     return [f"{', '.join(dict.fromkeys(names))}: {reason}" for reason, names in labels.items()]
+
+
+def _without_test(section: Section) -> list[str]:
+    """Say where no rows were kept for a test. A truth table is whole: it has no others."""
+    data = section.experiment.data
+    if data.split.name != "all" or data.dataset in TRUTH_TABLES:
+        return []
+    return [
+        "no rows are kept for a test (split all): `test` numbers are of the training rows, and say "
+        "nothing of other rows"
+    ]
 
 
 def _if_noisy(*lines: Line) -> str:

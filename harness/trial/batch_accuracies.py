@@ -25,7 +25,7 @@ def batch_accuracies(experiment: Experiment, seed: int, dtype: str, steps: int) 
     prepared = data.load(experiment.data, experiment.loss, dtype)
     train = prepared.train
     if train.labels is None:
-        raise ValueError(f"{experiment.name}: {experiment.data.dataset} has no classes")
+        raise ValueError(f"{experiment.name}: {experiment.data.name} has no classes")
     start = initial_parameters(experiment, seed, dtype)
     network = Reference(experiment, start, train.inputs, train.targets, dtype)
     plan = BatchPlan.of(experiment, seed)

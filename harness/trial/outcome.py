@@ -1,5 +1,6 @@
 """What a trial leaves, and how it may end."""
 
+import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -52,6 +53,7 @@ def blank_row(
         status: how the trial ended.
         detail: why, in words.
     """
+    own_file = experiment.data.contents
     return Row(
         schema=SCHEMA,
         protocol=PROTOCOL,
@@ -74,4 +76,6 @@ def blank_row(
         status_detail=detail,
         machine=machine_label(),
         started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        data_file=f"{experiment.data.name} sha256:{own_file.sha256}" if own_file else None,
+        classes=json.dumps(own_file.classes, ensure_ascii=False) if own_file else None,
     )

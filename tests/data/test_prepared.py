@@ -28,7 +28,12 @@ def test_parts_have_as_many_rows_as_the_protocol_says(name, dtype):
 
 @pytest.mark.parametrize(
     ("ours", "theirs"),
-    [("iris", sklearn.datasets.load_iris), ("digits", sklearn.datasets.load_digits)],
+    [
+        ("iris", sklearn.datasets.load_iris),
+        ("digits", sklearn.datasets.load_digits),
+        ("wine", sklearn.datasets.load_wine),
+        ("breast-cancer", sklearn.datasets.load_breast_cancer),
+    ],
 )
 def test_embedded_data_equals_scikit_learns(ours, theirs):
     read, published = raw.read(ours), theirs()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from pages import read, report_of, request
 
+from harness.experiment.loading import parse
 from harness.report.answer import answer, statements
 from harness.report.model import LineState
 from harness.report.page import boundaries, commands, image_results, png
@@ -16,6 +17,7 @@ from harness.report.page.learning_curves import MOST_POINTS, thinned
 from harness.report.page.proofs import ladder_of
 from harness.report.sections import make_sections
 from harness.results import RunFolder
+from tests.conftest import protocol
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +83,24 @@ def test_features_between_the_bits_are_those_at_the_bits(report):
     bits = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
     exact = boundaries.transforms.features(data.features, bits)
     assert np.array_equal(boundaries.features(data, bits.astype(float)), exact)
+
+
+def test_a_square_lies_where_the_inputs_are():
+    how = {"rows": 300, "noise": 0.1, "seed": 0}
+    table = {"dataset": "moons", "drawn": how, "scale": "standardize"}
+    table |= {"split": {"name": "random", "test": 0.2, "seed": 0}}
+    experiment = parse(protocol("xor-single", data=table, quick=None), "test")
+    view = boundaries._view(experiment.data)
+    points = boundaries.raw.rows_of(experiment.data).inputs
+    marks = np.array(view.marked)
+    assert len(marks) == 200
+    np.testing.assert_allclose(view.low + marks[:, :2] * view.width, points[:200], atol=1e-3)
+    one_layer = [(np.array([[1.0], [0.0]]), np.array([0.0]))]
+    shares = boundaries.probabilities(experiment, one_layer, view)
+    middle = np.abs(shares[0] - 0.5).argmin()  # where the standardized x1 is 0, its mean
+    x1 = view.low[0] + boundaries.plane()[middle, 0] * view.width[0]
+    assert abs(x1 - points[:, 0].mean()) < 0.2
+    assert "the first 200 rows" in boundaries._explained(experiment.data, view)
 
 
 def test_images_are_counted_and_sorted(report):

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data import raw, transforms
+from harness.data import raw, splits, transforms
+from harness.data.fetching import DataMissingError
 from harness.experiment.data import Data
 from harness.experiment.model import Experiment
 from harness.parity.reference import Reference
@@ -27,7 +28,9 @@ Steps = dict[int, Parameters]
 
 SIDE = 31
 FIRST, LAST = -0.25, 1.25
-"""The square that is shown. The four inputs are at its corners, at 0 and 1."""
+"""The square that is shown. On each axis the smallest input is at 0 and the largest at 1."""
+MOST_POINTS, POINT_SIZE, CORNER_SIZE = 200, 0.02, 0.07
+"""How many rows are marked, and half the size of a mark, of many rows and of four."""
 MOST_FRAMES = 9
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
 """One sign for each of `png.LEVELS`."""
@@ -56,17 +59,22 @@ class Boundaries:
     Args:
         steps: the slider's places.
         pictures: every picture that differs, a sign per point, row by row from the top.
-        corners: (x1, x2, class) of the four inputs.
+        corners: (x1, x2, class) of the rows that are marked, at their places in the square.
         seed: of the trials.
-        between_corners: what the features are between the corners, in words; "" where it is plain.
+        between_corners: what the features are between the corners, or what the edges of the
+            square are, in words; "" where it is plain.
+        mark: half the size of a mark.
+        axes: names of the two inputs.
     """
 
     steps: tuple[int, ...]
     planes: tuple[Plane, ...]
     pictures: tuple[str, ...]
-    corners: tuple[tuple[int, int, int], ...]
+    corners: tuple[tuple[float, float, int], ...]
     seed: int
     between_corners: str
+    mark: float = CORNER_SIZE
+    axes: tuple[str, str] = ("x1", "x2")
 
     @property
     def alike(self) -> bool:
@@ -78,7 +86,7 @@ def boundaries_of(section: Section, run: Run) -> Boundaries | None:
     """Return the pictures of every framework's best loop; None where there are none."""
     experiment = section.experiment
     data = experiment.data
-    if data.facts.kind != "binary" or data.scale != "none" or experiment.training is None:
+    if not _has_a_plane(experiment):
         return None
     seed, parameters = _parameters_of_lines(section, run)
     if not parameters:
@@ -87,15 +95,90 @@ def boundaries_of(section: Section, run: Run) -> Boundaries | None:
     if not common:
         return None
     steps = [common[index] for index in _frames(len(common))]
+    try:
+        view = _view(data)
+    except DataMissingError:  # the user's file has changed or is gone
+        return None
     pictures: dict[str, int] = {}
     planes = []
     for line, by_step in parameters:
-        shares = [probabilities(experiment, by_step[step]) for step in steps]
+        shares = [probabilities(experiment, by_step[step], view) for step in steps]
         frames = tuple(pictures.setdefault(_signs(each), len(pictures)) for each in shares)
         planes.append(Plane(line.name, line.proven, frames, png.shares(shares[-1])))
-    flipped = data.features == "flipped_and"
-    between = "Between the corners, AND is computed as a product." if flipped else ""
-    return Boundaries(tuple(steps), tuple(planes), tuple(pictures), _corners(data), seed, between)
+    return Boundaries(
+        steps=tuple(steps),
+        planes=tuple(planes),
+        pictures=tuple(pictures),
+        corners=view.marked,
+        seed=seed,
+        between_corners=_explained(data, view),
+        mark=CORNER_SIZE if data.dataset in raw.GATES else POINT_SIZE,
+        axes=_axes(data),
+    )
+
+
+def _has_a_plane(experiment: Experiment) -> bool:
+    """Whether the network has two inputs and one output that tells two classes apart."""
+    data = experiment.data
+    is_plane = data.facts.kind == "binary" and data.facts.features == 2
+    return is_plane and experiment.network.outputs == 1 and experiment.training is not None
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Where the square lies in the plane of the two inputs, as they are before scaling.
+
+    Args:
+        low: (2,) the inputs at 0.
+        width: (2,) how far it is from there to 1.
+        scale: the protocol's scaling, fitted on the training rows.
+        marked: (place, place, class) of the rows that are marked.
+    """
+
+    low: Floats
+    width: Floats
+    scale: transforms.Scale
+    marked: tuple[tuple[float, float, int], ...]
+
+
+def _view(data: Data) -> View:
+    source = raw.rows_of(data)
+    inputs = np.asarray(source.inputs)
+    parts = splits.split(data, source.targets, len(inputs), source.train_rows)
+    mapped = transforms.features(data.features, inputs)
+    scale = transforms.fit_scale(data, mapped[parts.train], "float64")
+    low = inputs.min(axis=0).astype(np.float64)
+    width = inputs.max(axis=0) - low
+    width[width == 0] = 1
+    labels = [] if source.targets is None else source.targets[:MOST_POINTS].tolist()
+    places = ((inputs[:MOST_POINTS] - low) / width).round(4).tolist()
+    if data.dataset in raw.GATES:
+        places = inputs.tolist()
+    marked = tuple((x1, x2, int(y)) for (x1, x2), y in zip(places, labels, strict=True))
+    return View(low, width, scale, marked)
+
+
+def _axes(data: Data) -> tuple[str, str]:
+    if data.contents is None:
+        return "x1", "x2"
+    first, second = data.contents.inputs
+    return first, second
+
+
+def _explained(data: Data, view: View) -> str:
+    """Return what is not plain about the square."""
+    if data.features == "flipped_and":
+        return "Between the corners, AND is computed as a product."
+    if data.dataset in raw.GATES:
+        return ""
+    ends = [view.low + place * view.width for place in (FIRST, LAST)]
+    edges = ", ".join(
+        f"{name} from {low:.3g} to {high:.3g}"
+        for name, low, high in zip(_axes(data), *ends, strict=True)
+    )
+    is_part = len(view.marked) < data.facts.train_rows
+    marked = f"the first {len(view.marked)} rows" if is_part else "all rows"
+    return f"The square shows {edges}; marked are {marked}, test rows among them."
 
 
 def _parameters_of_lines(section: Section, run: Run) -> tuple[int, list[tuple[Line, Steps]]]:
@@ -110,12 +193,6 @@ def _parameters_of_lines(section: Section, run: Run) -> tuple[int, list[tuple[Li
         if steps:
             parameters.append((line, steps))
     return seed, parameters
-
-
-def _corners(data: Data) -> tuple[tuple[int, int, int], ...]:
-    targets = raw.read(data.dataset).targets
-    classes = [] if targets is None else targets.tolist()
-    return tuple((int(x1), int(x2), int(y)) for (x1, x2), y in zip(raw.BITS, classes, strict=True))
 
 
 def _frames(count: int) -> Sequence[int]:
@@ -146,9 +223,9 @@ def parameters_by_step(experiment: Experiment, arrays: Mapping[str, Array]) -> S
     }
 
 
-def probabilities(experiment: Experiment, parameters: Parameters) -> Floats:
+def probabilities(experiment: Experiment, parameters: Parameters, view: View) -> Floats:
     """Return (SIDE, SIDE) probabilities of class 1, the first row at the top (x2 = LAST)."""
-    inputs = features(experiment.data, plane())
+    inputs = view.scale(features(experiment.data, view.low + plane() * view.width))
     outputs = Reference(experiment, parameters, inputs, None).predict(inputs)[:, 0]
     exact = np.asarray(outputs, np.float64)
     shares = sigmoid(exact) if meaning_of(experiment.loss) == "logits" else exact

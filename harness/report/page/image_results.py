@@ -1,5 +1,6 @@
 """What a network answers to pictures of digits or clothes: confusions, errors, first weights."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -67,7 +68,7 @@ def image_results_of(section: Section, run: Run) -> ImageResults | None:
     None for an experiment without pictures.
     """
     experiment = section.experiment
-    side = SIDES.get(experiment.data.facts.features)
+    side = _side(experiment.data)
     if side is None or experiment.data.facts.kind != "classes" or experiment.training is None:
         return None
     best = _best(section, run.rows)
@@ -87,6 +88,16 @@ def image_results_of(section: Section, run: Run) -> ImageResults | None:
         weights=_weights(first, side),
         units=0 if first is None else first.shape[1],
     )
+
+
+def _side(data: Data) -> int | None:
+    """Return the side of square pictures; None where the inputs are none, or may be none."""
+    columns = data.facts.features
+    if data.contents is None:
+        return SIDES.get(columns)
+    side = math.isqrt(columns)
+    last = f"[{side - 1},{side - 1}]"  # of an array (rows, side, side)
+    return side if side * side == columns and data.contents.inputs[-1].endswith(last) else None
 
 
 def _best(section: Section, rows: Sequence[Row]) -> tuple[Line, Row] | None:
@@ -123,15 +134,19 @@ def test_pictures(data: Data) -> tuple[Array, Labels]:
     Raises:
         DataMissingError: the dataset is not on this machine.
     """
-    source = _raw(data.dataset)
+    source = _raw(data)
     if source.targets is None:
-        raise DataMissingError(f"{data.dataset}: has no labels")
+        raise DataMissingError(f"{data.name}: has no labels")
     rows = splits.split(data, source.targets, len(source.inputs), source.train_rows).test
     return source.inputs[rows], np.asarray(source.targets[rows], np.int64)
 
 
+def _raw(data: Data) -> raw.Raw:
+    return _dataset(data.dataset) if data.dataset and not data.drawn else raw.rows_of(data)
+
+
 @lru_cache(maxsize=2)
-def _raw(dataset: str) -> raw.Raw:
+def _dataset(dataset: str) -> raw.Raw:
     """Read a dataset once for all experiments on it: MNIST takes a second."""
     return raw.read(dataset)
 

@@ -18,6 +18,7 @@ LEVELS = 64
 def grey(pixels: NDArray[np.generic]) -> str:
     """Return a data URI of (height, width) numbers, the largest black on white."""
     exact = np.asarray(pixels, np.float64)
+    exact = exact - exact.min(initial=0)
     highest = exact.max(initial=0) or 1.0
     return data_uri((255 - 255 * exact / highest).round().astype(np.uint8))
 
