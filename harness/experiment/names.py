@@ -37,7 +37,7 @@ def nearest(value: object, names: Sequence[str], place: str = "") -> str:
     Names that begin with what was typed are all named, such as `xor-mlp` for `xor`.
     """
     typed = plain(str(value)).lower()
-    longer = [name for name in names if typed and name.startswith(f"{typed}-")]
+    longer = [name for name in names if typed and name.startswith((f"{typed}-", f"{typed}_"))]
     if longer:
         *others, last = map(repr, longer[:SUGGESTIONS_AT_MOST])
         return f" Did you mean {', '.join(others)}{' or ' * bool(others)}{last}?"

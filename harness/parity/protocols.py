@@ -47,7 +47,7 @@ def of_catalogue() -> dict[str, Experiment]:
 def _has_data(experiment: Experiment) -> bool:
     dataset = experiment.data.dataset
     try:
-        if experiment.data.facts.fetched:
+        if dataset is not None and experiment.data.facts.fetched:
             fetching.files(dataset, fetching.folder(dataset))
     except fetching.DataMissingError:
         return False
