@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.experiment.translating import misspelt, plain, translation
 
-SMALLEST_SIMILARITY = 0.7
+SMALLEST_SIMILARITY = 0.66
 """The smallest similarity (`difflib` ratio, 0 to 1) of a name that is suggested."""
 SUGGESTIONS_AT_MOST = 5
 
