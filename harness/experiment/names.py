@@ -30,11 +30,12 @@ def meant(value: object, names: Sequence[str], place: str = "") -> str:
 def nearest(value: object, names: Sequence[str]) -> str:
     """Return ` Did you mean 'adam'?`, or "" where no name is similar enough.
 
-    Names that begin with what was typed are all named, such as `xor-mlp` for `xor`.
+    Names of which a whole part was typed are all named: `xor-mlp` for `xor`, `xor-mlp/phases` for
+    `phases`.
     """
     typed = plain(str(value)).lower()
-    longer = [name for name in names if typed and name.startswith(f"{typed}-")]
-    if longer:
+    longer = [n for n in names if n.startswith(f"{typed}-") or n.endswith(f"/{typed}")]
+    if typed and longer:
         *others, last = map(repr, longer[:SUGGESTIONS_AT_MOST])
         return f" Did you mean {', '.join(others)}{' or ' * bool(others)}{last}?"
 
