@@ -5,10 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from harness.experiment.translating import misspelt, plain, translation
 
-SMALLEST_SIMILARITY = 0.5
+SMALLEST_SIMILARITY = 0.66
 """The smallest similarity (`difflib` ratio, 0 to 1) of a name that is suggested."""
-SMALLEST_BESIDE_OTHERS = 0.7
-"""The same where a name may also be another library's."""
 SUGGESTIONS_AT_MOST = 5
 
 
@@ -26,19 +24,19 @@ def unknown(value: str, known: Iterable[str], place: str = "") -> str:
 
 def meant(value: object, names: Sequence[str], place: str = "") -> str:
     """Return what to write for a name: a translation, or else the nearest of our names."""
-    return (
-        translation(place, value, names) or nearest(value, names, place) or misspelt(place, value)
-    )
+    return translation(place, value, names) or nearest(value, names) or misspelt(place, value)
 
 
-def nearest(value: object, names: Sequence[str], place: str = "") -> str:
+def nearest(value: object, names: Sequence[str]) -> str:
     """Return ` Did you mean 'adam'?`, or "" where no name is similar enough.
 
-    Names that begin with what was typed are all named, such as `xor-mlp` for `xor`.
+    Names of which a whole part was typed are all named: `xor-mlp` for `xor`, `xor-mlp/phases` for
+    `phases`.
     """
     typed = plain(str(value)).lower()
-    longer = [name for name in names if typed and name.startswith((f"{typed}-", f"{typed}_"))]
-    if longer:
+    starts = (f"{typed}-", f"{typed}_")
+    longer = [n for n in names if n.startswith(starts) or n.endswith(f"/{typed}")]
+    if typed and longer:
         *others, last = map(repr, longer[:SUGGESTIONS_AT_MOST])
         return f" Did you mean {', '.join(others)}{' or ' * bool(others)}{last}?"
 
@@ -46,5 +44,4 @@ def nearest(value: object, names: Sequence[str], place: str = "") -> str:
         return difflib.SequenceMatcher(None, name.lower(), typed).ratio()
 
     best = max(names, key=similarity, default="")
-    at_least = SMALLEST_BESIDE_OTHERS if place else SMALLEST_SIMILARITY
-    return f" Did you mean {best!r}?" if best and similarity(best) >= at_least else ""
+    return f" Did you mean {best!r}?" if best and similarity(best) >= SMALLEST_SIMILARITY else ""

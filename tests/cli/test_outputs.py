@@ -86,7 +86,7 @@ def test_half_a_chart_is_refused_with_the_form(capsys, text):
         ("xor-mlp/phases=x.html", REPORT, "suffix must be .svg or .png. Got '.html'"),
         ("xor-mlp/fases=x.svg", REPORT, "Did you mean 'xor-mlp/phases'? Known: xor-mlp/training"),
         ("xor-mpl/phases=x.svg", REPORT, "experiment 'xor-mpl' is not known. Did you mean 'xor-m"),
-        ("phases=x.svg", REPORT, "chart 'phases' is not known. Did you mean 'xor-mlp/phases'?"),
+        ("phases=x.svg", REPORT, "Did you mean 'xor-mlp/phases' or 'iris-softmax/phases'?"),
         ("lr=0.1/x.svg", CLAIM, "chart 'lr' is not known. Known: differences"),
     ],
 )

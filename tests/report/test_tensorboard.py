@@ -85,7 +85,7 @@ def test_one_run_per_trial_with_a_result(run, tmp_path):
     ]
     assert {str(place.relative_to(tmp_path / "tb")) for place in written.runs} == set(folders)
     assert written.left_out == (
-        "2 of 6 trials, which have no result",
+        "1 of 5 trials, which have no result",
         "layer outputs of mnist-softmax: they are computed from whole parameters, which are stored "
         "below 5,000 of them; 784-10 has 7,850",
     )

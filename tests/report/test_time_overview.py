@@ -62,7 +62,7 @@ def test_what_a_mark_says():
     )
     points = {(r["f"], r["l"]): r for r in overview(report).records}
     numpy, torch, jax = (
-        points[key] for key in (("numpy", "stepwise"), ("torch", "stepwise"), ("jax", "fused"))
+        points[key] for key in (("numpy", "stepwise"), ("torch", "fused"), ("jax", "fused"))
     )
     assert (numpy["r"], numpy["x"], numpy["b"], numpy["p"]) == (1.0, "1", "", "proven")
     assert (torch["r"], torch["x"], torch["t"], torch["b"]) == (4.0, "≤ 4.00", "≤ 8.00 s", "≤")
@@ -152,7 +152,7 @@ def test_a_gap_is_split():
     section, (gap,) = gaps({"torch": 4600.0, "jax": 2000.0}, {"torch": 3200.0, "jax": 1484.0})
     text = gap_text(gap)
     assert text == (
-        "of the 2.60 ms a step between torch stepwise and jax fused, 66 % is in the products "
+        "of the 2.60 ms a step between torch fused and jax fused, 66 % is in the products "
         "themselves (MKL against Eigen), 34 % in everything else"
     )
     assert text in remarks(section)
@@ -161,12 +161,12 @@ def test_a_gap_is_split():
 def test_products_that_explain_more_than_the_gap_or_nothing():
     _, (more,) = gaps({"torch": 4000.0, "jax": 2000.0}, {"torch": 3900.0, "jax": 900.0})
     assert gap_text(more) == (
-        "the products explain more than the 2.00 ms a step between torch stepwise and jax fused: "
+        "the products explain more than the 2.00 ms a step between torch fused and jax fused: "
         "alone they take 3.00 ms a step longer (MKL against Eigen), and everything else takes less"
     )
     _, (nothing,) = gaps({"torch": 4000.0, "jax": 2000.0}, {"torch": 500.0, "jax": 900.0})
     assert gap_text(nothing) == (
-        "the products explain nothing of the 2.00 ms a step between torch stepwise and jax fused: "
+        "the products explain nothing of the 2.00 ms a step between torch fused and jax fused: "
         "alone they take 400 µs a step less (MKL against Eigen), and everything else takes longer"
     )
     _, (alike,) = gaps({"torch": 4000.0, "jax": 2000.0}, {"torch": 899.0, "jax": 900.0})
