@@ -179,3 +179,12 @@ def test_a_training_that_diverges_says_so_in_its_losses(loop):
         (losses,) = advance(trainer, experiment, STEPS)
     assert np.isfinite(losses[0])
     assert not np.isfinite(losses[-1])
+
+
+def test_a_softmax_of_two_classes_is_refused(tmp_path):
+    file = tmp_path / "two.csv"
+    file.write_text("x,y\n" + "".join(f"{i},{'ab'[i % 2]}\n" for i in range(10)))
+    table = {"file": str(file), "target": "y", "split": {"name": "all"}}
+    network = {"inputs": 1, "layers": [{"units": 2, "activation": "identity"}]}
+    experiment = parse(protocol("iris-softmax", data=table, network=network), "test")
+    assert "one sigmoid output for two classes" in SklearnTrainer.supports(experiment)
