@@ -7,9 +7,11 @@ import pytest
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
+from harness.experiment.loading import parse
 from harness.parity.protocols import every
 from harness.start import BatchPlan
 from implementations.scikit_learn import SklearnTrainer
+from tests.conftest import protocol
 from tests.implementations.tasks import STEPS, advance, experiment_of, task_of
 
 SUPPORTED = [
