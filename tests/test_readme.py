@@ -95,7 +95,8 @@ def test_commands_and_options_exist(name):
 
     command = typer.main.get_command(app)
     known = {"samestep": command, **{f"samestep {n}": c for n, c in command.commands.items()}}
-    options = {option for c in known.values() for p in c.params for option in p.opts} | {"--help"}
+    parameters = [p for c in known.values() for p in c.params]
+    options = {option for p in parameters for option in (*p.opts, *p.secondary_opts)} | {"--help"}
     code = "\n".join([*blocks(name, "sh"), *re.findall(r"`(samestep[^`]*)`", text_of(name))])
     for line in code.splitlines():
         for part in re.findall(r"samestep ([^#&|]*)", line):

@@ -19,10 +19,19 @@ TargetOption = Annotated[
     ),
 ]
 
+HeaderOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--header/--no-header",
+        help="Of a table: whether its first line has the names of the columns. Default: found out.",
+    ),
+]
+
 
 def describe(
     file: Annotated[Path, typer.Argument(help="A table: .csv, .tsv, .csv.gz or .npz.")],
     target: TargetOption = "",
+    header: HeaderOption = None,
 ) -> None:
     """Say what is in a table, and print a protocol that runs."""
     from harness.cli.listing import table as listing
@@ -30,9 +39,10 @@ def describe(
     from harness.tables import TableError, files
     from harness.tables.description import column_text, target_guess
     from harness.tables.description import describe as describe_table
+    from harness.tables.table import TextFormat
 
     try:
-        read = files.read(file)
+        read = files.read(file, TextFormat(header=header))
         summaries = describe_table(read)
     except TableError as error:
         stop(USAGE, str(error))
@@ -55,7 +65,7 @@ def describe(
         target, reason = target_guess(summaries)
         reason = f"Target: {target!r}, {reason}; --target names another."
     try:
-        draft = _draft(file, target)
+        draft = _draft(file, target, "", header)
     except (ProtocolError, TableError) as error:
         stop(USAGE, "\n".join(filter(None, [reason, str(error)])))
     shares = [s for s in summaries if s.name in draft.experiment.data.targets and s.counts]
@@ -65,7 +75,9 @@ def describe(
     print(draft.text)
 
 
-def protocols_of(experiments: Sequence[str], target: str, out: Path | None) -> tuple[str, ...]:
+def protocols_of(
+    experiments: Sequence[str], target: str, header: bool | None, out: Path | None
+) -> tuple[str, ...]:
     """Write a protocol for every table that is named as an experiment; return all names.
 
     The protocols lie beside the folder of the run. One that the user has changed is left as it
@@ -74,6 +86,7 @@ def protocols_of(experiments: Sequence[str], target: str, out: Path | None) -> t
     Args:
         experiments: names, TOML files and tables.
         target: the column that `--target` names; "" for none.
+        header: whether the first line of a table has names; None to find out.
         out: the folder of the run; None for `results/runs/<plan>`.
     """
     from harness.tables.files import is_table
@@ -82,25 +95,29 @@ def protocols_of(experiments: Sequence[str], target: str, out: Path | None) -> t
     if target and not tables:
         stop(USAGE, "--target: only with a table, such as: samestep report flowers.csv --target y")
     folder = out.parent if out else Path("results") / "runs"
-    return tuple(_protocol(Path(n), target, folder) if n in tables else n for n in experiments)
+    return tuple(
+        _protocol(Path(name), target, header, folder) if name in tables else name
+        for name in experiments
+    )
 
 
-def _protocol(file: Path, target: str, folder: Path) -> str:
+def _protocol(file: Path, target: str, header: bool | None, folder: Path) -> str:
     from harness.experiment.drafting import slug
     from harness.experiment.loading import ProtocolError
     from harness.tables import TableError, files
     from harness.tables.errors import listed
+    from harness.tables.table import TextFormat
 
     path = folder / f"{slug(file)}.toml"
     try:
         if not target:
-            columns = listed(files.read(file).columns)
+            columns = listed(files.read(file, TextFormat(header=header)).columns)
             stop(
                 USAGE,
                 f"{file}: name the column to learn, --target COLUMN. Columns: {columns}; "
                 f"`samestep data describe {file}` says what they hold",
             )
-        draft = _draft(file, target, str(path))
+        draft = _draft(file, target, str(path), header)
     except (ProtocolError, TableError) as error:
         stop(USAGE, str(error))
     try:
@@ -121,7 +138,7 @@ def _protocol(file: Path, target: str, folder: Path) -> str:
     return str(path)
 
 
-def _draft(file: Path, target: str, toml_name: str = "") -> "Draft":
+def _draft(file: Path, target: str, toml_name: str, header: bool | None) -> "Draft":
     from harness.experiment.drafting import draft
 
-    return draft(file, target, toml_name)
+    return draft(file, target, toml_name, header)

@@ -77,6 +77,7 @@ def report(
     context: typer.Context,
     experiments: Experiments = None,
     target: own_data.TargetOption = "",
+    header: own_data.HeaderOption = None,
     frameworks: options.FrameworksOption = "",
     loops: Loops = "best",
     preset: PresetOption = Preset.QUICK,
@@ -111,7 +112,7 @@ def report(
         run = run_plan.read_run(source)
         _finish(run, exit_code(run), _outputs(run.plan, output, chart), tensorboard)
     request = Request(
-        experiments=own_data.protocols_of(experiments or (), target, out),
+        experiments=own_data.protocols_of(experiments or (), target, header, out),
         frameworks=options.split(frameworks),
         loops=options.loops(loops),
         preset=preset,

@@ -1,5 +1,6 @@
 """A protocol for a user's file, with every default written out where it can be changed."""
 
+import hashlib
 import re
 import tomllib
 from collections.abc import Sequence
@@ -88,13 +89,14 @@ class _Columns:
     notes: tuple[str, ...]
 
 
-def draft(path: Path, target: str, toml_name: str = "") -> Draft:
+def draft(path: Path, target: str, toml_name: str = "", header: bool | None = None) -> Draft:
     """Propose a protocol for a file.
 
     Args:
         path: of the file.
         target: its target column, several by comma, or `none`.
         toml_name: what the protocol's file will be called, for its first lines.
+        header: whether the first line has the names of the columns; None to find out.
 
     Raises:
         harness.tables.TableError: the file cannot be read or has no such column.
@@ -103,8 +105,9 @@ def draft(path: Path, target: str, toml_name: str = "") -> Draft:
     from harness.tables import files
     from harness.tables.description import describe
     from harness.tables.errors import toml_list, toml_text
+    from harness.tables.table import TextFormat
 
-    table = files.read(path)
+    table = files.read(path, TextFormat(header=header))
     summaries = describe(table)
     targets = _targets(table, target)
     of_target = [summary for summary in summaries if summary.name in targets]
@@ -128,10 +131,11 @@ def draft(path: Path, target: str, toml_name: str = "") -> Draft:
             for field, names in (("ignore", columns.ignore), ("one_hot", columns.one_hot))
             if names
         )
-        + ('\nmissing = "drop_rows"' if columns.drop_rows else ""),
+        + ('\nmissing = "drop_rows"' if columns.drop_rows else "")
+        + ("" if header is None else f"\nformat = {{ header = {str(header).lower()} }}"),
         **_scale(summaries, targets),
     }
-    text = _sized(path, values, kind, of_target)
+    text = _sized(table, values, kind, of_target)
     if kind is None:
         text = text.partition("[training]")[0].rstrip() + "\n"
     experiment = parse(tomllib.loads(text), toml_name)
@@ -139,11 +143,16 @@ def draft(path: Path, target: str, toml_name: str = "") -> Draft:
 
 
 def slug(path: Path) -> str:
-    """Return a name for an experiment: the file's in lower-case letters, digits and hyphens."""
+    """Return a name for an experiment: the file's in lower-case letters, digits and hyphens.
+
+    A name without any of them becomes `own-data-` and digits that differ from name to name.
+    """
     stem = path.name
     for _ in range(2):  # `.csv.gz`
         stem = stem.rsplit(".", 1)[0] if "." in stem[1:] else stem
-    return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:64].strip("-") or "own-data"
+    return re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")[:64].strip("-") or (
+        f"own-data-{hashlib.sha256(path.name.encode()).hexdigest()[:6]}"
+    )
 
 
 def _targets(table: "Table", target: str) -> tuple[str, ...]:
@@ -212,13 +221,13 @@ def _scale(summaries: Sequence["ColumnSummary"], targets: Sequence[str]) -> dict
 
 
 def _sized(
-    path: Path,
+    table: "Table",
     values: dict[str, object],
     kind: str | None,
     targets: Sequence["ColumnSummary"],
 ) -> str:
     """Fill in what depends on how many rows and columns are really used."""
-    from harness.tables import TableError, files
+    from harness.tables import TableError
     from harness.tables.selection import Choices, select
 
     stated = tomllib.loads("\n".join(["", str(values["columns_lines"])]))
@@ -230,11 +239,11 @@ def _sized(
         one_hot=tuple(stated.get("one_hot", ())),
         drop_rows="missing" in stated,
     )
-    selected = select(files.read(path), choices)
+    selected = select(table, choices)
     rows = len(selected.inputs)
     if kind == "classes" and len(selected.classes) * 2 > rows:
         raise TableError(
-            f"{path.name}: the target {names[0]!r} has {len(selected.classes):,} classes in "
+            f"{table.name}: the target {names[0]!r} has {len(selected.classes):,} classes in "
             f"{rows:,} rows; it names rows rather than classes. Choose another target"
         )
     split, test_rows = _split(kind, rows)

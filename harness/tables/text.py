@@ -152,7 +152,8 @@ def _has_header(name: str, first: list[str], stated: bool | None) -> bool:
         raise TableError(
             f"{name}: the first line has numbers ({listed(numbers)}); state whether it has the "
             "names of the columns, format = { header = true }, or is a row already, "
-            "format = { header = false }; the columns are then column1, column2, ..."
+            "format = { header = false }; the columns are then column1, column2, ... (on the "
+            "command line: --header or --no-header)"
         )
     return True
 

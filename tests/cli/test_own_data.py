@@ -30,12 +30,23 @@ def test_a_table_is_described_and_its_protocol_runs(invoke, flowers):
     assert "'길이'" in invoke("data", "describe", flowers, "--target", "없음").output
 
 
+def test_a_table_without_names_is_said_to_be_one(invoke, tmp_path):
+    file = tmp_path / "iris.data"
+    file.write_text("".join(f"{i / 10},{i * i},{'ab'[i % 2]}\n" for i in range(30)))
+    result = invoke("data", "describe", file)
+    assert (result.exit_code, "--header or --no-header" in result.output) == (2, True)
+    result = invoke("data", "describe", file, "--no-header")
+    text = result.output[result.output.index("# Written by samestep") :]
+    found = parse(tomllib.loads(text), "described").data.found
+    assert (found.rows, found.inputs) == (30, ("column1", "column2"))
+
+
 @pytest.mark.xdist_group("processes")
 def test_a_table_is_reported_on_with_one_command(invoke, flowers, tmp_path):
     arguments = ("report", flowers, "--target", "꽃", "--frameworks", "numpy", "--no-timing")
     result = invoke(*arguments)
     assert result.exit_code == 0
-    protocol = tmp_path / "results" / "runs" / "own-data.toml"
+    (protocol,) = (tmp_path / "results" / "runs").glob("own-data-*.toml")
     assert (
         parse(tomllib.loads(protocol.read_text(encoding="utf-8")), "left").data.name == "내 꽃.csv"
     )

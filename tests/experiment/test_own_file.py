@@ -197,7 +197,7 @@ def test_a_protocol_is_proposed_that_runs(tmp_path, text, target, expected):
     found = proposed.experiment.data.found
     for name, value in expected.items():
         assert getattr(found, name) == value, name
-    assert proposed.experiment.name == "own-data"
+    assert proposed.experiment.name.startswith("own-data-")
     assert (proposed.experiment.training is None) == (target == "none")
 
 
@@ -212,12 +212,14 @@ def test_a_target_that_names_rows_is_refused(flowers):
     [
         ("Flowers 2.CSV", "flowers-2"),
         ("a_b.csv.gz", "a-b"),
-        ("꽃.csv", "own-data"),
         (".x.csv", "x"),
     ],
 )
 def test_a_file_gives_its_experiment_a_name(tmp_path, file, name):
     assert slug(tmp_path / file) == name
+    assert (
+        slug(tmp_path / "꽃.csv") == slug(tmp_path.parent / "꽃.csv") != slug(tmp_path / "잎.csv")
+    )
 
 
 def test_a_report_says_where_no_row_is_kept_for_a_test(flowers):

@@ -7,9 +7,11 @@ import pytest
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
+from harness.experiment.loading import parse
 from harness.parity.protocols import every
 from harness.start import BatchPlan
 from implementations.scikit_learn import SklearnTrainer
+from tests.conftest import protocol
 from tests.implementations.tasks import STEPS, advance, experiment_of, task_of
 
 SUPPORTED = [
@@ -179,3 +181,12 @@ def test_a_training_that_diverges_says_so_in_its_losses(loop):
         (losses,) = advance(trainer, experiment, STEPS)
     assert np.isfinite(losses[0])
     assert not np.isfinite(losses[-1])
+
+
+def test_a_softmax_of_two_classes_is_refused(tmp_path):
+    file = tmp_path / "two.csv"
+    file.write_text("x,y\n" + "".join(f"{i},{'ab'[i % 2]}\n" for i in range(10)))
+    table = {"file": str(file), "target": "y", "split": {"name": "all"}}
+    network = {"inputs": 1, "layers": [{"units": 2, "activation": "identity"}]}
+    experiment = parse(protocol("iris-softmax", data=table, network=network), "test")
+    assert "one sigmoid output for two classes" in SklearnTrainer.supports(experiment)
