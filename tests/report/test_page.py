@@ -133,7 +133,7 @@ def test_the_answer_and_what_differs(report, text):
         "(5 experiments): fastest is jax in 4, numpy in 1; left out as disturbed: numpy in 1."
         in small
     )
-    assert small.endswith("layer of two”, 20.0 ms in jax fused, 19.0 s in sklearn idiomatic.")
+    assert small.endswith("layer of two”, 20.0 ms in jax fused, 19.0 s in sklearn stepwise.")
     name, _, said = small.partition(": ")
     for words in (f">{sentence}<", f"<b>{name}:</b> {said}<"):
         assert words in text.replace("&#39;", "'")

@@ -77,7 +77,7 @@ def test_every_number_of_threads_has_its_own_table_and_order():
         section.threads: line.ratio.value
         for section in report.sections
         for line in section.lines
-        if (section.experiment.name, line.name) == ("mnist-mlp", "torch stepwise")
+        if (section.experiment.name, line.name) == ("mnist-mlp", "torch fused")
     }
     assert torch[1] == pytest.approx(6 / 4)
     assert torch[2] == pytest.approx(6 / 4 / 1.5)  # over NumPy's time on two threads, too
