@@ -180,6 +180,7 @@ RULES_OF_CELLS = [
     for rule in RULES
     for name, loop in CELLS
     if is_last(name, loop) or name not in BRIEF
+    if rule.__name__ in FEW_RULES or not is_slow(name, loop)
 ]
 
 
