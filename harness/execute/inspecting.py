@@ -126,8 +126,9 @@ def _inspect_framework(framework: Framework, named: bool, log: Path) -> Inspecte
 def _fix_of(framework: Framework, missing_module: str | None, is_imported: bool) -> str:
     if missing_module:
         return f"python -m pip install {missing_module}"
-    if framework.requirements and not is_imported:
+    is_file = framework.module.endswith(".py")  # its requirements are what it imports
+    if framework.requirements and not is_imported and not is_file:
         packages = " ".join(framework.requirements)
         return f"python -m pip install --force-reinstall {packages}"
-    place = framework.module if framework.module.endswith(".py") else framework.name
+    place = framework.module if is_file else framework.name
     return f"correct the adapter; `samestep check {place}` says whether it is right"
