@@ -246,7 +246,7 @@ def _limits(
             if not experiment.has_measurable_products:
                 continue
             for threads in request.threads:
-                loop = framework.loops[-1]
+                loop = framework.loop_that_starts_fast  # the products are the same in every loop
                 yield make_trial(
                     Purpose.LIMIT, experiment, framework, loop, request, threads=threads
                 )

@@ -78,7 +78,7 @@ class CompiledTraining:
         self.names = [name for name, _ in model.named_parameters()]
         parameters = [values.detach() for values in model.parameters()]
         self.state = [*parameters, *_memory(self.rule, parameters)]
-        self.steps_done = self._zeros()
+        self.steps_done = torch.zeros((), dtype=inputs.dtype, device=inputs.device)
         self.steps_planned = min(PLANNED_STEPS, max(16, PLANNED_ROWS // task.batch_size))
         self.unrolled = UNROLLED_STEPS if _operations(task) < SMALL_STEP else 1
         self.is_compiled = False
@@ -246,9 +246,6 @@ class CompiledTraining:
             filled(batches.sizes, self.inputs.dtype, 1),
             filled(batches.learning_rates, self.inputs.dtype, 0),
         )
-
-    def _zeros(self, *shape: int) -> torch.Tensor:
-        return torch.zeros(shape, dtype=self.inputs.dtype, device=self.inputs.device)
 
 
 def _memory(rule: Optimizer, parameters: Tensors) -> Tensors:

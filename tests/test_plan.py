@@ -15,6 +15,9 @@ from harness.report.trial_durations import estimate_s, estimates_s, patience_s
 GONE = ("not-installed-anywhere",)
 
 
+SLOW_FUSED = {"loops": ("idiomatic", "stepwise", "fused"), "slow_to_start": ("fused",)}
+
+
 @pytest.fixture
 def entered(monkeypatch):
     """Enters NumPy's adapter under other names too; returns a function that plans."""
@@ -139,9 +142,13 @@ def test_a_later_adapter_is_no_limit_of_the_machine(entered):
     assert {trial.framework for trial in limits} == {"torch", "theirs"}
 
 
+def test_a_limit_is_measured_in_a_loop_that_starts_fast(entered):
+    limits = entered(torch=SLOW_FUSED)("mnist-softmax", frameworks=("numpy",)).limits
+    assert [trial.loop for trial in limits] == ["stepwise"]
+
+
 def test_quick_runs_a_loop_that_is_slow_to_start_in_depth_only(entered):
-    loops = {"loops": ("idiomatic", "stepwise", "fused"), "slow_to_start": ("fused",)}
-    plan = entered(torch=loops)
+    plan = entered(torch=SLOW_FUSED)
     assert ("torch", "fused") in cells(plan("xor-mlp"), "xor-mlp")
     assert [loop for name, loop in cells(plan("and"), "and") if name == "torch"] == ["stepwise"]
     for asked in ({"loops": ("fused",)}, {"preset": "standard"}, {"loops": ("all",)}):

@@ -36,7 +36,7 @@ def read(data: Data) -> Rows:
             with np.load(stored, allow_pickle=False) as arrays:
                 return arrays["inputs"], arrays.get("targets")
         except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile):
-            pass  # the file itself may still be there
+            pass  # a damaged copy: the file itself is read, and its digest compared
     try:
         selected = data.selection()
     except TableError as error:

@@ -34,6 +34,7 @@ def read(name: str, sha256: str, content: bytes, largest: int) -> Table:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             arrays = _arrays(name, archive, largest)
+    # zipfile raises NotImplementedError for an unknown compression, RuntimeError for a password
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise TableError(f"{name}: not a whole .npz archive ({error})") from error
     if not arrays:
