@@ -75,7 +75,7 @@ def _made(base="digits-mlp", **changes) -> Experiment:
 def trace_of(
     experiment: Experiment, mistake: str, keep_first_20_steps: bool = False, adapter=Mutant
 ) -> Trace:
-    """The trace that the mutant leaves."""
+    """The trace that the mutant leaves, taken as a worker takes it in float64."""
     prepared = data.load(experiment.data, experiment.loss, "float64")
 
     def build(changed):
@@ -83,7 +83,8 @@ def trace_of(
             task_of(changed, prepared, seed=0, loop="stepwise", dtype="float64"), mistake
         )
 
-    return record(build, experiment, prepared, 0, keep_first_20_steps)
+    shows = not keep_first_20_steps
+    return record(build, experiment, prepared, 0, keep_first_20_steps, first_update_may_show=shows)
 
 
 @dataclass(frozen=True)
