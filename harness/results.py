@@ -263,8 +263,15 @@ class RunFolder:
         return self._read(self.trials, names, set_bad_aside)
 
     def limit_rows(self, trials: Iterable[str]) -> list[Row]:
-        """Return the rows of frameworks that only timed their matrix products (`gemm_us`)."""
-        return self._read(self.limits, trials, set_bad_aside=False)
+        """Return the rows of frameworks that only timed their matrix products (`gemm_us`).
+
+        In a folder that was merged a trial has a row of every machine: in `<trial>.json` and in
+        `<trial>@<number>.json`.
+        """
+        wanted = set(trials)
+        files = sorted(self.limits.glob("*.json"))
+        names = [file.stem for file in files if file.stem.partition("@")[0] in wanted]
+        return self._read(self.limits, names, set_bad_aside=False)
 
     def _read(self, folder: Path, names: Iterable[str], set_bad_aside: bool) -> list[Row]:
         rows = []
@@ -272,7 +279,7 @@ class RunFolder:
             file = folder / f"{name}.json"
             try:
                 row = from_json(file.read_text(encoding="utf-8"))
-                if row.trial != name:
+                if row.trial != name.partition("@")[0]:
                     raise BadRowError(f"holds trial {row.trial!r}")
             except FileNotFoundError:
                 continue

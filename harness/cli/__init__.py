@@ -18,11 +18,13 @@ from harness.cli import (
     doctor,
     explain,
     listing,
+    merge,
     new_adapter,
     own_data,
     report,
     reproduce,
     scale,
+    status,
 )
 from harness.cli.exits import FAILED
 
@@ -67,6 +69,8 @@ app.command()(explain.explain)
 app.command()(doctor.doctor)
 app.command()(scale.scale)
 app.command()(compare.compare)
+app.command()(status.status)
+app.command()(merge.merge)
 app.command(name="list")(listing.list_)
 app.add_typer(data_app, name="data")
 data_app.command()(own_data.describe)

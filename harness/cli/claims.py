@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.claims.judge import Judged
     from harness.claims.model import Claim
     from harness.claims.samples import Sample
+    from harness.shards import Shard
 
 FOLDER = Path("results") / "runs" / "claims"
 """Where samples are collected, unless `--out` names another folder."""
@@ -27,6 +28,11 @@ FrameworksOption = Annotated[
         help="Names, adapter files or module:Class, by comma. Default: the two fastest.",
     ),
 ]
+
+
+def folder_of(shard: "Shard | None") -> Path:
+    """Return where the samples of a shard are collected, or of the whole without one."""
+    return FOLDER.with_name(FOLDER.name + shard.suffix) if shard else FOLDER
 
 
 def load(names: Sequence[str]) -> list["Claim"]:
@@ -54,6 +60,7 @@ def run(
     folder: Path,
     fresh: bool,
     only_fastest: bool = False,
+    shard: "Shard | None" = None,
 ) -> bool:
     """Run the trials that have no row yet, and store their samples.
 
@@ -69,11 +76,13 @@ def run(
         chosen = claim_plan.choose_frameworks(options.split(frameworks))
         if only_fastest and not frameworks:
             chosen = chosen[:1]
-        plan = claim_plan.make_claim_plan(runs, chosen, options.threads(threads), device)
+        whole = claim_plan.make_claim_plan(runs, chosen, options.threads(threads), device)
     except (UnknownFrameworkError, ValueError) as error:
         stop(USAGE, str(error))
+    plan = run_plan.part_of(whole, shard)
     before = read_samples(folder)
-    finished = run_plan.run_plan(plan, folder, options.timeout_s(timeout), fresh, timed=False)
+    timeout_s = options.timeout_s(timeout)
+    finished = run_plan.run_plan(plan, folder, timeout_s, fresh, timed=False, whole=whole)
     now = list(collect(load_run(folder, plan), runs, before, batch_accuracies))
     try:
         samples.write(folder, samples.merge(before, now))

@@ -6,12 +6,15 @@ reads it. A text that means nothing ends the command with the rule and the value
 
 import re
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from harness.cli.exits import USAGE, stop
 from harness.experiment.vocabulary import Device, Dtype, Loop
+
+if TYPE_CHECKING:
+    from harness.shards import Shard
 
 LONGEST_TIMEOUT_H = 720
 
@@ -38,6 +41,14 @@ DeviceOption = Annotated[
 DtypeOption = Annotated[Dtype, typer.Option(help="Precision of protocols that do not state one.")]
 TimeoutOption = Annotated[
     str, typer.Option(metavar="TIME", help="Limit of one trial: 90s, 10m, 2h, or none.")
+]
+ShardOption = Annotated[
+    str,
+    typer.Option(
+        metavar="I/N",
+        help="Run part I of N, for example one on each of N machines; `samestep merge` puts them "
+        "together.",
+    ),
 ]
 FreshOption = Annotated[
     bool, typer.Option("--fresh", help="Measure and prove again what is measured or proven.")
@@ -108,6 +119,18 @@ def thread_counts(text: str) -> tuple[int, ...]:
     """Return all numbers of threads that `--threads` requests."""
     counts = [threads(part) for part in split(text) or (text,)]
     return tuple(dict.fromkeys(counts))
+
+
+def shard(text: str) -> "Shard | None":
+    """Return the part of the plan that `--shard` names; None where it is not given."""
+    if not text:
+        return None
+    from harness.shards import Shard
+
+    try:
+        return Shard.parse(text)
+    except ValueError as error:
+        stop(USAGE, str(error))
 
 
 def timeout_s(text: str) -> float | None:

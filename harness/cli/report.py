@@ -88,6 +88,7 @@ def report(
     dtype: options.DtypeOption = Dtype.FLOAT32,
     no_timing: NoTiming = False,
     timeout: Timeout = AUTO,
+    shard: options.ShardOption = "",
     out: Annotated[Path | None, options.out("results/runs/<plan>")] = None,
     fresh: options.FreshOption = False,
     traceback: options.TracebackOption = False,
@@ -124,17 +125,26 @@ def report(
         timed=not no_timing,
     )
     timeout_s = None if timeout == AUTO else options.timeout_s(timeout)
-    plan = run_plan.make_plan(request)
+    part = options.shard(shard)
+    whole = run_plan.make_plan(request)
+    plan = run_plan.part_of(whole, part)
     if timeout == AUTO:
         from harness.report.trial_durations import patience_s
 
         timeout_s = patience_s(plan)
     files = _outputs(plan, output, chart)
     outputs.need_charts(files)
-    path = out or Path("results") / "runs" / plan.digest
+    name = whole.digest + (part.suffix if part else "")
+    path = out or Path("results") / "runs" / name
     finished = run_plan.run_plan(
-        plan, path, timeout_s, fresh, timed=not no_timing, traceback=traceback
+        plan, path, timeout_s, fresh, timed=not no_timing, traceback=traceback, whole=whole
     )
+    if part is not None:
+        console(stderr=True).print(
+            f"this is part {part} of the plan; put the parts together with "
+            f"`samestep merge FOLDER... -o results/runs/{whole.digest}`",
+            soft_wrap=True,
+        )
     run = load_run(path, plan)
     _finish(run, exit_code(run) if finished else INTERRUPTED, files, tensorboard)
 

@@ -1,5 +1,6 @@
 """`reproduce`: published numbers rerun and judged."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -16,6 +17,7 @@ from harness.experiment.vocabulary import Device, Status
 if TYPE_CHECKING:
     from harness.claims.judge import Judged
     from harness.claims.model import Claim
+    from harness.shards import Shard
 
 SUFFIXES = (".md", ".json", ".html")
 
@@ -46,6 +48,7 @@ def reproduce(
     threads: options.ThreadsOption = "1",
     device: options.DeviceOption = Device.AUTO,
     timeout: options.TimeoutOption = "2h",
+    shard: options.ShardOption = "",
     out: shared.OutOption = None,
     fresh: options.FreshOption = False,
     output: Annotated[list[str] | None, outputs.file_option(SUFFIXES)] = None,
@@ -75,14 +78,26 @@ def reproduce(
         _finish(_judge_again(chosen, source, bool(names)), typed, files, True, json_output)
     chosen = [loading.with_source_data(claim) for claim in chosen]
     runs = [run for claim in chosen for run in claim_plan.claim_runs(claim)]
-    folder = out or shared.FOLDER
+    part = options.shard(shard)
+    folder = out or shared.folder_of(part)
     finished = True
     if runs:
         outputs.need_charts(files)
-        finished = shared.run(runs, frameworks, threads, device, timeout, folder, fresh)
+        finished = shared.run(runs, frameworks, threads, device, timeout, folder, fresh, shard=part)
     samples = shared.read_samples(folder)
+    if part is not None:
+        _finish_part(part, len(samples), folder, finished)
     judged = multiplicity.adjust([shared.judge(claim, runs, samples) for claim in chosen])
     _finish(judged, typed, [Output(folder / "ledger.md"), *files], finished, json_output)
+
+
+def _finish_part(shard: "Shard", samples: int, folder: Path, finished: bool) -> NoReturn:
+    """Say what a part left, which is not judged: other parts have other seeds."""
+    print(
+        f"part {shard}: {samples} samples in {folder}; put the parts together with "
+        f"`samestep merge FOLDER... -o {shared.FOLDER}`, which says how to judge them"
+    )
+    sys.exit(OK if finished else INTERRUPTED)
 
 
 def _preselected(ledger: Sequence["Claim"], everything: bool, heavy: bool) -> list["Claim"]:

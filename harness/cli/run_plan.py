@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from harness.plan import Plan, Request
     from harness.run import Run
+    from harness.shards import Shard
 
 
 def make_plan(request: "Request") -> "Plan":
@@ -40,6 +41,19 @@ def _one_blas_thread() -> None:
         os.environ.setdefault(name, "1")
 
 
+def part_of(plan: "Plan", shard: "Shard | None") -> "Plan":
+    """Return the part of a plan that a shard runs; the whole plan without one."""
+    if shard is None:
+        return plan
+    from harness import shards
+    from harness.report import trial_durations
+
+    part = shards.part_of(plan, shard, trial_durations.estimates_anywhere_s(plan))
+    if not part.trials:
+        stop(USAGE, f"--shard {shard}: the plan has fewer parts, so there is nothing to run here")
+    return part
+
+
 def run_plan(
     plan: "Plan",
     path: Path,
@@ -47,6 +61,7 @@ def run_plan(
     fresh: bool,
     timed: bool = True,
     traceback: bool = False,
+    whole: "Plan | None" = None,
 ) -> bool:
     """Run the trials that have no row yet. Return False if the user interrupted them."""
     from harness.cli.progress import Announcer
@@ -61,7 +76,7 @@ def run_plan(
     interrupt_on_sigterm()
     try:
         with Announcer(plan, errors, traceback, estimates_s) as announcer:
-            Runner(plan, RunFolder(path), timeout_s, announcer, timed).run(fresh)
+            Runner(plan, RunFolder(path), timeout_s, announcer, timed, whole).run(fresh)
     except KeyboardInterrupt:
         errors.print("interrupted: finished trials are kept; the same command goes on from here")
         return False

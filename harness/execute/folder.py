@@ -46,6 +46,20 @@ def _names(folder: RunFolder) -> set[str]:
     return {file.name for file in folder.path.iterdir()}
 
 
+def is_in_use(folder: RunFolder) -> bool:
+    """Whether a process of this machine is writing to the folder."""
+    try:
+        import fcntl
+
+        with (folder.path / "lock").open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except (ImportError, OSError):
+        return False
+    return False
+
+
 @contextlib.contextmanager
 def locked(folder: RunFolder) -> Iterator[None]:
     """Keep a second process out; the lock ends with the process that holds the lock."""

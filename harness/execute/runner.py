@@ -46,6 +46,7 @@ class Runner:
         listener: hears of progress.
         timed: whether times matter. Then trials run one at a time, and those on a disturbed
             machine run again. Otherwise as many run at once as there are CPUs and memory.
+        whole: the plan that the folder is of, where `plan` is one machine's part of it.
     """
 
     plan: Plan
@@ -53,6 +54,7 @@ class Runner:
     timeout_s: float | None
     listener: Listener
     timed: bool = True
+    whole: Plan | None = None
 
     def __post_init__(self) -> None:
         self._workers = Workers(self.plan, self.folder, self.timeout_s, self.listener)
@@ -72,7 +74,8 @@ class Runner:
         prepare(self.folder, self.plan)
         with locked(self.folder):
             prepare(self.folder, self.plan)  # another run may have come first meanwhile
-            write_atomically(self.folder.plan_file, self.plan.to_json().encode())
+            whole = self.whole or self.plan
+            write_atomically(self.folder.plan_file, whole.to_json().encode())
             if fresh:
                 self.folder.remove(trial.id for trial in self.plan.trials)
                 verdicts.forget(self.folder, self.plan.proofs)

@@ -34,12 +34,17 @@ def read(folder: RunFolder, proofs: Iterable[Trial]) -> dict[CellKey, Judgement]
     """Return the verdicts of a run, as far as there are any."""
     judgements: dict[CellKey, Judgement] = {}
     for trial in proofs:  # the proof in the precision that is timed comes second
-        judgement = _read_file(folder.proofs / f"{trial.id}.json")
+        judgement = read_one(folder, trial)
         if judgement is not None:
             key = CellKey(trial.experiment, trial.framework, trial.loop)
             first = judgements.get(key)
             judgements[key] = with_proof_as_timed(first, judgement) if first else judgement
     return judgements
+
+
+def read_one(folder: RunFolder, proof: Trial) -> Judgement | None:
+    """Return the verdict of one proof of a run; None where there is none that can be read."""
+    return _read_file(folder.proofs / f"{proof.id}.json")
 
 
 def cached(trial: Trial) -> Judgement | None:

@@ -90,13 +90,13 @@ def _agreement(sections: Sequence[Section]) -> list[str]:
 def statements(sections: Sequence[Section]) -> list[str]:
     """Return who is fastest on small networks and on large ones, and what more threads do.
 
-    There is one statement of each, or one for each number of threads.
+    There is one statement of each, or one for each machine and number of threads.
     """
     ranked = [section for section in sections if section.ranking is not None]
     groups = [
-        [s for s in ranked if (s.is_small, s.threads) == (is_small, threads)]
+        [s for s in ranked if (s.is_small, s.machine, s.threads) == (is_small, *place)]
         for is_small in GROUPS
-        for threads in dict.fromkeys(section.threads for section in sections)
+        for place in dict.fromkeys((section.machine, section.threads) for section in sections)
     ]
     return [*(_statement(group) for group in groups if group), *thread_statements(sections)]
 
@@ -106,6 +106,8 @@ def _statement(group: Sequence[Section]) -> str:
     name, threads = GROUPS[group[0].is_small], group[0].threads
     if threads is not None:
         name = f"{name}, {count_text(threads, 'thread')}"
+    if group[0].machine:
+        name = f"{name}, on {group[0].machine}"
     if len(group) == 1:
         (section,) = group
         text = ranking_text(section.ranking) if section.ranking else ""

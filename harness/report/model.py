@@ -284,9 +284,10 @@ def _above_one(ratios: Sequence[float]) -> bool:
 
 @dataclass(frozen=True)
 class Section:
-    """One experiment of a report, on one device, with one number of threads.
+    """One experiment of a report, on one machine and device, with one number of threads.
 
     Args:
+        machine: that its lines ran on; "" where the report has one machine only.
         device: what its lines ran on; "" where nothing ran.
         threads: of its trials; None where the report has only one number of threads.
         timed: whether times were measured.
@@ -300,12 +301,14 @@ class Section:
     measure: Measure
     caption: str
     lines: tuple[Line, ...]
+    machine: str = ""
 
     @property
     def place(self) -> str:
-        """`cpu`; `cpu, 2 threads` where the report has several numbers of threads."""
+        """`cpu`; `cpu, 2 threads` with several numbers of threads; then the machine, of several."""
         threads = None if self.threads is None else count_text(self.threads, "thread")
-        return ", ".join(filter(None, [self.device, threads]))
+        machine = f"on {self.machine}" if self.machine else ""
+        return ", ".join(filter(None, [self.device, threads, machine]))
 
     @property
     def baseline(self) -> Line | None:

@@ -41,11 +41,21 @@ def make_report(run: Run) -> Report:
 
 
 def make_sections(run: Run) -> list[Section]:
-    """Return a section per experiment, number of threads and device of the plan, in its order."""
+    """Return a section per experiment, machine, number of threads and device, in the plan's order.
+
+    Times of several machines say nothing about each other, so each has its own tables.
+    """
     order = list(dict.fromkeys(trial.framework for trial in run.plan.trials))
     known = [row for row in run.rows if row.framework in order]
     ordered = sorted(known, key=lambda row: order.index(row.framework))
-    facts = Facts(run, disturbances(run.rows), machine_limits_us([*run.rows, *run.limits]))
+    machines = machines_of(run.rows)
+    by_machine = {
+        machine: [r for r in ordered if (r.machine or "") == machine] for machine in machines
+    }
+    limits_us = machine_limits_us([*run.rows, *run.limits])
+    facts = {
+        machine: Facts(run, disturbances(rows), limits_us) for machine, rows in by_machine.items()
+    }
     counts = run.plan.request.threads
     return [
         Section(
@@ -55,14 +65,22 @@ def make_sections(run: Run) -> list[Section]:
             run.plan.request.timed,
             measure_of(experiment),
             caption(run.plan, name, threads),
-            tuple(make_lines(rows, facts)),
+            tuple(make_lines(rows, facts[machine])),
+            machine if len(machines) > 1 else "",
         )
         for name, experiment in run.plan.experiments.items()
+        for machine in machines
         for threads in counts
         for device, rows in _by_device(
-            [row for row in ordered if (row.experiment, row.threads) == (name, threads)]
+            [r for r in by_machine[machine] if (r.experiment, r.threads) == (name, threads)],
         )
+        if rows or len(machines) == 1
     ]
+
+
+def machines_of(rows: Sequence[Row]) -> list[str]:
+    """Return the machines of a run that have a row, each once; "" where there is no row."""
+    return list(dict.fromkeys(row.machine or "" for row in rows)) or [""]
 
 
 def _by_device(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:

@@ -43,10 +43,10 @@ def effects(sections: Sequence[Section]) -> dict[tuple[int, int], list[Effect]]:
 
     The fewest threads are compared with every other number.
     """
-    places: dict[tuple[str, str], dict[int, Section]] = {}
+    places: dict[tuple[str, str, str], dict[int, Section]] = {}
     for section in sections:
         if section.threads is not None:
-            key = section.experiment.name, section.device
+            key = section.experiment.name, section.machine, section.device
             places.setdefault(key, {})[section.threads] = section
     of_pair: dict[tuple[int, int], list[Effect]] = {}
     for by_threads in places.values():

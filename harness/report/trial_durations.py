@@ -67,6 +67,11 @@ def estimates_s(
     return durations_s
 
 
+def estimates_anywhere_s(plan: Plan) -> dict[str, float]:
+    """Return the seconds of every trial, by id, whatever is installed on this machine."""
+    return {trial.id: estimate_s(plan, trial) for trial in plan.trials}
+
+
 def patience_s(plan: Plan) -> float:
     """Return after how many seconds any trial of the plan counts as hanging."""
     longest = max((estimate_s(plan, trial) for trial in plan.trials), default=0.0)

@@ -98,6 +98,7 @@ def rows_of(section: Section, line: Line, rows: Sequence[Row]) -> list[Row]:
         for row in rows
         if row.status == Status.OK
         and key == (row.experiment, row.framework, row.loop, row.track, row.device, row.threads)
+        and section.machine in ("", row.machine)
     ]
     return sorted(matching, key=lambda row: (row.seed, row.repeat))
 
