@@ -28,7 +28,7 @@ def merge(
         ),
     ],
 ) -> None:
-    """Put shards of a run, from any number of machines, into one folder.
+    """Put the parts of a run together in one folder.
 
     Nothing is run, and the folders given are left as they are. Of a trial that was run twice the
     first whole row stays. `samestep report --from FOLDER` shows the result.
