@@ -78,6 +78,8 @@ def report(
     experiments: Experiments = None,
     target: own_data.TargetOption = "",
     header: own_data.HeaderOption = None,
+    test_file: own_data.TestFileOption = None,
+    test_target: own_data.TestTargetOption = "",
     frameworks: options.FrameworksOption = "",
     loops: Loops = "best",
     preset: PresetOption = Preset.QUICK,
@@ -112,7 +114,9 @@ def report(
         run = run_plan.read_run(source)
         _finish(run, exit_code(run), _outputs(run.plan, output, chart), tensorboard)
     request = Request(
-        experiments=own_data.protocols_of(experiments or (), target, header, out),
+        experiments=own_data.protocols_of(
+            experiments or (), target, header, test_file, test_target, out
+        ),
         frameworks=options.split(frameworks),
         loops=options.loops(loops),
         preset=preset,

@@ -50,7 +50,7 @@ def rows_of(data: Data) -> Raw:
     if data.dataset is not None:
         return read(data.dataset)
     inputs, targets = own_rows.read(data)
-    return Raw(inputs, targets, len(inputs))
+    return Raw(inputs, targets, data.facts.train_rows)
 
 
 def read(dataset: str) -> Raw:

@@ -15,9 +15,12 @@ from harness.experiment.splits import RowsSplit, SklearnSplit, Split, check_spli
 
 if TYPE_CHECKING:
     from harness.tables.selection import Choices, Selection
+    from harness.tables.sources import Source
 
 ColumnNames = tuple[ColumnName, ...]
 FILE_FIELDS = (
+    "test_file",
+    "test_target",
     "target",
     "kind",
     "classes",
@@ -65,7 +68,12 @@ class Data(Frozen):
         dataset: a name that `samestep list datasets` shows. Give either this or `file`.
         file: a table or an archive of the user's (see `harness.tables`), absolute or beside the
             TOML file.
-        target: of a file: the column to learn, a list of columns of values, or `none`.
+        target: of a file: the column to learn, a list of columns of values, or `none`. A name
+            that ends like a file (`y.npy`, `train-labels-idx1-ubyte.gz`, `y.csv`) is a file of one
+            column beside `file`.
+        test_file: a file of test rows with the same columns, absolute or beside the TOML file. Its
+            rows are the split `given`.
+        test_target: the file of its targets, beside `test_file`; where `target` is a file too.
         kind: of the target: `classes` (an output for each), `binary` (two classes, one output)
             or `values` (regression). By default `classes` for text and booleans, and `values` for
             numbers with fractions; for whole numbers it must be stated.
@@ -99,6 +107,8 @@ class Data(Frozen):
 
     dataset: Annotated[str, AfterValidator(_known_dataset)] | None = None
     file: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    test_file: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    test_target: ColumnName | None = None
     target: ColumnName | Annotated[ColumnNames, Field(min_length=1)] | None = None
     kind: Literal["classes", "binary", "values"] | None = None
     classes: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
@@ -143,7 +153,12 @@ class Data(Frozen):
             return replace(facts, train_rows=self.drawn.rows) if self.drawn else facts
         found = self.found
         return DatasetFacts(
-            len(found.inputs), found.kind, found.outputs, found.rows, 0, f"your file {self.name}"
+            features=len(found.inputs),
+            kind=found.kind,
+            outputs=found.outputs,
+            train_rows=found.rows - found.test_rows,
+            test_rows=found.test_rows,
+            description=f"your file {self.name}",
         )
 
     @property
@@ -164,11 +179,10 @@ class Data(Frozen):
             harness.tables.TableError: the file cannot be read, has changed since the protocol was
                 read, or does not hold what is asked of it.
         """
-        from harness.tables import TableError, files
+        from harness.tables import TableError, sources
         from harness.tables.selection import select
 
-        form = (self.format or FileFormat()).as_stated()
-        table = files.read(Path(self.file or ""), form)
+        table = sources.read(self._source())
         expected = self.contents.sha256 if self.contents else self.sha256
         if expected not in (None, table.sha256):
             since = "the run was planned" if self.contents else "sha256 was written down"
@@ -178,6 +192,18 @@ class Data(Frozen):
                 + ("" if self.contents else ", without sha256 or with the new one")
             )
         return select(table, self._choices())
+
+    def _source(self) -> "Source":
+        from harness.tables import sources
+
+        target = self.target if isinstance(self.target, str) else ""
+        return sources.Source(
+            file=Path(self.file or ""),
+            target=target if sources.is_target_file(target) else "",
+            test_file=Path(self.test_file) if self.test_file else None,
+            test_target=self.test_target or "",
+            form=(self.format or FileFormat()).as_stated(),
+        )
 
     def _choices(self) -> "Choices":
         from harness.tables.selection import Choices
@@ -206,15 +232,22 @@ class Data(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _finds_the_file(cls, values: Any, info: ValidationInfo) -> Any:
-        """Make the file's path absolute: a relative one is beside the TOML file."""
-        file = values.get("file") if isinstance(values, dict) else None
-        if not isinstance(file, str) or not file or Path(file).is_absolute():
+    def _finds_the_files(cls, values: Any, info: ValidationInfo) -> Any:
+        """Make the files' paths absolute: a relative one is beside the TOML file."""
+        if not isinstance(values, dict):
             return values
-        folder = (info.context or {}).get("folder")
-        if folder is None:
-            raise ValueError(f"file: must be absolute in a protocol without a file. Got {file!r}")
-        return values | {"file": str(Path(folder).absolute() / Path(file).expanduser())}
+        found = {}
+        for field in ("file", "test_file"):
+            file = values.get(field)
+            if not isinstance(file, str) or not file or Path(file).is_absolute():
+                continue
+            folder = (info.context or {}).get("folder")
+            if folder is None:
+                raise ValueError(
+                    f"{field}: must be absolute in a protocol without a file. Got {file!r}"
+                )
+            found[field] = str(Path(folder).absolute() / Path(file).expanduser())
+        return values | found
 
     @model_validator(mode="after")
     def _has_contents(self) -> Self:
@@ -247,10 +280,10 @@ class Data(Frozen):
         return self
 
     def _read_contents(self) -> Contents:
-        from harness.tables import files
+        from harness.tables import sources
 
         selected = self.selection()
-        table = files.read(Path(self.file or ""), (self.format or FileFormat()).as_stated())
+        table = sources.read(self._source())
         return Contents(
             sha256=table.sha256,
             rows=len(selected.inputs),
@@ -260,6 +293,7 @@ class Data(Frozen):
             outputs=selected.outputs,
             classes=selected.classes,
             form=table.form,
+            test_rows=selected.test_rows,
         )
 
     @model_validator(mode="after")

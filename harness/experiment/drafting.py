@@ -13,6 +13,7 @@ from harness.experiment.model import Experiment
 
 if TYPE_CHECKING:
     from harness.tables.description import ColumnSummary
+    from harness.tables.sources import Source
     from harness.tables.table import Table
 
 HIDDEN_UNITS = 32
@@ -32,7 +33,7 @@ name = {name}
 title = {title}
 
 [data]
-file = {file}
+file = {file}{test_lines}
 target = {target}{kind_line}{columns_lines}
 scale = "{scale}"{scale_comment}
 split = {split}
@@ -89,32 +90,59 @@ class _Columns:
     notes: tuple[str, ...]
 
 
-def draft(path: Path, target: str, toml_name: str = "", header: bool | None = None) -> Draft:
-    """Propose a protocol for a file.
+def source_of(
+    path: Path,
+    target: str,
+    header: bool | None = None,
+    test_file: Path | None = None,
+    test_target: str = "",
+) -> "Source":
+    """Return the files that somebody names.
 
     Args:
         path: of the file.
-        target: its target column, several by comma, or `none`.
-        toml_name: what the protocol's file will be called, for its first lines.
-        header: whether the first line has the names of the columns; None to find out.
-
-    Raises:
-        harness.tables.TableError: the file cannot be read or has no such column.
-        harness.experiment.loading.ProtocolError: nothing that runs can be made of it.
+        target: its target column, several by comma, a file of targets, or `none`.
+        header: whether the first line of a text file has the names of the columns; None to find
+            out.
+        test_file: a file of test rows.
+        test_target: the file of its targets, where `target` is a file.
     """
-    from harness.tables import files
-    from harness.tables.description import describe
-    from harness.tables.errors import toml_list, toml_text
+    from harness.tables.sources import Source, is_target_file
     from harness.tables.table import TextFormat
 
-    table = files.read(path, TextFormat(header=header))
+    return Source(
+        file=path,
+        target=target if is_target_file(target) else "",
+        test_file=test_file,
+        test_target=test_target,
+        form=TextFormat(header=header),
+    )
+
+
+def draft(source: "Source", target: str, toml_name: str = "") -> Draft:
+    """Propose a protocol for a file.
+
+    Args:
+        source: the files, see `source_of`.
+        target: the target column, several by comma, the file of targets, or `none`.
+        toml_name: what the protocol's file will be called, for its first lines.
+
+    Raises:
+        harness.tables.TableError: a file cannot be read or has no such column.
+        harness.experiment.loading.ProtocolError: nothing that runs can be made of it.
+    """
+    from harness.tables import sources
+    from harness.tables.description import describe
+    from harness.tables.errors import toml_list, toml_text
+
+    table = sources.read(source)
     summaries = describe(table)
     targets = _targets(table, target)
     of_target = [summary for summary in summaries if summary.name in targets]
     kind = _kind(of_target)
     columns = _columns([s for s in summaries if s.name not in targets], of_target)
     words = targets[0] if len(targets) == 1 else ", ".join(targets)
-    name = slug(path)
+    name, header = slug(source.file), source.form.header
     toml_name = toml_name or f"{name}.toml"
     values = {
         "file_name": table.name,
@@ -123,7 +151,8 @@ def draft(path: Path, target: str, toml_name: str = "", header: bool | None = No
         "toml_name": toml_name,
         "name": toml_text(name),
         "title": toml_text(f"{words or 'no target'} of {table.name}"[:200]),
-        "file": toml_text(str(path.absolute())),
+        "file": toml_text(str(source.file.absolute())),
+        "test_lines": _test_lines(source),
         "target": _target_text(targets),
         "kind_line": f'\nkind = "{kind}"' if kind else "",
         "columns_lines": "".join(
@@ -140,6 +169,17 @@ def draft(path: Path, target: str, toml_name: str = "", header: bool | None = No
         text = text.partition("[training]")[0].rstrip() + "\n"
     experiment = parse(tomllib.loads(text), toml_name)
     return Draft(text, experiment, (*_target_notes(experiment, of_target), *columns.notes))
+
+
+def _test_lines(source: "Source") -> str:
+    from harness.tables.errors import toml_text
+
+    lines = []
+    if source.test_file:
+        lines.append(f"test_file = {toml_text(str(source.test_file.absolute()))}")
+    if source.test_target:
+        lines.append(f"test_target = {toml_text(source.test_target)}")
+    return "".join(f"\n{line}" for line in lines)
 
 
 def slug(path: Path) -> str:
@@ -246,7 +286,7 @@ def _sized(
             f"{table.name}: the target {names[0]!r} has {len(selected.classes):,} classes in "
             f"{rows:,} rows; it names rows rather than classes. Choose another target"
         )
-    split, test_rows = _split(kind, rows)
+    split, test_rows = _split(kind, rows, selected.test_rows)
     train = rows - test_rows
     size = min(train, next(size for most, size in BATCH_SIZES if train <= most))
     epochs = min(MOST_EPOCHS, max(LEAST_EPOCHS, STEPS // -(-train // size)))
@@ -274,8 +314,16 @@ def _sized(
     )
 
 
-def _split(kind: str | None, rows: int) -> tuple[str, int]:
-    """Return the split, and how many rows test that do not train."""
+def _split(kind: str | None, rows: int, test_rows: int) -> tuple[str, int]:
+    """Return the split, and how many rows test that do not train.
+
+    Args:
+        kind: of the targets.
+        rows: how many there are.
+        test_rows: how many of them are the test rows of the files.
+    """
+    if test_rows:
+        return '{ name = "given" }', test_rows
     if rows < LEAST_ROWS_TO_SPLIT:
         return '{ name = "all" }  # too few rows to keep some for a test', 0
     name = "random" if kind in ("values", None) else "stratified"

@@ -1,6 +1,7 @@
 """A protocol in words: its network, its update rule, its length, as one line."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from harness.experiment.loading import catalogue_names
 from harness.experiment.model import Experiment
@@ -67,8 +68,9 @@ def data_text(experiment: Experiment) -> str:
     if data.contents is None:
         return ""
     found = data.contents
+    test = f" and {Path(data.test_file).name} (test rows)" if data.test_file else ""
     parts = [
-        f"data: {data.name} ({found.form}; SHA-256 {found.sha256[:16]}), {found.rows:,} rows",
+        f"data: {data.name}{test} ({found.form}; SHA-256 {found.sha256[:16]}), {found.rows:,} rows",
         f"{count_text(found.dropped, 'row')} with a missing value left out"
         if found.dropped
         else "",

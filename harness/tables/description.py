@@ -11,6 +11,11 @@ from harness.tables.table import Column, Kind, Labels, Table
 MOST_SHARES, MOST_COUNTED = 8, 2_000
 ROW_NUMBER_NAMES = ("id", "index", "idx", "no", "nr", "row", "번호", "순번", "")
 
+TARGET_NAMES = (
+    *("target", "label", "labels", "class", "species", "y", "y_train"),
+    *("정답", "종류", "분류"),
+)
+
 
 @dataclass(frozen=True, eq=False)
 class ColumnSummary:
@@ -64,7 +69,7 @@ class ColumnSummary:
 
 def describe(table: Table) -> tuple[ColumnSummary, ...]:
     """Return a summary of every column, in the order of the file."""
-    return tuple(_summary(column) for column in table.columns.values())
+    return tuple(_summary(column.without_last_one) for column in table.columns.values())
 
 
 def _summary(column: Column) -> ColumnSummary:
@@ -121,8 +126,7 @@ def column_text(summary: ColumnSummary) -> str:
 
 def target_guess(summaries: tuple[ColumnSummary, ...]) -> tuple[str, str]:
     """Return the column that is probably to be learnt, and why."""
-    names = ("target", "label", "labels", "class", "species", "y", "정답", "종류", "분류")
     for summary in summaries:
-        if summary.name.lower() in names:
+        if summary.name.lower() in TARGET_NAMES:
             return summary.name, f"because of its name {quoted(summary.name)}"
     return summaries[-1].name, "because it is the last column"

@@ -59,6 +59,7 @@ class Selection:
         outputs: number of classes, 1 for two classes of kind `binary`, or of target columns.
         classes: the names of the classes in their order.
         dropped: how many rows were left out because a value is missing.
+        test_rows: how many rows, the last ones, are the table's own test rows.
     """
 
     inputs: Array
@@ -68,6 +69,7 @@ class Selection:
     outputs: int
     classes: tuple[str, ...]
     dropped: int
+    test_rows: int
 
 
 @lru_cache(maxsize=2)
@@ -78,7 +80,7 @@ def select(table: Table, choices: Choices) -> Selection:
         TableError: a column is missing or does not hold what is asked of it; the message names
             the place in the file, the value, and what to write.
     """
-    targets = [table.column(name, "target") for name in choices.target]
+    targets = [table.column(name, "target").without_last_one for name in choices.target]
     inputs = _input_columns(table, choices)
     _refuse_text(table, [c for c in inputs if c.name not in choices.one_hot])
     kind = _target_kind(table, targets, choices)
@@ -92,6 +94,11 @@ def select(table: Table, choices: Choices) -> Selection:
         _refuse_wrong(table, name, numbers)
     whole = _whole_rows(table, read, labels, choices)
     dropped = int((~whole).sum())
+    test_rows = 0 if table.train_rows is None else int(whole[table.train_rows :].sum())
+    if table.train_rows is not None and test_rows in (0, len(whole) - dropped):
+        raise TableError(
+            f"{table.name}: every {'training' if test_rows else 'test'} row has a missing value"
+        )
 
     def of(column: Column) -> tuple[Array, list[str]]:
         if column.name in choices.one_hot:
@@ -107,15 +114,15 @@ def select(table: Table, choices: Choices) -> Selection:
     arrays = [_plain(values) for values, _ in parts]
     joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1, dtype=np.float64)
     if not targets:
-        return Selection(joined, None, names, "none", 0, (), dropped)
+        return Selection(joined, None, names, "none", 0, (), dropped, test_rows)
     if kind == "values":
         values = [read[column.name].values[whole] for column in targets]
         table_of_values = np.column_stack([v.reshape(len(v), -1) for v in values])
         exact = table_of_values.astype(np.float64)
-        return Selection(joined, exact, names, kind, exact.shape[1], (), dropped)
+        return Selection(joined, exact, names, kind, exact.shape[1], (), dropped, test_rows)
     numbered, classes = _classes(table, targets[0], labels[targets[0].name].of_rows(whole), choices)
     outputs = 1 if kind == "binary" else len(classes)
-    return Selection(joined, numbered, names, kind, outputs, classes, dropped)
+    return Selection(joined, numbered, names, kind, outputs, classes, dropped, test_rows)
 
 
 def _plain(values: Array) -> Array:

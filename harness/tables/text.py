@@ -24,6 +24,8 @@ MARKS = (
 """Byte-order marks that Excel and editors write, and the encodings that they stand for."""
 GUESSED_LINES = 1000
 """Lines at the beginning by which delimiter and decimal sign are found out."""
+NOTHING = "behind the last delimiter\n"
+"""A name that no column has."""
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
@@ -70,7 +72,7 @@ def read(name: str, sha256: str, content: bytes, stated: TextFormat) -> Table:
     is_plain = body.count("\n") + 1 == len(frame)
     first = 1 + lines_before + skipped
     line = partial(_add, first) if is_plain else _line_finder(body, delimiter, first)
-    return Table(name, sha256, columns, form, line)
+    return Table(name, sha256, columns, form, line=line)
 
 
 def decoded(name: str, content: bytes, stated: str | None) -> tuple[str, str]:
@@ -207,7 +209,6 @@ def _frame(
     exact = {} if int(pandas.__version__.split(".")[0]) > 2 else {"float_precision": "round_trip"}
     options = {
         "header": None,
-        "names": names,
         "index_col": False,
         "na_filter": False,
         "low_memory": False,
@@ -216,10 +217,22 @@ def _frame(
         "decimal": decimal,
         **exact,
     }
-    try:
+
+    def parsed(columns: list[str]) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pandas.errors.ParserWarning)
-            return pandas.read_csv(io.StringIO(body), **options)
+            return pandas.read_csv(io.StringIO(body), names=columns, **options)
+
+    try:
+        try:
+            return parsed(names)
+        except pandas.errors.ParserWarning:
+            # One more cell in every row: a delimiter at the end of lines leaves it empty. pandas
+            # itself sees that only where pyarrow is not installed.
+            wider = parsed([*names, NOTHING])
+            if set(wider[NOTHING].astype(str).str.strip()) - {"", "nan"}:
+                raise
+            return wider[names]
     except (pandas.errors.ParserError, pandas.errors.ParserWarning, ValueError) as error:
         raise TableError(
             _ragged(name, body, len(names), delimiter, lines_before)

@@ -127,12 +127,3 @@ def test_a_message_names_the_line_of_the_file(tmp_path):
     assert [spaces.line(row) for row in range(2)] == [2, 4]
     excel = read(written(tmp_path, "sep=;\na;b\n1;2\n3;4\n", "excel.csv"))
     assert [excel.line(row) for row in range(2)] == [3, 4]
-
-
-def test_an_unchanged_file_is_parsed_once(tmp_path):
-    path = written(tmp_path, lines())
-    assert read(path) is read(path)
-    before = read(path).sha256
-    path.write_text(lines() + "7,8,setosa\n")
-    assert read(path).rows == 4
-    assert read(path).sha256 != before
