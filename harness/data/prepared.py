@@ -49,6 +49,20 @@ class Prepared:
     test: Subset
     digest: str
 
+    def absent_classes(self, data: Data) -> dict[str, list[str]]:
+        """Return the classes that no row of a part has, by the part; none for values."""
+        if data.facts.kind not in ("classes", "binary"):
+            return {}
+        count = max(data.facts.outputs, 2)
+        names = data.contents.classes if data.contents else [str(place) for place in range(count)]
+        parts = {"training": self.train, "validation": self.validation, "test": self.test}
+        absent = {
+            part: np.setdiff1d(np.arange(count), subset.labels)
+            for part, subset in parts.items()
+            if len(subset) and subset.labels is not None
+        }
+        return {part: [names[i] for i in places] for part, places in absent.items() if len(places)}
+
 
 @lru_cache(maxsize=1)
 def load(data: Data, loss: Loss | None, dtype: str) -> Prepared:

@@ -7,11 +7,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
-from harness.experiment.datasets import DATASETS, DatasetFacts
+from harness.experiment.datasets import DATASETS, TRUTH_TABLES, DatasetFacts
 from harness.experiment.fields import Fraction, Frozen, Number, Seed
 from harness.experiment.names import unknown
 from harness.experiment.own_file import ColumnName, Contents, FileFormat, Sha256
-from harness.experiment.splits import RowsSplit, SklearnSplit, Split, check_split, split_rows
+from harness.experiment.splits import (
+    AllSplit,
+    RowsSplit,
+    SklearnSplit,
+    Split,
+    check_split,
+    split_rows,
+)
 
 if TYPE_CHECKING:
     from harness.tables.selection import Choices, Selection
@@ -217,6 +224,16 @@ class Data(Frozen):
             one_hot=self.one_hot,
             drop_rows=self.missing == "drop_rows",
         )
+
+    @property
+    def keeps_test_rows(self) -> bool:
+        """Whether rows are kept for a test. By the split `all` the training rows test."""
+        return not isinstance(self.split, AllSplit)
+
+    @property
+    def lacks_a_test(self) -> bool:
+        """Whether there could be a test and is none: a truth table has no other rows."""
+        return not self.keeps_test_rows and self.dataset not in TRUTH_TABLES
 
     @property
     def columns(self) -> int:

@@ -29,7 +29,10 @@ def caption(plan: Plan, name: str, threads: int) -> str:
     training = experiment.training
     if training is not None:
         parts += [update_rule(experiment), _length(plan, name, str(training.length))]
-    parts.append(f"{train:,} training and {count_text(test, 'test row')}")
+    kept = f"and {count_text(test, 'test row')}"
+    if not experiment.data.keeps_test_rows:
+        kept = f"{'row' if train == 1 else 'rows'}, none kept for a test"
+    parts.append(f"{train:,} training {kept}")
     if training is not None:
         seeds = len({trial.seed for trial in plan.trials if trial.experiment == name})
         parts.append("seed 0" if seeds == 1 else f"{seeds} seeds")

@@ -264,17 +264,3 @@ def test_a_file_gives_its_experiment_a_name(tmp_path, file, name):
     assert (
         slug(tmp_path / "꽃.csv") == slug(tmp_path.parent / "꽃.csv") != slug(tmp_path / "잎.csv")
     )
-
-
-def test_a_report_says_where_no_row_is_kept_for_a_test(flowers):
-    from harness.report.model import Section, measure_of
-    from harness.report.remarks import _without_test
-
-    def said(values):
-        experiment = parse(values, "test")
-        section = Section(experiment, "cpu", None, True, measure_of(experiment), "", ())
-        return " ".join(_without_test(section))
-
-    assert "no rows are kept for a test" in said(own(flowers, data={"split": {"name": "all"}}))
-    assert not said(own(flowers))
-    assert not said(protocol("xor-mlp"))  # a truth table has no other rows

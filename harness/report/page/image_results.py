@@ -63,7 +63,7 @@ class ImageResults:
 
 
 def image_results_of(section: Section, run: Run) -> ImageResults | None:
-    """Return the results of the best test accuracy, of a proven line if there is any.
+    """Return the results of the best accuracy, of a proven line if there is any.
 
     None for an experiment without pictures.
     """

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.experiment.vocabulary import Status, Track
-from harness.report.answer import BOUNDARY, answer, statements, trial_counts
+from harness.report.answer import BOUNDARY, answer, scored_rows, statements, trial_counts
 from harness.report.model import Report, Section
 from harness.report.page import commands, tables
 from harness.report.page.boundaries import ALPHABET, SIDE, Boundaries, boundaries_of
@@ -56,6 +56,7 @@ def context(report: Report) -> dict[str, Any]:
         "trials": trial_counts(run),
         "picture": overview(report),
         "glance": tables.overview(sections),
+        "scored": scored_rows(sections),
         "chapters": [_chapter(report, number) for number in range(len(sections))],
         "machines": sorted({row.machine for row in run.rows if row.machine}),
         "libraries": sorted({row.blas for row in run.rows if row.blas}),
