@@ -42,6 +42,7 @@ FILE_FIELDS = (
 """Fields that say something about a file of the user's, and nothing about a dataset."""
 
 NO_TARGET = "none"
+FITTED_SCALES = ("min_max", "standardize")
 FEATURE_COLUMNS = {"polynomial": 5, "interaction": 4, "flipped_and": 2}
 
 
@@ -52,6 +53,14 @@ def _known_dataset(name: str) -> str:
             own = f'. A file of your own is named by file = "{name}", with its target'
         raise ValueError(unknown(name, DATASETS, "data.dataset") + own)
     return name
+
+
+def _ordered(values: tuple[float, float]) -> tuple[float, float] | None:
+    """Check the numbers for "no" and "yes"; None for those that are the default."""
+    low, high = values
+    if low >= high:
+        raise ValueError(f"the number for 'no' must be below that for 'yes'. Got {low}, {high}")
+    return None if values == (0.0, 1.0) else values
 
 
 class Drawn(Frozen):
@@ -102,9 +111,16 @@ class Data(Frozen):
             `PolynomialFeatures(interaction_only=True)` does. `flipped_and` maps two bits to
             (AND(not x1, x2), AND(x1, not x2)).
         scale: `none` (the default). `divide_by_16`, `divide_by_255` and `divide_by_256` divide
-            by that constant. `minus_one_to_one` is (byte / 255 - 0.5) * 2. Two maps are fitted
-            on the training rows: `min_max` to [0, 1], and `standardize` to mean 0 and standard
-            deviation 1 (of the population; a constant column is only shifted).
+            by that constant. `minus_one_to_one` is (byte / 255 - 0.5) * 2, `hundredth_to_one`
+            byte / 255 * 0.99 + 0.01. Two maps are fitted to rows: `min_max` to [0, 1], and
+            `standardize` to mean 0 and standard deviation 1 (of the population; a constant column
+            is only shifted).
+        scale_fitted_on: the rows that `min_max` and `standardize` are fitted to: `training` (the
+            default), or what is a mistake or a leak and common: `all` rows, test rows among them,
+            or `each_part`, where training, validation and test rows are scaled by their own.
+        target_values: numbers that stand for "no" and "yes" in the targets of a squared error,
+            such as [-1, 1] or [0.01, 0.99]; by default 0 and 1. A single output is taken for "yes"
+            above their middle.
         split: where training and test rows come from; see `harness.experiment.splits`.
         validation: the share of the training rows that is held out, at least 0 (the default)
             and below 1. The last rows are taken, as by Keras's `validation_split`: the first
@@ -134,9 +150,12 @@ class Data(Frozen):
         "divide_by_256",
         "divide_by_16",
         "minus_one_to_one",
+        "hundredth_to_one",
         "min_max",
         "standardize",
     ] = "none"
+    scale_fitted_on: Literal["training", "all", "each_part"] = "training"
+    target_values: Annotated[tuple[Number, Number], AfterValidator(_ordered)] | None = None
     split: Split
     validation: Fraction = 0.0
 
@@ -236,6 +255,11 @@ class Data(Frozen):
         return not self.keeps_test_rows and self.dataset not in TRUTH_TABLES
 
     @property
+    def numbers_for_no_and_yes(self) -> tuple[float, float]:
+        """What targets of a squared error are where a row is not of the class, and where it is."""
+        return self.target_values or (0.0, 1.0)
+
+    @property
     def columns(self) -> int:
         """Number of columns of the inputs, after `features`."""
         return FEATURE_COLUMNS.get(self.features, self.facts.features)
@@ -315,6 +339,16 @@ class Data(Frozen):
 
     @model_validator(mode="after")
     def _fits_dataset(self) -> Self:
+        if self.scale_fitted_on != "training" and self.scale not in FITTED_SCALES:
+            raise ValueError(
+                f"scale_fitted_on: only for {' and '.join(map(repr, FITTED_SCALES))}; scale "
+                f"{self.scale!r} is not fitted to rows"
+            )
+        if self.target_values is not None and self.facts.kind not in ("classes", "binary"):
+            raise ValueError(
+                f"target_values: only for classes; {self.name!r} has targets of kind "
+                f"{self.facts.kind!r}"
+            )
         if self.features != "none" and self.facts.features != 2:
             raise ValueError(
                 f"features: {self.features!r} needs a dataset of two columns; "

@@ -24,6 +24,8 @@ ADDED_LATER: tuple[tuple[str, str, Any], ...] = (
     *(("data", name, None) for name in ("format", "sha256", "contents")),
     *(("data", name, None) for name in ("test_file", "test_target")),
     ("data", "drawn", None),
+    ("data", "scale_fitted_on", "training"),
+    ("data", "target_values", None),
     ("data", "ignore", []),
     ("data", "one_hot", []),
     ("data", "missing", "refuse"),

@@ -370,6 +370,7 @@ SCALES = (
         words="standard standardise standardization z_score zscore whiten mean_std"),
     Row('scale = "min_max"', sklearn="MinMaxScaler minmax_scale", words="minmax 0_1 zero_one"),
     Row('scale = "divide_by_255"', torch="ToTensor", keras="Rescaling", words="255 /255 1/255"),
+    Row('scale = "hundredth_to_one"', words="0.01_1 hundredth one_hundredth rashid"),
     Row('scale = "minus_one_to_one"', torch="Normalize", words="-1_1 symmetric"),
     _no('scale = "standardize"', "scaling row by row, by quantiles or by the largest is not "
         "offered", sklearn="RobustScaler MaxAbsScaler Normalizer QuantileTransformer "

@@ -100,6 +100,10 @@ def protocol_line(experiment: Experiment) -> str:
     data = experiment.data
     first = f"{data.name}, {data.rows[0]:,} rows"
     first += "" if data.scale == "none" else f", {data.scale}"
+    if data.scale_fitted_on != "training":
+        first += f" fitted on {data.scale_fitted_on.replace('_', ' ')}"
+    if data.target_values is not None:
+        first += f", targets {data.target_values[0]:g} and {data.target_values[1]:g}"
     first += "" if data.features == "none" else f", features {data.features}"
     parts = [first, str(experiment.network)]
     if experiment.native:

@@ -29,6 +29,7 @@ def remarks(section: Section) -> list[str]:
         *_limits(section),
         *_reasons(section),
         *filter(None, [data_text(section.experiment), *_without_test(section)]),
+        *_unusual_numbers(section),
         *_absent_classes(section),
     ]
 
@@ -234,6 +235,27 @@ def _without_test(section: Section) -> list[str]:
         "no rows are kept for a test (split all): the result is of the training rows, and says "
         "nothing of other rows; a split such as 'random' keeps some"
     ]
+
+
+def _unusual_numbers(section: Section) -> list[str]:
+    """Say what is unlike most protocols in the numbers that the network gets."""
+    data = section.experiment.data
+    sentences = []
+    if data.scale_fitted_on == "all":
+        sentences.append(
+            f"{data.scale} is fitted on all rows, test rows among them, so these are not new to it"
+        )
+    if data.scale_fitted_on == "each_part":
+        sentences.append(
+            f"{data.scale} is fitted on each part alone, so training and test rows are on "
+            "different scales"
+        )
+    if data.target_values is not None:
+        no, yes = data.target_values
+        single = f"; a class is predicted above {(no + yes) / 2:g}"
+        is_single = section.experiment.network.outputs == 1
+        sentences.append(f"targets are {no:g} and {yes:g}{single if is_single else ''}")
+    return sentences
 
 
 def _absent_classes(section: Section) -> list[str]:

@@ -131,7 +131,7 @@ class View:
     Args:
         low: (2,) the inputs at 0.
         width: (2,) how far it is from there to 1.
-        scale: the protocol's scaling, fitted on the training rows.
+        scale: the protocol's scaling, as of the training rows.
         marked: (place, place, class) of the rows that are marked.
     """
 
@@ -146,7 +146,8 @@ def _view(data: Data) -> View:
     inputs = np.asarray(source.inputs)
     parts = splits.split(data, source.targets, len(inputs), source.train_rows)
     mapped = transforms.features(data.features, inputs)
-    scale = transforms.fit_scale(data, mapped[parts.train], "float64")
+    fitted = mapped if data.scale_fitted_on == "all" else mapped[parts.train]
+    scale = transforms.fit_scale(data, fitted, "float64")
     low = inputs.min(axis=0).astype(np.float64)
     width = inputs.max(axis=0) - low
     width[width == 0] = 1
@@ -228,7 +229,9 @@ def probabilities(experiment: Experiment, parameters: Parameters, view: View) ->
     inputs = view.scale(features(experiment.data, view.low + plane() * view.width))
     outputs = Reference(experiment, parameters, inputs, None).predict(inputs)[:, 0]
     exact = np.asarray(outputs, np.float64)
-    shares = sigmoid(exact) if meaning_of(experiment.loss) == "logits" else exact
+    no, yes = experiment.data.numbers_for_no_and_yes
+    is_logit = meaning_of(experiment.loss) == "logits"
+    shares = sigmoid(exact) if is_logit else (exact - no) / (yes - no)
     return shares.reshape(SIDE, SIDE)
 
 
