@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
+from harness.experiment import package_datasets
 from harness.experiment.datasets import DATASETS, TRUTH_TABLES, DatasetFacts
 from harness.experiment.fields import Fraction, Frozen, Number, Seed
 from harness.experiment.names import unknown
@@ -46,12 +47,16 @@ FITTED_SCALES = ("min_max", "standardize")
 FEATURE_COLUMNS = {"polynomial": 5, "interaction": 4, "flipped_and": 2}
 
 
-def _known_dataset(name: str) -> str:
-    if name not in DATASETS:
+def _known_dataset(name: str, info: ValidationInfo) -> str:
+    """Check that there is such a dataset, here or in a package, unless its contents are known."""
+    if name not in DATASETS and not info.data.get("contents"):
+        others = package_datasets.entered()
+        if name in others:
+            return name
         own = ""
         if "." in name or "/" in name:
             own = f'. A file of your own is named by file = "{name}", with its target'
-        raise ValueError(unknown(name, DATASETS, "data.dataset") + own)
+        raise ValueError(unknown(name, [*DATASETS, *others], "data.dataset") + own)
     return name
 
 
@@ -81,7 +86,8 @@ class Data(Frozen):
     """Which rows the network sees, and in which form.
 
     Args:
-        dataset: a name that `samestep list datasets` shows. Give either this or `file`.
+        dataset: a name that `samestep list datasets` shows, of samestep's or of a package that is
+            installed (see `harness.experiment.package_datasets`). Give either this or `file`.
         file: a table or an archive of the user's (see `harness.tables`), absolute or beside the
             TOML file.
         target: of a file: the column to learn, a list of columns of values, or `none`. A name
@@ -102,7 +108,8 @@ class Data(Frozen):
             column that is used are left out.
         format: how a text file is written; by default found out.
         sha256: the file's; another file is refused.
-        contents: what was found in the file. It is never written by hand.
+        contents: what was found in the file, or in a package's dataset. It is never written by
+            hand.
         drawn: of `moons`, `circles`, `spiral` and `blobs`: how many rows, with which noise and
             seed. It must be stated.
         features: `none` (the default) leaves the columns as they are. The others take two
@@ -128,6 +135,7 @@ class Data(Frozen):
             state their own validation rows instead.
     """
 
+    contents: Contents | None = None
     dataset: Annotated[str, AfterValidator(_known_dataset)] | None = None
     file: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
     test_file: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
@@ -141,7 +149,6 @@ class Data(Frozen):
     missing: Literal["refuse", "drop_rows"] = "refuse"
     format: FileFormat | None = None
     sha256: Sha256 | None = None
-    contents: Contents | None = None
     drawn: Drawn | None = None
     features: Literal["none", "polynomial", "interaction", "flipped_and"] = "none"
     scale: Literal[
@@ -174,7 +181,7 @@ class Data(Frozen):
     @property
     def facts(self) -> DatasetFacts:
         """The facts that are known about the rows before they are made."""
-        if self.dataset is not None:
+        if self.contents is None and self.dataset is not None:
             facts = DATASETS[self.dataset]
             return replace(facts, train_rows=self.drawn.rows) if self.drawn else facts
         found = self.found
@@ -184,22 +191,22 @@ class Data(Frozen):
             outputs=found.outputs,
             train_rows=found.rows - found.test_rows,
             test_rows=found.test_rows,
-            description=f"your file {self.name}",
+            description=f"your {'file' if self.file else 'dataset'} {self.name}",
         )
 
     @property
     def found(self) -> Contents:
-        """What was found in the file.
+        """What was found in the file, or in the dataset of another package.
 
         Raises:
-            TypeError: the data is a dataset, not a file.
+            TypeError: the data is a dataset of samestep's.
         """
         if self.contents is None:
-            raise TypeError(f"{self.dataset!r} is no file")
+            raise TypeError(f"{self.dataset!r} is a dataset of samestep's")
         return self.contents
 
     def selection(self) -> "Selection":
-        """Read the file, and return the inputs and targets that are asked of it.
+        """Read the file or another package's dataset; return the inputs and targets asked of it.
 
         Raises:
             harness.tables.TableError: the file cannot be read, has changed since the protocol was
@@ -208,6 +215,8 @@ class Data(Frozen):
         from harness.tables import TableError, sources
         from harness.tables.selection import select
 
+        if self.dataset is not None:
+            return self._of_package()
         table = sources.read(self._source())
         expected = self.contents.sha256 if self.contents else self.sha256
         if expected not in (None, table.sha256):
@@ -218,6 +227,19 @@ class Data(Frozen):
                 + ("" if self.contents else ", without sha256 or with the new one")
             )
         return select(table, self._choices())
+
+    def _of_package(self) -> "Selection":
+        from harness.tables import TableError
+
+        if self.name not in package_datasets.entered():
+            raise TableError(f"{self.name}: the package that had this dataset is not installed")
+        selected, sha256, _ = package_datasets.read(self.name)
+        if self.contents is not None and self.contents.sha256 != sha256:
+            raise TableError(
+                f"{self.name}: its package gives other arrays than when the run was planned; run "
+                "the command again, which makes another run"
+            )
+        return selected
 
     def _source(self) -> "Source":
         from harness.tables import sources
@@ -298,7 +320,7 @@ class Data(Frozen):
                 "dataset: name a dataset (`samestep list datasets`), or a file of your own: "
                 'file = "flowers.csv" and its target; one of the two'
             )
-        is_drawn = self.dataset is not None and DATASETS[self.dataset].drawn
+        is_drawn = self.dataset in DATASETS and DATASETS[self.dataset].drawn
         if is_drawn != (self.drawn is not None):
             raise ValueError(
                 f"drawn: state how {self.dataset!r} is drawn: "
@@ -309,8 +331,11 @@ class Data(Frozen):
         if self.file is None:
             stated = [name for name in FILE_FIELDS if name in self.model_fields_set]
             given = [name for name in stated if getattr(self, name) not in (None, (), "refuse")]
+            given = [name for name in given if name != "contents" or self.dataset in DATASETS]
             if given:
                 raise ValueError(f"{given[0]}: only for a file; {self.dataset!r} is a dataset")
+            if self.contents is None and self.dataset not in DATASETS:
+                object.__setattr__(self, "contents", self._read_contents())
             return self
         if self.target is None:
             raise ValueError(
@@ -324,16 +349,20 @@ class Data(Frozen):
         from harness.tables import sources
 
         selected = self.selection()
-        table = sources.read(self._source())
+        if self.dataset is not None:
+            _, sha256, form = package_datasets.read(self.dataset)
+        else:
+            table = sources.read(self._source())
+            sha256, form = table.sha256, table.form
         return Contents(
-            sha256=table.sha256,
+            sha256=sha256,
             rows=len(selected.inputs),
             dropped=selected.dropped,
             inputs=selected.names,
             kind=selected.kind,
             outputs=selected.outputs,
             classes=selected.classes,
-            form=table.form,
+            form=form,
             test_rows=selected.test_rows,
         )
 
@@ -354,7 +383,7 @@ class Data(Frozen):
                 f"features: {self.features!r} needs a dataset of two columns; "
                 f"{self.name!r} has {self.facts.features}"
             )
-        bits = self.facts.kind == "binary" and self.file is None
+        bits = self.facts.kind == "binary" and self.contents is None
         if self.features == "flipped_and" and not bits:
             raise ValueError("features: 'flipped_and' needs bits (and, or, xor)")
         if self.validation and (

@@ -82,7 +82,8 @@ def data_text(experiment: Experiment) -> str:
     ]
     target = ", ".join(data.targets)
     if found.classes:
-        parts.append(f"classes of {target}, counted from 0: {_shortened(found.classes)}")
+        of_target = f" of {target}" if target else ""
+        parts.append(f"classes{of_target}, counted from 0: {_shortened(found.classes)}")
     elif target:
         parts.append(f"values of {target}")
     return "; ".join(filter(None, parts))

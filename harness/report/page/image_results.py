@@ -142,7 +142,8 @@ def test_pictures(data: Data) -> tuple[Array, Labels]:
 
 
 def _raw(data: Data) -> raw.Raw:
-    return _dataset(data.dataset) if data.dataset and not data.drawn else raw.rows_of(data)
+    is_ours = data.dataset is not None and not data.drawn and data.contents is None
+    return _dataset(data.dataset) if data.dataset and is_ours else raw.rows_of(data)
 
 
 @lru_cache(maxsize=2)
