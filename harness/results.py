@@ -138,6 +138,7 @@ class MeasuredColumns:
     device: str | None = None
     precision: str | None = None
     blas: str | None = None
+    framework_version: str | None = None
     allocator: str | None = None
     data_digest: str | None = None
     start_digest: str | None = None

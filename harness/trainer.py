@@ -231,11 +231,15 @@ class Trainer(ABC):
         blas: the library of matrix products, such as "MKL" or "cuBLAS". Left empty, the column
             `blas` names NumPy's if the adapter's file imports only NumPy and what computes by
             it, and otherwise nothing.
+        version: of what computes, such as "ggml 0.9", where that is no Python package: a library
+            that is loaded by ctypes, say. Left empty, the column `framework_version` names the
+            packages that the adapter's file imports.
     """
 
     device: str = "cpu"
     precision: str = ""
     blas: str = ""
+    version: str = ""
 
     @classmethod
     def supports(cls, experiment: Experiment) -> str | None:

@@ -108,6 +108,7 @@ def describe_device(trainer: Trainer, trial: Trial, columns: MeasuredColumns) ->
     columns.device = str(trainer.device)
     columns.precision = str(trainer.precision or trial.dtype)
     columns.blas = products_library(trainer)
+    columns.framework_version = str(trainer.version) or None
 
 
 def products_library(trainer: Trainer) -> str | None:
