@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -40,6 +41,49 @@ TestTargetOption = Annotated[
 ]
 
 
+EncodingOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME", help="Of a table: its encoding, such as latin-1. Default: found out."
+    ),
+]
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """What the command line says of a table.
+
+    Args:
+        target: the column or file to learn; "" where none is named.
+        header: whether the first line has the names of the columns; None to find out.
+        encoding: of text; "" to find out.
+        test_file: a file of test rows.
+        test_target: the file of their targets.
+    """
+
+    target: str = ""
+    header: bool | None = None
+    encoding: str = ""
+    test_file: Path | None = None
+    test_target: str = ""
+
+    def source(self, file: Path) -> "Source":
+        """Return the files that are named. A file of targets is beside its inputs, or as typed."""
+        from harness.tables.sources import Source, is_target_file
+        from harness.tables.table import TextFormat
+
+        test_target = self.test_target
+        if self.test_file and test_target:
+            test_target = _beside(self.test_file, test_target)
+        return Source(
+            file=file,
+            target=_beside(file, self.target) if is_target_file(self.target) else "",
+            test_file=self.test_file,
+            test_target=test_target,
+            form=TextFormat(encoding=self.encoding or None, header=self.header),
+        )
+
+
 def describe(
     file: Annotated[
         Path,
@@ -49,6 +93,7 @@ def describe(
     ],
     target: TargetOption = "",
     header: HeaderOption = None,
+    encoding: EncodingOption = "",
     test_file: TestFileOption = None,
     test_target: TestTargetOption = "",
 ) -> None:
@@ -65,7 +110,8 @@ def describe(
         target = partner
         reason = f"Target: {target!r}, because of its name; --target names another."
     try:
-        source = _source(file, target, header, test_file, test_target)
+        options = TableOptions(target, header, encoding, test_file, test_target)
+        source = options.source(file)
         read = sources.read(source)
         summaries = describe_table(read)
     except TableError as error:
@@ -110,12 +156,7 @@ def describe(
 
 
 def protocols_of(
-    experiments: Sequence[str],
-    target: str,
-    header: bool | None,
-    test_file: Path | None,
-    test_target: str,
-    out: Path | None,
+    experiments: Sequence[str], options: TableOptions, out: Path | None
 ) -> tuple[str, ...]:
     """Write a protocol for every table that is named as an experiment; return all names.
 
@@ -124,48 +165,35 @@ def protocols_of(
 
     Args:
         experiments: names, TOML files and tables.
-        target: the column or file that `--target` names; "" for none.
-        header: whether the first line of a table has names; None to find out.
-        test_file: a file of test rows.
-        test_target: the file of their targets.
+        options: what is said of the tables.
         out: the folder of the run; None for `results/runs/<plan>`.
     """
     from harness.tables.files import is_table
 
     tables = [name for name in experiments if is_table(name)]
-    for option, value in (("--target", target), ("--test-file", test_file)):
+    for option, value in (("--target", options.target), ("--test-file", options.test_file)):
         if value and not tables:
             example = "samestep report flowers.csv --target y"
             stop(USAGE, f"{option}: only with a table, such as: {example}")
-    if test_file and len(tables) > 1:
+    if options.test_file and len(tables) > 1:
         stop(USAGE, f"--test-file: only with one table. Got {', '.join(tables)}")
     folder = out.parent if out else Path("results") / "runs"
     return tuple(
-        _protocol(Path(name), target, header, test_file, test_target, folder)
-        if name in tables
-        else name
-        for name in experiments
+        _protocol(Path(name), options, folder) if name in tables else name for name in experiments
     )
 
 
-def _protocol(
-    file: Path,
-    target: str,
-    header: bool | None,
-    test_file: Path | None,
-    test_target: str,
-    folder: Path,
-) -> str:
+def _protocol(file: Path, options: TableOptions, folder: Path) -> str:
     from harness.experiment.drafting import draft, slug
     from harness.experiment.loading import ProtocolError
     from harness.tables import TableError
 
     path = folder / f"{slug(file)}.toml"
     try:
-        source = _source(file, target, header, test_file, test_target)
-        if not target:
+        source = options.source(file)
+        if not options.target:
             _stop_without_target(source)
-        proposed = draft(source, source.target or target, str(path))
+        proposed = draft(source, source.target or options.target, str(path))
     except (ProtocolError, TableError) as error:
         stop(USAGE, str(error))
     try:
@@ -205,20 +233,6 @@ def _stop_without_target(source: "Source") -> NoReturn:
         f"{file}: name the column to learn, --target COLUMN. Columns: {listed(table.columns)}; "
         f"`samestep data describe {file}` says what they hold",
     )
-
-
-def _source(
-    file: Path, target: str, header: bool | None, test_file: Path | None, test_target: str
-) -> "Source":
-    """Return the files that are named. A file of targets is beside its inputs, or as typed."""
-    from harness.experiment.drafting import source_of
-    from harness.tables.sources import is_target_file
-
-    if is_target_file(target):
-        target = _beside(file, target)
-    if test_file and test_target:
-        test_target = _beside(test_file, test_target)
-    return source_of(file, target, header, test_file, test_target)
 
 
 def _beside(file: Path, target: str) -> str:

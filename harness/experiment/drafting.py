@@ -90,40 +90,11 @@ class _Columns:
     notes: tuple[str, ...]
 
 
-def source_of(
-    path: Path,
-    target: str,
-    header: bool | None = None,
-    test_file: Path | None = None,
-    test_target: str = "",
-) -> "Source":
-    """Return the files that somebody names.
-
-    Args:
-        path: of the file.
-        target: its target column, several by comma, a file of targets, or `none`.
-        header: whether the first line of a text file has the names of the columns; None to find
-            out.
-        test_file: a file of test rows.
-        test_target: the file of its targets, where `target` is a file.
-    """
-    from harness.tables.sources import Source, is_target_file
-    from harness.tables.table import TextFormat
-
-    return Source(
-        file=path,
-        target=target if is_target_file(target) else "",
-        test_file=test_file,
-        test_target=test_target,
-        form=TextFormat(header=header),
-    )
-
-
 def draft(source: "Source", target: str, toml_name: str = "") -> Draft:
     """Propose a protocol for a file.
 
     Args:
-        source: the files, see `source_of`.
+        source: the files.
         target: the target column, several by comma, the file of targets, or `none`.
         toml_name: what the protocol's file will be called, for its first lines.
 
@@ -142,7 +113,7 @@ def draft(source: "Source", target: str, toml_name: str = "") -> Draft:
     kind = _kind(of_target)
     columns = _columns([s for s in summaries if s.name not in targets], of_target)
     words = targets[0] if len(targets) == 1 else ", ".join(targets)
-    name, header = slug(source.file), source.form.header
+    name = slug(source.file)
     toml_name = toml_name or f"{name}.toml"
     values = {
         "file_name": table.name,
@@ -161,7 +132,7 @@ def draft(source: "Source", target: str, toml_name: str = "") -> Draft:
             if names
         )
         + ('\nmissing = "drop_rows"' if columns.drop_rows else "")
-        + ("" if header is None else f"\nformat = {{ header = {str(header).lower()} }}"),
+        + _format_line(source),
         **_scale(summaries, targets),
     }
     text = _sized(table, values, kind, of_target)
@@ -180,6 +151,17 @@ def _test_lines(source: "Source") -> str:
     if source.test_target:
         lines.append(f"test_target = {toml_text(source.test_target)}")
     return "".join(f"\n{line}" for line in lines)
+
+
+def _format_line(source: "Source") -> str:
+    from harness.tables.errors import toml_text
+
+    form, said = source.form, []
+    if form.encoding is not None:
+        said.append(f"encoding = {toml_text(form.encoding)}")
+    if form.header is not None:
+        said.append(f"header = {str(form.header).lower()}")
+    return f"\nformat = {{ {', '.join(said)} }}" if said else ""
 
 
 def slug(path: Path) -> str:
@@ -226,6 +208,8 @@ def _kind(targets: Sequence["ColumnSummary"]) -> str | None:
 
 def _columns(summaries: Sequence["ColumnSummary"], targets: Sequence["ColumnSummary"]) -> _Columns:
     """Decide about every column, and say what was decided."""
+    from harness.tables.errors import what_it_looks_like
+
     ignore, notes = [], []
     one_hot = []
     for summary in summaries:
@@ -236,7 +220,11 @@ def _columns(summaries: Sequence["ColumnSummary"], targets: Sequence["ColumnSumm
         elif summary.missing_rows * 2 > rows:
             why = f"{summary.missing_rows:,} of {rows:,} values are missing"
         elif summary.kind == "text" and summary.distinct > MOST_VALUES:
-            why = f"it is text of {summary.distinct:,} different values"
+            example = next(iter(summary.counts), "")
+            why = (
+                f"it is text of {summary.distinct:,} different values, such as {example[:30]!r}"
+                f"{what_it_looks_like(example)}"
+            )
         elif summary.kind == "text":
             one_hot.append(summary.name)
             notes.append(f"{summary.name!r}: {summary.distinct} columns of 0 and 1 (one_hot)")
@@ -339,6 +327,6 @@ def _target_notes(experiment: Experiment, targets: Sequence["ColumnSummary"]) ->
         return [f"{names}: numbers to predict (kind = values)"]
     shown = ", ".join(data.found.classes[:8]) + (", ..." if len(data.found.classes) > 8 else "")
     notes = [f"{names}: {len(data.found.classes)} classes, counted from 0: {shown}"]
-    if targets[0].kind == "whole numbers":
+    if targets[0].kind == "whole numbers" and targets[0].distinct > 2:
         notes.append(f"{names} holds whole numbers; for regression write kind = values")
     return notes

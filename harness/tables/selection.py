@@ -8,7 +8,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.tables.errors import TableError, listed, quoted, toml_list, toml_text
+from harness.tables.errors import (
+    TableError,
+    listed,
+    quoted,
+    toml_list,
+    toml_text,
+    what_it_looks_like,
+)
 from harness.tables.table import (
     Array,
     Column,
@@ -178,7 +185,7 @@ def _refuse_text(table: Table, columns: Sequence[Column]) -> None:
         f"{table.place(row, first.name)}: {quoted(first.values[row])} is text, and inputs are "
         f"numbers. For the {what} {listed(names)} write ignore = {toml_list(names)} to leave "
         f"{'it' if len(names) == 1 else 'them'} out, or one_hot = {toml_list(names)} for a column "
-        "of 0 and 1 for each value"
+        f"of 0 and 1 for each value{what_it_looks_like(str(first.values[row]))}"
     )
 
 

@@ -97,7 +97,7 @@ def decoded(name: str, content: bytes, stated: str | None) -> tuple[str, str]:
     tried = stated or marked or "UTF-8 or CP949"
     raise TableError(
         f"{name}: cannot be read as {tried}; save it as 'CSV UTF-8', or state its encoding, such "
-        'as format = { encoding = "latin-1" }'
+        'as format = { encoding = "latin-1" } (on the command line: --encoding latin-1)'
     )
 
 
@@ -112,7 +112,10 @@ def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
 
 
 def _delimiter(text: str) -> str:
-    """Return the delimiter that gives the same number of columns, more than one, in most lines."""
+    """Return the delimiter that gives the same number of columns, more than one, in most lines.
+
+    Of several, that by which the first line has as many, and by which most cells are numbers.
+    """
     end = 0
     for _ in range(50):
         end = text.find("\n", end) + 1
@@ -120,13 +123,18 @@ def _delimiter(text: str) -> str:
             break
     sample = text[:end] if end else text
 
-    def fit(delimiter: str) -> tuple[float, int]:
-        counts = [len(row) for row in itertools.islice(_rows(sample, delimiter), 50)]
+    def fit(delimiter: str) -> tuple[float, bool, bool, float, int]:
+        rows = list(itertools.islice(_rows(sample, delimiter), 50))
+        counts = [len(row) for row in rows]
         columns = max(counts[0], counts[-1])
         if columns < 2:
-            return 0.0, 0
+            return 0.0, False, False, 0.0, 0
         share = sum(count == columns for count in counts) / len(counts)
-        return round(share, 1), 1 if delimiter == "space" else columns
+        # Decimal commas part a row too, but not the header, and what they leave are no numbers.
+        cells = [cell for row in rows for cell in row]
+        numbers = sum(bool(NUMBER.fullmatch(cell)) for cell in cells) / len(cells)
+        is_space = delimiter == "space"
+        return round(share, 1), counts[0] == columns, not is_space, round(numbers, 1), columns
 
     best = max(DELIMITERS, key=fit)
     return best if fit(best)[0] > 0 else ","
@@ -175,8 +183,8 @@ def _names(name: str, first: list[str], header: bool) -> list[str]:
         places = [str(number) for number, other in enumerate(names, 1) if other == column]
         if len(places) > 1:
             raise TableError(
-                f"{name}: columns {' and '.join(places)} are all called {quoted(column)}; rename "
-                "them in the first line, or if that is a row already, write "
+                f"{name}: columns {' and '.join(places)} have the same name, {quoted(column)}; "
+                "rename them in the first line, or if that is a row already, write "
                 "format = { header = false }"
             )
     return names
@@ -250,6 +258,12 @@ def _ragged(name: str, body: str, columns: int, delimiter: str, lines_before: in
             row.pop()
         if len(row) > columns:
             line = lines_before + getattr(reader, "line_num", number)
+            if columns == 1:
+                return (
+                    f"{name}, line {line}: has {len(row)} cells, and the first line has one. The "
+                    "first line must have the names of the columns: delete titles and comments "
+                    "above them"
+                )
             return (
                 f"{name}, line {line}: must have {columns} cells, as the first line has. "
                 f"Got {len(row)}; put text that has the delimiter in it between quotes"

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from harness import data
+from harness.cli.own_data import TableOptions
 from harness.data import own_rows
 from harness.data.fetching import DataMissingError
-from harness.experiment.drafting import draft, slug, source_of
+from harness.experiment.drafting import draft, slug
 from harness.experiment.loading import ProtocolError, parse, read
 from harness.tables import TableError
 from tests.conftest import protocol
@@ -93,7 +94,7 @@ def test_the_digest_is_of_what_is_read_and_not_of_where_it_lies(flowers, tmp_pat
 
 
 def drafted(file, target, **options):
-    source = source_of(file, target, **options)
+    source = TableOptions(target, **options).source(file)
     return draft(source, source.target or target)
 
 
@@ -243,6 +244,39 @@ def test_a_protocol_is_proposed_that_runs(tmp_path, text, target, expected):
         assert getattr(found, name) == value, name
     assert proposed.experiment.name.startswith("own-data-")
     assert (proposed.experiment.training is None) == (target == "none")
+
+
+LOOKS = {
+    "2024-01-31": "for a date make columns of numbers",
+    "31.12.2024": "for a date make columns of numbers",
+    "1.234,50": "write it as a plain number",
+    "12.5 %": "write it as a plain number",
+    "₩12,000": "write it as a plain number",
+    "170cm": "write it as a plain number",
+    "A/5 21171": "",
+    "Braund, Mr. Owen": "",
+}
+
+
+@pytest.mark.parametrize(("text", "words"), LOOKS.items(), ids=LOOKS)
+def test_text_that_could_be_numbers_is_said_to_be(tmp_path, text, words):
+    file = tmp_path / "t.csv"
+    rows = "".join(f'"{text} {i}",{i * i},{"xy"[i % 2]}\n' for i in range(30))
+    file.write_text("a,b,k\n" + rows.replace(f"{text} 0", text), encoding="utf-8")
+    (left_out,) = [note for note in drafted(file, "k").notes if "'a' is left out" in note]
+    assert f"such as '{text}'" in left_out
+    assert left_out.endswith("'") if not words else words in left_out
+
+
+def test_an_encoding_that_is_stated_stays_in_the_protocol(tmp_path):
+    file = tmp_path / "t.csv"
+    text = "Länge;Art\n" + "".join(f"{i / 10};{'rot' if i % 2 else 'blau'}\n" for i in range(30))
+    file.write_bytes(text.replace(".", ",").encode("latin-1"))
+    with pytest.raises(TableError, match="--encoding latin-1"):
+        drafted(file, "Art")
+    proposed = drafted(file, "Art", encoding="latin-1")
+    assert 'format = { encoding = "latin-1" }' in proposed.text
+    assert proposed.experiment.data.found.inputs == ("Länge",)
 
 
 def test_a_target_that_names_rows_is_refused(flowers):
