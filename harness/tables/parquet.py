@@ -8,7 +8,7 @@ import numpy as np
 from harness.tables.errors import TableError, quoted
 from harness.tables.table import Array, Column, Table
 
-INSTALL = 'python -m pip install "samestep[parquet]"'
+INSTALL = "python -m pip install pyarrow"
 BYTES_OF_A_VALUE = 8
 """What a value takes at most in a column of numbers; of text, the reference to it."""
 
