@@ -198,6 +198,8 @@ def _kind(targets: Sequence["ColumnSummary"]) -> str | None:
     if not targets:
         return None
     first = targets[0]
+    if len(targets) == 1 and first.one_hot:
+        return "classes"
     if len(targets) > 1 or first.shape or first.kind == "numbers":
         return "values"
     is_many = first.kind == "whole numbers" and first.distinct > MOST_VALUES

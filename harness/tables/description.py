@@ -30,6 +30,7 @@ class ColumnSummary:
         counts: distinct values in words and how often they occur, the most frequent first.
         distinct: how many distinct values there are; `counts` has no more than some thousand.
         low, high: smallest and largest number; None for text.
+        one_hot: whether a row has a single 1 and 0 elsewhere: a class.
         counts_rows: whether it numbers the rows and says nothing else.
     """
 
@@ -43,6 +44,7 @@ class ColumnSummary:
     low: float | None
     high: float | None
     counts_rows: bool
+    one_hot: bool
 
     @property
     def missing_rows(self) -> int:
@@ -97,6 +99,7 @@ def _summary(column: Column) -> ColumnSummary:
         low=low,
         high=high,
         counts_rows=_counts_rows(column),
+        one_hot=column.is_one_hot,
     )
 
 
@@ -121,7 +124,8 @@ def column_text(summary: ColumnSummary) -> str:
     """Return the kind of a column in words: `numbers`, `whole numbers (28, 28)`."""
     shape = f" {summary.shape}" if summary.shape else ""
     wrong = f", {summary.wrong:,} cells are text" if summary.wrong else ""
-    return f"{summary.kind}{shape}{wrong}"
+    one_hot = ", one-hot" if summary.one_hot else ""
+    return f"{summary.kind}{shape}{one_hot}{wrong}"
 
 
 def target_guess(summaries: tuple[ColumnSummary, ...]) -> tuple[str, str]:

@@ -88,6 +88,8 @@ def select(table: Table, choices: Choices) -> Selection:
             the place in the file, the value, and what to write.
     """
     targets = [table.column(name, "target").without_last_one for name in choices.target]
+    if choices.kind == "classes" and len(targets) == 1 and targets[0].is_one_hot:
+        targets = [Column(targets[0].name, targets[0].values.argmax(axis=1))]
     inputs = _input_columns(table, choices)
     _refuse_text(table, [c for c in inputs if c.name not in choices.one_hot])
     kind = _target_kind(table, targets, choices)
@@ -198,7 +200,10 @@ def _target_kind(table: Table, targets: Sequence[Column], choices: Choices) -> T
     held = targets[0].kind
     if len(targets) > 1 or targets[0].shape:
         if choices.kind not in (None, "values"):
-            raise TableError(f"kind: several target columns are 'values'. Got {choices.kind!r}")
+            raise TableError(
+                f"kind: several target columns are 'values'. Got {choices.kind!r}; for classes one "
+                "column, or one array with a single 1 in every row and 0 elsewhere"
+            )
         if choices.classes:
             raise TableError("classes: only for one target column that holds classes")
         return "values"

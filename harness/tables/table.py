@@ -107,6 +107,15 @@ class Column:
         """The column with one value a row where it has the shape (rows, 1), as targets often do."""
         return Column(self.name, self.values[:, 0]) if self.shape == (1,) else self
 
+    @property
+    def is_one_hot(self) -> bool:
+        """Whether a row has a 1 in one place and 0 elsewhere, as Keras' `to_categorical` writes."""
+        values = self.values
+        if values.ndim != 2 or values.shape[1] < 2 or values.dtype.kind not in "buif":
+            return False
+        ones = values == 1
+        return bool((ones | (values == 0)).all() and (ones.sum(axis=1) == 1).all())
+
     @cached_property
     def numbers(self) -> Numbers:
         """The column as numbers. A marker such as `NA` or an empty cell is a missing value.

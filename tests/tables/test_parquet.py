@@ -14,7 +14,8 @@ from harness.tables.selection import Choices, select
 def test_without_pyarrow_the_message_says_what_to_do(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     (tmp_path / "t.parquet").write_bytes(b"PAR1")
-    with pytest.raises(TableError, match=r"needs pyarrow, .*python -m pip install pyarrow; or write"):
+    words = r"needs pyarrow, .*python -m pip install pyarrow; or write"
+    with pytest.raises(TableError, match=words):
         read(tmp_path / "t.parquet")
 
 

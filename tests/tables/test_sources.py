@@ -118,6 +118,19 @@ def test_objects_are_never_read(tmp_path):
         read(Source(tmp_path / "z.npy"))
 
 
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.float32])
+def test_one_hot_targets_are_classes(tmp_path, dtype):
+    source = npy_pair(tmp_path)
+    np.save(tmp_path / "y.npy", np.eye(3, dtype=dtype)[LABELS])
+    choices = Choices(target=("y.npy",), kind="classes")
+    selected = select(read(source), choices)
+    assert (selected.targets.tolist(), selected.classes) == (LABELS.tolist(), ("0", "1", "2"))
+    np.save(tmp_path / "y.npy", np.eye(3)[LABELS] + np.eye(4, 3))
+    with pytest.raises(TableError, match="one array with a single 1 in every row"):
+        select(read(source), choices)
+    assert select(read(source), Choices(target=("y.npy",))).kind == "values"
+
+
 WRONG_PAIRS = {
     "no such file": ("z.npy", "'z.npy' names a file beside X.npy.*'y.npy'"),
     "other rows": ("short.npy", "must have a row for each of the 4 rows of X.npy. It has 3"),
