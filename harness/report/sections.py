@@ -1,6 +1,7 @@
 """A run to the sections of its report: rows to lines, one per framework and loop."""
 
 import dataclasses
+import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ def make_sections(run: Run) -> list[Section]:
             measure_of(experiment),
             caption(run.plan, name, threads),
             tuple(make_lines(rows, facts)),
+            _absent_classes(rows),
         )
         for name, experiment in run.plan.experiments.items()
         for threads in counts
@@ -63,6 +65,16 @@ def make_sections(run: Run) -> list[Section]:
             [row for row in ordered if (row.experiment, row.threads) == (name, threads)]
         )
     ]
+
+
+def _absent_classes(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """Return what the rows say of classes that are in no row of a part: they all say the same."""
+    said = next((row.absent_classes for row in rows if row.absent_classes), None)
+    try:
+        absent = json.loads(said) if said else {}
+    except ValueError:
+        return {}
+    return absent if isinstance(absent, dict) else {}
 
 
 def _by_device(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
