@@ -54,6 +54,9 @@ class Row:
     `data_file`: name and SHA-256 of the user's file that the data is from; null for a dataset.
     `classes`: the names of that file's classes in their order, as a JSON list.
 
+    `absent_classes`: part of the rows to the classes that none of its rows has, as a JSON object
+    such as `{"training": ["2"]}`; null where every part has every class.
+
     `target_s` is the training time (first step included) at the first evaluation point whose
     test accuracy reaches the protocol's target. `gemm_us`: the step's matrix products alone.
     What went on meanwhile: see `harness.clock.conditions.Conditions`. `attempt` counts reruns of
@@ -116,6 +119,7 @@ class Row:
     recompile_s: float | None = None
     data_file: str | None = None
     classes: str | None = None
+    absent_classes: str | None = None
 
     @property
     def failed(self) -> bool:
@@ -134,6 +138,7 @@ class MeasuredColumns:
     device: str | None = None
     precision: str | None = None
     blas: str | None = None
+    framework_version: str | None = None
     allocator: str | None = None
     data_digest: str | None = None
     start_digest: str | None = None
@@ -165,6 +170,7 @@ class MeasuredColumns:
     probe_us: float | None = None
     contradiction: str | None = None
     recompile_s: float | None = None
+    absent_classes: str | None = None
 
     def set(self, **columns: Any) -> None:
         """Set several columns.

@@ -34,30 +34,36 @@ def score(
         value = loss_of(exact, subset.targets, loss)
     if subset.labels is None:
         return value, None
-    return value, accuracy_of(exact, subset.labels, meaning)
+    return value, accuracy_of(exact, subset.labels, meaning, subset.middle)
 
 
-def accuracy_of(outputs: Floats, labels: Array, meaning: str = "logits") -> float:
+def accuracy_of(
+    outputs: Floats, labels: Array, meaning: str = "logits", middle: float = 0.5
+) -> float:
     """Return the share of rows whose predicted class is right; arguments as in `right_rows`."""
-    return float(np.mean(right_rows(outputs, labels, meaning)))
+    return float(np.mean(right_rows(outputs, labels, meaning, middle)))
 
 
-def right_rows(outputs: Array, labels: Array, meaning: str = "logits") -> NDArray[np.bool_]:
+def right_rows(
+    outputs: Array, labels: Array, meaning: str = "logits", middle: float = 0.5
+) -> NDArray[np.bool_]:
     """Return (rows,) whether the predicted class is right.
 
-    The prediction is the argmax, or p > 1/2 + 1e-6 for a single output. p is the output itself
-    where outputs are `values`, else its sigmoid.
+    The prediction is the argmax, or for a single output p > 1/2 + 1e-6. p is its sigmoid; where
+    outputs are `values`, it is the output itself, and `middle` stands for 1/2.
 
     Args:
         outputs: (rows, outputs), raw.
         labels: (rows,) classes.
         meaning: of the outputs, `logits`, `values` or `scores`.
+        middle: of the numbers that stand for "no" and "yes" in targets of a squared error.
     """
     exact = np.asarray(outputs, dtype=np.float64)
     if exact.shape[1] == 1:
         single = exact[:, 0]
-        probability = single if meaning == "values" else sigmoid(single)
-        predicted = (probability > 0.5 + TIE).astype(np.int32)
+        is_value = meaning == "values"
+        probability = single if is_value else sigmoid(single)
+        predicted = (probability > (middle if is_value else 0.5) + TIE).astype(np.int32)
     else:
         predicted = exact.argmax(axis=1).astype(np.int32)
     right: NDArray[np.bool_] = predicted == labels

@@ -174,7 +174,8 @@ class Task:
         parameters: the parameters to start from, in `dtype`.
         inputs: (rows, network.inputs) in `dtype`, the inputs of the training set.
         targets: int32 (rows,) labels for softmax cross-entropy, otherwise (rows, outputs) in
-            `dtype`. None where the dataset has no targets.
+            `dtype`: values, or 0 and 1 for classes, for which a protocol with a squared error may
+            have other numbers (-1 and 1, 0.01 and 0.99). None where the dataset has no targets.
         batch_size: the number of rows of a whole batch.
         has_short_batch: whether some batch of the plan is smaller than `batch_size`.
         loop: the one of the trainer's `loops` to run.
@@ -230,11 +231,15 @@ class Trainer(ABC):
         blas: the library of matrix products, such as "MKL" or "cuBLAS". Left empty, the column
             `blas` names NumPy's if the adapter's file imports only NumPy and what computes by
             it, and otherwise nothing.
+        version: of what computes, such as "ggml 0.9", where that is no Python package: a library
+            that is loaded by ctypes, say. Left empty, the column `framework_version` names the
+            packages that the adapter's file imports.
     """
 
     device: str = "cpu"
     precision: str = ""
     blas: str = ""
+    version: str = ""
 
     @classmethod
     def supports(cls, experiment: Experiment) -> str | None:

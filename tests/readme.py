@@ -107,7 +107,7 @@ def lines() -> dict[tuple[str, str], Line]:
 
 
 def accuracy(experiment: str) -> str:
-    """The test accuracy, once where all frameworks agree to the digits; else its range."""
+    """The accuracy, once where all frameworks agree to the digits; else its range."""
     trials = compiled()[compiled()["experiment"] == experiment]
     is_class = trials["test_accuracy"].notna().all()
     digits, measure = (4, "test_accuracy") if is_class else (2, "test_loss")
@@ -131,7 +131,7 @@ def headline() -> str:
 
 def results() -> str:
     """The table of accuracies and times, and two sentences that are true of it."""
-    head = ["experiment", "test accuracy", *FRAMEWORKS]
+    head = ["experiment", "accuracy", *FRAMEWORKS]
     table = [_line(head), _line(["---", "---", *["--:"] * len(FRAMEWORKS)])]
     for name in dict.fromkeys(name for name, _ in lines()):
         of_frameworks = [lines()[name, framework] for framework in FRAMEWORKS]

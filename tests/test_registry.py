@@ -1,4 +1,5 @@
 from importlib import metadata
+from types import SimpleNamespace
 
 import pytest
 
@@ -288,3 +289,16 @@ def test_a_missing_package_names_its_install_line(monkeypatch):
     assert framework.install_line.startswith("python -m pip install ")
     assert "[torch]" in framework.install_line
     assert framework.version == ""
+
+
+@pytest.mark.parametrize(("stated", "column"), [("", None), ("ggml 0.9", "ggml 0.9")])
+def test_a_trainer_may_state_the_version_of_what_is_no_package(stated, column):
+    from harness.results import MeasuredColumns
+    from harness.trial.measure import describe_device
+    from tests.trials import trial_of
+
+    columns = MeasuredColumns()
+    trainer = SimpleNamespace(device="cpu", precision="float32", blas="its own", version=stated)
+    describe_device(trainer, trial_of(), columns)
+    assert columns.framework_version == column
+    assert ("framework_version" in columns.measured()) == bool(stated)

@@ -5,10 +5,11 @@ Every proposal changes one field of the protocol. Those that make no valid proto
 
 import copy
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 from harness.claims.loading import changed_protocol
 from harness.claims.model import Claim, Variant
+from harness.experiment.data import FITTED_SCALES
 from harness.experiment.loading import ProtocolError
 from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Track
@@ -20,9 +21,18 @@ SCALES = {
     "divide_by_16": ("none", "pixels as they are, 0 to 16"),
     "min_max": ("none", "columns as they are"),
     "standardize": ("none", "columns as they are"),
+    "hundredth_to_one": ("divide_by_255", "scaled to 0 to 1 instead of 0.01 to 1"),
     "minus_one_to_one": ("divide_by_255", "scaled to 0 to 1 instead of -1 to 1"),
     "none": ("standardize", "columns standardised"),
 }
+FITTED = "scale-fitted-on-"
+FITS = {
+    "training": "scaled by the training rows alone",
+    "all": "scaled by all rows, test rows among them",
+    "each_part": "training and test rows each scaled by their own",
+}
+MISTAKES = (f"{FITTED}all", f"{FITTED}each-part")
+UNFITTED = {"data.scale_fitted_on": "training"}
 ORDERS = {
     "shuffled": ("sequential", "rows in their order, not shuffled"),
     "sequential": ("shuffled", "rows shuffled in every epoch"),
@@ -45,7 +55,8 @@ def proposed_variants(claim: Claim) -> tuple[Variant, ...]:
     digests = {claim.protocol.digest}
     variants: list[Variant] = []
     for name, why, changes in _proposals(claim.protocol, claim.track):
-        variant = Variant(name=name, role="reading", why=why, changes=changes)
+        role: Literal["mistake", "reading"] = "mistake" if name in MISTAKES else "reading"
+        variant = Variant(name=name, role=role, why=why, changes=changes)
         try:
             digest = changed_protocol(claim, variant).digest
         except ProtocolError:
@@ -81,7 +92,11 @@ def _proposals(protocol: Experiment, track: Track) -> Iterator[Proposal]:
     A library's own solver follows of the protocol only its data.
     """
     scale, why = SCALES[protocol.data.scale]
-    yield f"scale-{scale.replace('_', '-')}", why, {"data.scale": scale}
+    without = {} if protocol.data.scale_fitted_on == "training" else UNFITTED
+    yield f"scale-{scale.replace('_', '-')}", why, {"data.scale": scale, **without}
+    yield from _fits(protocol)
+    if protocol.data.target_values is not None:
+        yield "targets-zero-one", "targets 0 and 1", {"data.target_values": [0.0, 1.0]}
     if track == Track.NATIVE:
         return
     yield from _starts(protocol)
@@ -104,6 +119,16 @@ def _proposals(protocol: Experiment, track: Track) -> Iterator[Proposal]:
         penalty = copy.deepcopy(values["l2"])
         penalty["half"] = not penalty["half"]
         yield "l2-half", "the penalty with and without its half", {"training.l2": penalty}
+
+
+def _fits(protocol: Experiment) -> Iterator[Proposal]:
+    """Yield the other rows that a scale can be fitted to."""
+    if protocol.data.scale not in FITTED_SCALES:
+        return
+    for rows, why in FITS.items():
+        if rows != protocol.data.scale_fitted_on:
+            name = f"{FITTED}{rows.replace('_', '-')}"
+            yield name, why, {"data.scale_fitted_on": rows}
 
 
 def _starts(protocol: Experiment) -> Iterator[Proposal]:

@@ -97,9 +97,10 @@ def frameworks() -> Records:
 
 def datasets() -> Records:
     """Return every dataset that a protocol may name."""
+    from harness.experiment import package_datasets
     from harness.experiment.datasets import DATASETS
 
-    return [
+    records: Records = [
         {
             "name": name,
             "rows": facts.train_rows,
@@ -111,6 +112,17 @@ def datasets() -> Records:
         }
         for name, facts in DATASETS.items()
     ]
+    unknown = dict.fromkeys(("rows", "test rows", "features", "kind"), "-")
+    records += [
+        {
+            "name": name,
+            **unknown,
+            "comes": f"of {package_datasets.owner(point)}",
+            "description": f"{point.value}, called when a protocol names it",
+        }
+        for name, point in package_datasets.entered().items()
+    ]
+    return records
 
 
 def claims() -> Records:

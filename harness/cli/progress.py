@@ -120,7 +120,7 @@ class Announcer(Listener):
         """Print a line; say so where the rerun was disturbed more."""
         self.reruns += 1
         self.left.end_rerun(trial)
-        outcome = "disturbed more; the earlier row stays" if kept else _outcome(row)
+        outcome = "disturbed more; the earlier row stays" if kept else self._outcome(row)
         self._say(f"{self._rerun_place()} {self._label(trial)}: {outcome}")
         if self.bar:
             self.bar.advance(self.task)
@@ -144,9 +144,9 @@ class Announcer(Listener):
         self.left.end(trial, is_typical=row.status == "ok")
         label = f"{self._trial_place()} {self._label(trial)}"
         if row.failed and row.status != "interrupted":
-            self._say_failure(label, _outcome(row), log_tail)
+            self._say_failure(label, self._outcome(row), log_tail)
         else:
-            self._say(f"{label}: {_outcome(row)}")
+            self._say(f"{label}: {self._outcome(row)}")
         if self.bar:
             self.bar.advance(self.task)
 
@@ -206,22 +206,23 @@ class Announcer(Listener):
             parts.append(count_text(trial.threads, "thread"))
         return " ".join(parts)
 
+    def _outcome(self, row: Row) -> str:
+        keeps_test_rows = self.plan.experiments[row.experiment].data.keeps_test_rows
+        part = "test" if keeps_test_rows else "training"
+        if row.status != "ok":
+            return f"{row.status} ({row.status_detail})" if row.status_detail else row.status
+        parts = ["ok"]
+        if row.test_accuracy is not None:
+            parts.append(f"{part} accuracy {row.test_accuracy:.4f}")
+        elif row.test_loss is not None:
+            parts.append(f"{part} loss {row.test_loss:.6g}")
+        if row.train_s is not None:
+            parts.append(f"train {seconds(row.train_s)}")
+        if row.step_us is not None:
+            parts.append(f"step {seconds(row.step_us * 1e-6)}")
+        return ", ".join(parts)
+
     def _say(self, line: str, dim: bool = False) -> None:
         text = Text("\n").join(plain(part) for part in line.splitlines())
         text.stylize("dim" if dim else "")
         self.console.print(text, soft_wrap=True, highlight=False)
-
-
-def _outcome(row: Row) -> str:
-    if row.status != "ok":
-        return f"{row.status} ({row.status_detail})" if row.status_detail else row.status
-    parts = ["ok"]
-    if row.test_accuracy is not None:
-        parts.append(f"test accuracy {row.test_accuracy:.4f}")
-    elif row.test_loss is not None:
-        parts.append(f"test loss {row.test_loss:.6g}")
-    if row.train_s is not None:
-        parts.append(f"train {seconds(row.train_s)}")
-    if row.step_us is not None:
-        parts.append(f"step {seconds(row.step_us * 1e-6)}")
-    return ", ".join(parts)

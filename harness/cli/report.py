@@ -78,6 +78,9 @@ def report(
     experiments: Experiments = None,
     target: own_data.TargetOption = "",
     header: own_data.HeaderOption = None,
+    encoding: own_data.EncodingOption = "",
+    test_file: own_data.TestFileOption = None,
+    test_target: own_data.TestTargetOption = "",
     frameworks: options.FrameworksOption = "",
     loops: Loops = "best",
     preset: PresetOption = Preset.QUICK,
@@ -112,8 +115,9 @@ def report(
         options.only_read(context, ("output", "chart", "tensorboard"))
         run = run_plan.read_run(source)
         _finish(run, exit_code(run), _outputs(run.plan, output, chart), tensorboard)
+    table = own_data.TableOptions(target, header, encoding, test_file, test_target)
     request = Request(
-        experiments=own_data.protocols_of(experiments or (), target, header, out),
+        experiments=own_data.protocols_of(experiments or (), table, out),
         frameworks=options.split(frameworks),
         loops=options.loops(loops),
         preset=preset,

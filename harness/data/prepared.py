@@ -23,11 +23,13 @@ class Subset:
         targets: what the loss takes: (rows,) int32 labels for softmax cross-entropy, else
             (rows, outputs) in the trial's dtype; None where the dataset has no targets.
         labels: (rows,) int32 classes, for accuracy; None where the dataset has no classes.
+        middle: the value of a single output above which it stands for class 1, in a squared error.
     """
 
     inputs: Array
     targets: Array | None
     labels: Array | None
+    middle: float = 0.5
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -49,6 +51,20 @@ class Prepared:
     test: Subset
     digest: str
 
+    def absent_classes(self, data: Data) -> dict[str, list[str]]:
+        """Return the classes that no row of a part has, by the part; none for values."""
+        if data.facts.kind not in ("classes", "binary"):
+            return {}
+        count = max(data.facts.outputs, 2)
+        names = data.contents.classes if data.contents else [str(place) for place in range(count)]
+        parts = {"training": self.train, "validation": self.validation, "test": self.test}
+        absent = {
+            part: np.setdiff1d(np.arange(count), subset.labels)
+            for part, subset in parts.items()
+            if len(subset) and subset.labels is not None
+        }
+        return {part: [names[i] for i in places] for part, places in absent.items() if len(places)}
+
 
 @lru_cache(maxsize=1)
 def load(data: Data, loss: Loss | None, dtype: str) -> Prepared:
@@ -67,15 +83,24 @@ def load(data: Data, loss: Loss | None, dtype: str) -> Prepared:
     source = raw.rows_of(data)
     parts = splits.split(data, source.targets, len(source.inputs), source.train_rows)
     inputs = transforms.features(data.features, source.inputs)
-    scale = transforms.fit_scale(data, inputs[_index(parts.train)], dtype)
     hasher = hashlib.sha256()
+    together = (
+        parts.train
+        if data.scale_fitted_on == "training"
+        else np.unique(np.concatenate([parts.train, parts.validation, parts.test]))
+    )
+    common = transforms.fit_scale(data, inputs[_index(together)], dtype)
+    no, yes = data.numbers_for_no_and_yes
 
     def subset(numbers: NDArray[np.int64]) -> Subset:
         index = _index(numbers)
         labels = targets = None
         if source.targets is not None:
             labels, targets = _labels_and_targets(data, loss, source.targets[index], dtype)
-        rows = Subset(np.ascontiguousarray(scale(inputs[index])), targets, labels)
+        scale = common
+        if data.scale_fitted_on == "each_part" and len(numbers):
+            scale = transforms.fit_scale(data, inputs[index], dtype)
+        rows = Subset(np.ascontiguousarray(scale(inputs[index])), targets, labels, (no + yes) / 2)
         for array in (rows.inputs, rows.targets):
             if array is not None:
                 array.flags.writeable = False
@@ -103,8 +128,9 @@ def _labels_and_targets(
     if facts.kind == "values":
         return None, (values[:, np.newaxis] if values.ndim == 1 else values).astype(dtype)
     labels = values.astype(np.int32)
+    no_and_yes = np.array(data.numbers_for_no_and_yes, dtype)
     if facts.kind == "binary":
-        return labels, values.astype(dtype)[:, np.newaxis]
+        return labels, no_and_yes[labels][:, np.newaxis]
     if loss is None or loss.name == "softmax_cross_entropy":
         return labels, labels
-    return labels, np.eye(facts.outputs, dtype=dtype)[labels]
+    return labels, no_and_yes[np.eye(facts.outputs, dtype=np.int64)][labels]

@@ -47,10 +47,10 @@ def rows_of(data: Data) -> Raw:
         how = data.drawn
         points, labels = drawn.draw(data.dataset, how.rows, how.noise, how.seed)
         return Raw(points, labels, how.rows)
-    if data.dataset is not None:
+    if data.dataset is not None and data.contents is None:
         return read(data.dataset)
     inputs, targets = own_rows.read(data)
-    return Raw(inputs, targets, len(inputs))
+    return Raw(inputs, targets, data.facts.train_rows)
 
 
 def read(dataset: str) -> Raw:

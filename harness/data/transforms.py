@@ -25,7 +25,7 @@ def features(name: str, inputs: NDArray[np.generic]) -> NDArray[np.generic]:
     return np.stack([x1, x2, x1 * x1, x1 * x2, x2 * x2], axis=1)
 
 
-def fit_scale(data: Data, train: NDArray[np.generic], dtype: str) -> Scale:
+def fit_scale(data: Data, rows: NDArray[np.generic], dtype: str) -> Scale:
     """Return the function by which `data.scale` maps inputs.
 
     Division by a constant is done in `dtype`, which rounds once. Everything else is computed in
@@ -33,7 +33,7 @@ def fit_scale(data: Data, train: NDArray[np.generic], dtype: str) -> Scale:
 
     Args:
         data: states the scale.
-        train: (rows, columns), the training rows, for `min_max` and `standardize`.
+        rows: (rows, columns), to which `min_max` and `standardize` are fitted.
         dtype: of the scaled inputs.
     """
     if data.scale == "none":
@@ -42,7 +42,9 @@ def fit_scale(data: Data, train: NDArray[np.generic], dtype: str) -> Scale:
         return partial(_divide, int(data.scale.removeprefix("divide_by_")), dtype)
     if data.scale == "minus_one_to_one":
         return lambda inputs: ((inputs.astype(np.float64) / 255 - 0.5) * 2).astype(dtype)
-    exact = train.astype(np.float64)
+    if data.scale == "hundredth_to_one":
+        return lambda inputs: (inputs.astype(np.float64) / 255 * 0.99 + 0.01).astype(dtype)
+    exact = rows.astype(np.float64)
     if data.scale == "min_max":
         shift, width = exact.min(axis=0), np.ptp(exact, axis=0)
     else:

@@ -151,7 +151,7 @@ class Workers:
         Ctrl-C interrupts a fetch.
         """
         dataset = experiment.data.dataset
-        if dataset is None:
+        if dataset is None or experiment.data.contents is not None:
             return self._own_data_problem(experiment)
         if not experiment.data.facts.fetched:
             return None
@@ -169,7 +169,7 @@ class Workers:
         return self._data_problems[dataset]
 
     def _own_data_problem(self, experiment: Experiment) -> str | None:
-        """Return why the rows of a user's file are missing; leave them for workers once."""
+        """Return why the rows of a user's file or package are missing; leave them for workers."""
         if experiment.data not in self._data_problems:
             self._data_problems[experiment.data] = None
             try:

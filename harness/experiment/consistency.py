@@ -46,6 +46,11 @@ def check_loss(experiment: "Experiment") -> None:
     kinds = {"softmax_cross_entropy": ["classes"], "binary_cross_entropy": ["classes", "binary"]}
     if facts.kind not in kinds.get(loss.name, [facts.kind]):
         raise ValueError(f"training.loss: {loss.name!r} needs classes (kind: {facts.kind})")
+    if experiment.data.target_values is not None and loss.name != "mean_squared_error":
+        raise ValueError(
+            "data.target_values: only for 'mean_squared_error'; cross-entropies take classes. "
+            f"Got {loss.name!r}"
+        )
     if network.outputs != facts.outputs:
         raise ValueError(
             f"network.layers: the last layer must have {facts.outputs} units for "

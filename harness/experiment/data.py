@@ -7,17 +7,28 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
-from harness.experiment.datasets import DATASETS, DatasetFacts
+from harness.experiment import package_datasets
+from harness.experiment.datasets import DATASETS, TRUTH_TABLES, DatasetFacts
 from harness.experiment.fields import Fraction, Frozen, Number, Seed
 from harness.experiment.names import unknown
 from harness.experiment.own_file import ColumnName, Contents, FileFormat, Sha256
-from harness.experiment.splits import RowsSplit, SklearnSplit, Split, check_split, split_rows
+from harness.experiment.splits import (
+    AllSplit,
+    RowsSplit,
+    SklearnSplit,
+    Split,
+    check_split,
+    split_rows,
+)
 
 if TYPE_CHECKING:
     from harness.tables.selection import Choices, Selection
+    from harness.tables.sources import Source
 
 ColumnNames = tuple[ColumnName, ...]
 FILE_FIELDS = (
+    "test_file",
+    "test_target",
     "target",
     "kind",
     "classes",
@@ -32,16 +43,29 @@ FILE_FIELDS = (
 """Fields that say something about a file of the user's, and nothing about a dataset."""
 
 NO_TARGET = "none"
+FITTED_SCALES = ("min_max", "standardize")
 FEATURE_COLUMNS = {"polynomial": 5, "interaction": 4, "flipped_and": 2}
 
 
-def _known_dataset(name: str) -> str:
-    if name not in DATASETS:
+def _known_dataset(name: str, info: ValidationInfo) -> str:
+    """Check that there is such a dataset, here or in a package, unless its contents are known."""
+    if name not in DATASETS and not info.data.get("contents"):
+        others = package_datasets.entered()
+        if name in others:
+            return name
         own = ""
         if "." in name or "/" in name:
             own = f'. A file of your own is named by file = "{name}", with its target'
-        raise ValueError(unknown(name, DATASETS, "data.dataset") + own)
+        raise ValueError(unknown(name, [*DATASETS, *others], "data.dataset") + own)
     return name
+
+
+def _ordered(values: tuple[float, float]) -> tuple[float, float] | None:
+    """Check the numbers for "no" and "yes"; None for those that are the default."""
+    low, high = values
+    if low >= high:
+        raise ValueError(f"the number for 'no' must be below that for 'yes'. Got {low}, {high}")
+    return None if values == (0.0, 1.0) else values
 
 
 class Drawn(Frozen):
@@ -62,10 +86,16 @@ class Data(Frozen):
     """Which rows the network sees, and in which form.
 
     Args:
-        dataset: a name that `samestep list datasets` shows. Give either this or `file`.
+        dataset: a name that `samestep list datasets` shows, of samestep's or of a package that is
+            installed (see `harness.experiment.package_datasets`). Give either this or `file`.
         file: a table or an archive of the user's (see `harness.tables`), absolute or beside the
             TOML file.
-        target: of a file: the column to learn, a list of columns of values, or `none`.
+        target: of a file: the column to learn, a list of columns of values, or `none`. A name
+            that ends like a file (`y.npy`, `train-labels-idx1-ubyte.gz`, `y.csv`) is a file of one
+            column beside `file`.
+        test_file: a file of test rows with the same columns, absolute or beside the TOML file. Its
+            rows are the split `given`.
+        test_target: the file of its targets, beside `test_file`; where `target` is a file too.
         kind: of the target: `classes` (an output for each), `binary` (two classes, one output)
             or `values` (regression). By default `classes` for text and booleans, and `values` for
             numbers with fractions; for whole numbers it must be stated.
@@ -78,7 +108,8 @@ class Data(Frozen):
             column that is used are left out.
         format: how a text file is written; by default found out.
         sha256: the file's; another file is refused.
-        contents: what was found in the file. It is never written by hand.
+        contents: what was found in the file, or in a package's dataset. It is never written by
+            hand.
         drawn: of `moons`, `circles`, `spiral` and `blobs`: how many rows, with which noise and
             seed. It must be stated.
         features: `none` (the default) leaves the columns as they are. The others take two
@@ -87,9 +118,16 @@ class Data(Frozen):
             `PolynomialFeatures(interaction_only=True)` does. `flipped_and` maps two bits to
             (AND(not x1, x2), AND(x1, not x2)).
         scale: `none` (the default). `divide_by_16`, `divide_by_255` and `divide_by_256` divide
-            by that constant. `minus_one_to_one` is (byte / 255 - 0.5) * 2. Two maps are fitted
-            on the training rows: `min_max` to [0, 1], and `standardize` to mean 0 and standard
-            deviation 1 (of the population; a constant column is only shifted).
+            by that constant. `minus_one_to_one` is (byte / 255 - 0.5) * 2, `hundredth_to_one`
+            byte / 255 * 0.99 + 0.01. Two maps are fitted to rows: `min_max` to [0, 1], and
+            `standardize` to mean 0 and standard deviation 1 (of the population; a constant column
+            is only shifted).
+        scale_fitted_on: the rows that `min_max` and `standardize` are fitted to: `training` (the
+            default), or what is a mistake or a leak and common: `all` rows, test rows among them,
+            or `each_part`, where training, validation and test rows are scaled by their own.
+        target_values: numbers that stand for "no" and "yes" in the targets of a squared error,
+            such as [-1, 1] or [0.01, 0.99]; by default 0 and 1. A single output is taken for "yes"
+            above their middle.
         split: where training and test rows come from; see `harness.experiment.splits`.
         validation: the share of the training rows that is held out, at least 0 (the default)
             and below 1. The last rows are taken, as by Keras's `validation_split`: the first
@@ -97,8 +135,11 @@ class Data(Frozen):
             state their own validation rows instead.
     """
 
+    contents: Contents | None = None
     dataset: Annotated[str, AfterValidator(_known_dataset)] | None = None
     file: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    test_file: Annotated[str, Field(min_length=1, max_length=4096)] | None = None
+    test_target: ColumnName | None = None
     target: ColumnName | Annotated[ColumnNames, Field(min_length=1)] | None = None
     kind: Literal["classes", "binary", "values"] | None = None
     classes: Annotated[tuple[str, ...], Field(min_length=2)] | None = None
@@ -108,7 +149,6 @@ class Data(Frozen):
     missing: Literal["refuse", "drop_rows"] = "refuse"
     format: FileFormat | None = None
     sha256: Sha256 | None = None
-    contents: Contents | None = None
     drawn: Drawn | None = None
     features: Literal["none", "polynomial", "interaction", "flipped_and"] = "none"
     scale: Literal[
@@ -117,9 +157,12 @@ class Data(Frozen):
         "divide_by_256",
         "divide_by_16",
         "minus_one_to_one",
+        "hundredth_to_one",
         "min_max",
         "standardize",
     ] = "none"
+    scale_fitted_on: Literal["training", "all", "each_part"] = "training"
+    target_values: Annotated[tuple[Number, Number], AfterValidator(_ordered)] | None = None
     split: Split
     validation: Fraction = 0.0
 
@@ -138,37 +181,43 @@ class Data(Frozen):
     @property
     def facts(self) -> DatasetFacts:
         """The facts that are known about the rows before they are made."""
-        if self.dataset is not None:
+        if self.contents is None and self.dataset is not None:
             facts = DATASETS[self.dataset]
             return replace(facts, train_rows=self.drawn.rows) if self.drawn else facts
         found = self.found
         return DatasetFacts(
-            len(found.inputs), found.kind, found.outputs, found.rows, 0, f"your file {self.name}"
+            features=len(found.inputs),
+            kind=found.kind,
+            outputs=found.outputs,
+            train_rows=found.rows - found.test_rows,
+            test_rows=found.test_rows,
+            description=f"your {'file' if self.file else 'dataset'} {self.name}",
         )
 
     @property
     def found(self) -> Contents:
-        """What was found in the file.
+        """What was found in the file, or in the dataset of another package.
 
         Raises:
-            TypeError: the data is a dataset, not a file.
+            TypeError: the data is a dataset of samestep's.
         """
         if self.contents is None:
-            raise TypeError(f"{self.dataset!r} is no file")
+            raise TypeError(f"{self.dataset!r} is a dataset of samestep's")
         return self.contents
 
     def selection(self) -> "Selection":
-        """Read the file, and return the inputs and targets that are asked of it.
+        """Read the file or another package's dataset; return the inputs and targets asked of it.
 
         Raises:
             harness.tables.TableError: the file cannot be read, has changed since the protocol was
                 read, or does not hold what is asked of it.
         """
-        from harness.tables import TableError, files
+        from harness.tables import TableError, sources
         from harness.tables.selection import select
 
-        form = (self.format or FileFormat()).as_stated()
-        table = files.read(Path(self.file or ""), form)
+        if self.dataset is not None:
+            return self._of_package()
+        table = sources.read(self._source())
         expected = self.contents.sha256 if self.contents else self.sha256
         if expected not in (None, table.sha256):
             since = "the run was planned" if self.contents else "sha256 was written down"
@@ -178,6 +227,31 @@ class Data(Frozen):
                 + ("" if self.contents else ", without sha256 or with the new one")
             )
         return select(table, self._choices())
+
+    def _of_package(self) -> "Selection":
+        from harness.tables import TableError
+
+        if self.name not in package_datasets.entered():
+            raise TableError(f"{self.name}: the package that had this dataset is not installed")
+        selected, sha256, _ = package_datasets.read(self.name)
+        if self.contents is not None and self.contents.sha256 != sha256:
+            raise TableError(
+                f"{self.name}: its package gives other arrays than when the run was planned; run "
+                "the command again, which makes another run"
+            )
+        return selected
+
+    def _source(self) -> "Source":
+        from harness.tables import sources
+
+        target = self.target if isinstance(self.target, str) else ""
+        return sources.Source(
+            file=Path(self.file or ""),
+            target=target if sources.is_target_file(target) else "",
+            test_file=Path(self.test_file) if self.test_file else None,
+            test_target=self.test_target or "",
+            form=(self.format or FileFormat()).as_stated(),
+        )
 
     def _choices(self) -> "Choices":
         from harness.tables.selection import Choices
@@ -193,6 +267,21 @@ class Data(Frozen):
         )
 
     @property
+    def keeps_test_rows(self) -> bool:
+        """Whether rows are kept for a test. By the split `all` the training rows test."""
+        return not isinstance(self.split, AllSplit)
+
+    @property
+    def lacks_a_test(self) -> bool:
+        """Whether there could be a test and is none: a truth table has no other rows."""
+        return not self.keeps_test_rows and self.dataset not in TRUTH_TABLES
+
+    @property
+    def numbers_for_no_and_yes(self) -> tuple[float, float]:
+        """What targets of a squared error are where a row is not of the class, and where it is."""
+        return self.target_values or (0.0, 1.0)
+
+    @property
     def columns(self) -> int:
         """Number of columns of the inputs, after `features`."""
         return FEATURE_COLUMNS.get(self.features, self.facts.features)
@@ -206,15 +295,22 @@ class Data(Frozen):
 
     @model_validator(mode="before")
     @classmethod
-    def _finds_the_file(cls, values: Any, info: ValidationInfo) -> Any:
-        """Make the file's path absolute: a relative one is beside the TOML file."""
-        file = values.get("file") if isinstance(values, dict) else None
-        if not isinstance(file, str) or not file or Path(file).is_absolute():
+    def _finds_the_files(cls, values: Any, info: ValidationInfo) -> Any:
+        """Make the files' paths absolute: a relative one is beside the TOML file."""
+        if not isinstance(values, dict):
             return values
-        folder = (info.context or {}).get("folder")
-        if folder is None:
-            raise ValueError(f"file: must be absolute in a protocol without a file. Got {file!r}")
-        return values | {"file": str(Path(folder).absolute() / Path(file).expanduser())}
+        found = {}
+        for field in ("file", "test_file"):
+            file = values.get(field)
+            if not isinstance(file, str) or not file or Path(file).is_absolute():
+                continue
+            folder = (info.context or {}).get("folder")
+            if folder is None:
+                raise ValueError(
+                    f"{field}: must be absolute in a protocol without a file. Got {file!r}"
+                )
+            found[field] = str(Path(folder).absolute() / Path(file).expanduser())
+        return values | found
 
     @model_validator(mode="after")
     def _has_contents(self) -> Self:
@@ -224,7 +320,7 @@ class Data(Frozen):
                 "dataset: name a dataset (`samestep list datasets`), or a file of your own: "
                 'file = "flowers.csv" and its target; one of the two'
             )
-        is_drawn = self.dataset is not None and DATASETS[self.dataset].drawn
+        is_drawn = self.dataset in DATASETS and DATASETS[self.dataset].drawn
         if is_drawn != (self.drawn is not None):
             raise ValueError(
                 f"drawn: state how {self.dataset!r} is drawn: "
@@ -235,8 +331,11 @@ class Data(Frozen):
         if self.file is None:
             stated = [name for name in FILE_FIELDS if name in self.model_fields_set]
             given = [name for name in stated if getattr(self, name) not in (None, (), "refuse")]
+            given = [name for name in given if name != "contents" or self.dataset in DATASETS]
             if given:
                 raise ValueError(f"{given[0]}: only for a file; {self.dataset!r} is a dataset")
+            if self.contents is None and self.dataset not in DATASETS:
+                object.__setattr__(self, "contents", self._read_contents())
             return self
         if self.target is None:
             raise ValueError(
@@ -247,29 +346,44 @@ class Data(Frozen):
         return self
 
     def _read_contents(self) -> Contents:
-        from harness.tables import files
+        from harness.tables import sources
 
         selected = self.selection()
-        table = files.read(Path(self.file or ""), (self.format or FileFormat()).as_stated())
+        if self.dataset is not None:
+            _, sha256, form = package_datasets.read(self.dataset)
+        else:
+            table = sources.read(self._source())
+            sha256, form = table.sha256, table.form
         return Contents(
-            sha256=table.sha256,
+            sha256=sha256,
             rows=len(selected.inputs),
             dropped=selected.dropped,
             inputs=selected.names,
             kind=selected.kind,
             outputs=selected.outputs,
             classes=selected.classes,
-            form=table.form,
+            form=form,
+            test_rows=selected.test_rows,
         )
 
     @model_validator(mode="after")
     def _fits_dataset(self) -> Self:
+        if self.scale_fitted_on != "training" and self.scale not in FITTED_SCALES:
+            raise ValueError(
+                f"scale_fitted_on: only for {' and '.join(map(repr, FITTED_SCALES))}; scale "
+                f"{self.scale!r} is not fitted to rows"
+            )
+        if self.target_values is not None and self.facts.kind not in ("classes", "binary"):
+            raise ValueError(
+                f"target_values: only for classes; {self.name!r} has targets of kind "
+                f"{self.facts.kind!r}"
+            )
         if self.features != "none" and self.facts.features != 2:
             raise ValueError(
                 f"features: {self.features!r} needs a dataset of two columns; "
                 f"{self.name!r} has {self.facts.features}"
             )
-        bits = self.facts.kind == "binary" and self.file is None
+        bits = self.facts.kind == "binary" and self.contents is None
         if self.features == "flipped_and" and not bits:
             raise ValueError("features: 'flipped_and' needs bits (and, or, xor)")
         if self.validation and (

@@ -10,6 +10,9 @@ from typing import Literal
 
 Kind = Literal["classes", "binary", "values", "none"]
 
+TRUTH_TABLES = ("and", "or", "xor", "point")
+"""Datasets that are whole: there are no other rows that could test."""
+
 
 @dataclass(frozen=True)
 class DatasetFacts:

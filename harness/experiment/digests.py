@@ -22,7 +22,10 @@ ADDED_LATER: tuple[tuple[str, str, Any], ...] = (
     ("training", "stopping", None),
     *(("data", name, None) for name in ("file", "target", "kind", "classes", "inputs")),
     *(("data", name, None) for name in ("format", "sha256", "contents")),
+    *(("data", name, None) for name in ("test_file", "test_target")),
     ("data", "drawn", None),
+    ("data", "scale_fitted_on", "training"),
+    ("data", "target_values", None),
     ("data", "ignore", []),
     ("data", "one_hot", []),
     ("data", "missing", "refuse"),
@@ -30,7 +33,10 @@ ADDED_LATER: tuple[tuple[str, str, Any], ...] = (
 """(table, field, default) of the fields that protocols did not have at first."""
 
 
-FOUND_IN_CONTENTS = ("dataset", "file", "sha256", "kind", "classes", "inputs", "ignore", "missing")
+FOUND_IN_CONTENTS = (
+    *("dataset", "file", "test_file", "test_target", "sha256"),
+    *("kind", "classes", "inputs", "ignore", "missing"),
+)
 """What `contents` says of a file whatever way the protocol said it; its path changes nothing."""
 
 
@@ -49,6 +55,8 @@ def canonical_form(experiment: "Experiment") -> dict[str, Any]:
         for name in FOUND_IN_CONTENTS:
             values["data"].pop(name, None)
         values["data"]["contents"].pop("form")
+        if not values["data"]["contents"]["test_rows"]:
+            values["data"]["contents"].pop("test_rows")
     return values
 
 

@@ -13,6 +13,7 @@ from harness.experiment.model import Experiment
 
 if TYPE_CHECKING:
     from harness.tables.description import ColumnSummary
+    from harness.tables.sources import Source
     from harness.tables.table import Table
 
 HIDDEN_UNITS = 32
@@ -32,7 +33,7 @@ name = {name}
 title = {title}
 
 [data]
-file = {file}
+file = {file}{test_lines}
 target = {target}{kind_line}{columns_lines}
 scale = "{scale}"{scale_comment}
 split = {split}
@@ -89,32 +90,30 @@ class _Columns:
     notes: tuple[str, ...]
 
 
-def draft(path: Path, target: str, toml_name: str = "", header: bool | None = None) -> Draft:
+def draft(source: "Source", target: str, toml_name: str = "") -> Draft:
     """Propose a protocol for a file.
 
     Args:
-        path: of the file.
-        target: its target column, several by comma, or `none`.
+        source: the files.
+        target: the target column, several by comma, the file of targets, or `none`.
         toml_name: what the protocol's file will be called, for its first lines.
-        header: whether the first line has the names of the columns; None to find out.
 
     Raises:
-        harness.tables.TableError: the file cannot be read or has no such column.
+        harness.tables.TableError: a file cannot be read or has no such column.
         harness.experiment.loading.ProtocolError: nothing that runs can be made of it.
     """
-    from harness.tables import files
+    from harness.tables import sources
     from harness.tables.description import describe
     from harness.tables.errors import toml_list, toml_text
-    from harness.tables.table import TextFormat
 
-    table = files.read(path, TextFormat(header=header))
+    table = sources.read(source)
     summaries = describe(table)
     targets = _targets(table, target)
     of_target = [summary for summary in summaries if summary.name in targets]
     kind = _kind(of_target)
     columns = _columns([s for s in summaries if s.name not in targets], of_target)
     words = targets[0] if len(targets) == 1 else ", ".join(targets)
-    name = slug(path)
+    name = slug(source.file)
     toml_name = toml_name or f"{name}.toml"
     values = {
         "file_name": table.name,
@@ -123,7 +122,8 @@ def draft(path: Path, target: str, toml_name: str = "", header: bool | None = No
         "toml_name": toml_name,
         "name": toml_text(name),
         "title": toml_text(f"{words or 'no target'} of {table.name}"[:200]),
-        "file": toml_text(str(path.absolute())),
+        "file": toml_text(str(source.file.absolute())),
+        "test_lines": _test_lines(source),
         "target": _target_text(targets),
         "kind_line": f'\nkind = "{kind}"' if kind else "",
         "columns_lines": "".join(
@@ -132,7 +132,7 @@ def draft(path: Path, target: str, toml_name: str = "", header: bool | None = No
             if names
         )
         + ('\nmissing = "drop_rows"' if columns.drop_rows else "")
-        + ("" if header is None else f"\nformat = {{ header = {str(header).lower()} }}"),
+        + _format_line(source),
         **_scale(summaries, targets),
     }
     text = _sized(table, values, kind, of_target)
@@ -140,6 +140,28 @@ def draft(path: Path, target: str, toml_name: str = "", header: bool | None = No
         text = text.partition("[training]")[0].rstrip() + "\n"
     experiment = parse(tomllib.loads(text), toml_name)
     return Draft(text, experiment, (*_target_notes(experiment, of_target), *columns.notes))
+
+
+def _test_lines(source: "Source") -> str:
+    from harness.tables.errors import toml_text
+
+    lines = []
+    if source.test_file:
+        lines.append(f"test_file = {toml_text(str(source.test_file.absolute()))}")
+    if source.test_target:
+        lines.append(f"test_target = {toml_text(source.test_target)}")
+    return "".join(f"\n{line}" for line in lines)
+
+
+def _format_line(source: "Source") -> str:
+    from harness.tables.errors import toml_text
+
+    form, said = source.form, []
+    if form.encoding is not None:
+        said.append(f"encoding = {toml_text(form.encoding)}")
+    if form.header is not None:
+        said.append(f"header = {str(form.header).lower()}")
+    return f"\nformat = {{ {', '.join(said)} }}" if said else ""
 
 
 def slug(path: Path) -> str:
@@ -176,6 +198,8 @@ def _kind(targets: Sequence["ColumnSummary"]) -> str | None:
     if not targets:
         return None
     first = targets[0]
+    if len(targets) == 1 and first.one_hot:
+        return "classes"
     if len(targets) > 1 or first.shape or first.kind == "numbers":
         return "values"
     is_many = first.kind == "whole numbers" and first.distinct > MOST_VALUES
@@ -186,6 +210,8 @@ def _kind(targets: Sequence["ColumnSummary"]) -> str | None:
 
 def _columns(summaries: Sequence["ColumnSummary"], targets: Sequence["ColumnSummary"]) -> _Columns:
     """Decide about every column, and say what was decided."""
+    from harness.tables.errors import what_it_looks_like
+
     ignore, notes = [], []
     one_hot = []
     for summary in summaries:
@@ -196,7 +222,11 @@ def _columns(summaries: Sequence["ColumnSummary"], targets: Sequence["ColumnSumm
         elif summary.missing_rows * 2 > rows:
             why = f"{summary.missing_rows:,} of {rows:,} values are missing"
         elif summary.kind == "text" and summary.distinct > MOST_VALUES:
-            why = f"it is text of {summary.distinct:,} different values"
+            example = next(iter(summary.counts), "")
+            why = (
+                f"it is text of {summary.distinct:,} different values, such as {example[:30]!r}"
+                f"{what_it_looks_like(example)}"
+            )
         elif summary.kind == "text":
             one_hot.append(summary.name)
             notes.append(f"{summary.name!r}: {summary.distinct} columns of 0 and 1 (one_hot)")
@@ -246,7 +276,7 @@ def _sized(
             f"{table.name}: the target {names[0]!r} has {len(selected.classes):,} classes in "
             f"{rows:,} rows; it names rows rather than classes. Choose another target"
         )
-    split, test_rows = _split(kind, rows)
+    split, test_rows = _split(kind, rows, selected.test_rows)
     train = rows - test_rows
     size = min(train, next(size for most, size in BATCH_SIZES if train <= most))
     epochs = min(MOST_EPOCHS, max(LEAST_EPOCHS, STEPS // -(-train // size)))
@@ -274,8 +304,16 @@ def _sized(
     )
 
 
-def _split(kind: str | None, rows: int) -> tuple[str, int]:
-    """Return the split, and how many rows test that do not train."""
+def _split(kind: str | None, rows: int, test_rows: int) -> tuple[str, int]:
+    """Return the split, and how many rows test that do not train.
+
+    Args:
+        kind: of the targets.
+        rows: how many there are.
+        test_rows: how many of them are the test rows of the files.
+    """
+    if test_rows:
+        return '{ name = "given" }', test_rows
     if rows < LEAST_ROWS_TO_SPLIT:
         return '{ name = "all" }  # too few rows to keep some for a test', 0
     name = "random" if kind in ("values", None) else "stratified"
@@ -291,6 +329,6 @@ def _target_notes(experiment: Experiment, targets: Sequence["ColumnSummary"]) ->
         return [f"{names}: numbers to predict (kind = values)"]
     shown = ", ".join(data.found.classes[:8]) + (", ..." if len(data.found.classes) > 8 else "")
     notes = [f"{names}: {len(data.found.classes)} classes, counted from 0: {shown}"]
-    if targets[0].kind == "whole numbers":
+    if targets[0].kind == "whole numbers" and targets[0].distinct > 2:
         notes.append(f"{names} holds whole numbers; for regression write kind = values")
     return notes

@@ -370,6 +370,7 @@ SCALES = (
         words="standard standardise standardization z_score zscore whiten mean_std"),
     Row('scale = "min_max"', sklearn="MinMaxScaler minmax_scale", words="minmax 0_1 zero_one"),
     Row('scale = "divide_by_255"', torch="ToTensor", keras="Rescaling", words="255 /255 1/255"),
+    Row('scale = "hundredth_to_one"', words="0.01_1 hundredth one_hundredth rashid"),
     Row('scale = "minus_one_to_one"', torch="Normalize", words="-1_1 symmetric"),
     _no('scale = "standardize"', "scaling row by row, by quantiles or by the largest is not "
         "offered", sklearn="RobustScaler MaxAbsScaler Normalizer QuantileTransformer "
@@ -440,6 +441,30 @@ DATASETS = (
         sklearn="Fashion-MNIST", words="fashion"),
     Row('dataset = "iris"', sklearn="load_iris"),
     Row('dataset = "digits"', sklearn="load_digits", words="optdigits"),
+    Row('dataset = "wine"', sklearn="load_wine", words="wine_recognition"),
+    Row('dataset = "breast-cancer"', sklearn="load_breast_cancer",
+        words="breast_cancer breastcancer wdbc cancer"),
+    Row('dataset = "moons", drawn = { rows = 200, noise = 0.1, seed = 0 }',
+        "angles are drawn, not evenly spaced, and by another generator", sklearn="make_moons",
+        words="half_moons two_moons moon"),
+    Row('dataset = "circles", drawn = { rows = 200, noise = 0.1, seed = 0 }',
+        "the inner radius is 0.5 (there factor = 0.8), and angles are drawn",
+        sklearn="make_circles", words="rings concentric"),
+    Row('dataset = "blobs", drawn = { rows = 200, noise = 0.5, seed = 0 }',
+        "the centres are fixed, three of them, and noise is their deviation",
+        sklearn="make_blobs", words="gaussians clusters"),
+    Row('dataset = "spiral", drawn = { rows = 400, noise = 0.02, seed = 0 }',
+        "it has two arms of one turn and a quarter each", words="spirals two_spirals make_spirals "
+        "spiral_data"),
+    _no("", "samestep fetches nothing else by a name; save it as a table (frame.to_csv) and write "
+        'file = "table.csv", target = "class"; mnist_784 is dataset = "mnist"',
+        sklearn="fetch_openml", keras="get_file", words="openml load_dataset tfds tfds.load "
+        "read_csv loadtxt genfromtxt csv"),
+    _no("", 'save what it returns (numpy.savez("data.npz", x=x, y=y)) and write '
+        'file = "data.npz", target = "y"',
+        sklearn="make_classification make_regression make_gaussian_quantiles make_swiss_roll "
+        "make_s_curve make_hastie_10_2 make_multilabel_classification",
+        torch="ImageFolder TensorDataset FakeData"),
     Row('dataset = "diabetes"', sklearn="load_diabetes"),
     Row('dataset = "kaggle-digits"', words="digit-recognizer kaggle kaggle_mnist"),
     _no("", "it does not come with samestep; harness/experiment/README.md says how to bring your "

@@ -55,7 +55,8 @@ class Contents(Frozen):
     """What was found in a file when the protocol was read. A plan and its rows keep it.
 
     Args:
-        sha256: 64 hexadecimal digits of SHA-256 over the file.
+        sha256: 64 hexadecimal digits of SHA-256 over the file; of several files over their
+            digests, one after the other.
         rows: how many rows are used.
         dropped: how many rows were left out, because a value is missing.
         inputs: names of the columns of the inputs, in their order; one of `one_hot` is named
@@ -64,6 +65,8 @@ class Contents(Frozen):
         outputs: number of classes, 1 for kind `binary`, or number of target columns.
         classes: the classes in their order: the first is number 0.
         form: how the file is written, in words.
+        test_rows: how many of the rows, the last ones, are test rows of the file's own or of
+            `test_file`.
     """
 
     sha256: Sha256
@@ -74,3 +77,4 @@ class Contents(Frozen):
     outputs: int
     classes: tuple[str, ...]
     form: str
+    test_rows: int = 0

@@ -179,9 +179,11 @@ def check_split(split: Split, facts: DatasetFacts, dataset: str) -> None:
     """
     needs_classes = split.name == "stratified" or getattr(split, "stratified", False)
     if split.name == "given" and not facts.test_rows:
+        is_file = facts.description.startswith("your file")
         raise ValueError(
             f"split: {dataset!r} has no test rows of its own; use 'stratified' or 'random' to keep "
             "some of its rows for a test, or 'all', where the training rows test"
+            f"{'; or name a file of test rows, test_file' if is_file else ''}"
         )
     if needs_classes and facts.kind not in ("classes", "binary"):
         raise ValueError(f"split: 'stratified' needs classes; {dataset!r} has none")

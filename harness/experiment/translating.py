@@ -59,8 +59,12 @@ def misspelt(place: str, name: object) -> str:
 
 
 def plain(name: str) -> str:
-    """Return the last part of a name as code has it: `nn.ReLU()` is `ReLU`."""
-    return re.sub(r"\(.*", "", name).strip().rpartition(".")[2] or name
+    """Return the last part of a name as code has it: `nn.ReLU()` is `ReLU`.
+
+    Keras' `mnist.load_data()` is `mnist`.
+    """
+    without_call = re.sub(r"\(.*", "", name).strip().removesuffix(".load_data")
+    return without_call.rpartition(".")[2] or name
 
 
 def _table(place: str) -> str:

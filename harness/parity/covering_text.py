@@ -11,6 +11,7 @@ LEAST = (
     "losses, sgd, full batches. --protocol FILE.toml names one that this adapter follows"
 )
 NAMES_AT_MOST = 4
+REASONS_AT_MOST = 6
 
 
 def not_looked_at(covering: Covering, full: bool) -> str:
@@ -35,14 +36,32 @@ def not_looked_at(covering: Covering, full: bool) -> str:
 
 
 def refused_kinds(covering: Covering) -> str:
-    """Return what `supports` refuses wherever it stands; empty where nothing."""
+    """Return what `supports` refuses wherever it stands, and its reasons; empty where nothing.
+
+    A rule that is refused in every form is named once: `adam` for both of Adam's forms.
+    """
     accepted = kinds_in(covering.supported.values())
     refused = [
         kind
         for kind in all_kinds()
         if kind not in accepted and kind.group != "numbers" and "decay of" not in kind.name
     ]
-    return f"refused by supports: {in_words(refused)}" if refused and accepted else ""
+    if not refused or not accepted:
+        return ""
+    taken = {_rule(kind) for kind in accepted}
+    whole = dict.fromkeys(kind if _rule(kind) in taken else _rule(kind) for kind in refused)
+    reasons = list(dict.fromkeys(map(str, covering.refused.values())))
+    more = len(reasons) - REASONS_AT_MOST
+    shown = "; ".join(reasons[:REASONS_AT_MOST]) + (f"; and {more} more" if more > 0 else "")
+    return f"refused by supports: {in_words(list(whole))}. Its reasons: {shown}"
+
+
+def _rule(kind: Kind) -> Kind:
+    """Return the loss, update rule or penalty that a kind is about, whatever its form."""
+    if kind.group == "L2 penalties":
+        return Kind(kind.group, "any")
+    name = kind.name.partition(":")[0].partition(" behind ")[0].partition(" (")[0]
+    return Kind(kind.group, name)
 
 
 def refusals(refused: Mapping[str, str]) -> str:

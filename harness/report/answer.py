@@ -77,11 +77,25 @@ def _agreement(sections: Sequence[Section]) -> list[str]:
     if not gaps:
         return []
     widest = max(gaps)
+    all_test = all(section.experiment.data.keeps_test_rows for section in sections)
+    test = "test " if all_test else ""
     if widest == 0:
         unproven = any(not x.proven for s in sections for x in _identical(s) if x.has_result)
         who = "the proven ones" if unproven else "all"
-        return [f"in each experiment {who} reach the same test accuracy"]
-    return [f"in each experiment their test accuracies differ by at most {widest:.4f}"]
+        return [f"in each experiment {who} reach the same {test}accuracy"]
+    return [f"in each experiment their {test}accuracies differ by at most {widest:.4f}"]
+
+
+def scored_rows(sections: Sequence[Section]) -> str:
+    """Return of which rows the results are."""
+    names = [s.experiment.name for s in sections if not s.experiment.data.keeps_test_rows]
+    on_test = "Accuracy or loss on the test rows"
+    if not names:
+        return f"{on_test}."
+    listed = ", ".join(dict.fromkeys(names))
+    if len(names) == len(sections):
+        return "Accuracy or loss on the training rows: none are kept for a test."
+    return f"{on_test}; on the training rows in {listed}, which keep none for a test."
 
 
 # ---------------------------------------------------------------- who is fastest

@@ -47,11 +47,18 @@ def notes(judged: Judged, explained: bool = True) -> list[str]:
     sentences += _unproven(judged) + _failed(judged)
     if judged.verdict != Verdict.NOT_RUN and not claim.same_test:
         sentences.append("scored on other test rows than the source's, so their draw counts too")
+    if _lacks_a_test(claim):
+        sentences.append("scored on the training rows: the protocol keeps no rows for a test")
     differs = explained and not judged.as_registered
     reason = explanation(claim.id, judged.verdict) if differs else ""
     if reason:
         sentences.append(f"why it differs from what was registered: {reason}")
     return sentences + [text for text in (claim.note, claim.not_run) if text]
+
+
+def _lacks_a_test(claim: Claim) -> bool:
+    is_of_test = any(number.metric.startswith("test_") for number in claim.numbers)
+    return is_of_test and claim.protocol is not None and claim.protocol.data.lacks_a_test
 
 
 def _unproven(judged: Judged) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from harness.experiment.vocabulary import Status
 from harness.parity.judgement import Rung
 from harness.parity.verdicts import CellKey
-from harness.report.answer import BOUNDARY, answer, statements, trial_counts
+from harness.report.answer import BOUNDARY, answer, scored_rows, statements, trial_counts
 from harness.report.model import Line, Report, Section
 from harness.report.remarks import remarks
 from harness.report.section_table import (
@@ -28,7 +28,7 @@ LADDER_EXPLANATION = (
     "rounding alone does is taken off where terms cancel. Bold: beyond the tolerance (1e-12 up to "
     "one update, 1e-11 later). Column float32: the worst rung of a second, shorter proof in the "
     "precision that is timed, whose tolerance is measured. Final accuracy: how far the measured "
-    "test accuracy lies from the median of all frameworks; in float32 rounding alone parts ReLU "
+    "accuracy lies from the median of all frameworks; in float32 rounding alone parts ReLU "
     "networks."
 )
 
@@ -37,7 +37,7 @@ def as_markdown(report: Report) -> str:
     run = report.run
     said = (answer(run, report.sections), *statements(report.sections))
     blocks = ["# samestep report", *map(escaped, said), _opening(report)]
-    blocks += ["## At a glance", overview(report.sections)]
+    blocks += ["## At a glance", escaped(scored_rows(report.sections)), overview(report.sections)]
     for section in report.sections:
         blocks += _section(section)
     blocks += ["## Parity", ladder_table(run), "## Versions", _versions(run.rows)]

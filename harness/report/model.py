@@ -7,7 +7,7 @@ line's time is an upper bound: it may be shown to be faster than another, never 
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
@@ -34,15 +34,29 @@ as long as the leanest loop takes for everything else, so small steps are mostly
 class Measure(StrEnum):
     """What the result column of an experiment's table holds."""
 
-    ACCURACY = "accuracy"
-    LOSS = "loss"
+    ACCURACY = "test accuracy"
+    LOSS = "test loss"
+    TRAINING_ACCURACY = "training accuracy"
+    TRAINING_LOSS = "training loss"
     OUTPUTS = "outputs"
+
+    @property
+    def is_accuracy(self) -> bool:
+        return self in (Measure.ACCURACY, Measure.TRAINING_ACCURACY)
+
+    @property
+    def is_loss(self) -> bool:
+        return self in (Measure.LOSS, Measure.TRAINING_LOSS)
 
 
 def measure_of(experiment: Experiment) -> Measure:
+    """Return what is shown of an experiment: of training rows where none are kept for a test."""
     if experiment.loss is None:
         return Measure.OUTPUTS
-    return Measure.LOSS if experiment.data.facts.kind == "values" else Measure.ACCURACY
+    has_test = experiment.data.keeps_test_rows
+    if experiment.data.facts.kind == "values":
+        return Measure.LOSS if has_test else Measure.TRAINING_LOSS
+    return Measure.ACCURACY if has_test else Measure.TRAINING_ACCURACY
 
 
 class LineState(StrEnum):
@@ -68,7 +82,8 @@ class Line:
     """One line of a table: one loop of a framework, over all seeds and repeats.
 
     Args:
-        accuracy, loss, outputs: of the test rows.
+        accuracy, loss, outputs: of the test rows; of the training rows where the experiment keeps
+            none for a test.
         spread: standard deviation of `accuracy` over seeds, None for one seed.
         train, step: seconds of training and of a step, of the undisturbed trials; of all where
             every one was disturbed.
@@ -292,6 +307,8 @@ class Section:
         threads: of its trials; None where the report has only one number of threads.
         timed: whether times were measured.
         caption: the protocol in a line, and how long it was run against the full length.
+        absent_classes: part of the rows (`training`, `validation`, `test`) to the classes that none
+            of its rows has.
     """
 
     experiment: Experiment
@@ -301,6 +318,7 @@ class Section:
     measure: Measure
     caption: str
     lines: tuple[Line, ...]
+    absent_classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     machine: str = ""
 
     @property

@@ -1,6 +1,7 @@
 """A protocol in words: its network, its update rule, its length, as one line."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from harness.experiment.loading import catalogue_names
 from harness.experiment.model import Experiment
@@ -28,7 +29,10 @@ def caption(plan: Plan, name: str, threads: int) -> str:
     training = experiment.training
     if training is not None:
         parts += [update_rule(experiment), _length(plan, name, str(training.length))]
-    parts.append(f"{train:,} training and {count_text(test, 'test row')}")
+    kept = f"and {count_text(test, 'test row')}"
+    if not experiment.data.keeps_test_rows:
+        kept = f"{'row' if train == 1 else 'rows'}, none kept for a test"
+    parts.append(f"{train:,} training {kept}")
     if training is not None:
         seeds = len({trial.seed for trial in plan.trials if trial.experiment == name})
         parts.append("seed 0" if seeds == 1 else f"{seeds} seeds")
@@ -67,8 +71,9 @@ def data_text(experiment: Experiment) -> str:
     if data.contents is None:
         return ""
     found = data.contents
+    test = f" and {Path(data.test_file).name} (test rows)" if data.test_file else ""
     parts = [
-        f"data: {data.name} ({found.form}; SHA-256 {found.sha256[:16]}), {found.rows:,} rows",
+        f"data: {data.name}{test} ({found.form}; SHA-256 {found.sha256[:16]}), {found.rows:,} rows",
         f"{count_text(found.dropped, 'row')} with a missing value left out"
         if found.dropped
         else "",
@@ -77,7 +82,8 @@ def data_text(experiment: Experiment) -> str:
     ]
     target = ", ".join(data.targets)
     if found.classes:
-        parts.append(f"classes of {target}, counted from 0: {_shortened(found.classes)}")
+        of_target = f" of {target}" if target else ""
+        parts.append(f"classes{of_target}, counted from 0: {_shortened(found.classes)}")
     elif target:
         parts.append(f"values of {target}")
     return "; ".join(filter(None, parts))
@@ -95,6 +101,10 @@ def protocol_line(experiment: Experiment) -> str:
     data = experiment.data
     first = f"{data.name}, {data.rows[0]:,} rows"
     first += "" if data.scale == "none" else f", {data.scale}"
+    if data.scale_fitted_on != "training":
+        first += f" fitted on {data.scale_fitted_on.replace('_', ' ')}"
+    if data.target_values is not None:
+        first += f", targets {data.target_values[0]:g} and {data.target_values[1]:g}"
     first += "" if data.features == "none" else f", features {data.features}"
     parts = [first, str(experiment.network)]
     if experiment.native:

@@ -13,8 +13,7 @@ LIBRARIES = {"openblas": "OpenBLAS", "mkl": "MKL", "eigen": "Eigen", "onednn": "
 """Names of libraries, as they are written."""
 TOO_CLOSE_FOR = ("too close to tell", "too close for one run", "too close for two runs")
 """By the number of undisturbed pairs of runs, which are too few for an interval."""
-TRUTH_TABLES = ("and", "or", "xor", "point")
-"""Datasets that are all there is."""
+MOST_CLASSES = 10
 NOT_PLACED = "not placed, because too few trials were undisturbed"
 
 
@@ -30,6 +29,8 @@ def remarks(section: Section) -> list[str]:
         *_limits(section),
         *_reasons(section),
         *filter(None, [data_text(section.experiment), *_without_test(section)]),
+        *_unusual_numbers(section),
+        *_absent_classes(section),
     ]
 
 
@@ -228,13 +229,48 @@ def _reasons(section: Section) -> list[str]:
 
 def _without_test(section: Section) -> list[str]:
     """Say where no rows were kept for a test. A truth table is whole: it has no others."""
-    data = section.experiment.data
-    if data.split.name != "all" or data.dataset in TRUTH_TABLES:
+    if not section.experiment.data.lacks_a_test:
         return []
     return [
-        "no rows are kept for a test (split all): `test` numbers are of the training rows, and say "
-        "nothing of other rows"
+        "no rows are kept for a test (split all): the result is of the training rows, and says "
+        "nothing of other rows; a split such as 'random' keeps some"
     ]
+
+
+def _unusual_numbers(section: Section) -> list[str]:
+    """Say what is unlike most protocols in the numbers that the network gets."""
+    data = section.experiment.data
+    sentences = []
+    if data.scale_fitted_on == "all":
+        sentences.append(
+            f"{data.scale} is fitted on all rows, test rows among them, so these are not new to it"
+        )
+    if data.scale_fitted_on == "each_part":
+        sentences.append(
+            f"{data.scale} is fitted on each part alone, so training and test rows are on "
+            "different scales"
+        )
+    if data.target_values is not None:
+        no, yes = data.target_values
+        single = f"; a class is predicted above {(no + yes) / 2:g}"
+        is_single = section.experiment.network.outputs == 1
+        sentences.append(f"targets are {no:g} and {yes:g}{single if is_single else ''}")
+    return sentences
+
+
+def _absent_classes(section: Section) -> list[str]:
+    """Say which classes are in no row of a part: the trap of a split of sorted rows."""
+    said = {
+        "training": "{them} cannot be learnt, and rows of {them} elsewhere count as wrong",
+        "validation": "nothing of {them} is validated",
+        "test": "the result says nothing of {them}",
+    }
+    sentences = []
+    for part, names in section.absent_classes.items():
+        shown = ", ".join(names[:MOST_CLASSES]) + (", ..." if len(names) > MOST_CLASSES else "")
+        which, them = ("class", "it") if len(names) == 1 else ("classes", "them")
+        sentences.append(f"no {part} row is of {which} {shown}: {said[part].format(them=them)}")
+    return sentences
 
 
 def _if_noisy(*lines: Line) -> str:

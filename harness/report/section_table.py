@@ -8,11 +8,6 @@ from harness.experiment.vocabulary import Status
 from harness.report.model import Line, Measure, Section
 from harness.report.text import ratio_text, seconds, time_text
 
-RESULT_HEADINGS = {
-    Measure.ACCURACY: "test accuracy",
-    Measure.LOSS: "test loss",
-    Measure.OUTPUTS: "outputs",
-}
 PHASES = {
     "import": "import_s",
     "build": "build_s",
@@ -51,7 +46,7 @@ def headings(section: Section) -> tuple[str, ...]:
     all_headings = (
         "framework",
         "loop",
-        RESULT_HEADINGS[section.measure],
+        str(section.measure),
         "first step",
         "train time",
         f"/ {baseline_name(section)}",
@@ -97,7 +92,7 @@ def result_text(section: Section, line: Line) -> str:
     """Return the result of a line, at the precision it has."""
     if section.measure == Measure.OUTPUTS:
         return line.outputs or "-"
-    if section.measure == Measure.LOSS:
+    if section.measure.is_loss:
         return "-" if line.loss is None else f"{line.loss:.6g}"
     if line.accuracy is None:
         return "-"

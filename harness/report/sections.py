@@ -1,6 +1,7 @@
 """A run to the sections of its report: rows to lines, one per framework and loop."""
 
 import dataclasses
+import json
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -66,6 +67,7 @@ def make_sections(run: Run) -> list[Section]:
             measure_of(experiment),
             caption(run.plan, name, threads),
             tuple(make_lines(rows, facts[machine])),
+            _absent_classes(rows),
             machine if len(machines) > 1 else "",
         )
         for name, experiment in run.plan.experiments.items()
@@ -81,6 +83,16 @@ def make_sections(run: Run) -> list[Section]:
 def machines_of(rows: Sequence[Row]) -> list[str]:
     """Return the machines of a run that have a row, each once; "" where there is no row."""
     return list(dict.fromkeys(row.machine or "" for row in rows)) or [""]
+
+
+def _absent_classes(rows: Sequence[Row]) -> dict[str, list[str]]:
+    """Return what the rows say of classes that are in no row of a part: they all say the same."""
+    said = next((row.absent_classes for row in rows if row.absent_classes), None)
+    try:
+        absent = json.loads(said) if said else {}
+    except ValueError:
+        return {}
+    return absent if isinstance(absent, dict) else {}
 
 
 def _by_device(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:

@@ -9,12 +9,13 @@ from rich.text import Text
 
 from harness.experiment.vocabulary import Status
 from harness.report.answer import BOUNDARY, answer, statements
-from harness.report.model import Line, Report, Section
+from harness.report.model import Line, Measure, Report, Section
 from harness.report.remarks import remarks
 from harness.report.section_table import cells, headings
 from harness.report.text import plain
 
-RIGHT_ALIGNED = ("test accuracy", "test loss", "first step", "train time", "step time", "limits")
+RESULTS = tuple(measure.value for measure in Measure if measure != Measure.OUTPUTS)
+RIGHT_ALIGNED = (*RESULTS, "first step", "train time", "step time", "limits")
 NEVER_WRAPPED = (*RIGHT_ALIGNED, "framework", "loop")
 
 

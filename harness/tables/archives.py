@@ -1,25 +1,29 @@
 """NumPy archives: `.npz` files of arrays that have a row per example. Never a pickle."""
 
 import io
-import math
+import re
 import zipfile
 import zlib
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
-import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from harness.tables import arrays
 from harness.tables.errors import TableError, listed, quoted
+from harness.tables.joining import with_test_rows
 from harness.tables.table import Column, Table
 
-MOST_DIMENSIONS = 8
-KINDS = "buifUS"
-"""Booleans, whole numbers, numbers and text, by NumPy's letters."""
+PART = re.compile("train|Train|TRAIN")
+"""What stands in the name of an array of training rows, and `test` in that of its test rows."""
 
 
 def read(name: str, sha256: str, content: bytes, largest: int) -> Table:
     """Return the arrays of an archive as a table. A row is what the first index counts.
+
+    Where every array is one of a pair such as `x_train` and `x_test`, each pair is a column with
+    the name of the training array, and its test rows are a part of their own.
 
     Args:
         name: of the file, for messages.
@@ -33,23 +37,36 @@ def read(name: str, sha256: str, content: bytes, largest: int) -> Table:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            arrays = _arrays(name, archive, largest)
+            found = _arrays(name, archive, largest)
     # zipfile raises NotImplementedError for an unknown compression, RuntimeError for a password
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise TableError(f"{name}: not a whole .npz archive ({error})") from error
-    if not arrays:
+    if not found:
         raise TableError(f"{name}: has no arrays")
-    rows = {len(array) for array in arrays.values()}
+    pairs = _paired(found)
+    if not pairs:
+        return _table(name, sha256, found)
+    train = _table(name, sha256, {array: found[array] for array in pairs})
+    of_test = {array: found[other] for array, other in pairs.items()}
+    test = _table(f"{name} (test rows)", sha256, of_test)
+    together = ", ".join(f"{array} and {other}" for array, other in pairs.items())
+    table = with_test_rows(train, test)
+    return replace(table, sha256=sha256, form=f"arrays of NumPy; {together} joined")
+
+
+def _table(name: str, sha256: str, found: dict[str, NDArray[Any]]) -> Table:
+    rows = {len(array) for array in found.values()}
     if len(rows) > 1:
-        shapes = ", ".join(f"{array} {values.shape}" for array, values in arrays.items())
+        shapes = ", ".join(f"{array} {values.shape}" for array, values in found.items())
         raise TableError(
-            f"{name}: all arrays must have the same number of rows. Got {shapes}; join training "
-            "and test arrays (numpy.concatenate), and let the protocol's split part them"
+            f"{name}: all arrays must have the same number of rows. Got {shapes}; arrays of "
+            "training and of test rows are told apart by their names, such as x_train, y_train, "
+            "x_test, y_test"
         )
     if rows == {0}:
         raise TableError(f"{name}: its arrays have no rows")
-    columns = {array: Column(array, values) for array, values in arrays.items()}
-    return Table(name, sha256, columns, "arrays of NumPy")
+    columns = {array: Column(array, values) for array, values in found.items()}
+    return Table(name, sha256, columns, "arrays of NumPy", "array")
 
 
 def _arrays(name: str, archive: zipfile.ZipFile, largest: int) -> dict[str, NDArray[Any]]:
@@ -60,40 +77,30 @@ def _arrays(name: str, archive: zipfile.ZipFile, largest: int) -> dict[str, NDAr
     total = sum(member.file_size for member in members)
     if total > largest:
         raise TableError(f"{name}: its arrays have {total:,} bytes; at most {largest:,} are read")
-    arrays = {}
+    read_arrays = {}
     for member in members:
         array = member.filename.removesuffix(".npy")
         with archive.open(member) as opened:
-            try:
-                arrays[array] = _array(name, array, opened.read(), member.file_size)
-            except (ValueError, SyntaxError) as error:
-                if isinstance(error, TableError):
-                    raise
-                raise TableError(f"{name}: the array {quoted(array)} is damaged") from error
-    return arrays
+            content = opened.read()
+        read_arrays[array] = arrays.decoded(f"{name}: the array {quoted(array)}", content)
+    return read_arrays
 
 
-def _array(name: str, array: str, content: bytes, size: int) -> NDArray[Any]:
-    """Check the header before anything is allocated by it, then read the array."""
-    stream = io.BytesIO(content)
-    version = npy.read_magic(stream)
-    header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-    shape, _, dtype = header(stream)
-    where = f"{name}: the array {quoted(array)}"
-    if dtype.hasobject:
-        raise TableError(
-            f"{where} holds Python objects, which are never read; save numbers or text"
-        )
-    if dtype.kind not in KINDS:
-        raise TableError(f"{where} must hold numbers, booleans or text. Got {dtype}")
-    if not 1 <= len(shape) <= MOST_DIMENSIONS:
-        raise TableError(f"{where} must have a row per example, and more. Got shape {shape}")
-    if math.prod(shape) * dtype.itemsize > size:
-        raise TableError(f"{where} is damaged: its header says {shape}, which it does not hold")
-    stream.seek(0)
-    values: NDArray[Any] = npy.read_array(stream, allow_pickle=False)
-    if dtype.kind == "S":
-        return np.char.decode(values, "utf-8")
-    if dtype.kind == "f" and dtype.itemsize > 8:
-        return values.astype(np.float64)
-    return values
+def _paired(names: Iterable[str]) -> dict[str, str]:
+    """Return which array has the training rows, and which the test rows of the same thing.
+
+    Keras' `mnist.npz` has x_train, y_train, x_test and y_test. Nothing is paired unless every
+    array is one of a pair.
+    """
+    names = list(names)
+    pairs = {}
+    for name in names:
+        partner = PART.sub(_test_part, name, count=1)
+        if partner != name and partner in names:
+            pairs[name] = partner
+    is_whole = len(pairs) * 2 == len(names)
+    return pairs if is_whole else {}
+
+
+def _test_part(part: re.Match[str]) -> str:
+    return {"train": "test", "Train": "Test", "TRAIN": "TEST"}[part.group()]

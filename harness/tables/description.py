@@ -11,6 +11,11 @@ from harness.tables.table import Column, Kind, Labels, Table
 MOST_SHARES, MOST_COUNTED = 8, 2_000
 ROW_NUMBER_NAMES = ("id", "index", "idx", "no", "nr", "row", "번호", "순번", "")
 
+TARGET_NAMES = (
+    *("target", "label", "labels", "class", "species", "y", "y_train"),
+    *("정답", "종류", "분류"),
+)
+
 
 @dataclass(frozen=True, eq=False)
 class ColumnSummary:
@@ -25,6 +30,7 @@ class ColumnSummary:
         counts: distinct values in words and how often they occur, the most frequent first.
         distinct: how many distinct values there are; `counts` has no more than some thousand.
         low, high: smallest and largest number; None for text.
+        one_hot: whether a row has a single 1 and 0 elsewhere: a class.
         counts_rows: whether it numbers the rows and says nothing else.
     """
 
@@ -38,6 +44,7 @@ class ColumnSummary:
     low: float | None
     high: float | None
     counts_rows: bool
+    one_hot: bool
 
     @property
     def missing_rows(self) -> int:
@@ -64,7 +71,7 @@ class ColumnSummary:
 
 def describe(table: Table) -> tuple[ColumnSummary, ...]:
     """Return a summary of every column, in the order of the file."""
-    return tuple(_summary(column) for column in table.columns.values())
+    return tuple(_summary(column.without_last_one) for column in table.columns.values())
 
 
 def _summary(column: Column) -> ColumnSummary:
@@ -92,6 +99,7 @@ def _summary(column: Column) -> ColumnSummary:
         low=low,
         high=high,
         counts_rows=_counts_rows(column),
+        one_hot=column.is_one_hot,
     )
 
 
@@ -116,13 +124,13 @@ def column_text(summary: ColumnSummary) -> str:
     """Return the kind of a column in words: `numbers`, `whole numbers (28, 28)`."""
     shape = f" {summary.shape}" if summary.shape else ""
     wrong = f", {summary.wrong:,} cells are text" if summary.wrong else ""
-    return f"{summary.kind}{shape}{wrong}"
+    one_hot = ", one-hot" if summary.one_hot else ""
+    return f"{summary.kind}{shape}{one_hot}{wrong}"
 
 
 def target_guess(summaries: tuple[ColumnSummary, ...]) -> tuple[str, str]:
     """Return the column that is probably to be learnt, and why."""
-    names = ("target", "label", "labels", "class", "species", "y", "정답", "종류", "분류")
     for summary in summaries:
-        if summary.name.lower() in names:
+        if summary.name.lower() in TARGET_NAMES:
             return summary.name, f"because of its name {quoted(summary.name)}"
     return summaries[-1].name, "because it is the last column"

@@ -1,7 +1,11 @@
 """The error of this room, and how values are quoted in it."""
 
+import re
 from collections.abc import Iterable
 
+DATE = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4}")
+DRESSED_NUMBER = re.compile(r"[€$₩£¥]?\s*[+-]?\d[\d.,' ]*\s*([€$₩£¥%‰]|원|달러|[A-Za-z]{1,3})?")
+"""A number with what people write around it: a currency, a unit, per cent, thousands."""
 MOST_NAMES, LONGEST_VALUE = 8, 60
 
 
@@ -20,6 +24,15 @@ def listed(names: Iterable[object]) -> str:
     texts = [quoted(name) for name in names]
     more = len(texts) - MOST_NAMES
     return ", ".join(texts[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def what_it_looks_like(text: str) -> str:
+    """Return a sentence for text that is a date or a number in a form of its own; else ""."""
+    if DATE.match(text.strip()):
+        return "; for a date make columns of numbers, such as year, month and day"
+    if DRESSED_NUMBER.fullmatch(text.strip()):
+        return "; write it as a plain number, 1234.5: no signs between thousands, no unit, no %"
+    return ""
 
 
 def toml_list(names: Iterable[str]) -> str:

@@ -8,7 +8,14 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.tables.errors import TableError, listed, quoted, toml_list, toml_text
+from harness.tables.errors import (
+    TableError,
+    listed,
+    quoted,
+    toml_list,
+    toml_text,
+    what_it_looks_like,
+)
 from harness.tables.table import (
     Array,
     Column,
@@ -59,6 +66,7 @@ class Selection:
         outputs: number of classes, 1 for two classes of kind `binary`, or of target columns.
         classes: the names of the classes in their order.
         dropped: how many rows were left out because a value is missing.
+        test_rows: how many rows, the last ones, are the table's own test rows.
     """
 
     inputs: Array
@@ -68,6 +76,7 @@ class Selection:
     outputs: int
     classes: tuple[str, ...]
     dropped: int
+    test_rows: int
 
 
 @lru_cache(maxsize=2)
@@ -78,7 +87,9 @@ def select(table: Table, choices: Choices) -> Selection:
         TableError: a column is missing or does not hold what is asked of it; the message names
             the place in the file, the value, and what to write.
     """
-    targets = [table.column(name, "target") for name in choices.target]
+    targets = [table.column(name, "target").without_last_one for name in choices.target]
+    if choices.kind == "classes" and len(targets) == 1 and targets[0].is_one_hot:
+        targets = [Column(targets[0].name, targets[0].values.argmax(axis=1))]
     inputs = _input_columns(table, choices)
     _refuse_text(table, [c for c in inputs if c.name not in choices.one_hot])
     kind = _target_kind(table, targets, choices)
@@ -92,6 +103,11 @@ def select(table: Table, choices: Choices) -> Selection:
         _refuse_wrong(table, name, numbers)
     whole = _whole_rows(table, read, labels, choices)
     dropped = int((~whole).sum())
+    test_rows = 0 if table.train_rows is None else int(whole[table.train_rows :].sum())
+    if table.train_rows is not None and test_rows in (0, len(whole) - dropped):
+        raise TableError(
+            f"{table.name}: every {'training' if test_rows else 'test'} row has a missing value"
+        )
 
     def of(column: Column) -> tuple[Array, list[str]]:
         if column.name in choices.one_hot:
@@ -107,15 +123,15 @@ def select(table: Table, choices: Choices) -> Selection:
     arrays = [_plain(values) for values, _ in parts]
     joined = arrays[0] if len(arrays) == 1 else np.concatenate(arrays, axis=1, dtype=np.float64)
     if not targets:
-        return Selection(joined, None, names, "none", 0, (), dropped)
+        return Selection(joined, None, names, "none", 0, (), dropped, test_rows)
     if kind == "values":
         values = [read[column.name].values[whole] for column in targets]
         table_of_values = np.column_stack([v.reshape(len(v), -1) for v in values])
         exact = table_of_values.astype(np.float64)
-        return Selection(joined, exact, names, kind, exact.shape[1], (), dropped)
+        return Selection(joined, exact, names, kind, exact.shape[1], (), dropped, test_rows)
     numbered, classes = _classes(table, targets[0], labels[targets[0].name].of_rows(whole), choices)
     outputs = 1 if kind == "binary" else len(classes)
-    return Selection(joined, numbered, names, kind, outputs, classes, dropped)
+    return Selection(joined, numbered, names, kind, outputs, classes, dropped, test_rows)
 
 
 def _plain(values: Array) -> Array:
@@ -171,7 +187,7 @@ def _refuse_text(table: Table, columns: Sequence[Column]) -> None:
         f"{table.place(row, first.name)}: {quoted(first.values[row])} is text, and inputs are "
         f"numbers. For the {what} {listed(names)} write ignore = {toml_list(names)} to leave "
         f"{'it' if len(names) == 1 else 'them'} out, or one_hot = {toml_list(names)} for a column "
-        "of 0 and 1 for each value"
+        f"of 0 and 1 for each value{what_it_looks_like(str(first.values[row]))}"
     )
 
 
@@ -184,7 +200,10 @@ def _target_kind(table: Table, targets: Sequence[Column], choices: Choices) -> T
     held = targets[0].kind
     if len(targets) > 1 or targets[0].shape:
         if choices.kind not in (None, "values"):
-            raise TableError(f"kind: several target columns are 'values'. Got {choices.kind!r}")
+            raise TableError(
+                f"kind: several target columns are 'values'. Got {choices.kind!r}; for classes one "
+                "column, or one array with a single 1 in every row and 0 elsewhere"
+            )
         if choices.classes:
             raise TableError("classes: only for one target column that holds classes")
         return "values"

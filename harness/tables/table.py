@@ -1,7 +1,7 @@
 """What a file holds: columns of numbers or of text, before anything is chosen of them."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -102,6 +102,20 @@ class Column:
         """Shape of the values of one row: () but for arrays of more than one dimension."""
         return self.values.shape[1:]
 
+    @property
+    def without_last_one(self) -> "Column":
+        """The column with one value a row where it has the shape (rows, 1), as targets often do."""
+        return Column(self.name, self.values[:, 0]) if self.shape == (1,) else self
+
+    @property
+    def is_one_hot(self) -> bool:
+        """Whether a row has a 1 in one place and 0 elsewhere, as Keras' `to_categorical` writes."""
+        values = self.values
+        if values.ndim != 2 or values.shape[1] < 2 or values.dtype.kind not in "buif":
+            return False
+        ones = values == 1
+        return bool((ones | (values == 0)).all() and (ones.sum(axis=1) == 1).all())
+
     @cached_property
     def numbers(self) -> Numbers:
         """The column as numbers. A marker such as `NA` or an empty cell is a missing value.
@@ -185,14 +199,23 @@ class Table:
         sha256: of its bytes.
         columns: by name, in the order of the file.
         form: how it is written, in words: `UTF-8, comma`.
-        line: the line of a row (counted from 0) in a text file; None in an archive.
+        unit: what a column is in this kind of file, `column` or `array`.
+        line: the line of a row (counted from 0) in a text file; None in other files.
+        other_files: the files of columns that come from files of their own.
+        train_rows: how many rows are the training part, which comes first; None where the file
+            has no test rows of their own.
+        test: the table of these test rows.
     """
 
     name: str
     sha256: str
     columns: dict[str, Column]
     form: str
+    unit: str = "column"
     line: Callable[[int], int] | None = field(default=None, repr=False)
+    other_files: Mapping[str, "Table"] = field(default_factory=dict, repr=False)
+    train_rows: int | None = None
+    test: "Table | None" = field(default=None, repr=False)
 
     @property
     def rows(self) -> int:
@@ -200,6 +223,11 @@ class Table:
 
     def place(self, row: int, column: str) -> str:
         """Return `flowers.csv, line 7, column 'age'`."""
+        if self.test is not None and self.train_rows is not None and row >= self.train_rows:
+            return self.test.place(row - self.train_rows, column)
+        if column in self.other_files:
+            other = self.other_files[column]
+            return other.place(row, next(iter(other.columns)))
         where = f"row {row} (from 0)" if self.line is None else f"line {self.line(row)}"
         return f"{self.name}, {where}, column {quoted(column)}"
 

@@ -24,6 +24,8 @@ MARKS = (
 """Byte-order marks that Excel and editors write, and the encodings that they stand for."""
 GUESSED_LINES = 1000
 """Lines at the beginning by which delimiter and decimal sign are found out."""
+NOTHING = "behind the last delimiter\n"
+"""A name that no column has."""
 NUMBER = re.compile(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)([eE][+-]?\d+)?")
 DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?")
 DECIMAL_POINT = re.compile(r"[+-]?\d*\.\d+([eE][+-]?\d+)?")
@@ -70,7 +72,7 @@ def read(name: str, sha256: str, content: bytes, stated: TextFormat) -> Table:
     is_plain = body.count("\n") + 1 == len(frame)
     first = 1 + lines_before + skipped
     line = partial(_add, first) if is_plain else _line_finder(body, delimiter, first)
-    return Table(name, sha256, columns, form, line)
+    return Table(name, sha256, columns, form, line=line)
 
 
 def decoded(name: str, content: bytes, stated: str | None) -> tuple[str, str]:
@@ -95,7 +97,7 @@ def decoded(name: str, content: bytes, stated: str | None) -> tuple[str, str]:
     tried = stated or marked or "UTF-8 or CP949"
     raise TableError(
         f"{name}: cannot be read as {tried}; save it as 'CSV UTF-8', or state its encoding, such "
-        'as format = { encoding = "latin-1" }'
+        'as format = { encoding = "latin-1" } (on the command line: --encoding latin-1)'
     )
 
 
@@ -110,7 +112,10 @@ def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
 
 
 def _delimiter(text: str) -> str:
-    """Return the delimiter that gives the same number of columns, more than one, in most lines."""
+    """Return the delimiter that gives the same number of columns, more than one, in most lines.
+
+    Of several, that by which the first line has as many, and by which most cells are numbers.
+    """
     end = 0
     for _ in range(50):
         end = text.find("\n", end) + 1
@@ -118,13 +123,18 @@ def _delimiter(text: str) -> str:
             break
     sample = text[:end] if end else text
 
-    def fit(delimiter: str) -> tuple[float, int]:
-        counts = [len(row) for row in itertools.islice(_rows(sample, delimiter), 50)]
+    def fit(delimiter: str) -> tuple[float, bool, bool, float, int]:
+        rows = list(itertools.islice(_rows(sample, delimiter), 50))
+        counts = [len(row) for row in rows]
         columns = max(counts[0], counts[-1])
         if columns < 2:
-            return 0.0, 0
+            return 0.0, False, False, 0.0, 0
         share = sum(count == columns for count in counts) / len(counts)
-        return round(share, 1), 1 if delimiter == "space" else columns
+        # Decimal commas part a row too, but not the header, and what they leave are no numbers.
+        cells = [cell for row in rows for cell in row]
+        numbers = sum(bool(NUMBER.fullmatch(cell)) for cell in cells) / len(cells)
+        is_space = delimiter == "space"
+        return round(share, 1), counts[0] == columns, not is_space, round(numbers, 1), columns
 
     best = max(DELIMITERS, key=fit)
     return best if fit(best)[0] > 0 else ","
@@ -173,8 +183,8 @@ def _names(name: str, first: list[str], header: bool) -> list[str]:
         places = [str(number) for number, other in enumerate(names, 1) if other == column]
         if len(places) > 1:
             raise TableError(
-                f"{name}: columns {' and '.join(places)} are all called {quoted(column)}; rename "
-                "them in the first line, or if that is a row already, write "
+                f"{name}: columns {' and '.join(places)} have the same name, {quoted(column)}; "
+                "rename them in the first line, or if that is a row already, write "
                 "format = { header = false }"
             )
     return names
@@ -207,7 +217,6 @@ def _frame(
     exact = {} if int(pandas.__version__.split(".")[0]) > 2 else {"float_precision": "round_trip"}
     options = {
         "header": None,
-        "names": names,
         "index_col": False,
         "na_filter": False,
         "low_memory": False,
@@ -216,10 +225,22 @@ def _frame(
         "decimal": decimal,
         **exact,
     }
-    try:
+
+    def parsed(columns: list[str]) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter("error", pandas.errors.ParserWarning)
-            return pandas.read_csv(io.StringIO(body), **options)
+            return pandas.read_csv(io.StringIO(body), names=columns, **options)
+
+    try:
+        try:
+            return parsed(names)
+        except pandas.errors.ParserWarning:
+            # One more cell in every row: a delimiter at the end of lines leaves it empty. pandas
+            # itself sees that only where pyarrow is not installed.
+            wider = parsed([*names, NOTHING])
+            if set(wider[NOTHING].astype(str).str.strip()) - {"", "nan"}:
+                raise
+            return wider[names]
     except (pandas.errors.ParserError, pandas.errors.ParserWarning, ValueError) as error:
         raise TableError(
             _ragged(name, body, len(names), delimiter, lines_before)
@@ -237,6 +258,12 @@ def _ragged(name: str, body: str, columns: int, delimiter: str, lines_before: in
             row.pop()
         if len(row) > columns:
             line = lines_before + getattr(reader, "line_num", number)
+            if columns == 1:
+                return (
+                    f"{name}, line {line}: has {len(row)} cells, and the first line has one. The "
+                    "first line must have the names of the columns: delete titles and comments "
+                    "above them"
+                )
             return (
                 f"{name}, line {line}: must have {columns} cells, as the first line has. "
                 f"Got {len(row)}; put text that has the delimiter in it between quotes"

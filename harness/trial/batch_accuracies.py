@@ -36,7 +36,7 @@ def batch_accuracies(experiment: Experiment, seed: int, dtype: str, steps: int) 
         for batch in _one_by_one(epoch):
             rows = slice(None) if batch.rows is None else batch.rows[0, : batch.sizes[0]]
             outputs = np.asarray(network.predict(train.inputs[rows]), np.float64)
-            shares.append(scoring.accuracy_of(outputs, train.labels[rows], meaning))
+            shares.append(scoring.accuracy_of(outputs, train.labels[rows], meaning, train.middle))
             network.advance(batch)
     return np.array(shares)
 

@@ -91,4 +91,6 @@ def right_rows(
     if outputs is None:
         outputs = predict(trainer, part, experiment)
     native = trainer.outputs if isinstance(trainer, NativeTrainer) else None
-    return scoring.right_rows(outputs, part.labels, native or scoring.meaning_of(experiment.loss))
+    meaning = native or scoring.meaning_of(experiment.loss)
+    middle = 0.5 if native else part.middle
+    return scoring.right_rows(outputs, part.labels, meaning, middle)

@@ -4,6 +4,7 @@ Runs in a worker. What is timed is exactly what stands inside `timed()`. Data, e
 digests lie outside, and garbage collection is off inside.
 """
 
+import json
 import sys
 import time
 from pathlib import Path
@@ -45,7 +46,12 @@ def measure(
     """
     check_protocol(experiment, adapter)
     prepared = data.load(experiment.data, experiment.loss, trial.dtype)
-    outcome.columns.set(data_digest=prepared.digest, allocator=allocator() or None)
+    absent = prepared.absent_classes(experiment.data)
+    outcome.columns.set(
+        data_digest=prepared.digest,
+        allocator=allocator() or None,
+        absent_classes=json.dumps(absent, ensure_ascii=False) if absent else None,
+    )
     contradictions = Contradictions(experiment, prepared, trial.dtype)
     if issubclass(adapter, NativeTrainer):
         trainer: Trainer = _fit_native(trial, experiment, adapter, prepared, outcome)
@@ -102,6 +108,7 @@ def describe_device(trainer: Trainer, trial: Trial, columns: MeasuredColumns) ->
     columns.device = str(trainer.device)
     columns.precision = str(trainer.precision or trial.dtype)
     columns.blas = products_library(trainer)
+    columns.framework_version = str(trainer.version) or None
 
 
 def products_library(trainer: Trainer) -> str | None:

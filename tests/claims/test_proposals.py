@@ -7,6 +7,7 @@ import pytest
 from harness.claims import loading
 from harness.claims.model import Variant
 from harness.claims.proposals import MOST, as_toml, proposed_variants
+from harness.experiment.loading import load
 from tests.claims.builders import make_claim
 
 RUN = [claim for claim in loading.ledger().values() if not claim.not_run]
@@ -35,5 +36,20 @@ def test_what_sources_leave_open():
     assert {"last-drop", "loss-sum", "rate-tenfold", "rate-tenth"} & set(names)
 
 
+def test_a_scale_can_be_fitted_to_the_wrong_rows():
+    claim = make_claim(protocol=load("iris-softmax"))
+    found = {v.name: v for v in proposed_variants(claim)}
+    assert found["scale-fitted-on-all"].role == "mistake"
+    changed = loading.changed_protocol(claim, found["scale-fitted-on-each-part"])
+    assert changed.data.scale_fitted_on == "each_part"
+    back = loading.changed_protocol(claim, found["scale-none"])
+    assert (back.data.scale, back.data.scale_fitted_on) == ("none", "training")
+    leaking = make_claim(protocol=changed)
+    names = {v.name: v.role for v in proposed_variants(leaking)}
+    assert names["scale-fitted-on-training"] == "reading"
+    assert "scale-none" in names
+
+
 def test_a_library_s_own_solver_follows_only_the_data():
-    assert [variant.name for variant in proposed_variants(loading.load("C03"))] == ["scale-none"]
+    names = [variant.name for variant in proposed_variants(loading.load("C03"))]
+    assert names == ["scale-none", "scale-fitted-on-all", "scale-fitted-on-each-part"]

@@ -26,7 +26,7 @@ def test_a_users_own_experiment(invoke, samestep, tmp_path):
     done = invoke("report", "short.toml", "--frameworks", "numpy,sklearn", "-o", "mine.json")
     assert done.exit_code == 0, done.stderr
     assert "1 experiment, 2 frameworks (numpy, sklearn), 2 trials, 4 proofs, about" in done.stderr
-    assert "[1/2] short numpy stepwise seed 0: ok, test accuracy 0.5000" in done.stderr
+    assert "[1/2] short numpy stepwise seed 0: ok, training accuracy 0.5000" in done.stderr
     assert "short: Four rows, twelve steps" in done.stdout
     assert len(json.loads((tmp_path / "mine.json").read_text())["rows"]) == 2
     (folder,) = (tmp_path / "results" / "runs").iterdir()

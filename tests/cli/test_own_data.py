@@ -2,6 +2,7 @@
 
 import tomllib
 
+import numpy as np
 import pytest
 
 from harness.experiment.loading import parse
@@ -62,11 +63,39 @@ def test_a_table_is_reported_on_with_one_command(invoke, flowers, tmp_path):
     assert "is there already and differs" in again.output
 
 
+def test_files_with_targets_and_test_rows_apart_are_described(invoke, tmp_path, monkeypatch):
+    (tmp_path / "a folder").mkdir()
+    monkeypatch.chdir(tmp_path)
+    arrays = {"X": np.arange(60).reshape(20, 3), "y": np.arange(20) % 2}
+    for name, array in arrays.items():
+        np.save(f"a folder/{name}.npy", array)
+        np.save(f"a folder/{name}_test.npy", array[:5])
+    result = invoke("data", "describe", "a folder/X.npy")
+    assert (result.exit_code, "Target: 'y.npy', because of its name" in result.output) == (0, True)
+    # a shell completes paths from the working folder; the protocol has them beside the inputs
+    pair = ("a folder/X.npy", "--target", "a folder/y.npy")
+    test = ("--test-file", "a folder/X_test.npy", "--test-target", "a folder/y_test.npy")
+    result = invoke("data", "describe", *pair, *test)
+    assert "25 rows (20 to train, 5 to test), 2 arrays" in result.output
+    text = result.output[result.output.index("# Written by samestep") :]
+    described = parse(tomllib.loads(text), "described").data
+    assert (described.target, described.test_target) == ("y.npy", "y_test.npy")
+    assert described.rows == (20, 0, 5)
+    assert "No target: this is one array" in invoke("data", "describe", "a folder/y.npy").output
+    result = invoke("report", "a folder/X.npy")
+    assert (result.exit_code, "name the file of its targets, --target y.npy" in result.output) == (
+        2,
+        True,
+    )
+
+
 def test_a_table_needs_a_target_and_a_target_a_table(invoke, flowers):
     result = invoke("report", flowers)
     assert (result.exit_code, "name the column to learn" in result.output) == (2, True)
     assert "'길이', 'b', '꽃'" in result.output
     result = invoke("report", "xor-mlp", "--target", "y")
     assert (result.exit_code, "--target: only with a table" in result.output) == (2, True)
+    result = invoke("report", "xor-mlp", "--test-file", "y.csv")
+    assert (result.exit_code, "--test-file: only with a table" in result.output) == (2, True)
     result = invoke("report", "none.csv", "--target", "y")
     assert (result.exit_code, "none.csv: cannot be read" in result.output) == (2, True)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from harness import data
+from harness.cli.own_data import TableOptions
 from harness.data import own_rows
 from harness.data.fetching import DataMissingError
 from harness.experiment.drafting import draft, slug
@@ -52,7 +53,7 @@ def test_the_protocol_knows_the_file(flowers):
 
 
 def test_a_file_lies_beside_the_protocol(flowers):
-    text = draft(flowers, "kind").text.replace(str(flowers), flowers.name)
+    text = drafted(flowers, "kind").text.replace(str(flowers), flowers.name)
     toml = flowers.with_name("p.toml")
     toml.write_text(text, encoding="utf-8")
     assert read(toml).data.file == str(flowers)
@@ -92,6 +93,46 @@ def test_the_digest_is_of_what_is_read_and_not_of_where_it_lies(flowers, tmp_pat
     assert len(digests | {digest}) == 5
 
 
+def drafted(file, target, **options):
+    source = TableOptions(target, **options).source(file)
+    return draft(source, source.target or target)
+
+
+def test_test_rows_of_their_own_are_given(flowers, tmp_path):
+    test = tmp_path / "test.csv"
+    test.write_text("a,b,kind\n100,2,tulip\n200,3,rose\n")
+    proposed = drafted(flowers, "kind", test_file=test)
+    experiment = proposed.experiment
+    assert experiment.data.rows == (30, 0, 2)
+    assert experiment.data.split.name == "given"
+    raw = experiment.data.model_copy(update={"scale": "none"})
+    prepared = data.load(raw, experiment.loss, "float32")
+    assert prepared.test.inputs.tolist() == [[100, 2], [200, 3]]
+    assert prepared.test.labels.tolist() == [1, 0]
+    joined = own(flowers, data={"test_file": str(test)})  # any other split draws from all rows
+    assert parse(joined, "test").data.rows == (25, 0, 7)
+    toml = tmp_path / "p.toml"
+    toml.write_text(proposed.text.replace(str(test), "test.csv"), encoding="utf-8")
+    assert read(toml).digest == experiment.digest
+    test.write_text("a,b,kind\n100,2,tulip\n200,4,rose\n")
+    assert read(toml).digest != experiment.digest
+
+
+def test_a_stored_plan_of_several_files_needs_none_of_them(tmp_path):
+    for name, array in (("X.npy", np.arange(24).reshape(12, 2)), ("y.npy", np.arange(12) % 3)):
+        np.save(tmp_path / name, array)
+    experiment = drafted(tmp_path / "X.npy", "y.npy").experiment
+    stored = json.loads(json.dumps(experiment.model_dump(mode="json")))
+    own_rows.store(experiment.data, tmp_path / "run")
+    for name in ("X.npy", "y.npy"):
+        (tmp_path / name).unlink()
+    again = parse(stored, "plan")
+    assert (again, again.digest) == (experiment, experiment.digest)
+    assert experiment.data.found.inputs == ("array[0]", "array[1]")
+    with pytest.raises(DataMissingError, match=r"X\.npy: cannot be read"):
+        own_rows.read(experiment.data)
+
+
 MISTAKES = [
     ({"dataset": "iris"}, "data: dataset: name a dataset .* or a file of your own"),
     (
@@ -104,6 +145,10 @@ MISTAKES = [
     ({"format": {"delimiter": "dot"}}, "data.format.delimiter: 'dot' is not known"),
     ({"format": {"header": 1}}, "data.format.header"),
     ({"missing": "drop"}, "data.missing: 'drop' is not valid. Did you mean 'drop_rows'"),
+    ({"test_file": "t.csv"}, "data: test_file: must be absolute in a protocol without a file"),
+    ({"test_file": "/none/t.csv"}, "/none/t.csv: cannot be read"),
+    ({"target": "y.npy"}, "data: target: 'y.npy' names a file beside my flowers.csv"),
+    ({"test_target": "y.npy"}, "data: test_target: only where test_file and a target of its own"),
     ({"split": {"name": "given"}}, "'my flowers.csv' has no test rows of its own"),
     ({"features": "flipped_and"}, "flipped_and"),
 ]
@@ -193,7 +238,7 @@ DRAFTS = {
 def test_a_protocol_is_proposed_that_runs(tmp_path, text, target, expected):
     file = tmp_path / '여러 "가지".csv'
     file.write_text(text, encoding="utf-8")
-    proposed = draft(file, target)
+    proposed = drafted(file, target)
     found = proposed.experiment.data.found
     for name, value in expected.items():
         assert getattr(found, name) == value, name
@@ -201,10 +246,43 @@ def test_a_protocol_is_proposed_that_runs(tmp_path, text, target, expected):
     assert (proposed.experiment.training is None) == (target == "none")
 
 
+LOOKS = {
+    "2024-01-31": "for a date make columns of numbers",
+    "31.12.2024": "for a date make columns of numbers",
+    "1.234,50": "write it as a plain number",
+    "12.5 %": "write it as a plain number",
+    "₩12,000": "write it as a plain number",
+    "170cm": "write it as a plain number",
+    "A/5 21171": "",
+    "Braund, Mr. Owen": "",
+}
+
+
+@pytest.mark.parametrize(("text", "words"), LOOKS.items(), ids=LOOKS)
+def test_text_that_could_be_numbers_is_said_to_be(tmp_path, text, words):
+    file = tmp_path / "t.csv"
+    rows = "".join(f'"{text} {i}",{i * i},{"xy"[i % 2]}\n' for i in range(30))
+    file.write_text("a,b,k\n" + rows.replace(f"{text} 0", text), encoding="utf-8")
+    (left_out,) = [note for note in drafted(file, "k").notes if "'a' is left out" in note]
+    assert f"such as '{text}'" in left_out
+    assert left_out.endswith("'") if not words else words in left_out
+
+
+def test_an_encoding_that_is_stated_stays_in_the_protocol(tmp_path):
+    file = tmp_path / "t.csv"
+    text = "Länge;Art\n" + "".join(f"{i / 10};{'rot' if i % 2 else 'blau'}\n" for i in range(30))
+    file.write_bytes(text.replace(".", ",").encode("latin-1"))
+    with pytest.raises(TableError, match="--encoding latin-1"):
+        drafted(file, "Art")
+    proposed = drafted(file, "Art", encoding="latin-1")
+    assert 'format = { encoding = "latin-1" }' in proposed.text
+    assert proposed.experiment.data.found.inputs == ("Länge",)
+
+
 def test_a_target_that_names_rows_is_refused(flowers):
     flowers.write_text("a,name\n" + "".join(f"{i * i},n{i}\n" for i in range(30)))
     with pytest.raises(TableError, match="names rows rather than classes"):
-        draft(flowers, "name")
+        drafted(flowers, "name")
 
 
 @pytest.mark.parametrize(
@@ -220,17 +298,3 @@ def test_a_file_gives_its_experiment_a_name(tmp_path, file, name):
     assert (
         slug(tmp_path / "꽃.csv") == slug(tmp_path.parent / "꽃.csv") != slug(tmp_path / "잎.csv")
     )
-
-
-def test_a_report_says_where_no_row_is_kept_for_a_test(flowers):
-    from harness.report.model import Section, measure_of
-    from harness.report.remarks import _without_test
-
-    def said(values):
-        experiment = parse(values, "test")
-        section = Section(experiment, "cpu", None, True, measure_of(experiment), "", ())
-        return " ".join(_without_test(section))
-
-    assert "no rows are kept for a test" in said(own(flowers, data={"split": {"name": "all"}}))
-    assert not said(own(flowers))
-    assert not said(protocol("xor-mlp"))  # a truth table has no other rows

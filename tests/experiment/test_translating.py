@@ -32,6 +32,25 @@ STARTS = (
 )
 
 
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("load_wine", 'dataset = "wine"'),
+        ("sklearn.datasets.load_breast_cancer()", 'dataset = "breast-cancer"'),
+        ("tf.keras.datasets.mnist.load_data()", 'dataset = "mnist"'),
+        ("torchvision.datasets.MNIST", 'dataset = "mnist"'),
+        ("make_moons(n_samples=200)", 'dataset = "moons", drawn = {'),
+        ("make_circles", "the inner radius is 0.5"),
+        ("make_blobs", 'dataset = "blobs", drawn = {'),
+        ("fetch_openml", 'file = "table.csv", target = "class"'),
+        ("make_classification", "numpy.savez"),
+    ],
+)
+def test_names_of_datasets(typed, written):
+    with pytest.raises(ProtocolError, match=re.escape(written)):
+        parse(protocol("iris-softmax", data__dataset=typed), "test")
+
+
 def bases():
     """Protocols that together have every table and every field."""
     for name, fields in OPTIMIZERS.items():
@@ -58,6 +77,16 @@ def bases():
         yield protocol(name)
         yield protocol(name) | {"native": [{"framework": "sklearn"}]}
     yield protocol("fixed-forward")
+    for name, columns, units in (("wine", 13, 3), ("breast-cancer", 30, 1)):
+        loss = "binary_cross_entropy" if units == 1 else "softmax_cross_entropy"
+        outputs = {"outputs": "mean"} if units == 1 else {}
+        yield protocol(
+            "iris-softmax",
+            data__dataset=name,
+            network__inputs=columns,
+            network__layers=[{"units": units, "activation": "identity"}],
+            training__loss={"name": loss, "batch": "mean", **outputs},
+        )
 
 
 def table_of(values, path):

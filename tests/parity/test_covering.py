@@ -125,7 +125,11 @@ def test_what_is_left_out_is_said():
     assert said.endswith("no protocol of this check has them; --full has")
     assert "together: " in not_looked_at(cover(supports_all), full=False)
     assert not_looked_at(cover(supports_all, full=True), full=True) == ""
-    assert "L2 penalties (" in refused_kinds(cover(softmax_by_sgd))
+    said = refused_kinds(cover(softmax_by_sgd))
+    assert "L2 penalties (any)" in said
+    assert "losses (binary cross entropy, mean squared error)" in said
+    assert "adam, momentum" in said  # whole rules once, not every form of theirs
+    assert "Its reasons: " in said
 
 
 def test_refusals_are_grouped_by_reason():

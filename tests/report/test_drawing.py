@@ -82,7 +82,7 @@ def test_images_are_pure_functions(folder, vl_convert):
     drawings = drawing.of_report(folder[1])
     svg = drawing.image(drawings, "xor-mlp/test-accuracy-by-step", ".svg")
     assert svg.startswith(b"<svg")
-    assert b"test accuracy by step" in svg
+    assert b"training accuracy by step" in svg
     assert svg == drawing.image(drawings, "xor-mlp/test-accuracy-by-step", ".svg")
     png = drawing.image(drawings, "xor-mlp/phases", ".png")
     width, _ = struct.unpack(">II", png[16:24])

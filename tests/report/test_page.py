@@ -127,7 +127,7 @@ def test_policy_names_every_script_and_nothing_else(page, text):
 def test_the_answer_and_what_differs(report, text):
     sentence = answer(report.run, report.sections)
     assert sentence.startswith("13 of 18 trials are proven")
-    assert "in each experiment the proven ones reach the same test accuracy" in sentence
+    assert "in each experiment the proven ones reach the same accuracy" in sentence
     (small,) = statements(report.sections)
     assert (
         "(5 experiments): fastest is jax in 4, numpy in 1; left out as disturbed: numpy in 1."

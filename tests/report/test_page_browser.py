@@ -189,7 +189,7 @@ def test_the_keyboard_reaches_every_number_of_a_table(browser, page):
     assert browser.value(f"{TABLE}.querySelectorAll('td[tabindex=\\'0\\']').length") == 1
     browser.value(f"{TABLE}.querySelector('td[tabindex=\\'0\\']').focus()")
     tip = browser.value(TIP)
-    assert "test accuracy" in tip
+    assert "training accuracy" in tip
     assert "network 2-2-1" in tip
     assert browser.value(f"{ACTIVE}.getAttribute('aria-describedby')") == "tip"
     press(browser, "ArrowRight", 39)

@@ -97,10 +97,55 @@ def test_a_square_lies_where_the_inputs_are():
     np.testing.assert_allclose(view.low + marks[:, :2] * view.width, points[:200], atol=1e-3)
     one_layer = [(np.array([[1.0], [0.0]]), np.array([0.0]))]
     shares = boundaries.probabilities(experiment, one_layer, view)
-    middle = np.abs(shares[0] - 0.5).argmin()  # where the standardized x1 is 0, its mean
+    middle = np.abs(shares[0, :, 0] - 0.5).argmin()  # where the standardized x1 is 0, its mean
     x1 = view.low[0] + boundaries.plane()[middle, 0] * view.width[0]
     assert abs(x1 - points[:, 0].mean()) < 0.2
     assert "the first 200 rows" in boundaries._explained(experiment.data, view)
+
+
+THREE = {"dataset": "blobs", "drawn": {"rows": 90, "noise": 0.3, "seed": 0}}
+SHARES = {
+    "softmax_cross_entropy": ({"batch": "mean"}, lambda z: np.exp(z) / np.exp(z).sum()),
+    "binary_cross_entropy": (
+        {"batch": "mean", "outputs": "sum"},
+        lambda z: 1 / (1 + np.exp(-z)),
+    ),
+    "mean_squared_error": ({"half": True, "batch": "mean", "outputs": "sum"}, lambda z: z),
+}
+
+
+@pytest.mark.parametrize("loss", SHARES)
+def test_several_classes_have_a_colour_and_a_mark_each(loss):
+    fields, share_of = SHARES[loss]
+    layers = [{"units": 3, "activation": "identity"}]
+    values = protocol(
+        "xor-single",
+        data=THREE | {"split": {"name": "random", "test": 0.2, "seed": 0}},
+        network__layers=layers,
+        training__loss={"name": loss, **fields},
+        quick=None,
+    )
+    experiment = parse(values, "test")
+    assert boundaries._has_a_plane(experiment)
+    assert boundaries._classes(experiment) == ("class 0", "class 1", "class 2")
+    view = boundaries._view(experiment.data)
+    W, b = np.array([[0.3, -0.2, 0.5], [0.1, 0.4, -0.6]]), np.array([0.2, 0.1, 0.0])
+    shares = boundaries.probabilities(experiment, [(W, b)], view)
+    levels = boundaries._levels(experiment, [(W, b)], view, 3)
+    assert shares.shape == (boundaries.FINE_SIDE, boundaries.FINE_SIDE, 3)
+    first = view.low + boundaries.plane(boundaries.FINE_SIDE)[0] * view.width
+    np.testing.assert_allclose(shares[0, 0], share_of(first @ W + b), rtol=1e-12)
+    np.testing.assert_array_equal(levels // png.shades_of(3), shares.argmax(axis=2))
+
+
+def test_marks_and_colours_say_what_a_class_is():
+    names = tuple("abcdef")
+    drawn = boundaries.Boundaries((1,), (), (), (), 0, "", 0.02, classes=names)
+    assert drawn.legend.startswith("blue and rings: a; orange and crosses: b; green and triangles")
+    paths = {drawn.mark_path(0.5, 0.25, label) for label in range(6)}
+    assert len(paths) == boundaries.MOST_CLASSES
+    assert all(path.startswith("M0.5 0.75m-0.02") for path in paths)
+    assert len(set(drawn.colours)) == len(drawn.colours) == 6 * drawn.shades <= png.LEVELS
 
 
 def test_images_are_counted_and_sorted(report):

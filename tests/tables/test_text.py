@@ -80,12 +80,13 @@ def test_another_encoding_can_be_stated(tmp_path):
         ("", "is empty"),
         ("\n\n", "is empty"),
         ("a,b\n", "no rows"),
-        ("a,b,a\n1,2,3\n", "columns 1 and 3 are all called 'a'; rename"),
+        ("a,b,a\n1,2,3\n", "columns 1 and 3 have the same name, 'a'; rename"),
         ("5.1,3.5,setosa\n4.9,3.0,setosa\n", "the first line has numbers.*header = false"),
         ("0,1,2\n1,2,3\n", "the first line has numbers.*header = true"),
         ("a,b\n1,2\n\n3,4,5\n", "line 4: must have 2 cells.*Got 3"),
         ("a,b\n1,2,3\n4,5,6\n", "line 2: must have 2 cells.*Got 3"),
         ('a,b\n1,"2\n3,4\n', "not a table"),
+        ("# mine\na,b\n1,2\n3,4\n", "line 2: has 2 cells, and the first line has one.*delete"),
         (b"a,b\n1,\x00\n", "zero bytes"),
         (b"PK\x03\x04rest", "Excel workbook.*CSV UTF-8"),
         (b"\x80\x04\x95pickle", "is a pickle, which is never read"),
@@ -95,6 +96,31 @@ def test_another_encoding_can_be_stated(tmp_path):
 def test_a_file_that_is_no_table_is_refused_in_words(tmp_path, content, words):
     with pytest.raises(TableError, match=words):
         read(written(tmp_path, content))
+
+
+PARTED = {
+    "a decimal comma in two of three": ("a;b;c\n1,5;2,25;x\n", ";", ","),
+    "a decimal comma in one of two": ("a;c\n1,5;x\n", ";", ","),
+    "a decimal comma in all": ("a;b\n1,5;2,25\n", ";", ","),
+    "tabs and decimal commas": ("a\tb\tc\n1,5\t2,25\tx\n", "\t", ","),
+    "bars": ("a|b|c\n1.5|2,2|x\n", "|", "."),
+    "semicolons inside of text": ("a,b,c\n1.5,x;y;z,2\n", ",", "."),
+    "spaces inside of text": ("a,b,c\n1.5,New York City,2\n", ",", "."),
+    "white space": ("a  b c\n1.5 2  3\n", "space", "."),
+    "a name of two words": ("first name,c\nJohn Smith,1.5\n", ",", "."),
+}
+
+
+@pytest.mark.parametrize(("text", "delimiter", "decimal"), PARTED.values(), ids=PARTED)
+@pytest.mark.parametrize("rows", [1, 60])
+def test_columns_are_parted_by_what_parts_them(tmp_path, text, delimiter, decimal, rows):
+    """What is found out reads the file as it is read when it is stated."""
+    header, row, _ = text.split("\n")
+    path = written(tmp_path, "\n".join([header, *[row] * rows]) + "\n")
+    found, stated = read(path), read(path, TextFormat(delimiter=delimiter, decimal=decimal))
+    assert list(found.columns) == list(stated.columns)
+    for name, column in stated.columns.items():
+        assert found.columns[name].values.tolist() == column.values.tolist()
 
 
 def test_what_cannot_be_read_is_said(tmp_path):
@@ -127,12 +153,3 @@ def test_a_message_names_the_line_of_the_file(tmp_path):
     assert [spaces.line(row) for row in range(2)] == [2, 4]
     excel = read(written(tmp_path, "sep=;\na;b\n1;2\n3;4\n", "excel.csv"))
     assert [excel.line(row) for row in range(2)] == [3, 4]
-
-
-def test_an_unchanged_file_is_parsed_once(tmp_path):
-    path = written(tmp_path, lines())
-    assert read(path) is read(path)
-    before = read(path).sha256
-    path.write_text(lines() + "7,8,setosa\n")
-    assert read(path).rows == 4
-    assert read(path).sha256 != before

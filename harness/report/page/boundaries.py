@@ -36,6 +36,20 @@ ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
 """One sign for each of `png.LEVELS`."""
 
 
+FINE_SIDE = 61
+"""The same where every point has one of several classes, between which there is nothing."""
+MARKS = {
+    "rings": "m{minus} 0a{r} {r} 0 1 0 {d} 0a{r} {r} 0 1 0 {back} 0z",
+    "crosses": "m{minus} {minus}l{d} {d}m0 {back}l{back} {d}",
+    "triangles": "m{minus} {r}l{d} 0l{minus} {back}z",
+    "squares": "m{minus} {minus}l{d} 0l0 {d}l{back} 0z",
+    "pluses": "m{minus} 0l{d} 0m{minus} {minus}l0 {d}",
+    "diamonds": "m{minus} 0l{r} {minus}l{r} {r}l{minus} {r}z",
+}
+"""Name of a mark to its outline from its centre, as SVG has it. No class has a colour alone."""
+MOST_CLASSES = len(MARKS)
+
+
 @dataclass(frozen=True)
 class Plane:
     """One framework's pictures.
@@ -65,6 +79,8 @@ class Boundaries:
             square are, in words; "" where it is plain.
         mark: half the size of a mark.
         axes: names of the two inputs.
+        side: how many points the pictures have on each axis.
+        classes: names of the classes, where an output is of each; () for a single output.
     """
 
     steps: tuple[int, ...]
@@ -75,6 +91,30 @@ class Boundaries:
     between_corners: str
     mark: float = CORNER_SIZE
     axes: tuple[str, str] = ("x1", "x2")
+    side: int = SIDE
+    classes: tuple[str, ...] = ()
+
+    @property
+    def shades(self) -> int:
+        """How many shades a class has in the pictures; 0 for a single output's probability."""
+        return png.shades_of(len(self.classes)) if self.classes else 0
+
+    @property
+    def colours(self) -> list[tuple[int, int, int]]:
+        return png.class_palette(len(self.classes)) if self.classes else png.palette()
+
+    @property
+    def legend(self) -> str:
+        """`blue and rings: setosa; orange and crosses: virginica`."""
+        named = zip(png.CLASS_COLOURS.values(), MARKS, self.classes, strict=False)
+        return "; ".join(f"{colour} and {mark}: {name}" for colour, mark, name in named)
+
+    def mark_path(self, x1: float, x2: float, label: int) -> str:
+        """Return the outline of a mark in the square, whose x2 grows upwards."""
+        centre, r = f"M{x1} {round(1 - x2, 4)}", self.mark
+        return centre + list(MARKS.values())[label % len(MARKS)].format(
+            r=r, d=2 * r, minus=-r, back=-2 * r
+        )
 
     @property
     def alike(self) -> bool:
@@ -101,10 +141,12 @@ def boundaries_of(section: Section, run: Run) -> Boundaries | None:
         return None
     pictures: dict[str, int] = {}
     planes = []
+    classes = _classes(experiment)
+    colours = png.class_palette(len(classes)) if classes else png.palette()
     for line, by_step in parameters:
-        shares = [probabilities(experiment, by_step[step], view) for step in steps]
-        frames = tuple(pictures.setdefault(_signs(each), len(pictures)) for each in shares)
-        planes.append(Plane(line.name, line.proven, frames, png.shares(shares[-1])))
+        levels = [_levels(experiment, by_step[step], view, len(classes)) for step in steps]
+        frames = tuple(pictures.setdefault(_signs(each), len(pictures)) for each in levels)
+        planes.append(Plane(line.name, line.proven, frames, png.data_uri(levels[-1], colours)))
     return Boundaries(
         steps=tuple(steps),
         planes=tuple(planes),
@@ -114,14 +156,26 @@ def boundaries_of(section: Section, run: Run) -> Boundaries | None:
         between_corners=_explained(data, view),
         mark=CORNER_SIZE if data.dataset in raw.GATES else POINT_SIZE,
         axes=_axes(data),
+        side=view.side,
+        classes=classes,
     )
 
 
 def _has_a_plane(experiment: Experiment) -> bool:
-    """Whether the network has two inputs and one output that tells two classes apart."""
+    """Whether the network tells classes of two inputs apart, by one output or by a few."""
+    facts, outputs = experiment.data.facts, experiment.network.outputs
+    if facts.features != 2 or experiment.training is None:
+        return False
+    return facts.kind == "binary" or (facts.kind == "classes" and outputs <= MOST_CLASSES)
+
+
+def _classes(experiment: Experiment) -> tuple[str, ...]:
+    """Return the names of the classes where the network has an output for each, else ()."""
     data = experiment.data
-    is_plane = data.facts.kind == "binary" and data.facts.features == 2
-    return is_plane and experiment.network.outputs == 1 and experiment.training is not None
+    if data.facts.kind != "classes":
+        return ()
+    numbered = tuple(f"class {place}" for place in range(data.facts.outputs))
+    return data.contents.classes if data.contents else numbered
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,14 +185,16 @@ class View:
     Args:
         low: (2,) the inputs at 0.
         width: (2,) how far it is from there to 1.
-        scale: the protocol's scaling, fitted on the training rows.
+        scale: the protocol's scaling, as of the training rows.
         marked: (place, place, class) of the rows that are marked.
+        side: how many points of the square are computed on each axis.
     """
 
     low: Floats
     width: Floats
     scale: transforms.Scale
     marked: tuple[tuple[float, float, int], ...]
+    side: int = SIDE
 
 
 def _view(data: Data) -> View:
@@ -146,7 +202,8 @@ def _view(data: Data) -> View:
     inputs = np.asarray(source.inputs)
     parts = splits.split(data, source.targets, len(inputs), source.train_rows)
     mapped = transforms.features(data.features, inputs)
-    scale = transforms.fit_scale(data, mapped[parts.train], "float64")
+    fitted = mapped if data.scale_fitted_on == "all" else mapped[parts.train]
+    scale = transforms.fit_scale(data, fitted, "float64")
     low = inputs.min(axis=0).astype(np.float64)
     width = inputs.max(axis=0) - low
     width[width == 0] = 1
@@ -155,7 +212,8 @@ def _view(data: Data) -> View:
     if data.dataset in raw.GATES:
         places = inputs.tolist()
     marked = tuple((x1, x2, int(y)) for (x1, x2), y in zip(places, labels, strict=True))
-    return View(low, width, scale, marked)
+    side = FINE_SIDE if data.facts.kind == "classes" else SIDE
+    return View(low, width, scale, marked, side)
 
 
 def _axes(data: Data) -> tuple[str, str]:
@@ -223,18 +281,38 @@ def parameters_by_step(experiment: Experiment, arrays: Mapping[str, Array]) -> S
     }
 
 
+def _levels(
+    experiment: Experiment, parameters: Parameters, view: View, classes: int
+) -> NDArray[np.uint8]:
+    """Return (side, side) levels of the palette."""
+    shares = probabilities(experiment, parameters, view)
+    if not classes:
+        return png.quantised(shares[:, :, 0])
+    winners = shares.argmax(axis=2)
+    return png.class_levels(winners, shares.max(axis=2), classes)
+
+
 def probabilities(experiment: Experiment, parameters: Parameters, view: View) -> Floats:
-    """Return (SIDE, SIDE) probabilities of class 1, the first row at the top (x2 = LAST)."""
-    inputs = view.scale(features(experiment.data, view.low + plane() * view.width))
-    outputs = Reference(experiment, parameters, inputs, None).predict(inputs)[:, 0]
+    """Return (side, side, outputs) probabilities, the first row at the top (x2 = LAST).
+
+    Of a single output it is that of class 1. What a squared error trains is taken for one.
+    """
+    inputs = view.scale(features(experiment.data, view.low + plane(view.side) * view.width))
+    outputs = Reference(experiment, parameters, inputs, None).predict(inputs)
     exact = np.asarray(outputs, np.float64)
-    shares = sigmoid(exact) if meaning_of(experiment.loss) == "logits" else exact
-    return shares.reshape(SIDE, SIDE)
+    no, yes = experiment.data.numbers_for_no_and_yes
+    if experiment.loss is not None and experiment.loss.name == "softmax_cross_entropy":
+        powers = np.exp(exact - exact.max(axis=1, keepdims=True))
+        shares = powers / powers.sum(axis=1, keepdims=True)
+    else:
+        is_logit = meaning_of(experiment.loss) == "logits"
+        shares = sigmoid(exact) if is_logit else (exact - no) / (yes - no)
+    return np.asarray(shares.reshape(view.side, view.side, -1), np.float64)
 
 
-def plane() -> Floats:
-    """Return (SIDE * SIDE, 2) points of the square, row by row from the top left."""
-    ticks = np.linspace(FIRST, LAST, SIDE)
+def plane(side: int = SIDE) -> Floats:
+    """Return (side * side, 2) points of the square, row by row from the top left."""
+    ticks = np.linspace(FIRST, LAST, side)
     x2, x1 = np.meshgrid(ticks[::-1], ticks, indexing="ij")
     return np.stack([x1.ravel(), x2.ravel()], axis=1)
 
@@ -247,5 +325,5 @@ def features(data: Data, points: Floats) -> Floats:
     return np.asarray(transforms.features(data.features, points), np.float64)
 
 
-def _signs(shares: Floats) -> str:
-    return "".join(ALPHABET[level] for level in png.quantised(shares).ravel())
+def _signs(levels: NDArray[np.uint8]) -> str:
+    return "".join(ALPHABET[level] for level in levels.ravel())

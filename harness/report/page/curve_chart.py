@@ -16,10 +16,11 @@ WIDE_RANGE = 20
 
 @dataclass(frozen=True)
 class Axis:
-    """A field of the records and its name in words."""
+    """A field of the records and its name in words; `name` where the chart is named otherwise."""
 
     field: str
     title: str
+    name: str = ""
 
 
 STEP, SECONDS = Axis("step", "step"), Axis("s", "training time (s)")

@@ -63,7 +63,7 @@ class ImageResults:
 
 
 def image_results_of(section: Section, run: Run) -> ImageResults | None:
-    """Return the results of the best test accuracy, of a proven line if there is any.
+    """Return the results of the best accuracy, of a proven line if there is any.
 
     None for an experiment without pictures.
     """
@@ -142,7 +142,8 @@ def test_pictures(data: Data) -> tuple[Array, Labels]:
 
 
 def _raw(data: Data) -> raw.Raw:
-    return _dataset(data.dataset) if data.dataset and not data.drawn else raw.rows_of(data)
+    is_ours = data.dataset is not None and not data.drawn and data.contents is None
+    return _dataset(data.dataset) if data.dataset and is_ours else raw.rows_of(data)
 
 
 @lru_cache(maxsize=2)

@@ -20,7 +20,6 @@ from harness.report.page.learning_curves import (
     Curves,
     thinned,
 )
-from harness.report.section_table import RESULT_HEADINGS
 from harness.report.text import seconds
 
 TABLE_POINTS = 12
@@ -34,8 +33,7 @@ def chart_names(experiment: Experiment, timed: bool = True) -> list[str]:
     """Return what the charts of an experiment's curves are called; none without training."""
     if experiment.training is None:
         return []
-    scores = (LOSS, _score(measure_of(experiment)))
-    names = [_name(x, y) for y in scores for x in _axes(timed)]
+    names = [_name(x, y) for y in _curves_of(measure_of(experiment)) for x in _axes(timed)]
     few_points = len(experiment.evaluation_points) < ENOUGH_POINTS
     return [*names, _name(STEP, BATCH_LOSS)] if few_points else names
 
@@ -46,11 +44,18 @@ def _axes(timed: bool) -> tuple[Axis, ...]:
 
 def _name(x: Axis, y: Axis) -> str:
     """`training-loss-by-step`; by time for seconds of training."""
-    return f"{y.title.replace(' ', '-')}-by-{'step' if x is STEP else 'time'}"
+    return f"{(y.name or y.title).replace(' ', '-')}-by-{'step' if x is STEP else 'time'}"
 
 
-def _score(measure: Measure) -> Axis:
-    return Axis("score", RESULT_HEADINGS[measure])
+def _curves_of(measure: Measure) -> tuple[Axis, ...]:
+    """Return loss and score; the loss alone where the score is that loss.
+
+    A chart of training accuracy has the name of the other, by which scripts ask for it.
+    """
+    if measure == Measure.TRAINING_LOSS:
+        return (LOSS,)
+    name = Measure.ACCURACY if measure == Measure.TRAINING_ACCURACY else measure
+    return (LOSS, Axis("score", str(measure), str(name)))
 
 
 def learning(
@@ -66,25 +71,25 @@ def learning(
     """
     if not all_curves:
         return None
-    score = _score(measure)
+    shown = _curves_of(measure)
     drawn = [_records(curves) for curves in all_curves]
     records = tuple(chain.from_iterable(drawn))
     timed = all(curves.seconds is not None for curves in all_curves)
-    axes = [(x, y) for y in (LOSS, score) for x in _axes(timed)]
+    axes = [(x, y) for y in shown for x in _axes(timed)]
     evaluation = "; evaluation is not in the time" if timed else ""
     time = ("training time",) if timed else ()
     specs = {_name(x, y): curve_chart(records, x, y, frameworks) for x, y in axes}
     return Figure(
         name="learning",
         title="Learning curves",
-        caption=f"{length}. Of all training rows and all test rows, at the evaluation points"
+        caption=f"{length}. {_rows_text(measure)}, at the evaluation points"
         f"{_medians(all_curves)}{evaluation}.{_unproven_text(all_curves)} By "
         "step, curves that compute the same lie on each other, the thin ones on the wide ones."
         f"{_thinned_text(drawn)}",
         specs=specs,
         records=records,
-        headings=("framework", "loop", "step", *time, LOSS.title, score.title),
-        rows=tuple(_cells(record) for record in _table_points(drawn)),
+        headings=("framework", "loop", "step", *time, *(axis.title for axis in shown)),
+        rows=tuple(_cells(record, shown) for record in _table_points(drawn)),
     )
 
 
@@ -112,15 +117,20 @@ def _loop(curve: Curves | BatchLosses) -> str:
     return curve.loop if curve.proven else f"{curve.loop}{NOT_PROVEN}"
 
 
-def _cells(record: Record) -> tuple[str, ...]:
+def _cells(record: Record, shown: Sequence[Axis]) -> tuple[str, ...]:
     return (
         record["f"],
         record["l"],
         f"{record['step']:,}",
         *([seconds(record["s"] or 0)] if "s" in record else []),
-        _number(record["loss"]),
-        _number(record["score"]),
+        *(_number(record[axis.field]) for axis in shown),
     )
+
+
+def _rows_text(measure: Measure) -> str:
+    if measure in (Measure.TRAINING_ACCURACY, Measure.TRAINING_LOSS):
+        return "Of all rows, which all train"
+    return "Of all training rows and all test rows"
 
 
 def _medians(all_curves: Sequence[Curves]) -> str:

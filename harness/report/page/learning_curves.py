@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.experiment.vocabulary import Status
-from harness.report.model import Line, Measure, Section
+from harness.report.model import Line, Section
 from harness.results import Row
 from harness.run import Run
 from harness.trainer import Array
@@ -80,7 +80,7 @@ def _in_stretches(line: Line, losses: Array) -> BatchLosses:
 
 def curves_of(section: Section, run: Run) -> list[Curves]:
     """Return the curves of every line of the identical track that has at least two points."""
-    score = "test_loss" if section.measure == Measure.LOSS else "test_accuracy"
+    score = "test_loss" if section.measure.is_loss else "test_accuracy"
     all_curves = []
     for line in filter(lambda line: line.identical, section.lines):
         rows = rows_of(section, line, run.rows)

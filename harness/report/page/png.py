@@ -11,6 +11,16 @@ Bytes = NDArray[np.uint8]
 
 LOW, MIDDLE, HIGH = (0, 90, 160), (245, 245, 245), (200, 80, 0)
 """Blue over white to orange. Colour-blind eyes tell them apart; lightness shows the distance."""
+CLASS_COLOURS = {
+    (0, 90, 160): "blue",
+    (200, 80, 0): "orange",
+    (0, 130, 95): "green",
+    (170, 70, 130): "pink",
+    (125, 100, 0): "olive",
+    (90, 70, 170): "violet",
+}
+"""Colours of several classes, and their names."""
+PALEST = 0.25
 LEVELS = 64
 """A map of values is rounded to this many shades. More cannot be seen, and cost bytes."""
 
@@ -47,6 +57,36 @@ def palette() -> list[tuple[int, int, int]]:
     places = np.linspace(0, 2, LEVELS)
     channels = [np.interp(places, [0, 1, 2], ends[:, channel]) for channel in range(3)]
     return [(round(r), round(g), round(b)) for r, g, b in zip(*channels, strict=True)]
+
+
+def shades_of(classes: int) -> int:
+    """Return how many of the `LEVELS` shades each of several classes has."""
+    return LEVELS // classes
+
+
+def class_levels(winners: NDArray[np.int64], shares: NDArray[np.float64], classes: int) -> Bytes:
+    """Return levels of (height, width) predicted classes: the surer, the stronger their colour.
+
+    Args:
+        winners: numbers of classes.
+        shares: how sure, 0 to 1.
+        classes: how many there are, at most as many as `CLASS_COLOURS`.
+    """
+    shades = shades_of(classes)
+    known = np.nan_to_num(np.clip(shares, 0, 1))
+    return np.asarray(winners * shades + (known * (shades - 1)).round(), np.uint8)
+
+
+def class_palette(classes: int) -> list[tuple[int, int, int]]:
+    """Return the colour of every level of `class_levels`: from pale to full, class by class."""
+    strengths = np.linspace(PALEST, 1, shades_of(classes))
+    pale = np.array(MIDDLE, np.float64)
+    colours = [
+        pale + strength * (np.array(colour) - pale)
+        for colour in list(CLASS_COLOURS)[:classes]
+        for strength in strengths
+    ]
+    return [(round(r), round(g), round(b)) for r, g, b in colours]
 
 
 def data_uri(pixels: Bytes, colours: list[tuple[int, int, int]] | None = None) -> str:

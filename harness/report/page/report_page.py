@@ -4,16 +4,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.experiment.vocabulary import Status, Track
-from harness.report.answer import BOUNDARY, answer, statements, trial_counts
+from harness.report.answer import BOUNDARY, answer, scored_rows, statements, trial_counts
 from harness.report.model import Report, Section
 from harness.report.page import commands, tables
-from harness.report.page.boundaries import ALPHABET, SIDE, Boundaries, boundaries_of
+from harness.report.page.boundaries import ALPHABET, Boundaries, boundaries_of
 from harness.report.page.figures import Figure
 from harness.report.page.image_results import ImageResults, image_results_of
 from harness.report.page.learning_charts import batches, learning
 from harness.report.page.learning_curves import batch_losses_of, curves_of
 from harness.report.page.phases_and_limits import limits, phases
-from harness.report.page.png import palette
 from harness.report.page.proofs import Ladder, ladder_of
 from harness.report.page.rendering import render
 from harness.report.page.time_overview import time_overview
@@ -37,11 +36,7 @@ class Chapter:
 
 def as_html(report: Report) -> str:
     """Return the report as one HTML file."""
-    return render(
-        "report.html.j2",
-        painting={"side": SIDE, "alphabet": ALPHABET, "colours": palette()},
-        **context(report),
-    )
+    return render("report.html.j2", alphabet=ALPHABET, **context(report))
 
 
 def context(report: Report) -> dict[str, Any]:
@@ -56,6 +51,7 @@ def context(report: Report) -> dict[str, Any]:
         "trials": trial_counts(run),
         "picture": overview(report),
         "glance": tables.overview(sections),
+        "scored": scored_rows(sections),
         "chapters": [_chapter(report, number) for number in range(len(sections))],
         "machines": sorted({row.machine for row in run.rows if row.machine}),
         "libraries": sorted({row.blas for row in run.rows if row.blas}),

@@ -8,7 +8,6 @@ from harness.plan import Plan
 from harness.report.model import Line, LineState, Measure, Section
 from harness.report.page import commands
 from harness.report.section_table import (
-    RESULT_HEADINGS,
     at_most,
     baseline_name,
     cells,
@@ -108,7 +107,7 @@ def _overview_cell(section: Section, line: Line) -> TableCell:
         result = f"{result} ({line.judgement.verdict})"
     time = at_most(line, seconds(line.train.value)) if line.train else ""
     text = ", ".join(filter(None, [result, time]))
-    fact = TRAINING_TIME if line.train else RESULT_HEADINGS[section.measure]
+    fact = TRAINING_TIME if line.train else str(section.measure)
     return TableCell(text, _value(line.train), state, fact, place)
 
 
@@ -146,7 +145,7 @@ def _sort_keys(line: Line) -> tuple[float | str | None, ...]:
 
 def _column_facts(section: Section) -> tuple[str, ...]:
     """Return which of a line's facts the columns of `section_table.cells` show."""
-    result, ratio = RESULT_HEADINGS[section.measure], _ratio_fact(section)
+    result, ratio = str(section.measure), _ratio_fact(section)
     facts = ("", "", result, "", TRAINING_TIME, ratio, STEP_TIME, "", "status", "parity")
     return shown(section, facts)
 
@@ -165,7 +164,7 @@ def _value(estimate: Estimate | None) -> float | None:
 def line_details(plan: Plan, section: Section, line: Line) -> LineDetails:
     """Return intervals, protocol and origin of a line."""
     facts = [
-        (RESULT_HEADINGS[section.measure], _result(section, line)),
+        (str(section.measure), _result(section, line)),
         (TRAINING_TIME, at_most(line, _interval(line.train))),
         (STEP_TIME, at_most(line, _interval(line.step))),
         (_ratio_fact(section), _ratio(section, line)),
@@ -185,7 +184,7 @@ def _result(section: Section, line: Line) -> str:
     if result == "-" or section.measure == Measure.OUTPUTS:
         return ""
     seeds = line.seeds
-    if line.spread is not None and section.measure == Measure.ACCURACY:
+    if line.spread is not None and section.measure.is_accuracy:
         return f"{result}: mean and standard deviation of {seeds} seeds"
     return f"{result}; {'one seed' if seeds < 2 else f'median of {seeds} seeds'}"
 

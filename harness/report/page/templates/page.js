@@ -239,18 +239,21 @@ function colour(colours, level) {
   return colours[low].map((channel, i) => channel * (1 - share) + colours[low + 1][i] * share);
 }
 
-function paint(grid, side, colours) {
+function paint(grid, side, colours, shades) {
   const width = (side - 1) * PIXELS + 1;
   const canvas = element("canvas", { width, height: width });
   const context = canvas.getContext("2d");
   const image = context.createImageData(width, width);
   const middle = (colours.length - 1) / 2;
-  const level = (x, y) => between(grid, side, x / PIXELS, y / PIXELS);
+  // Between two of several classes there is nothing: the next point of the grid counts.
+  const nearest = (x, y) => grid[Math.round(y / PIXELS) * side + Math.round(x / PIXELS)];
+  const level = (x, y) => (shades ? nearest(x, y) : between(grid, side, x / PIXELS, y / PIXELS));
+  const kind = (value) => (shades ? Math.floor(value / shades) : value > middle);
   for (let y = 0; y < width; y += 1) {
     for (let x = 0; x < width; x += 1) {
-      const here = level(x, y), one = here > middle;
-      const edge = one !== level(Math.min(x + 1, width - 1), y) > middle
-        || one !== level(x, Math.min(y + 1, width - 1)) > middle;
+      const here = level(x, y), one = kind(here);
+      const edge = one !== kind(level(Math.min(x + 1, width - 1), y))
+        || one !== kind(level(x, Math.min(y + 1, width - 1)));
       image.data.set(edge ? [20, 20, 20, 255] : [...colour(colours, here), 255], 4 * (y * width + x));
     }
   }
@@ -259,10 +262,10 @@ function paint(grid, side, colours) {
 }
 
 function makeSlider(figure) {
-  const { steps, frames, pictures, side, alphabet, colours } = embeddedJson(figure.dataset.boundaries);
+  const { steps, frames, pictures, side, shades, alphabet, colours } = embeddedJson(figure.dataset.boundaries);
   const painted = new Map();
   const picture = (index) => {
-    if (!painted.has(index)) painted.set(index, paint(levels(pictures[index], alphabet), side, colours));
+    if (!painted.has(index)) painted.set(index, paint(levels(pictures[index], alphabet), side, colours, shades));
     return painted.get(index);
   };
   const input = figure.querySelector("input");
