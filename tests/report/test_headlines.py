@@ -24,7 +24,7 @@ from harness.experiment.vocabulary import Preset
 from harness.parity.judgement import Judgement, Verdict
 from harness.parity.verdicts import CellKey
 from harness.plan import Request
-from harness.planning import make_plan
+from harness.planning import FIRST_FIVE, make_plan
 from harness.report.answer import answer, statements, trial_counts
 from harness.report.model import SMALL_BELOW_FLOP, Report
 from harness.report.remarks import ranking_text, remarks
@@ -82,8 +82,9 @@ def test_the_statements_of_the_reference_run():
 @cache
 def plan_of(seeds):
     """A plan of three experiments in all loops: two small networks and a large one."""
-    request = Request(EXPERIMENTS, loops=("all",), preset=Preset.STANDARD, seeds=seeds)
-    return make_plan(request)
+    return make_plan(
+        Request(EXPERIMENTS, FIRST_FIVE, loops=("all",), preset=Preset.STANDARD, seeds=seeds)
+    )
 
 
 class Drawn(NamedTuple):
