@@ -14,6 +14,7 @@ import pandas as pd
 from harness.experiment.model import Experiment
 from harness.experiment.names import unknown
 from harness.experiment.vocabulary import Status, Track
+from harness.parity.judgement import IN_FLOAT32, Judgement
 from harness.report import read_exports
 from harness.report.answer import answer, statements
 from harness.report.model import Report
@@ -82,14 +83,14 @@ class LoadedRun:
         """What the proofs say, one line per experiment, framework and loop.
 
         Columns: `experiment, framework, loop, verdict` (as the column `parity`), `proven`
-        (bool), `difference` (the worst of the rungs after the start, relative) and `reason`.
+        (bool), `difference` (the worst of all rungs in float64, relative) and `reason`.
         """
         lines = [
             {
                 **key._asdict(),
                 "verdict": str(judgement.verdict),
                 "proven": judgement.proven,
-                "difference": max((rung.difference for rung in judgement.rungs), default=np.nan),
+                "difference": _worst_difference(judgement),
                 "reason": judgement.reason,
             }
             for key, judgement in self._run.verdicts.items()
@@ -198,11 +199,12 @@ class LoadedRun:
         """The names of the charts that can be drawn of this run."""
         return tuple(drawing.of_report(self._report))
 
-    def chart(self, name: str = "overview") -> "Chart":
-        """Return a chart of the report, such as "overview" or "xor-mlp/learning".
+    def chart(self, name: str = "") -> "Chart":
+        """Return a chart of the report, such as "xor-mlp/training-loss-by-step".
 
         Args:
-            name: one of `charts`. Of a run with one experiment its name may be left out.
+            name: one of `charts`, by default the first. Of a run with one experiment, the name
+                of the experiment may be left out.
 
         Raises:
             harness.report.chart_names.NoChartError: a ValueError: there is no such chart.
@@ -211,8 +213,7 @@ class LoadedRun:
         names = list(self._run.plan.experiments)
         if name not in self.charts and len(names) == 1 and f"{names[0]}/{name}" in self.charts:
             name = f"{names[0]}/{name}"
-        drawings = drawing.of_report(self._report)
-        return Chart(name, drawing.image(drawings, name, ".svg").decode(), drawings)
+        return drawn(name or next(iter(self.charts), ""), drawing.of_report(self._report))
 
     # ------------------------------------------------------------ shown
 
@@ -278,6 +279,12 @@ class LoadedRun:
         return (preferred or rows)[0]
 
 
+def _worst_difference(judgement: Judgement) -> float:
+    """The largest difference of the rungs in float64; infinite where shapes differ."""
+    rungs = [rung.difference for rung in judgement.rungs if rung.name != IN_FLOAT32]
+    return max(rungs, default=float("nan"))
+
+
 def _outcome(row: Row) -> str:
     detail = f" ({row.status_detail})" if row.status_detail else ""
     return f"{row.framework} {row.status}{detail}"
@@ -329,6 +336,16 @@ class Chart:
 
     def _repr_svg_(self) -> str:
         return self.svg
+
+
+def drawn(name: str, drawings: drawing.Drawings) -> Chart:
+    """Return a chart of that name.
+
+    Raises:
+        harness.report.chart_names.NoChartError: there is no such chart.
+        harness.report.chart_names.NoChartLibraryError: charts cannot be drawn here.
+    """
+    return Chart(name, drawing.image(drawings, name, ".svg").decode(), drawings)
 
 
 def loaded(folder: Path) -> LoadedRun:

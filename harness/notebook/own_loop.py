@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from harness import data
 from harness.experiment.model import Experiment
@@ -13,16 +14,22 @@ from harness.experiment.optimizers import Optimizer
 from harness.experiment.training import L2, Loss
 from harness.experiment.vocabulary import Dtype
 from harness.notebook import arguments
-from harness.notebook.loaded_run import table_html
+from harness.notebook.loaded_run import Chart, drawn, table_html
 from harness.notebook.protocols import ExperimentLike, experiment_of
 from harness.parity.answer import PartialAnswer
 from harness.parity.partial import PartialVerdict, handed_out, judge_partial
 from harness.parity.partial_text import lines_of
-from harness.parity.trace import PREDICTED_ROWS
+from harness.parity.trace import PREDICTED_ROWS, expected_trace
+from harness.report.page.drawing import Drawing
+from harness.report.page.figures import COLOURS, new_spec
 from harness.report.protocol_text import protocol_line
 from harness.start import BatchPlan, task_of
 from harness.trainer import Array
 from harness.trainer import Task as AdapterTask
+
+LOSS_CHART = "loss-difference-by-step"
+LEAST_DRAWN = 1e-17
+"""Smaller differences, and none at all, are drawn here: a logarithmic axis has no 0."""
 
 
 class Batch(NamedTuple):
@@ -166,7 +173,23 @@ class OwnTask:
             parameters=parameters,
             outputs_after=outputs_after,
         )
-        return LoopVerdict(judge_partial(self._experiment, self._seed, answer, dtype))
+        verdict = judge_partial(self._experiment, self._seed, answer, dtype)
+        return LoopVerdict(verdict, self._losses_beside(losses))
+
+    def _losses_beside(self, losses: Any) -> pd.DataFrame:
+        """The losses handed back beside those of the protocol."""
+        columns = ["step", "loss", "protocol", "difference"]
+        if losses is None:
+            return pd.DataFrame(columns=columns)
+        right = expected_trace(self._experiment, self._seed).losses
+        assert right is not None
+        pairs = losses.items() if isinstance(losses, Mapping) else enumerate(losses, start=1)
+        largest = float(np.nanmax(np.abs(right), initial=0.0)) or 1.0
+        lines = [
+            (step, float(loss), right[step - 1], abs(float(loss) - right[step - 1]) / largest)
+            for step, loss in pairs
+        ]
+        return pd.DataFrame(lines, columns=columns)
 
     def __repr__(self) -> str:
         return "\n".join(f"{name}: {text}" for name, text in self._facts())
@@ -197,10 +220,11 @@ class LoopVerdict:
 
     Args:
         verdict: of the judge.
+        losses: those handed back, beside those of the protocol.
     """
 
-    def __init__(self, verdict: PartialVerdict) -> None:
-        self._verdict = verdict
+    def __init__(self, verdict: PartialVerdict, losses: pd.DataFrame) -> None:
+        self._verdict, self._losses = verdict, losses
 
     @property
     def verdict(self) -> str:
@@ -233,6 +257,23 @@ class LoopVerdict:
         return {rung.name: rung.difference for rung in self._verdict.judgement.rungs}
 
     @property
+    def losses(self) -> pd.DataFrame:
+        """The losses: `step`, `loss` handed back, `protocol` the right one, `difference`.
+
+        The difference is relative to the largest right loss. Empty without losses.
+        """
+        return self._losses.copy()
+
+    def chart(self) -> Chart:
+        """Return the difference of the losses by step, on a logarithmic axis.
+
+        Raises:
+            harness.report.chart_names.NoChartError: a ValueError: no losses were handed back.
+            harness.report.chart_names.NoChartLibraryError: vl-convert is not installed.
+        """
+        return drawn(LOSS_CHART, loss_drawings(self._losses))
+
+    @property
     def missing(self) -> Mapping[str, str]:
         """What was not handed back, and what it would show."""
         return {each.part: each.shows for each in self._verdict.missing}
@@ -246,6 +287,31 @@ class LoopVerdict:
         first, *others = lines_of(self._verdict)
         items = "".join(f"<li>{html.escape(line)}</li>" for line in others)
         return f"<p><b>{html.escape(first)}</b></p>\n<ul>{items}</ul>"
+
+
+def loss_drawings(losses: pd.DataFrame) -> Mapping[str, Drawing]:
+    """Return the chart of the differences of losses; none where there are no losses."""
+    records = [
+        {"step": int(step), "difference": max(float(difference), LEAST_DRAWN)}
+        for step, difference in zip(losses.step, losses.difference, strict=True)
+        if np.isfinite(difference)
+    ]
+    if not records:
+        return {}
+    spec = new_spec("difference of the loss from the protocol's, by step", 190) | {
+        "mark": {"type": "line", "point": True, "color": COLOURS[0]},
+        "encoding": {
+            "x": {"field": "step", "type": "quantitative", "title": "step"},
+            "y": {
+                "field": "difference",
+                "type": "quantitative",
+                "title": "relative difference",
+                "scale": {"type": "log"},
+                "axis": {"format": ".0e"},
+            },
+        },
+    }
+    return {LOSS_CHART: Drawing(spec, records)}
 
 
 def own_task(experiment: ExperimentLike, seed: int, steps: int | None, dtype: str) -> OwnTask:

@@ -28,6 +28,16 @@ def _details(verdict: PartialVerdict) -> Iterator[str]:
         yield f"contract: {verdict.line}"
     if len(verdict.causes) > 1:
         yield _what_tells_them_apart(verdict)
+    yield from _missing(verdict)
+
+
+def _missing(verdict: PartialVerdict) -> Iterator[str]:
+    """What a missing part would show, where it is not known already what is wrong."""
+    if not verdict.missing:
+        return
+    if verdict.same or len(verdict.causes) == 1:
+        yield f"not handed back: {', '.join(missing.part for missing in verdict.missing)}"
+        return
     for missing in verdict.missing:
         yield f"not handed back: {missing.part}; it would show {missing.shows}"
 
