@@ -32,6 +32,18 @@ def several(value: Any) -> tuple[Any, ...]:
     return (value,)
 
 
+def one_or_more(name: str, value: Any) -> tuple[Any, ...]:
+    """Return a list of one or more.
+
+    Raises:
+        ValueError: it is empty.
+    """
+    values = several(value)
+    if not values:
+        raise ValueError(f"{name}: name one or more. Got an empty list")
+    return values
+
+
 def count(name: str, value: Any, most: int) -> int | None:
     """Return a whole number of 1 to `most`, or None.
 

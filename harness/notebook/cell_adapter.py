@@ -21,7 +21,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from harness.adapter_source import OWN_PACKAGE, SITE_FOLDERS
-from harness.experiment.vocabulary import Track
+from harness.experiment.vocabulary import Loop, Track
 from harness.registry import installed
 from harness.results import write_atomically
 from harness.running.run_plan import RUNS
@@ -58,7 +58,8 @@ def requested_framework(given: Any, runs: Path = RUNS) -> str:
         raise TypeError(f"frameworks: {RULE}. Got {what}")
     _check_class(given)
     for name, framework in installed(Track.IDENTICAL).items():
-        if (framework.module, framework.class_name) == (given.__module__, given.__qualname__):
+        is_inside = f"{given.__module__}.".startswith(f"{framework.module}.")
+        if is_inside and framework.class_name == given.__qualname__:
             return name
     if given.__module__ != "__main__":
         return _in_a_module(given)
@@ -77,10 +78,20 @@ def _check_class(adapter: type) -> None:
     lacking = sorted(getattr(adapter, "__abstractmethods__", ()))
     if lacking:
         raise TypeError(f"frameworks: class {name} lacks the methods {', '.join(lacking)}")
+    if "loops" not in vars(adapter):
+        raise TypeError(
+            f"frameworks: class {name} must state `loops = (...)` in its own body, with names out "
+            f"of {', '.join(Loop)}. It does not"
+        )
     if "<locals>" in adapter.__qualname__:
         raise NoSourceError(
             f"frameworks: class {name} is defined inside a function, whose variables a worker does "
             "not have. Define it at the top of a cell"
+        )
+    if getattr(sys.modules.get(adapter.__module__), name, None) is not adapter:
+        raise NoSourceError(
+            f"frameworks: class {name} is not what the name {name} stands for now, or was not made "
+            "by a `class` statement, so its source is not known. Define it again"
         )
 
 
@@ -175,6 +186,11 @@ class _Collector:
                 f"{name}, which is defined inside a function and uses variables of it",
                 "Define it at the top of a cell",
             )
+        if name != self.adapter and "loops" in vars(value):
+            raise self._refusal(
+                f"{name}, which states loops too, so that there are two adapters",
+                f"Leave `loops` out of {name}",
+            )
         source = _source_of(value)
         if source is None:
             raise self._refusal(f"{name}, whose source is not known", INSTEAD)
@@ -194,10 +210,8 @@ class _Collector:
         except (ValueError, SyntaxError, TypeError):
             is_literal = False
         if not is_literal:
-            kind = type(value).__name__
             raise self._refusal(
-                f"{name}, {'an' if kind[0] in 'aeiou' else 'a'} {kind} of the notebook, which has "
-                "no source",
+                f"{name}, of type {type(value).__name__}, which has no source",
                 f"Make {name} inside the class, or write the adapter to a file of its own",
             )
         return text

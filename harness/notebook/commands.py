@@ -215,7 +215,7 @@ class _Settings:
         fresh: bool,
         progress_shown: bool,
     ) -> None:
-        chosen = () if frameworks is None else arguments.several(frameworks)
+        chosen = () if frameworks is None else arguments.one_or_more("frameworks", frameworks)
         self.frameworks = [requested_framework(each) for each in chosen]
         (self.threads,) = arguments.threads(threads)
         self.device = arguments.word("device", device, Device)

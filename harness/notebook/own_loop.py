@@ -16,7 +16,7 @@ from harness.experiment.vocabulary import Dtype
 from harness.notebook import arguments
 from harness.notebook.loaded_run import Chart, drawn, table_html
 from harness.notebook.protocols import ExperimentLike, experiment_of
-from harness.parity.answer import PartialAnswer
+from harness.parity.answer import PartialAnswer, read_losses
 from harness.parity.partial import PartialVerdict, handed_out, judge_partial
 from harness.parity.partial_text import lines_of
 from harness.parity.trace import PREDICTED_ROWS, expected_trace
@@ -183,13 +183,11 @@ class OwnTask:
             return pd.DataFrame(columns=columns)
         right = expected_trace(self._experiment, self._seed).losses
         assert right is not None
-        pairs = losses.items() if isinstance(losses, Mapping) else enumerate(losses, start=1)
+        given = read_losses(losses, self._experiment)
         largest = float(np.nanmax(np.abs(right), initial=0.0)) or 1.0
-        lines = [
-            (step, float(loss), right[step - 1], abs(float(loss) - right[step - 1]) / largest)
-            for step, loss in pairs
-        ]
-        return pd.DataFrame(lines, columns=columns)
+        values = (np.arange(1, self.steps + 1), given, right, np.abs(given - right) / largest)
+        table = pd.DataFrame(dict(zip(columns, values, strict=True)))
+        return table.dropna(subset="loss").reset_index(drop=True)
 
     def __repr__(self) -> str:
         return "\n".join(f"{name}: {text}" for name, text in self._facts())

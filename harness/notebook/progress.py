@@ -23,7 +23,13 @@ def console(shown: bool) -> Console:
         shown: whether to print at all.
     """
     if is_notebook():
-        return Console(file=sys.stdout, force_jupyter=False, width=WIDTH, quiet=not shown)
+        return Console(
+            file=sys.stdout,
+            force_jupyter=False,
+            force_terminal=False,
+            width=WIDTH,
+            quiet=not shown,
+        )
     terminal = Console(stderr=True, quiet=not shown)
     return terminal if terminal.is_terminal else Console(stderr=True, width=WIDTH, quiet=not shown)
 

@@ -35,9 +35,10 @@ def run(
 ) -> LoadedRun:
     """Do what `harness.run` promises."""
     runs = RUNS if folder is None else arguments.folder("folder", folder).parent
-    chosen = () if frameworks is None else arguments.several(frameworks)
+    named = arguments.one_or_more("experiments", experiments)
+    chosen = () if frameworks is None else arguments.one_or_more("frameworks", frameworks)
     request = Request(
-        experiments=tuple(requested_name(each, runs) for each in arguments.several(experiments)),
+        experiments=tuple(requested_name(each, runs) for each in named),
         frameworks=tuple(requested_framework(each, runs) for each in chosen),
         loops=arguments.loops(loops),
         preset=arguments.word("preset", preset, Preset),

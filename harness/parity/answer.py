@@ -101,6 +101,16 @@ def read_answer(
     return ReadAnswer(trace, Digits(dtype) if dtype else digits_of(reader.computed))
 
 
+def read_losses(losses: Any, experiment: Experiment) -> Array:
+    """Return the losses (steps,) that were handed back, with NaN where there is none.
+
+    Raises:
+        AnswerError: they are not so many numbers.
+    """
+    values, _ = _Reader(experiment, []).losses(losses)
+    return np.full(experiment.steps, np.nan) if values is None else values
+
+
 class _Reader:
     """Turns the parts of an answer into arrays of the protocol's shapes.
 
@@ -250,12 +260,13 @@ class _Reader:
         return values.reshape(right.shape)
 
     def _array(self, part: str, given: Any, is_computed: bool = True) -> Array:
-        detach = getattr(given, "detach", None)  # a tensor of PyTorch that has a gradient
         try:
-            values = np.asarray(detach().cpu() if callable(detach) else given)
+            values = np.asarray(_detached(given))
         except Exception as error:  # whatever a foreign object does when it is read
             raise AnswerError(part, f"cannot be read as an array: {error}") from None
         if values.dtype == object:
+            if any(value is None for value in values.ravel()):
+                raise AnswerError(part, "must be numbers. Got None among them")
             try:
                 values = values.astype(np.float64)
             except (TypeError, ValueError):
@@ -265,3 +276,14 @@ class _Reader:
         if is_computed:
             self.computed.append(values)
         return np.array(values, np.float64)
+
+
+def _detached(given: Any) -> Any:
+    """What was given, its tensors without gradients and on the CPU, as NumPy can read them.
+
+    Only PyTorch's tensors have to be detached; they are known by that method.
+    """
+    if isinstance(given, list | tuple):
+        return [_detached(item) for item in given]
+    detach = getattr(given, "detach", None)
+    return detach().cpu() if callable(detach) else given
