@@ -84,7 +84,12 @@ class CompiledTraining:
         self.is_compiled = False
         self.recordings: dict[int, tuple[torch.cuda.CUDAGraph, torch.Tensor]] = {}
         torch.compiler.reset()  # what an earlier trial of this process compiled
-        options = {"cpp_wrapper": not self.on_gpu, "compile_threads": 1, "cpp.vec_isa_ok": True}
+        options = {
+            "cpp_wrapper": not self.on_gpu,
+            "compile_threads": 1,
+            "cpp.vec_isa_ok": True,
+            "cpp_cache_precompile_headers": False,  # they would outlive the empty cache
+        }
         self.program = torch.compile(
             self._one_step if self.on_gpu else self._segment,
             fullgraph=True, dynamic=False, options=options,

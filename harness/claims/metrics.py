@@ -108,6 +108,6 @@ def _at(
         validation = arrays.get("validation_accuracy")
         return None if validation is None else float(curve[int(np.argmax(validation))])
     if isinstance(at, str):
-        return float(curve.max() if at == "highest" else curve.min())
-    (points,) = np.nonzero(arrays["step"] == at)
+        return float(np.nanmax(curve) if at == "highest" else np.nanmin(curve))
+    (points,) = np.nonzero((arrays["step"] == at) & np.isfinite(curve))
     return float(curve[points[0]]) if len(points) else None

@@ -75,6 +75,8 @@ def with_cause(
             is named now is added.
     """
     suspects = [] if suspects is None else suspects
+    if other is not None and other.gradient_rate != trace.gradient_rate:
+        other = other.with_gradients_of(trace)
     trace = _that_differs(trace, other, experiment, seed)
     seen = first_difference(trace, experiment, seed) or judgement.reason
     with np.errstate(all="ignore"):  # the trace may have diverged

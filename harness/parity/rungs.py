@@ -94,7 +94,7 @@ def _rungs(
             expected.gradients,
             tolerances["gradients"],
             # the difference of two parameters cannot be more exact than the parameters
-            floor=4 * eps * _largest(expected_start),
+            floor=4 * eps * _largest(expected_start) / trace.gradient_rate,
             sums=sums.gradients if sums else None,
             allowed=allowed.gradients if allowed else None,
         )

@@ -3,7 +3,7 @@
 It holds outputs before and after training, every gradient, whole parameters at steps 0, 1, 2 and
 the last, and the losses where the loop gives them. The same lines take it of an adapter in a
 worker and of the oracle. Gradients need no method of the contract: one SGD step with rate 1 shows
-them.
+them, or in float64 the first update of a protocol that is plain SGD itself.
 """
 
 import itertools
@@ -29,6 +29,8 @@ KEPT_STEPS = (0, 1, 2, STEPS)
 FIRST_20_STEPS = (*range(21), STEPS)
 """The steps whose parameters are kept, and those that are kept once a proof has failed."""
 PREDICTED_ROWS = 256
+SMALLEST_SHOWING_RATE = 0.1
+"""A learning rate from which a first update shows the gradient to one digit less than rate 1."""
 
 
 class Trainable(Protocol):
@@ -74,6 +76,8 @@ class Trace:
         losses: of every step, or None where the loop gives none.
         final_outputs: raw outputs of the same rows after the last step; None if not taken.
         sums: of the oracle's trace alone.
+        gradient_rate: the learning rate of the update that showed the gradients. They are as
+            exact as the parameters divided by it.
         unknown_losses: (steps,), whether the loss of a step is not known; None: all are.
     """
 
@@ -83,6 +87,7 @@ class Trace:
     losses: Array | None
     final_outputs: Array | None = None
     sums: Sums | None = None
+    gradient_rate: float = 1.0
     unknown_losses: Array | None = None
 
     @property
@@ -90,9 +95,15 @@ class Trace:
         """The outputs as the only pair of a list, as `parameters` are; empty if not taken."""
         return [] if self.outputs is None else [(self.outputs, None)]
 
+    def with_gradients_of(self, other: "Trace") -> "Trace":
+        """Return this trace with the gradients that another run of the same adapter showed."""
+        return replace(self, gradients=other.gradients, gradient_rate=other.gradient_rate)
+
     def to_arrays(self) -> dict[str, Array]:
         """Flat names for a `.npz`."""
-        arrays = {} if self.outputs is None else {"outputs": self.outputs}
+        arrays = {"gradient_rate": np.array(self.gradient_rate)}
+        if self.outputs is not None:
+            arrays["outputs"] = self.outputs
         if self.losses is not None:
             arrays["losses"] = self.losses
         if self.final_outputs is not None:
@@ -118,8 +129,14 @@ class Trace:
         }
         gradients = pairs.pop("gradients", [])
         steps = {int(step): parameters for step, parameters in pairs.items()}
-        losses, final_outputs = arrays.get("losses"), arrays.get("final_outputs")
-        return cls(arrays["outputs"], gradients, steps, losses, final_outputs)
+        return cls(
+            arrays["outputs"],
+            gradients,
+            steps,
+            arrays.get("losses"),
+            arrays.get("final_outputs"),
+            gradient_rate=float(arrays["gradient_rate"]),
+        )
 
 
 def record(
@@ -128,15 +145,19 @@ def record(
     prepared: Prepared,
     seed: int,
     kept: tuple[int, ...] = KEPT_STEPS,
+    first_update_may_show: bool = False,
 ) -> Trace:
     """Run a trainer for the steps of a proof and keep what is judged.
 
     Args:
-        build: makes the trainer of a protocol (called twice: for the run, for the gradients).
+        build: makes the trainer of a protocol. Called for the run, and again for the gradients,
+            where the run does not show them: a trainer that compiles does so each time.
         experiment: of a proof's length.
         prepared: its data.
         seed: of its start.
         kept: steps whose parameters are kept, besides the start and the last.
+        first_update_may_show: whether the first update of the run is enough to show the
+            gradients, where it is plain SGD; in float64.
     """
     trainer = build(experiment)
     rows = prepared.test.inputs[:PREDICTED_ROWS]
@@ -156,9 +177,13 @@ def record(
     if all(loss is not None for loss in losses):
         all_losses = np.concatenate([loss for loss in losses if loss is not None])
     final_outputs = np.array(trainer.predict(rows))
-    one_step = _gradient_step(experiment)
-    gradients = _one_update(build(one_step), one_step, seed)
-    return Trace(outputs, gradients, parameters, all_losses, final_outputs)
+    rate = float(plan.segment(0, 1).learning_rates[0])
+    if first_update_may_show and _shows_gradient(experiment, rate):
+        gradients = _change(parameters[0], parameters[1], rate)
+    else:
+        rate, one_step = 1.0, _gradient_step(experiment)
+        gradients = _one_update(build(one_step), one_step, seed)
+    return Trace(outputs, gradients, parameters, all_losses, final_outputs, gradient_rate=rate)
 
 
 def kept_steps(trace: Trace, experiment: Experiment) -> tuple[int, ...]:
@@ -198,13 +223,35 @@ def _gradient_step(experiment: Experiment) -> Experiment:
     return experiment.model_copy(update={"training": training})
 
 
+def _shows_gradient(experiment: Experiment, rate: float) -> bool:
+    """Whether the first update is the gradient times a rate that is constant and large enough.
+
+    A rate that changes is left to a step of its own: a mistake in it would look like one in the
+    gradient.
+    """
+    training = experiment.training
+    assert training is not None
+    is_plain = isinstance(training.optimizer, SGD) and training.schedule is None
+    return is_plain and rate >= SMALLEST_SHOWING_RATE
+
+
 def _one_update(trainer: Trainable, experiment: Experiment, seed: int) -> Parameters:
     """What the first step subtracts: start minus end. With rate 1 and SGD it is the gradient."""
     before = trainer.parameters()
     _advance(trainer, BatchPlan.of(experiment, seed).segment(0, 1))
+    return _change(before, trainer.parameters())
+
+
+def _change(before: Parameters, after: Parameters, rate: float = 1.0) -> Parameters:
+    """(before - after) / rate, tensor by tensor."""
+
+    def changes(pair: tuple[Array | None, Array | None]) -> Array | None:
+        start, end = pair
+        return None if start is None or end is None else np.subtract(start, end) / rate
+
     return [
-        tuple(None if a is None or b is None else a - b for a, b in zip(start, end, strict=True))  # type: ignore[misc]
-        for start, end in zip(before, trainer.parameters(), strict=True)
+        tuple(map(changes, zip(old, new, strict=True)))  # type: ignore[misc]
+        for old, new in zip(before, after, strict=True)
     ]
 
 

@@ -17,7 +17,7 @@ from harness.clock.process import blas_in_use
 from harness.clock.stopwatch import timed
 from harness.data.prepared import Prepared
 from harness.experiment.model import Experiment
-from harness.experiment.vocabulary import Purpose
+from harness.experiment.vocabulary import Dtype, Purpose
 from harness.parity.trace import FIRST_20_STEPS, KEPT_STEPS, record
 from harness.plan import Trial, native_of
 from harness.results import MeasuredColumns
@@ -132,8 +132,15 @@ def prove(trial: Trial, experiment: Experiment, adapter: type[Trainer], outcome:
         return adapter(task_of(trial, protocol, prepared))
 
     in_detail = trial.purpose == Purpose.PROOF_IN_DETAIL
-    kept = FIRST_20_STEPS if in_detail else KEPT_STEPS
-    trace = record(build, experiment, prepared, trial.seed, kept)
+    trace = record(
+        build,
+        experiment,
+        prepared,
+        trial.seed,
+        FIRST_20_STEPS if in_detail else KEPT_STEPS,
+        # in float32, a gradient out of an update would hide products of few bits
+        first_update_may_show=trial.dtype == Dtype.FLOAT64 and not in_detail,
+    )
     outcome.arrays = trace.to_arrays()
 
 

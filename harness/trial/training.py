@@ -132,7 +132,8 @@ def train(
             over = over or stopping.is_over(steps_done)
         if over or steps_done in points:
             parameters, parameters_of = clock.read(trainer), steps_done
-            scores = evaluate(trainer, experiment, prepared)
+            is_start = steps_done == 1 and not over  # where the batch says what all rows say
+            scores = evaluate(trainer, experiment, prepared, briefly=is_start)
             curves.add_point(steps_done, clock.trained_s, scores, parameters)
             columns.set(train_s=clock.trained_s, steps=steps_done, samples=samples)
             columns.set(**score_columns(scores))

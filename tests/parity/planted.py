@@ -75,7 +75,7 @@ def _made(base="digits-mlp", **changes) -> Experiment:
 def trace_of(
     experiment: Experiment, mistake: str, keep_first_20_steps: bool = False, adapter=Mutant
 ) -> Trace:
-    """The trace that the mutant leaves."""
+    """The trace that the mutant leaves, taken as a worker takes it in float64."""
     prepared = data.load(experiment.data, experiment.loss, "float64")
 
     def build(changed):
@@ -84,7 +84,8 @@ def trace_of(
         )
 
     kept = FIRST_20_STEPS if keep_first_20_steps else KEPT_STEPS
-    return record(build, experiment, prepared, 0, kept)
+    shows = not keep_first_20_steps
+    return record(build, experiment, prepared, 0, kept, first_update_may_show=shows)
 
 
 @dataclass(frozen=True)

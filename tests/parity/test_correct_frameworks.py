@@ -77,7 +77,7 @@ def judged(values, name, dtype, adapter=None):
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         build = Subject(adapter, loop, dtype).build
-        trace = record(build, experiment, prepared, 0)
+        trace = record(build, experiment, prepared, 0, first_update_may_show=dtype == "float64")
         return ladder.judge(trace, experiment, 0, dtype)
 
 

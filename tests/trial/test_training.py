@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.experiment.training import Evaluation, Length
+from harness.trial import evaluation
 from harness.trial.measure import Outcome, measure
 from harness.trial.training import IDIOMATIC_SEGMENTS_AT_MOST, _points
 from implementations.numpy_scratch import NumpyTrainer
@@ -84,6 +85,20 @@ def test_only_advance_is_on_the_clock(clock):
     assert len(arrays["loss"]) == 12
     others = 4 * STAGE_S + 4 * PARAMETERS_S + 8 * PREDICT_S  # train and test rows at every point
     assert clock.seconds >= COMPILE_S + 12 + others
+
+
+def test_a_large_training_set_has_no_score_after_the_first_step(clock, monkeypatch):
+    """Its prediction takes as long as many steps. The end has all scores."""
+    monkeypatch.setattr(evaluation, "BLOCK_ROWS", 3)  # XOR has four rows
+    outcome = timed(of_length(XOR, steps=12, every=5))
+    for name in ("train_loss", "train_accuracy"):
+        first, *later = outcome.arrays[name]
+        assert np.isnan(first)
+        assert np.isfinite(later).all()
+    assert np.isfinite(outcome.arrays["test_loss"]).all()
+    assert outcome.columns.train_loss == outcome.arrays["train_loss"][-1]
+    only_step = timed(of_length(XOR, steps=1, every=1))
+    assert np.isfinite(only_step.arrays["train_loss"]).all()
 
 
 def test_a_step_is_timed_by_segment(clock):
