@@ -366,7 +366,7 @@ def reproduce(
 
     Example:
         >>> import harness
-        >>> print(harness.reproduce("C01"))  # doctest: +SKIP
+        >>> print(harness.reproduce("C44"))  # doctest: +SKIP
     """
     from harness.notebook import commands
 
@@ -413,7 +413,7 @@ def explain(
 
     Example:
         >>> import harness
-        >>> print(harness.explain("C01"))  # doctest: +SKIP
+        >>> print(harness.explain("C02"))  # doctest: +SKIP
     """
     from harness.notebook import commands
 

@@ -180,7 +180,7 @@ def explain(
     if chosen.not_run:
         raise ValueError(f"{chosen.id}: cannot be run: {chosen.not_run}")
     if all(variant.role == "part" for variant in chosen.variants):
-        raise ValueError(f"{chosen.id}: lists no [[variants]], so there is no detail to change")
+        raise ValueError(running.without_details(chosen))
     runs = claim_plan.claim_runs(chosen, every_variant=True)
     settings = _Settings(frameworks, threads, device, timeout_s, folder, fresh, progress_shown)
     judged: Judged = running.judge(chosen, runs, settings.run(runs, only_fastest=True))

@@ -37,7 +37,8 @@ class Batch(NamedTuple):
 
     Args:
         rows: (batch,) row numbers of `OwnTask.inputs`.
-        learning_rate: of this step.
+        learning_rate: of this step, rounded to float32 as every framework receives it: 0.1 is
+            0.10000000149. A loop in float64 that has 0.1 itself differs, and `check` says so.
     """
 
     rows: Array

@@ -9,6 +9,7 @@ from harness.claims.claim_plan import ClaimRun
 from harness.claims.collecting import collect
 from harness.claims.judge import Judged
 from harness.claims.model import Claim
+from harness.claims.proposals import as_toml, proposed_variants
 from harness.claims.samples import Sample
 from harness.experiment.vocabulary import Device
 from harness.plan import Plan
@@ -62,3 +63,12 @@ def judge(claim: Claim, runs: Sequence[ClaimRun], collected: Sequence[Sample]) -
     mine = [claim_run for claim_run in runs if claim_run.claim.id == claim.id]
     digests = {claim_run.variant: claim_run.experiment.digest for claim_run in mine}
     return rules.judge(claim, collected, digests)
+
+
+def without_details(claim: Claim) -> str:
+    """Say that a claim lists no detail to change, and which its protocol has."""
+    message = f"{claim.id}: lists no [[variants]], so there is no detail to change"
+    proposed = [as_toml(variant) for variant in proposed_variants(claim)]
+    if not proposed:
+        return message
+    return "\n\n".join([f"{message}. Add those that the source leaves open:", *proposed]).rstrip()
