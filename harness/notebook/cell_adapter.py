@@ -63,6 +63,11 @@ def requested_framework(given: Any, runs: Path = RUNS) -> str:
             return name
     if given.__module__ != "__main__":
         return _in_a_module(given)
+    if given.__name__ in installed(Track.IDENTICAL):
+        raise TypeError(
+            f"frameworks: class {given.__name__} has the name of an installed adapter. Call it "
+            "another name"
+        )
     file = runs / "adapters" / f"{given.__name__}.py"
     write_atomically(file, adapter_source(given).encode())
     return str(file)

@@ -209,3 +209,9 @@ def test_a_class_in_a_function(cells, tmp_path):
     main = cells(IMPORTS, f"{source}\n    return Mine\nMine = make()")
     with pytest.raises(NoSourceError, match="is defined inside a function"):
         requested_framework(main.Mine, tmp_path)
+
+
+def test_the_name_of_an_installed_adapter(cells, tmp_path):
+    main = cells(IMPORTS, predicting("x").replace("Mine", "numpy"))
+    with pytest.raises(TypeError, match="class numpy has the name of an installed adapter"):
+        requested_framework(main.numpy, tmp_path)
