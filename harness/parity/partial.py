@@ -179,6 +179,13 @@ def _judged_whole(trace: Trace, experiment: Experiment, seed: int, digits: Digit
         return _judged_as_written(trace, experiment, seed, digits)
     judgement = ladder.judge(trace, experiment, seed, digits.dtype)
     if judgement.proven and not _says_something(judgement, trace):
+        failed = judgement.first_failure
+        if failed is not None and judgement.verdict == Verdict.SAME_TO_FLOAT32:
+            reason = (
+                f"{failed.where} by {failed.difference:.1e}, which float32 can do where the input "
+                "of a ReLU is nearly 0; the parameters after steps 1 and 2, or float64, would tell"
+            )
+            return replace(judgement, verdict=Verdict.NOT_COMPARABLE, reason=reason)
         reason = (
             f"{judgement.reason or 'rounding grows'}; what was handed back is of steps where two "
             "right loops differ as much"

@@ -259,6 +259,16 @@ def test_where_rounding_grows_the_end_proves_nothing_and_accuses_nobody():
         assert "rounding grows" in verdict.judgement.reason
 
 
+def test_a_relu_at_0_excuses_late_losses_in_float32_and_the_first_updates_would_tell():
+    experiment = protocol("digits-mlp", 12)
+    losses = expected_trace(experiment, 0).losses.astype(np.float32)
+    losses[8:] *= np.float32(1.001)
+    verdict = judge_partial(experiment, 0, PartialAnswer(losses=losses))
+    assert verdict.judgement.verdict == Verdict.NOT_COMPARABLE
+    assert "that of step 9 differs" in verdict.judgement.reason
+    assert "the parameters after steps 1 and 2, or float64, would tell" in verdict.judgement.reason
+
+
 # ---------------------------------------------------------------- what cannot be read
 
 
