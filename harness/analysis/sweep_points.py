@@ -4,9 +4,7 @@ A point varies the width, the batch or the number of hidden layers of one networ
 others stay at the centre.
 """
 
-import json
 import math
-from typing import Any
 
 from harness.experiment.loading import parse
 from harness.experiment.model import Experiment
@@ -87,20 +85,6 @@ def place_of(experiment: Experiment) -> tuple[int, int, int]:
     """Return (width, batch, hidden layers) of a point."""
     layers = experiment.network.layers
     return layers[0].units, experiment.batch_size, len(layers) - 1
-
-
-def to_toml(experiment: Experiment) -> str:
-    """Return a protocol as TOML that `samestep report` reads."""
-    values = experiment.model_dump(mode="json", exclude_none=True)
-    return "".join(f"{key} = {_toml(value)}\n" for key, value in values.items())
-
-
-def _toml(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {_toml(item)}" for key, item in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_toml, value)) + "]"
-    return json.dumps(value)
 
 
 # ---------------------------------------------------------------- how large a step is

@@ -66,26 +66,19 @@ def run(
 
     Return False if the user interrupted them.
     """
-    from harness.claims import claim_plan, samples
-    from harness.claims.collecting import collect
-    from harness.registry import UnknownFrameworkError
-    from harness.run import load_run
-    from harness.trial.batch_accuracies import batch_accuracies
+    from harness.running.claims import plan_claims, store_samples
 
+    names = options.split(frameworks)
     try:
-        chosen = claim_plan.choose_frameworks(options.split(frameworks))
-        if only_fastest and not frameworks:
-            chosen = chosen[:1]
-        whole = claim_plan.make_claim_plan(runs, chosen, options.threads(threads), device)
-    except (UnknownFrameworkError, ValueError) as error:
+        whole = plan_claims(runs, names, options.threads(threads), device, only_fastest)
+    except ValueError as error:
         stop(USAGE, str(error))
     plan = run_plan.part_of(whole, shard)
     before = read_samples(folder)
     timeout_s = options.timeout_s(timeout)
     finished = run_plan.run_plan(plan, folder, timeout_s, fresh, timed=False, whole=whole)
-    now = list(collect(load_run(folder, plan), runs, before, batch_accuracies))
     try:
-        samples.write(folder, samples.merge(before, now))
+        store_samples(plan, folder, runs, before)
     except OSError as error:
         stop(ENVIRONMENT, f"{folder}: cannot be written ({error.strerror or error})")
     return finished
@@ -103,8 +96,6 @@ def read_samples(folder: Path) -> list["Sample"]:
 
 def judge(claim: "Claim", runs: Sequence["ClaimRun"], samples: Sequence["Sample"]) -> "Judged":
     """Return a claim's verdict by the samples of the protocols that it is run with."""
-    from harness.claims import judge as rules
+    from harness.running.claims import judge as judge_claim
 
-    mine = [claim_run for claim_run in runs if claim_run.claim.id == claim.id]
-    digests = {claim_run.variant: claim_run.experiment.digest for claim_run in mine}
-    return rules.judge(claim, samples, digests)
+    return judge_claim(claim, runs, samples)

@@ -11,7 +11,7 @@ from harness.cli.exits import FAILED, INTERRUPTED, OK, USAGE, stop
 from harness.experiment.vocabulary import Device
 
 if TYPE_CHECKING:
-    from harness.claims.model import Claim
+    pass
 
 
 def explain(
@@ -31,13 +31,14 @@ def explain(
     """
     from harness.claims import claim_plan, explaining, loading
     from harness.report import claim_swaps
+    from harness.running.claims import without_details
 
     (registered,) = claims.load([claim])
     chosen = loading.with_source_data(registered)
     if chosen.not_run:
         stop(USAGE, f"{chosen.id}: cannot be run: {chosen.not_run}")
     if all(variant.role == "part" for variant in chosen.variants):
-        stop(USAGE, _with_proposals(chosen))
+        stop(USAGE, without_details(chosen))
     runs = claim_plan.claim_runs(chosen, every_variant=True)
     folder = out or claims.FOLDER
     finished = claims.run(
@@ -52,14 +53,3 @@ def explain(
     if not finished:
         sys.exit(INTERRUPTED)
     sys.exit(OK if all(swap.ran for swap in swaps) else FAILED)
-
-
-def _with_proposals(claim: "Claim") -> str:
-    """Say that a claim lists no detail to change, and which its protocol has."""
-    from harness.claims.proposals import as_toml, proposed_variants
-
-    message = f"{claim.id}: lists no [[variants]], so there is no detail to change"
-    proposed = [as_toml(variant) for variant in proposed_variants(claim)]
-    if not proposed:
-        return message
-    return "\n\n".join([f"{message}. Add those that the source leaves open:", *proposed]).rstrip()

@@ -8,8 +8,6 @@ from harness.cli.console import console
 from harness.cli.exits import ENVIRONMENT, USAGE, interrupt_on_sigterm, stop
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from harness.plan import Plan, Request
     from harness.run import Run
     from harness.shards import Shard
@@ -17,25 +15,18 @@ if TYPE_CHECKING:
 
 def make_plan(request: "Request") -> "Plan":
     """Return the plan of a request, or exit where none of its frameworks is installed."""
-    _one_blas_thread()
-    from harness import planning
-    from harness.experiment.loading import ProtocolError
-    from harness.registry import UnknownFrameworkError
+    one_blas_thread()
+    from harness.running.run_plan import NothingInstalledError, plan_request
 
     try:
-        plan = planning.make_plan(request)
-    except (ProtocolError, UnknownFrameworkError, ValueError) as error:
+        return plan_request(request)
+    except ValueError as error:  # of a protocol, a framework, or their combination
         stop(USAGE, str(error))
-    requested = [plan.frameworks[trial.framework_key] for trial in plan.trials]
-    if all(framework.missing for framework in requested):
-        packages = sorted({name for framework in requested for name in framework.missing})
-        reason = f"None of the requested frameworks is installed: {', '.join(packages)}"
-        install_lines = sorted({framework.install_line for framework in requested})
-        stop(ENVIRONMENT, "\n".join([reason, *install_lines]))
-    return plan
+    except NothingInstalledError as error:
+        stop(ENVIRONMENT, str(error))
 
 
-def _one_blas_thread() -> None:
+def one_blas_thread() -> None:
     """Let the oracle use one thread, before NumPy is imported: workers have the other CPUs."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
@@ -64,22 +55,15 @@ def run_plan(
     whole: "Plan | None" = None,
 ) -> bool:
     """Run the trials that have no row yet. Return False if the user interrupted them."""
-    from harness.cli.progress import Announcer
     from harness.execute.folder import FolderInUseError, OtherPlanError
-    from harness.execute.runner import Runner, lanes
-    from harness.report import trial_durations
-    from harness.results import RunFolder
+    from harness.running import run_plan as running
 
     errors = console(stderr=True)
-    estimates_s = trial_durations.estimates_s(plan, lanes(plan), timed, fresh)
-    _announce(plan, path, errors, sum(estimates_s.values()))
     interrupt_on_sigterm()
     try:
-        with Announcer(plan, errors, traceback, estimates_s) as announcer:
-            Runner(plan, RunFolder(path), timeout_s, announcer, timed, whole).run(fresh)
-    except KeyboardInterrupt:
-        errors.print("interrupted: finished trials are kept; the same command goes on from here")
-        return False
+        return running.run_plan(
+            plan, path, timeout_s, fresh, errors, timed=timed, traceback=traceback, whole=whole
+        )
     except OtherPlanError as error:
         stop(USAGE, str(error))
     except FolderInUseError as error:
@@ -87,23 +71,6 @@ def run_plan(
     except OSError as error:
         reason = error.strerror or error
         stop(ENVIRONMENT, f"{error.filename or path}: cannot be read or written ({reason})")
-    return True
-
-
-def _announce(plan: "Plan", folder: Path, errors: "Console", total_s: float) -> None:
-    """Print the plan and an estimate, before anything is imported or run."""
-    from harness.report.text import seconds
-
-    names = list(dict.fromkeys(trial.framework for trial in plan.trials))
-    about = seconds(max(1.0, total_s))
-    errors.print(
-        f"{_count(len(plan.experiments), 'experiment')}, {_count(len(names), 'framework')} "
-        f"({', '.join(names)}), {_count(len(plan.trials), 'trial')}, "
-        f"{_count(len(plan.proofs), 'proof')}, about {about} on 2 cores; rows go to {folder}",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
-    )
 
 
 def read_run(path: Path) -> "Run":
@@ -122,7 +89,3 @@ def read_run(path: Path) -> "Run":
         stop(USAGE, f"{error.filename}: cannot be read ({error.strerror})")
     except ValueError as error:
         stop(USAGE, f"{path / 'plan.json'}: {error}")
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' * (number != 1)}"

@@ -86,12 +86,13 @@ def _plan(request: "Request", quick: bool) -> "Plan":
     import tempfile
 
     from harness.analysis import sweep_points
+    from harness.experiment.toml_text import to_toml
 
     with tempfile.TemporaryDirectory(prefix="samestep-scale-") as scratch:
         files = []
         for point in sweep_points.points(quick):
             file = Path(scratch) / f"{point.name}.toml"
-            file.write_text(sweep_points.to_toml(point), encoding="utf-8")
+            file.write_text(to_toml(point), encoding="utf-8")
             files.append(str(file))
         plan = run_plan.make_plan(dataclasses.replace(request, experiments=tuple(files)))
     names = tuple(plan.experiments)

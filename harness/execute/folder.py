@@ -30,14 +30,16 @@ def prepare(folder: RunFolder, plan: Plan) -> None:
         except (ValueError, RecursionError):
             other = "unreadable"
         if other != plan.digest:
+            new = f"{folder.path}-{plan.digest[:8]}"
             raise OtherPlanError(
                 f"{folder.path} holds another plan ({other}, this one is {plan.digest}); it is "
-                f"left as it is. Name a new folder: --out {folder.path}-{plan.digest[:8]}"
+                f"left as it is. Name a new folder: --out {new}, or in Python folder={new!r}"
             )
     elif folder.path.is_dir() and _names(folder) - WRITTEN_BEFORE_PLAN:
+        new = str(folder.path / plan.digest[:8])
         raise OtherPlanError(
             f"{folder.path} is not empty and holds no run; it is left as it is. Name a new "
-            f"folder: --out {folder.path / plan.digest[:8]}"
+            f"folder: --out {new}, or in Python folder={new!r}"
         )
     folder.trials.mkdir(parents=True, exist_ok=True)
 

@@ -1,27 +1,23 @@
 """Numbers of a mistake, read off its trace: factors of tensors, rates, strengths, bounds."""
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from harness.experiment.model import Experiment
+from harness.experiment.optimizers import SGD, Momentum, Nesterov
+from harness.parity.digits import EXACT, Digits
 from harness.parity.functions import Floats
 from harness.parity.simulation import mistaken_trace, shortened
 from harness.parity.switches import Factors, Switches
-from harness.parity.trace import Trace
+from harness.parity.trace import Trace, kept_steps
 from harness.start import BatchPlan, float32
 from harness.trainer import Array, Parameters
 
-COLLINEAR = 1e-9
-"""How far a tensor may be from a multiple of another, relative to it."""
 NEGLIGIBLE = 1e-12
 """Tensors smaller than this, relative to the largest, say nothing."""
-
-WRONG_LOSS = 1e-11
-"""Losses that differ by more, relative to the largest, are wrong."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +29,21 @@ class Case:
         expected: of the oracle, with the same steps.
         experiment: of a proof's length.
         seed: of the start.
+        digits: how exact the trace's numbers are.
+        is_own_loop: whether somebody's own loop left the trace, which has no calls of `advance`.
     """
 
     trace: Trace
     expected: Trace
     experiment: Experiment
     seed: int
+    digits: Digits = EXACT
+    is_own_loop: bool = False
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The steps whose parameters the trace keeps, as `record` takes them."""
+        return kept_steps(self.trace, self.experiment)
 
     @property
     def rate(self) -> float:
@@ -52,9 +57,45 @@ class Case:
         training = self.experiment.training
         return training.optimizer.name if training else ""
 
+    @property
+    def to_propose_from(self) -> "Case":
+        """The case with what it lacks assumed, for numbers of mistakes to be read off it.
+
+        The start is assumed to be the given one, the first gradient what the first update of
+        plain or momentum SGD says. What cannot be derived counts as right. A mistake that is
+        proposed from such a case must still reproduce what there is.
+        """
+        trace, expected = self.trace, self.expected
+        if trace.outputs is not None and trace.gradients and 0 in trace.parameters:
+            return self
+        parameters = {0: expected.parameters[0], **trace.parameters}
+        complete = replace(
+            trace,
+            outputs=expected.outputs if trace.outputs is None else trace.outputs,
+            parameters=parameters,
+        )
+        if not trace.gradients:
+            gradients = _gradient_of_first_update(replace(self, trace=complete))
+            complete = replace(complete, gradients=gradients or expected.gradients)
+        return replace(self, trace=complete)
+
     def simulated(self, switches: Switches) -> Trace:
         """The first two steps of the oracle with mistakes."""
         return mistaken_trace(shortened(self.experiment, 2), self.seed, switches)
+
+
+def _gradient_of_first_update(case: Case) -> Parameters | None:
+    """The first update over minus its rate, where the optimizer has it in proportion."""
+    training = case.experiment.training
+    moved = updates(case.trace, 0, 1)
+    if training is None or moved is None:
+        return None
+    rule = training.optimizer
+    if isinstance(rule, SGD | Momentum):
+        return _scaled(moved, -1 / case.rate)
+    if isinstance(rule, Nesterov):
+        return _scaled(moved, -1 / (case.rate * (1 + float32(rule.momentum))))
+    return None
 
 
 def first_wrong_step(case: Case) -> int:
@@ -65,7 +106,8 @@ def first_wrong_step(case: Case) -> int:
     """
     found, right = case.trace.parameters, case.expected.parameters
     common = [step for step in sorted(set(found) & set(right)) if step]
-    wrong = [step for step in common if differ(found[step], right[step])]
+    tolerance = case.digits.insignificant
+    wrong = [step for step in common if differ(found[step], right[step], tolerance)]
     loss = first_wrong_loss(case)
     if loss:
         before_is_right = loss - 1 in (0, *common) and loss - 1 not in wrong
@@ -78,14 +120,18 @@ def first_wrong_loss(case: Case) -> int:
     found, right = case.trace.losses, case.expected.losses
     if found is None or right is None or found.shape != right.shape:
         return 0
-    wrong = ~(np.abs(found - right) <= WRONG_LOSS * np.nanmax(np.abs(right), initial=1e-300))
+    largest = np.nanmax(np.abs(right), initial=1e-300)
+    wrong = ~(np.abs(found - right) <= case.digits.insignificant * largest)
     wrong &= ~np.isnan(right)
+    if case.trace.unknown_losses is not None:
+        wrong &= ~case.trace.unknown_losses
     return int(np.flatnonzero(wrong)[0]) + 1 if wrong.any() else 0
 
 
 def differ(pairs: Parameters, expected: Parameters, tolerance: float = 1e-11) -> bool:
     """Whether any tensor differs by more than the tolerance, relative to the largest number."""
-    scale = max(float(np.abs(v).max(initial=0)) for _, v in named(expected)) or 1.0
+    sizes = (float(np.abs(v).max(initial=0)) for _, v in named(expected))
+    scale = max(sizes, default=0.0) or 1.0
     found = dict(named(pairs))
     return any(
         name not in found or not np.abs(found[name] - v).max(initial=0) <= tolerance * scale
@@ -126,13 +172,15 @@ class Evidence:
     right: Parameters
     before: Parameters
     rate: float
+    digits: Digits = EXACT
 
 
 def gradient_evidence(case: Case) -> Evidence | None:
     """Return the first gradient if it differs, else what `update_evidence` does."""
     trace, expected = case.trace, case.expected
-    if differ(trace.gradients, expected.gradients):
-        return Evidence(trace.gradients, expected.gradients, expected.parameters[0], 1.0)
+    if differ(trace.gradients, expected.gradients, case.digits.insignificant):
+        start = expected.parameters[0]
+        return Evidence(trace.gradients, expected.gradients, start, 1.0, case.digits)
     return update_evidence(case)
 
 
@@ -146,14 +194,17 @@ def update_evidence(case: Case) -> Evidence | None:
         return None
     rate = float(BatchPlan.of(case.experiment, case.seed).segment(step - 1, step).learning_rates[0])
     before = case.expected.parameters[step - 1]
-    return Evidence(_scaled(found, -1 / rate), _scaled(right, -1 / rate), before, rate)
+    moved, expected = _scaled(found, -1 / rate), _scaled(right, -1 / rate)
+    return Evidence(moved, expected, before, rate, case.digits)
 
 
 def _scaled(pairs: Parameters, factor: float) -> Parameters:
     return [(W * factor, None if b is None else b * factor) for W, b in pairs]
 
 
-def factors(found: Parameters | None, right: Parameters | None) -> Factors | None:
+def factors(
+    found: Parameters | None, right: Parameters | None, digits: Digits = EXACT
+) -> Factors | None:
     """Return the factor of every tensor, if each tensor is a multiple of the right one.
 
     Tensors whose right numbers are nearly 0 say nothing: their factor is 1.
@@ -171,17 +222,18 @@ def factors(found: Parameters | None, right: Parameters | None) -> Factors | Non
             result[name] = 1.0
             continue
         factor = float((a * b).sum() / (b * b).sum())
-        if not np.abs(a - factor * b).max() <= COLLINEAR * max(abs(factor), 1e-6) * size:
+        smallest = 1e-6 if digits.exact else 1.0
+        if not np.abs(a - factor * b).max() <= digits.collinear * max(abs(factor), smallest) * size:
             return None
-        nearest = float(f"{factor:.6g}")
-        result[name] = nearest if abs(nearest - factor) < 1e-10 * abs(nearest) else factor
-        result[name] = 0.0 if abs(factor) < COLLINEAR else result[name]
+        result[name] = 0.0 if abs(factor) < digits.collinear else digits.plain(factor)
     return tuple((result[i, 0], result.get((i, 1), 1.0)) for i in range(len(right)))
 
 
-def one_factor(found: Parameters | None, right: Parameters | None) -> float | None:
+def one_factor(
+    found: Parameters | None, right: Parameters | None, digits: Digits = EXACT
+) -> float | None:
     """Return the factor of all tensors, if it is one and not 1."""
-    found_factors = factors(found, right)
+    found_factors = factors(found, right, digits)
     if found_factors is None:
         return None
     counted = {factor for pair in found_factors for factor in pair} - {1.0}
@@ -256,11 +308,3 @@ def decay_of(evidence: Evidence, on: Literal["weights", "all"], sign_only: bool 
 def norm(pairs: Parameters) -> float:
     """Return the norm of all tensors together."""
     return float(np.linalg.norm(flat(pairs)))
-
-
-def plain_number(value: float) -> float:
-    """Return the number with at most six digits that the value is, if rounding alone parts them."""
-    if not math.isfinite(value):
-        return value
-    nearest = float(f"{value:.6g}")
-    return nearest if abs(nearest - value) <= 1e-9 * abs(value) else value

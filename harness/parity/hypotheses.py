@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.experiment.model import Experiment
 from harness.experiment.network import ActivationName, Layer
-from harness.parity.estimates import Case, flat, gradient_strength, plain_number, strength
+from harness.parity.estimates import Case, flat, gradient_strength, strength
 from harness.parity.switches import Scale, Switches
 from harness.start import float32
 
@@ -62,6 +62,7 @@ class Hypothesis:
         own_start: whether the start is the trace's parameters at step 0.
         estimated: how many numbers of it were read off the trace. Among those that reproduce a
             trace, one with fewer is the plainer.
+        is_of_calls: whether it is about calls of `advance`, which somebody's own loop has not.
     """
 
     words: str
@@ -69,6 +70,7 @@ class Hypothesis:
     switches: Switches
     own_start: bool = False
     estimated: int = 0
+    is_of_calls: bool = False
 
     @property
     def depends_on_calls(self) -> bool:
@@ -238,8 +240,9 @@ def _targets(case: Case) -> Iterator[Hypothesis]:
         return
     smoothing = gradient_strength(case, Switches(smoothing=1.0))
     if smoothing is not None and 1e-6 < smoothing <= 1:
+        smoothing = case.digits.plain(smoothing)
         words = f"labels are smoothed by {smoothing:.6g}"
-        smoothed = Switches(smoothing=plain_number(smoothing))
+        smoothed = Switches(smoothing=smoothing)
         yield Hypothesis(words, TARGETS, smoothed, estimated=1)
     if loss.name == "softmax_cross_entropy":
         yield from _class_weights(case, outputs)
@@ -270,7 +273,7 @@ def _class_weights(case: Case, classes: int) -> Iterator[Hypothesis]:
         f"class {k}: {w / usual:.4g}" for k, w in enumerate(weights) if abs(w / usual - 1) > 1e-6
     ]
     words = f"rows weigh by class ({', '.join(others[:3])} times the others)"
-    relative = tuple(plain_number(float(w / usual)) for w in weights)
+    relative = tuple(case.digits.plain(float(w / usual)) for w in weights)
     for normalised, values in ((True, relative), (False, tuple(map(float, weights)))):
         switches = Switches(class_weights=values, weights_normalised=normalised)
         yield Hypothesis(words, LOSS, switches, estimated=1)
@@ -317,9 +320,9 @@ def _returned(case: Case) -> Iterator[Hypothesis]:
     """Losses of another moment, averages of parameters."""
     yield Hypothesis("losses are those after the update", LOSSES, Switches(losses="after"))
     words = "one mean loss is returned for all steps of a call"
-    yield Hypothesis(words, LOSSES, Switches(losses="mean of a call"))
+    yield Hypothesis(words, LOSSES, Switches(losses="mean of a call"), is_of_calls=True)
     words = "the last loss is returned for all steps of a call"
-    yield Hypothesis(words, LOSSES, Switches(losses="last of a call"))
+    yield Hypothesis(words, LOSSES, Switches(losses="last of a call"), is_of_calls=True)
     words = "losses are means of all steps so far"
     yield Hypothesis(words, LOSSES, Switches(losses="mean so far"))
     words = "the parameters returned are those before the last update"
@@ -344,7 +347,7 @@ def _averaging(case: Case) -> float | None:
         return None
     found, right = (flat(parameters[1]) for parameters in traces)
     part = strength(found, flat(case.expected.parameters[0]), right)
-    return None if part is None else plain_number(1 - part)
+    return None if part is None else case.digits.plain(1 - part)
 
 
 def _corrected(case: Case) -> float | None:
@@ -354,4 +357,4 @@ def _corrected(case: Case) -> float | None:
         return None
     found, right = (flat(parameters[2]) for parameters in traces)
     part = strength(found, flat(case.expected.parameters[1]), right)
-    return None if not part else plain_number(1 / part - 1)
+    return None if not part else case.digits.plain(1 / part - 1)

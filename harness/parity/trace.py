@@ -67,31 +67,33 @@ class Sums:
 
 @dataclass(frozen=True)
 class Trace:
-    """What a short run left.
+    """What a short run left. A worker and the oracle leave all of it, somebody's own loop a part.
 
     Args:
-        outputs: raw outputs of the first test rows, before training.
-        gradients: of the first batch; empty for a network that does not train.
+        outputs: raw outputs of the first test rows, before training; None if not taken.
+        gradients: of the first batch; empty if not taken, or for a network that does not train.
         parameters: step to parameters.
         losses: of every step, or None where the loop gives none.
         final_outputs: raw outputs of the same rows after the last step; None if not taken.
         sums: of the oracle's trace alone.
         gradient_rate: the learning rate of the update that showed the gradients. They are as
             exact as the parameters divided by it.
+        unknown_losses: (steps,), whether the loss of a step is not known; None: all are.
     """
 
-    outputs: Array
+    outputs: Array | None
     gradients: Parameters
     parameters: dict[int, Parameters]
     losses: Array | None
     final_outputs: Array | None = None
     sums: Sums | None = None
     gradient_rate: float = 1.0
+    unknown_losses: Array | None = None
 
     @property
-    def has_first_20_steps(self) -> bool:
-        """Whether the parameters of more steps than `KEPT_STEPS` were kept."""
-        return 3 in self.parameters
+    def output_pairs(self) -> Parameters:
+        """The outputs as the only pair of a list, as `parameters` are; empty if not taken."""
+        return [] if self.outputs is None else [(self.outputs, None)]
 
     def with_gradients_of(self, other: "Trace") -> "Trace":
         """Return this trace with the gradients that another run of the same adapter showed."""
@@ -99,7 +101,9 @@ class Trace:
 
     def to_arrays(self) -> dict[str, Array]:
         """Flat names for a `.npz`."""
-        arrays = {"outputs": self.outputs, "gradient_rate": np.array(self.gradient_rate)}
+        arrays = {"gradient_rate": np.array(self.gradient_rate)}
+        if self.outputs is not None:
+            arrays["outputs"] = self.outputs
         if self.losses is not None:
             arrays["losses"] = self.losses
         if self.final_outputs is not None:
@@ -140,7 +144,7 @@ def record(
     experiment: Experiment,
     prepared: Prepared,
     seed: int,
-    keep_first_20_steps: bool = False,
+    kept: tuple[int, ...] = KEPT_STEPS,
     first_update_may_show: bool = False,
 ) -> Trace:
     """Run a trainer for the steps of a proof and keep what is judged.
@@ -151,7 +155,7 @@ def record(
         experiment: of a proof's length.
         prepared: its data.
         seed: of its start.
-        keep_first_20_steps: whether to keep the parameters of each of them.
+        kept: steps whose parameters are kept, besides the start and the last.
         first_update_may_show: whether the first update of the run is enough to show the
             gradients, where it is plain SGD; in float64.
     """
@@ -163,9 +167,8 @@ def record(
         return Trace(outputs, [], parameters, None)
     plan = BatchPlan.of(experiment, seed)
     _stage(trainer, plan.segment(0, 1))  # and no advance: what trains in `stage` trains twice
-    steps = FIRST_20_STEPS if keep_first_20_steps else KEPT_STEPS
     losses = []
-    for first, last in itertools.pairwise(sorted({*steps, plan.steps})):
+    for first, last in itertools.pairwise(sorted({0, *kept, plan.steps})):
         if last > plan.steps:
             break
         losses.append(_advance(trainer, plan.segment(first, last)))
@@ -181,6 +184,15 @@ def record(
         rate, one_step = 1.0, _gradient_step(experiment)
         gradients = _one_update(build(one_step), one_step, seed)
     return Trace(outputs, gradients, parameters, all_losses, final_outputs, gradient_rate=rate)
+
+
+def kept_steps(trace: Trace, experiment: Experiment) -> tuple[int, ...]:
+    """Return the steps to keep, so that another trace has the parameters that this one has."""
+    others = set(trace.parameters) - {0, experiment.steps}
+    for kept in (KEPT_STEPS, FIRST_20_STEPS):
+        if others <= set(kept):
+            return kept
+    return tuple(sorted({*FIRST_20_STEPS, *others}))
 
 
 def _stage(trainer: Trainable, batches: Batches) -> None:
@@ -258,7 +270,7 @@ def predicted_rows(experiment: Experiment) -> Array:
 
 
 @computed_once
-def expected_trace(experiment: Experiment, seed: int, keep_first_20_steps: bool = False) -> Trace:
+def expected_trace(experiment: Experiment, seed: int, kept: tuple[int, ...] = KEPT_STEPS) -> Trace:
     """Return the oracle's trace, as far as its numbers are finite; losses are NaN from there on."""
     prepared = prepared_of(experiment)
     start = initial_parameters(experiment, seed, "float64")
@@ -267,7 +279,7 @@ def expected_trace(experiment: Experiment, seed: int, keep_first_20_steps: bool 
         return Reference(protocol, start, prepared.train.inputs, prepared.train.targets)
 
     with np.errstate(all="ignore"):  # the protocol itself may diverge
-        trace = record(build, experiment, prepared, seed, keep_first_20_steps)
+        trace = record(build, experiment, prepared, seed, kept)
         sums = _sums(experiment, prepared, seed)
     finite = {step: pairs for step, pairs in trace.parameters.items() if is_finite(pairs)}
     losses = trace.losses

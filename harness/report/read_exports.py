@@ -15,7 +15,7 @@ import pandas as pd
 
 from harness.report.row_export import DERIVED, FORMULA_STARTS, records
 from harness.results import COLUMNS, SCHEMA, Row, RunFolder, clean
-from harness.run import load_run
+from harness.run import Run, load_run
 
 RULE = "`path` must be a run's folder (it holds plan.json), or its results as .csv or .json"
 WHAT_TO_DO = "Give the folder or the file that `samestep report` said it wrote."
@@ -47,7 +47,11 @@ def read(path: str | PathLike[str]) -> pd.DataFrame:
 def _folder(place: Path) -> pd.DataFrame:
     if not RunFolder(place).plan_file.is_file():
         raise ValueError("it holds no plan.json")
-    run = load_run(place)
+    return table_of(load_run(place))
+
+
+def table_of(run: Run) -> pd.DataFrame:
+    """Return the rows of a run as a table, in the dtypes of `harness.load_results`."""
     rows = records(run)
     columns = {name: [clean(row[name]) for row in rows] for name in DTYPES}
     return _table(columns, len(rows), run.plan.digest)

@@ -19,7 +19,7 @@ from harness.clock.stopwatch import timed
 from harness.data.prepared import Prepared
 from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Dtype, Purpose
-from harness.parity.trace import record
+from harness.parity.trace import FIRST_20_STEPS, KEPT_STEPS, record
 from harness.plan import Trial, native_of
 from harness.results import MeasuredColumns
 from harness.trainer import NativeTask, NativeTrainer, StepTrainer, Task, Trainer
@@ -144,7 +144,7 @@ def prove(trial: Trial, experiment: Experiment, adapter: type[Trainer], outcome:
         experiment,
         prepared,
         trial.seed,
-        keep_first_20_steps=in_detail,
+        FIRST_20_STEPS if in_detail else KEPT_STEPS,
         # in float32, a gradient out of an update would hide products of few bits
         first_update_may_show=trial.dtype == Dtype.FLOAT64 and not in_detail,
     )

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from harness.analysis import scaling, sweep_points
 from harness.analysis.scaling import Comparison, Fit, Stretch, Term, Timing
 from harness.experiment.loading import parse
+from harness.experiment.toml_text import to_toml
 
 
 def law(overhead_us, gflop_per_s, rms=0.05):
@@ -49,7 +50,7 @@ def test_every_point_is_an_ordinary_experiment(quick):
         assert point.name == sweep_points.name_of(*place)
         assert point.step_flop == sweep_points.work_at(*place)
         assert point.steps >= sweep_points.STEPS_AT_LEAST
-        assert parse(tomllib.loads(sweep_points.to_toml(point)), "test") == point
+        assert parse(tomllib.loads(to_toml(point)), "test") == point
 
 
 def test_every_step_of_a_point_is_the_same_work():

@@ -10,7 +10,6 @@ import pytest
 from rich.console import Console
 
 from harness import planning
-from harness.cli.progress import Announcer
 from harness.parity.judgement import Judgement, Rung, Verdict
 from harness.plan import Request
 from harness.report import row_export, terminal
@@ -22,6 +21,7 @@ from harness.report.sections import make_report, make_sections
 from harness.report.text import ratio_digits, seconds, two_digits
 from harness.results import COLUMNS, RunFolder, from_json, to_json, write_arrays
 from harness.run import Run
+from harness.running.progress import Announcer
 from harness.trial.outcome import blank_row
 
 SAME = Judgement(Verdict.SAME, "", (Rung("start", 0.0, 0.0), Rung("100 steps", 3e-15, 1e-11)))

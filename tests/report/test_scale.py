@@ -14,6 +14,7 @@ from harness import cli, planning
 from harness.analysis import sweep_points
 from harness.analysis.scaling import Timing
 from harness.execute import runner as local
+from harness.experiment.toml_text import to_toml
 from harness.parity.judgement import Judgement, Verdict
 from harness.plan import Request
 from harness.report import scale
@@ -70,7 +71,7 @@ def plan(tmp_path):
     files = []
     for point in sweep_points.points(quick=True):
         file = tmp_path / f"{point.name}.toml"
-        file.write_text(sweep_points.to_toml(point))
+        file.write_text(to_toml(point))
         files.append(str(file))
     return planning.make_plan(Request(experiments=tuple(files), frameworks=tuple(LAWS)))
 

@@ -6,10 +6,10 @@ import re
 import pytest
 from rich.console import Console
 
-from harness.cli.progress import Announcer
-from harness.cli.time_left import FASTEST, SLOWEST, TRUSTED_S, TimeLeft
 from harness.plan import Request
 from harness.planning import make_plan
+from harness.running.progress import Announcer
+from harness.running.time_left import FASTEST, SLOWEST, TRUSTED_S, TimeLeft
 from harness.trial.outcome import blank_row
 from tests.report.pages import SAME
 

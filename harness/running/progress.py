@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
-from harness.cli.time_left import TimeLeft
 from harness.execute.listener import Listener
 from harness.experiment.vocabulary import Purpose
 from harness.parity.findings import exception_in
@@ -20,6 +19,7 @@ from harness.plan import Plan, Trial
 from harness.report import trial_durations
 from harness.report.text import count_text, plain, seconds
 from harness.results import Row
+from harness.running.time_left import TimeLeft
 
 TRACEBACK = "Traceback (most recent call last)"
 LOG_LINES = 15
@@ -146,7 +146,7 @@ class Announcer(Listener):
         if row.failed and row.status != "interrupted":
             self._say_failure(label, self._outcome(row), log_tail)
         else:
-            self._say(f"{label}: {self._outcome(row)}")
+            self._say_routine(f"{label}: {self._outcome(row)}")
         if self.bar:
             self.bar.advance(self.task)
 
@@ -159,7 +159,8 @@ class Announcer(Listener):
         if judgement.verdict == "not comparable":
             self._say_failure(f"{place} {label}", f"{judgement.verdict}{reason}", log_tail)
         else:
-            self._say(f"{place} {label}: {judgement.verdict}{reason}")
+            say = self._say_routine if judgement.proven else self._say
+            say(f"{place} {label}: {judgement.verdict}{reason}")
         self.left.end(trial)
         if self.bar:
             self.bar.advance(self.task)
@@ -221,6 +222,10 @@ class Announcer(Listener):
         if row.step_us is not None:
             parts.append(f"step {seconds(row.step_us * 1e-6)}")
         return ", ".join(parts)
+
+    def _say_routine(self, line: str) -> None:
+        """Print what nobody needs to read again: a trial or a proof that went well."""
+        self._say(line)
 
     def _say(self, line: str, dim: bool = False) -> None:
         text = Text("\n").join(plain(part) for part in line.splitlines())

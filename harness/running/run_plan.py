@@ -1,0 +1,95 @@
+"""Make a plan, and run it into its folder."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from harness import planning
+from harness.execute.runner import Runner, lanes
+from harness.plan import Plan, Request
+from harness.report import trial_durations
+from harness.report.text import count_text, seconds
+from harness.results import RunFolder
+from harness.running.progress import Announcer
+
+RUNS = Path("results") / "runs"
+"""Where the folders of runs are, unless another folder is named."""
+
+
+class NothingInstalledError(RuntimeError):
+    """None of the requested frameworks is installed. The message has the commands to install."""
+
+
+def plan_request(request: Request) -> Plan:
+    """Return the plan of a request.
+
+    Raises:
+        harness.experiment.loading.ProtocolError: an experiment cannot be read.
+        harness.registry.UnknownFrameworkError: a framework is not known.
+        ValueError: the combination cannot be planned.
+        NothingInstalledError: none of its frameworks is installed.
+    """
+    plan = planning.make_plan(request)
+    requested = [plan.frameworks[trial.framework_key] for trial in plan.trials]
+    if all(framework.missing for framework in requested):
+        packages = sorted({name for framework in requested for name in framework.missing})
+        reason = f"None of the requested frameworks is installed: {', '.join(packages)}"
+        install_lines = sorted({framework.install_line for framework in requested})
+        raise NothingInstalledError("\n".join([reason, *install_lines]))
+    return plan
+
+
+def run_plan(
+    plan: Plan,
+    path: Path,
+    timeout_s: float | None,
+    fresh: bool,
+    console: Console,
+    *,
+    timed: bool = True,
+    traceback: bool = False,
+    announcer_type: type[Announcer] = Announcer,
+    whole: Plan | None = None,
+) -> bool:
+    """Run the trials that have no row yet. Return False if the user interrupted them.
+
+    Args:
+        plan: what to run.
+        path: of the run's folder.
+        timeout_s: limit of one trial; None for no limit.
+        fresh: whether to measure and prove again what is there.
+        console: where progress is said.
+        timed: whether times matter.
+        traceback: whether to print the whole of what an adapter raises.
+        announcer_type: says what happens.
+        whole: the plan that the folder is of, where `plan` is a part of it.
+
+    Raises:
+        harness.execute.folder.OtherPlanError: the folder holds another plan.
+        harness.execute.folder.FolderInUseError: another process runs into it.
+        OSError: the folder cannot be read or written.
+    """
+    estimates_s = trial_durations.estimates_s(plan, lanes(plan), timed, fresh)
+    _announce(plan, path, console, sum(estimates_s.values()))
+    try:
+        with announcer_type(plan, console, traceback, estimates_s) as announcer:
+            Runner(plan, RunFolder(path), timeout_s, announcer, timed, whole).run(fresh)
+    except KeyboardInterrupt:
+        console.print("interrupted: finished trials are kept; the same command goes on from here")
+        return False
+    return True
+
+
+def _announce(plan: Plan, folder: Path, console: Console, total_s: float) -> None:
+    """Print the plan and an estimate, before anything is imported or run."""
+    names = list(dict.fromkeys(trial.framework for trial in plan.trials))
+    about = seconds(max(1.0, total_s))
+    console.print(
+        f"{count_text(len(plan.experiments), 'experiment')}, "
+        f"{count_text(len(names), 'framework')} ({', '.join(names)}), "
+        f"{count_text(len(plan.trials), 'trial')}, {count_text(len(plan.proofs), 'proof')}, "
+        f"about {about} on 2 cores; rows go to {folder}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
