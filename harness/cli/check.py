@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options
+from harness.cli.check_folder import check_folders, folders_in, refuse_options
 from harness.cli.console import console
 from harness.cli.exits import (
     ENVIRONMENT,
@@ -42,8 +43,12 @@ Protocols = Annotated[
 
 
 def check(
+    context: typer.Context,
     adapters: Annotated[
-        list[str], typer.Argument(help="Names of frameworks, adapter files or module:Class.")
+        list[str],
+        typer.Argument(
+            help="Names of frameworks, adapter files, module:Class, or folders of `export`."
+        ),
     ],
     full: Annotated[
         bool, typer.Option("--full", help="Every protocol, not only as few as cover them.")
@@ -59,10 +64,11 @@ def check(
     traceback: options.TracebackOption = False,
     json_output: options.JsonOption = False,
 ) -> None:
-    """Check that an adapter computes what the protocol says.
+    """Check that an adapter, or a script of yours, computes what the protocol says.
 
     Every step is compared with a plain float64 network, and every rule of the adapter's contract
-    is tested. What is broken is named in words, such as: the kernel is transposed.
+    is tested. What is broken is named in words, such as: the kernel is transposed. Of a folder that
+    `samestep export` wrote, the numbers are compared that a program has handed back.
     """
     import tempfile
 
@@ -70,7 +76,10 @@ def check(
     from harness.report.check_findings import FindingsPrinter, as_json
 
     timeout_s = options.timeout_s(timeout)
-    frameworks = _frameworks(adapters)
+    folders = folders_in(adapters)
+    frameworks = _frameworks([name for name in adapters if name not in folders])
+    if folders and not frameworks:
+        refuse_options(context)
     names = [_known(name) for name in only or ()]
     own = [_protocol(name) for name in protocol or ()]
     loops = loop or []
@@ -79,6 +88,7 @@ def check(
     printer = FindingsPrinter(console(stderr=json_output), traceback)
     interrupt_on_sigterm()
     try:
+        check_folders(folders, printer)
         for framework in frameworks:
             with tempfile.TemporaryDirectory(prefix="samestep-check-") as scratch:
                 checked = Check(

@@ -12,7 +12,7 @@ from harness.parity.functions import Floats
 from harness.parity.simulation import mistaken_trace, shortened
 from harness.parity.switches import Factors, Switches
 from harness.parity.trace import Trace
-from harness.start import BatchPlan, float32
+from harness.start import BatchPlan, given_number
 from harness.trainer import Array, Parameters
 
 COLLINEAR = 1e-9
@@ -44,7 +44,11 @@ class Case:
     def rate(self) -> float:
         """The given learning rate of the first step."""
         training = self.experiment.training
-        return float32(training.optimizer.learning_rate) if training else 0.0
+        return self.given(training.optimizer.learning_rate) if training else 0.0
+
+    def given(self, number: float) -> float:
+        """A number of the protocol as the task has it: rounded to float32, or exact."""
+        return given_number(number, self.experiment)
 
     @property
     def optimizer(self) -> str:

@@ -29,7 +29,6 @@ from harness.parity.hypotheses import (
     Hypothesis,
 )
 from harness.parity.switches import Factors, Switches
-from harness.start import float32
 
 LINEAR = ("sgd", "momentum", "nesterov")
 """Optimizers whose first update is a multiple of the gradient."""
@@ -154,12 +153,13 @@ def _penalties(case: Case) -> Iterator[Hypothesis]:
     given = training.l2 if training else None
     if given is None:
         return
+    strength = case.given(given.strength)
     yield Hypothesis("the penalty is missing", PENALTY, Switches(no_penalty=True))
     words = "the penalty is missing in the returned loss"
     yield Hypothesis(words, LOSSES, Switches(losses="without penalty"))
     ways: tuple[Literal["both", "gradient"], ...] = ("both", "gradient")
     for half, per_row, on, where in product((True, False), (True, False), ("weights", "all"), ways):
-        l2 = L2.model_construct(strength=float32(given.strength), half=half, per_row=per_row, on=on)
+        l2 = L2.model_construct(strength=strength, half=half, per_row=per_row, on=on)
         readings = (
             (half != given.half, "is halved" if half else "is not halved"),
             (per_row != given.per_row, f"is {'' if per_row else 'not '}divided by the rows"),
@@ -173,9 +173,7 @@ def _penalties(case: Case) -> Iterator[Hypothesis]:
     if case.optimizer == "sgd":  # there a decoupled decay is the same as one in the gradient
         return
     for half, per_row in product((True, False), (True, False)):
-        l2 = L2.model_construct(
-            strength=float32(given.strength), half=half, per_row=per_row, on=given.on
-        )
+        l2 = L2.model_construct(strength=strength, half=half, per_row=per_row, on=given.on)
         for in_loss in (True, False):
             switches = Switches(
                 no_penalty=True,

@@ -56,9 +56,9 @@ def _rule(case: Case) -> Iterator[Hypothesis]:
         words = "the optimizer's memory is emptied after every epoch"
         yield Hypothesis(words, RULE, Switches(reset_at=epochs))
     if isinstance(rule, Adam):
-        yield from _adam(rule)
+        yield from _adam(rule, case)
     if isinstance(rule, RMSprop | Adagrad):
-        yield from _divided_by_root(rule)
+        yield from _divided_by_root(rule, case)
     if isinstance(rule, Momentum | Nesterov):
         yield from _momentum(rule, case)
     words = "gradients are added to those of the steps before (no zero_grad)"
@@ -69,7 +69,7 @@ def _rule(case: Case) -> Iterator[Hypothesis]:
     yield Hypothesis(words, RULE, Switches(centred=True))
 
 
-def _adam(rule: Adam) -> Iterator[Hypothesis]:
+def _adam(rule: Adam, case: Case) -> Iterator[Hypothesis]:
     other, words = "epsilon_hat", "the epsilon-hat form (epsilon outside the bias correction)"
     if rule.form == "epsilon_hat":
         other, words = "algorithm_1", "the form of algorithm 1 (epsilon after the bias correction)"
@@ -78,12 +78,12 @@ def _adam(rule: Adam) -> Iterator[Hypothesis]:
     for moment in ("first", "second"):
         missing = f"Adam has a bias correction of its {moment} moment only"
         yield Hypothesis(missing, RULE, Switches(bias_correction=moment))
-    for epsilon, differs in _others("Adam's epsilon", OTHER_EPSILONS, rule.epsilon):
+    for epsilon, differs in _others("Adam's epsilon", OTHER_EPSILONS, rule.epsilon, case):
         yield Hypothesis(differs, RULE, _constants(epsilon=epsilon))
         if epsilon != rule.epsilon:
             both = _constants(epsilon=epsilon, form=other)
             yield Hypothesis(f"{differs}, and has {words}", RULE, both)
-    yield from _betas(rule)
+    yield from _betas(rule, case)
     yield Hypothesis("Adam is AMSGrad", RULE, Switches(amsgrad="raw"))
     corrected = "Adam is AMSGrad, of the corrected second moment"
     yield Hypothesis(corrected, RULE, Switches(amsgrad="corrected"))
@@ -92,41 +92,46 @@ def _adam(rule: Adam) -> Iterator[Hypothesis]:
     yield Hypothesis("Adam's t starts at 2, not at 1", RULE, Switches(t_start=1))
 
 
-def _betas(rule: Adam) -> Iterator[Hypothesis]:
-    swapped = _constants(beta1=float32(rule.beta2), beta2=float32(rule.beta1))
+def _betas(rule: Adam, case: Case) -> Iterator[Hypothesis]:
+    swapped = _constants(beta1=case.given(rule.beta2), beta2=case.given(rule.beta1))
     yield Hypothesis("Adam's beta1 and beta2 are swapped", RULE, swapped)
     for name in ("beta1", "beta2"):
-        for beta, words in _others(f"Adam's {name}", OTHER_BETAS, getattr(rule, name)):
+        for beta, words in _others(f"Adam's {name}", OTHER_BETAS, getattr(rule, name), case):
             yield Hypothesis(words, RULE, _constants(**{name: beta}))
 
 
-def _divided_by_root(rule: RMSprop | Adagrad) -> Iterator[Hypothesis]:
+def _divided_by_root(rule: RMSprop | Adagrad, case: Case) -> Iterator[Hypothesis]:
     place = "inside" if rule.form == "epsilon_outside_root" else "outside"
     form = f"epsilon_{place}_root"
     yield Hypothesis(f"epsilon is {place} the root", RULE, _constants(form=form))
-    for epsilon, words in _others("epsilon", OTHER_EPSILONS, rule.epsilon):
+    for epsilon, words in _others("epsilon", OTHER_EPSILONS, rule.epsilon, case):
         yield Hypothesis(words, RULE, _constants(epsilon=epsilon))
         if epsilon != rule.epsilon:
             both = _constants(epsilon=epsilon, form=form)
             yield Hypothesis(f"{words}, and is {place} the root", RULE, both)
     if isinstance(rule, RMSprop):
-        for rho, words in _others("RMSprop's rho", OTHER_BETAS[1:], rule.rho):
+        for rho, words in _others("RMSprop's rho", OTHER_BETAS[1:], rule.rho, case):
             yield Hypothesis(words, RULE, _constants(rho=rho))
         return
     for start in (0.0, 0.1, 1.0):
         if float32(start) != float32(rule.initial_accumulator):
             words = f"Adagrad's accumulator starts at {start:g}, not {rule.initial_accumulator:g}"
-            yield Hypothesis(words, RULE, _constants(initial_accumulator=float32(start)))
+            yield Hypothesis(words, RULE, _constants(initial_accumulator=case.given(start)))
 
 
-def _others(who: str, numbers: tuple[float, ...], given: float) -> Iterator[tuple[float, str]]:
+def _others(
+    who: str, numbers: tuple[float, ...], given: float, case: Case
+) -> Iterator[tuple[float, str]]:
     """Yield other values of a constant, each rounded to float32 or not, and the words for it."""
+    other_form = "exactly, not rounded to float32 as in the task"
+    if case.given(given) == given:
+        other_form = "rounded to float32, not exactly"
     for number in dict.fromkeys((*numbers, given)):
         for value in dict.fromkeys((float32(number), number)):
-            if value == float32(given):
+            if value == case.given(given):
                 continue
             if float32(number) == float32(given):
-                yield value, f"{who} is {number:g} exactly, not rounded to float32 as in the task"
+                yield value, f"{who} is {number:g} {other_form}"
             else:
                 yield value, f"{who} is {number:g}, not {given:g}"
 
@@ -135,7 +140,7 @@ def _momentum(rule: Momentum | Nesterov, case: Case) -> Iterator[Hypothesis]:
     plain = isinstance(rule, Momentum)
     words = "momentum is Nesterov's" if plain else "momentum is plain, not Nesterov's"
     yield Hypothesis(words, RULE, _constants(name="nesterov" if plain else "momentum"))
-    mu = float32(rule.momentum)
+    mu = case.given(rule.momentum)
     yield Hypothesis("momentum is dampened", RULE, Switches(dampening=mu))
     words = "momentum is dampened, except for the first velocity"
     yield Hypothesis(words, RULE, Switches(dampening=mu, first_velocity="whole"))
