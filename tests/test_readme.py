@@ -19,7 +19,7 @@ from harness.experiment.model import Experiment
 from harness.parity import diagnosis, ladder, rules
 from harness.parity.protocols import every
 from harness.parity.subject import Subject
-from harness.parity.trace import record
+from harness.parity.trace import FIRST_20_STEPS, record
 from harness.registry import find
 from tests import readme
 
@@ -133,7 +133,7 @@ def test_the_diagnosis_is_what_the_check_says(name, right, wrong, tmp_path):
     adapter, experiment = find(str(file)).load(), every()["relu-adam"]
     prepared = data.load(experiment.data, experiment.loss, "float64")
     build = Subject(adapter, "stepwise").build
-    trace = record(build, experiment, prepared, 0, keep_first_20_steps=True)
+    trace = record(build, experiment, prepared, 0, FIRST_20_STEPS)
     judgement = ladder.judge(record(build, experiment, prepared, 0), experiment, 0)
     reason = diagnosis.with_cause(judgement, trace, experiment, 0).reason
     said = f"BROKEN mine stepwise ladder: relu-adam ({reason})"

@@ -199,9 +199,7 @@ class _Reader:
 
     def _add(self, stem: str, place: str, content: bytes, is_text: bool) -> None:
         if stem in self.found:
-            raise HandoverError(
-                f"{place}: {self.found[stem][0]} has {stem} too; remove one of them"
-            )
+            raise HandoverError(f"{place}: {self.found[stem][0]} is the same; remove one of them")
         read = arrays.parse(place, content, is_text)
         if stem == LOSSES:
             self.found[stem] = place, _losses(place, read, self.experiment.steps)

@@ -15,8 +15,8 @@ from harness.parity.partial import PartialVerdict, judge_partial
 LOOP = "answer"
 """What a finding about a folder has in place of a loop."""
 AS_ROUNDED = (
-    "with the protocol's constants rounded to float32, as some frameworks round them; in the folder "
-    "they are as written"
+    "with the protocol's constants rounded to float32, as some frameworks round them; in the "
+    "folder they are as written"
 )
 
 
@@ -131,14 +131,12 @@ def _remarks(verdict: PartialVerdict, changed: Sequence[str]) -> Iterator[str]:
 
 
 def _precision(digits: Digits) -> str:
-    advice = (
-        "compute in float64 and write 17 digits, and smaller differences and more mistakes show"
-    )
+    if digits.exact:
+        return ""
+    what = "the numbers are float32 numbers, and judged as such"
     if digits.written is not None:
-        return (
-            f"the numbers were rounded to {digits.written} digits when they were written: {advice}"
-        )
-    return f"the numbers are float32 numbers, and judged so: {advice}" if not digits.exact else ""
+        what = f"the numbers were rounded to {digits.written} digits when they were written"
+    return f"{what}; computed in float64 and written with 17 digits, they would show more"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -24,7 +24,7 @@ from harness.parity.rate_hypotheses import rate_hypotheses
 from harness.parity.row_weights import other_rows
 from harness.parity.rungs import compare, equal_tolerances
 from harness.parity.simulation import cut, finite_part, growth, mistaken_trace, shortened
-from harness.parity.trace import Trace, expected_trace
+from harness.parity.trace import FIRST_20_STEPS, Trace, expected_trace, kept_steps
 from harness.parity.update_hypotheses import update_hypotheses
 from harness.trainer import Parameters
 
@@ -85,7 +85,7 @@ def with_cause(
         reason = f"{words} ({equal}contract: {found.line}); {seen}"
     else:
         case = Case(
-            trace, expected_trace(experiment, seed, trace.has_first_20_steps), experiment, seed
+            trace, expected_trace(experiment, seed, kept_steps(trace, experiment)), experiment, seed
         )
         place = sight.where_to_look(judgement, case)
         reason = "; ".join((seen, *found.notes, "no known mistake reproduces it", place))
@@ -100,7 +100,7 @@ def explain(
     suspects: Collection[str] = (),
 ) -> Explanation:
     """Return the mistakes that are shown to be the cause, or what is seen without one."""
-    expected = expected_trace(experiment, seed, trace.has_first_20_steps)
+    expected = expected_trace(experiment, seed, kept_steps(trace, experiment))
     problem, line = layout.layout_problem(trace, expected)
     if problem:
         return Explanation((problem,), line)
@@ -148,17 +148,22 @@ def diagnose(case: Case, suspects: Collection[str] = ()) -> list[Hypothesis]:
     Of several, those are returned that have the fewest numbers read off the trace itself. Where
     one of the suspects, named by its words, reproduces the trace, no other is tried.
     """
-    every = list(chain(hypotheses(case), rate_hypotheses(case), update_hypotheses(case)))
+    known = case.to_propose_from
+    every = list(chain(hypotheses(known), rate_hypotheses(known), update_hypotheses(known)))
+    if case.is_own_loop:
+        every = [hypothesis for hypothesis in every if not hypothesis.is_of_calls]
     suspected = [hypothesis for hypothesis in every if hypothesis.words in suspects]
     return _that_reproduce(suspected, case) or _that_reproduce(every, case)
 
 
 def _that_reproduce(tried: Sequence[Hypothesis], case: Case) -> list[Hypothesis]:
     first_steps = _Part.of(case, SCREENED_STEPS)
-    candidates = [h for h in tried if _reproduces(h, first_steps)]
-    shown = _shown(candidates, case, with_growth=False) or _shown(
-        candidates, case, with_growth=True
-    )
+    candidates = list(tried)
+    if first_steps.rungs:
+        candidates = [h for h in tried if _reproduces(h, first_steps)]
+    shown = _shown(candidates, case, with_growth=False)
+    if not shown and case.digits.exact:
+        shown = _shown(candidates, case, with_growth=True)
     # that the start is the adapter's own is said only where no mistake explains the start
     shown = [h for h in shown if not h.own_start] or shown
     fewest = min((h.estimated for h in shown), default=0)
@@ -176,7 +181,7 @@ def _shown(candidates: list[Hypothesis], case: Case, with_growth: bool) -> list[
     beyond = first_wrong_step(case) + 2
     if SCREENED_STEPS < beyond < case.experiment.steps:
         part = _Part.of(case, beyond)
-        has_same_calls = case.trace.has_first_20_steps and beyond in case.trace.parameters
+        has_same_calls = case.kept == FIRST_20_STEPS and beyond in case.trace.parameters
         candidates = [
             hypothesis
             for hypothesis in candidates
@@ -189,7 +194,7 @@ def _shown(candidates: list[Hypothesis], case: Case, with_growth: bool) -> list[
 
 def first_difference(trace: Trace, experiment: Experiment, seed: int) -> str:
     """Return `seen first in 3 steps: weights of layer 1 differ by 1e-3`, or "" without any."""
-    expected = expected_trace(experiment, seed, trace.has_first_20_steps)
+    expected = expected_trace(experiment, seed, kept_steps(trace, experiment))
     failed = first_failure(compare(trace, expected))
     if failed is None:
         return ""
@@ -199,7 +204,7 @@ def first_difference(trace: Trace, experiment: Experiment, seed: int) -> str:
 
 def _that_differs(trace: Trace, other: Trace | None, experiment: Experiment, seed: int) -> Trace:
     """The trace, or the other run where that alone differs: its calls of `advance` are longer."""
-    expected = expected_trace(experiment, seed, trace.has_first_20_steps)
+    expected = expected_trace(experiment, seed, kept_steps(trace, experiment))
     right = first_failure(compare(trace, expected)) is None
     return other if right and other is not None else trace
 
@@ -214,32 +219,36 @@ class _Part:
     Args:
         experiment: of so many steps.
         seed: of the start.
-        detailed: whether each of the first 20 steps is a call of its own.
+        kept: steps whose parameters are kept, each the end of a call.
         trace: of the adapter, as far as it is finite.
         expected: of the oracle.
         rungs: the one compared with the other.
+        exact: whether the trace's numbers are float64 numbers with all of their digits.
     """
 
     experiment: Experiment
     seed: int
-    detailed: bool
+    kept: tuple[int, ...]
     trace: Trace
     expected: Trace
     rungs: tuple[Rung, ...]
+    exact: bool
 
     @classmethod
     def of(cls, case: Case, steps: int) -> "_Part":
         """Return the first steps of a case."""
         trace, expected = finite_part(cut(case.trace, steps)), cut(case.expected, steps)
-        detailed = case.trace.has_first_20_steps
         experiment = shortened(case.experiment, steps)
-        return cls(experiment, case.seed, detailed, trace, expected, compare(trace, expected))
+        tolerances, eps = case.digits.tolerances(experiment, case.seed)
+        rungs = compare(trace, expected, tolerances, eps)
+        exact = case.digits.exact
+        return cls(experiment, case.seed, case.kept, trace, expected, rungs, exact)
 
 
 def _reproduces(hypothesis: Hypothesis, part: _Part, with_growth: bool = False) -> bool:
     """Whether the oracle with this mistake leaves this part of the trace, but for rounding."""
-    start = part.trace.parameters[0] if hypothesis.own_start else None
-    run = (part.experiment, part.seed, hypothesis.switches, start, part.detailed)
+    start = part.trace.parameters.get(0) if hypothesis.own_start else None
+    run = (part.experiment, part.seed, hypothesis.switches, start, part.kept)
     simulated = mistaken_trace(*run)
     kept = {step: v for step, v in simulated.parameters.items() if step in part.trace.parameters}
     variants = _as_shown(dataclasses.replace(simulated, parameters=kept), hypothesis, part.trace)
@@ -250,6 +259,12 @@ def _reproduces(hypothesis: Hypothesis, part: _Part, with_growth: bool = False) 
         return False
     grown = growth(*run)
     return any(_explains(variant, part, grown) for variant in variants)
+
+
+def reproduced(case: Case, hypothesis: Hypothesis) -> Trace:
+    """Return the whole trace that the oracle leaves with a mistake."""
+    start = case.trace.parameters.get(0) if hypothesis.own_start else None
+    return mistaken_trace(case.experiment, case.seed, hypothesis.switches, start, case.kept)
 
 
 def _explains(simulated: Trace, part: _Part, grown: dict[str, float]) -> bool:
@@ -271,6 +286,8 @@ def _explains(simulated: Trace, part: _Part, grown: dict[str, float]) -> bool:
     failed = first_failure(part.rungs)
     if failed is not None and not _is_clear(failed, remaining, grown):
         return False
+    if not part.exact:
+        return all(remaining.get(rung.name, np.inf) <= rung.tolerance for rung in part.rungs)
     return all(
         remaining.get(rung.name, np.inf) <= _allowed(rung, grown.get(rung.name, 0.0))
         for rung in part.rungs
@@ -334,7 +351,9 @@ def _mapped(
         for step, pairs in simulated.parameters.items()
         if step in trace.parameters
     }
-    gradients = function(simulated.gradients, trace.gradients)
+    gradients = simulated.gradients
+    if trace.gradients:
+        gradients = function(simulated.gradients, trace.gradients)
     return dataclasses.replace(simulated, parameters=parameters, gradients=gradients)
 
 

@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
 
 from harness.experiment.model import Experiment
+from harness.experiment.optimizers import SGD, Momentum, Nesterov
+from harness.parity.digits import EXACT, Digits
 from harness.parity.functions import Floats
 from harness.parity.simulation import mistaken_trace, shortened
 from harness.parity.switches import Factors, Switches
-from harness.parity.trace import Trace
+from harness.parity.trace import Trace, kept_steps
 from harness.start import BatchPlan, given_number
 from harness.trainer import Array, Parameters
 
@@ -19,9 +21,6 @@ COLLINEAR = 1e-9
 """How far a tensor may be from a multiple of another, relative to it."""
 NEGLIGIBLE = 1e-12
 """Tensors smaller than this, relative to the largest, say nothing."""
-
-WRONG_LOSS = 1e-11
-"""Losses that differ by more, relative to the largest, are wrong."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +32,21 @@ class Case:
         expected: of the oracle, with the same steps.
         experiment: of a proof's length.
         seed: of the start.
+        digits: how exact the trace's numbers are.
+        is_own_loop: whether somebody's own loop left the trace, which has no calls of `advance`.
     """
 
     trace: Trace
     expected: Trace
     experiment: Experiment
     seed: int
+    digits: Digits = EXACT
+    is_own_loop: bool = False
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The steps whose parameters the trace keeps, as `record` takes them."""
+        return kept_steps(self.trace, self.experiment)
 
     @property
     def rate(self) -> float:
@@ -56,9 +64,45 @@ class Case:
         training = self.experiment.training
         return training.optimizer.name if training else ""
 
+    @property
+    def to_propose_from(self) -> "Case":
+        """The case with what it lacks assumed, for numbers of mistakes to be read off it.
+
+        The start is assumed to be the given one, the first gradient what the first update of
+        plain or momentum SGD says. What cannot be derived counts as right. A mistake that is
+        proposed from such a case must still reproduce what there is.
+        """
+        trace, expected = self.trace, self.expected
+        if trace.outputs is not None and trace.gradients and 0 in trace.parameters:
+            return self
+        parameters = {0: expected.parameters[0], **trace.parameters}
+        complete = replace(
+            trace,
+            outputs=expected.outputs if trace.outputs is None else trace.outputs,
+            parameters=parameters,
+        )
+        if not trace.gradients:
+            gradients = _gradient_of_first_update(replace(self, trace=complete))
+            complete = replace(complete, gradients=gradients or expected.gradients)
+        return replace(self, trace=complete)
+
     def simulated(self, switches: Switches) -> Trace:
         """The first two steps of the oracle with mistakes."""
         return mistaken_trace(shortened(self.experiment, 2), self.seed, switches)
+
+
+def _gradient_of_first_update(case: Case) -> Parameters | None:
+    """The first update over minus its rate, where the optimizer has it in proportion."""
+    training = case.experiment.training
+    moved = updates(case.trace, 0, 1)
+    if training is None or moved is None:
+        return None
+    rule = training.optimizer
+    if isinstance(rule, SGD | Momentum):
+        return _scaled(moved, -1 / case.rate)
+    if isinstance(rule, Nesterov):
+        return _scaled(moved, -1 / (case.rate * (1 + case.given(rule.momentum))))
+    return None
 
 
 def first_wrong_step(case: Case) -> int:
@@ -69,7 +113,8 @@ def first_wrong_step(case: Case) -> int:
     """
     found, right = case.trace.parameters, case.expected.parameters
     common = [step for step in sorted(set(found) & set(right)) if step]
-    wrong = [step for step in common if differ(found[step], right[step])]
+    tolerance = case.digits.insignificant
+    wrong = [step for step in common if differ(found[step], right[step], tolerance)]
     loss = first_wrong_loss(case)
     if loss:
         before_is_right = loss - 1 in (0, *common) and loss - 1 not in wrong
@@ -82,14 +127,18 @@ def first_wrong_loss(case: Case) -> int:
     found, right = case.trace.losses, case.expected.losses
     if found is None or right is None or found.shape != right.shape:
         return 0
-    wrong = ~(np.abs(found - right) <= WRONG_LOSS * np.nanmax(np.abs(right), initial=1e-300))
+    largest = np.nanmax(np.abs(right), initial=1e-300)
+    wrong = ~(np.abs(found - right) <= case.digits.insignificant * largest)
     wrong &= ~np.isnan(right)
+    if case.trace.unknown_losses is not None:
+        wrong &= ~case.trace.unknown_losses
     return int(np.flatnonzero(wrong)[0]) + 1 if wrong.any() else 0
 
 
 def differ(pairs: Parameters, expected: Parameters, tolerance: float = 1e-11) -> bool:
     """Whether any tensor differs by more than the tolerance, relative to the largest number."""
-    scale = max(float(np.abs(v).max(initial=0)) for _, v in named(expected)) or 1.0
+    sizes = (float(np.abs(v).max(initial=0)) for _, v in named(expected))
+    scale = max(sizes, default=0.0) or 1.0
     found = dict(named(pairs))
     return any(
         name not in found or not np.abs(found[name] - v).max(initial=0) <= tolerance * scale
@@ -135,7 +184,7 @@ class Evidence:
 def gradient_evidence(case: Case) -> Evidence | None:
     """Return the first gradient if it differs, else what `update_evidence` does."""
     trace, expected = case.trace, case.expected
-    if differ(trace.gradients, expected.gradients):
+    if differ(trace.gradients, expected.gradients, case.digits.insignificant):
         return Evidence(trace.gradients, expected.gradients, expected.parameters[0], 1.0)
     return update_evidence(case)
 

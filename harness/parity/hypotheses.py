@@ -62,6 +62,7 @@ class Hypothesis:
         own_start: whether the start is the trace's parameters at step 0.
         estimated: how many numbers of it were read off the trace. Among those that reproduce a
             trace, one with fewer is the plainer.
+        is_of_calls: whether it is about calls of `advance`, which somebody's own loop has not.
     """
 
     words: str
@@ -69,6 +70,7 @@ class Hypothesis:
     switches: Switches
     own_start: bool = False
     estimated: int = 0
+    is_of_calls: bool = False
 
     @property
     def depends_on_calls(self) -> bool:
@@ -317,9 +319,9 @@ def _returned(case: Case) -> Iterator[Hypothesis]:
     """Losses of another moment, averages of parameters."""
     yield Hypothesis("losses are those after the update", LOSSES, Switches(losses="after"))
     words = "one mean loss is returned for all steps of a call"
-    yield Hypothesis(words, LOSSES, Switches(losses="mean of a call"))
+    yield Hypothesis(words, LOSSES, Switches(losses="mean of a call"), is_of_calls=True)
     words = "the last loss is returned for all steps of a call"
-    yield Hypothesis(words, LOSSES, Switches(losses="last of a call"))
+    yield Hypothesis(words, LOSSES, Switches(losses="last of a call"), is_of_calls=True)
     words = "losses are means of all steps so far"
     yield Hypothesis(words, LOSSES, Switches(losses="mean so far"))
     words = "the parameters returned are those before the last update"

@@ -16,7 +16,7 @@ from harness.parity.rounding import (
     rounding_tolerances,
 )
 from harness.parity.rungs import FIRST_RUNGS, compare, rung_name
-from harness.parity.trace import Trace, expected_trace, is_finite, predicted_rows
+from harness.parity.trace import Trace, expected_trace, is_finite, kept_steps, predicted_rows
 
 EPS32 = float(np.finfo(np.float32).eps)
 FINAL_OUTPUTS = "outputs after training"
@@ -38,9 +38,10 @@ def judge(trace: Trace, experiment: Experiment, seed: int, dtype: str = "float64
         seed: of the trace's start.
         dtype: of the trace; float32 traces get a measured tolerance.
     """
-    climb, expected = _climb, expected_trace(experiment, seed)
+    kept = kept_steps(trace, experiment)
+    climb, expected = _climb, expected_trace(experiment, seed, kept)
     if dtype != "float64":
-        climb, expected = _climb_in_float32, expected_in(experiment, seed, dtype)
+        climb, expected = _climb_in_float32, expected_in(experiment, seed, dtype, kept)
     judgement = climb(trace, expected, experiment, seed)
     wrong_losses = any(rung.name == "losses" and not rung.passed for rung in judgement.rungs)
     if wrong_losses and _are_clipped(trace, experiment, seed, dtype):
@@ -93,7 +94,7 @@ def _with_final_outputs(
     judgement: Judgement, trace: Trace, expected: Trace, experiment: Experiment, dtype: str
 ) -> Judgement:
     """Add the rung of the outputs after training: are they those of the adapter's parameters?"""
-    last = max(trace.parameters)
+    last = max(trace.parameters, default=0)
     if trace.final_outputs is None or not judgement.proven or last == 0:
         return judgement
     parameters = trace.parameters[last]

@@ -36,8 +36,11 @@ def layout_problem(trace: Trace, expected: Trace) -> tuple[str, str]:
         if b is not None and right_b is not None and b.size != right_b.size:
             words = f"biases of layer {layer} have shape {b.shape}, not {right_b.shape}"
             return words.replace("shape ()", "the shape of a scalar"), RETURNED
-    if trace.outputs.shape != expected.outputs.shape:
-        words = f"predict returns shape {trace.outputs.shape}, not {expected.outputs.shape}"
+    outputs, right_outputs = trace.outputs, expected.outputs
+    if outputs is None or right_outputs is None:
+        return "", ""
+    if outputs.shape != right_outputs.shape:
+        words = f"predict returns shape {outputs.shape}, not {right_outputs.shape}"
         return words, "predict: raw outputs (rows, outputs)"
     return "", ""
 

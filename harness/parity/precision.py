@@ -64,7 +64,7 @@ def _errors(trace: Trace, right: Trace) -> dict[object, Floats]:
     """
     errors: dict[object, Floats] = {}
     for group, found, expected in (
-        ("outputs", [(trace.outputs, None)], [(right.outputs, None)]),
+        ("outputs", trace.output_pairs, right.output_pairs),
         ("gradients", trace.gradients, right.gradients),
     ):
         values, sizes = dict(named(found)), [np.abs(v).max(initial=0) for _, v in named(expected)]

@@ -39,7 +39,8 @@ def with_precision(
     if failed is None or failed.name not in ("outputs", "gradients"):
         return dataclasses.replace(judgement, reason=f"seen first in {judgement.reason}")
     expected = expected_trace(experiment, seed)
-    found, right = [trace.outputs], [expected.outputs]
+    found = [W for W, _ in trace.output_pairs]
+    right = [W for W, _ in expected.output_pairs]
     if failed.name == "gradients":
         found, right = [W for W, _ in trace.gradients], [W for W, _ in expected.gradients]
     bits = product_bits(found, right)

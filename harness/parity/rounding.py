@@ -33,7 +33,7 @@ from harness.parity.rungs import (
     loss_gaps,
     rung_name,
 )
-from harness.parity.trace import Trace, expected_trace, prepared_of, record
+from harness.parity.trace import KEPT_STEPS, Trace, expected_trace, prepared_of, record
 from harness.start import initial_parameters
 from harness.trainer import Array, Parameters
 
@@ -147,7 +147,7 @@ def first_allowances(experiment: Experiment, seed: int, dtype: str = "float64") 
         return _largest_gaps([part(rerun) for rerun in reruns], part(expected))
 
     return Trace(
-        outputs=allowed(lambda trace: [(trace.outputs, None)])[0][0],
+        outputs=allowed(lambda trace: trace.output_pairs)[0][0],
         gradients=allowed(lambda trace: trace.gradients),
         parameters={
             step: allowed(lambda trace, step=step: trace.parameters[step])  # type: ignore[misc]
@@ -169,14 +169,16 @@ def _largest_gaps(traces: Iterable[Parameters], expected: Parameters) -> Paramet
 
 
 @computed_once
-def expected_in(experiment: Experiment, seed: int, dtype: str) -> Trace:
+def expected_in(
+    experiment: Experiment, seed: int, dtype: str, kept: tuple[int, ...] = KEPT_STEPS
+) -> Trace:
     """Return the oracle's trace as far as its numbers are finite in this precision.
 
     A protocol that diverges overflows earlier in float32: some rerun shows when. Close to the
     largest number it depends on the order of a sum.
     """
     largest = float(np.finfo(dtype).max) / NEAR_OVERFLOW
-    expected = expected_trace(experiment, seed)
+    expected = expected_trace(experiment, seed, kept)
     reruns = _reruns(experiment, seed, dtype, LATER_UNITS * float(np.finfo(dtype).eps))
     losses, last = expected.losses, experiment.steps
     if losses is not None:
@@ -185,12 +187,13 @@ def expected_in(experiment: Experiment, seed: int, dtype: str) -> Trace:
         if not finite.all():
             last = int(np.argmin(finite))
             losses = np.where(np.arange(len(losses)) < last, losses, np.nan)
-    kept = {
+    finite_parameters = {
         step: pairs
         for step, pairs in expected.parameters.items()
-        if step <= last and all(_are_below(largest, rerun.parameters[step]) for rerun in reruns)
+        if step <= last
+        and all(_are_below(largest, rerun.parameters.get(step, [])) for rerun in reruns)
     }
-    return replace(expected, parameters=kept, losses=losses)
+    return replace(expected, parameters=finite_parameters, losses=losses)
 
 
 def _are_below(largest: float, parameters: Parameters) -> bool:
@@ -312,14 +315,14 @@ def _comparable_steps(
         return 2
     tolerances = np.maximum(LATER_TOLERANCE, FACTOR * _grown_losses(experiment, seed, expected))
     steps = int(np.argmax(tolerances > COMPARABLE_AT_MOST)) or len(tolerances)
-    gaps = loss_gaps(trace.losses, expected)
+    gaps = loss_gaps(trace, expected)
     return steps if (gaps[:steps] <= tolerances[:steps]).all() else None
 
 
 def _grown_losses(experiment: Experiment, seed: int, expected: Trace) -> Floats:
     """Per step, how far rounding alone has moved a loss up to then (steps,)."""
     gaps = [
-        loss_gaps(trace.losses, expected)
+        loss_gaps(trace, expected)
         for trace in _reruns(experiment, seed, "float64", LATER_UNITS * EPS)
         if trace.losses is not None
     ]

@@ -48,6 +48,8 @@ def compare(
 ) -> tuple[Rung, ...]:
     """Return all rungs of a trace, or the first alone where shapes differ.
 
+    What the trace lacks has no rung.
+
     Args:
         trace: to be judged.
         expected: of the oracle.
@@ -66,29 +68,36 @@ def _rungs(
     eps: float,
     allowed: Trace | None,
 ) -> Iterator[Rung]:
-    start, expected_start = trace.parameters[0], expected.parameters[0]
+    start, expected_start = trace.parameters.get(0), expected.parameters.get(0, [])
     largest_tolerance = max(tolerances.values())
-    problem = _shape_problem(start, expected_start)
-    if problem:
-        yield Rung("start", float("inf"), 0.0, problem)
-        return
-    yield _compare("start", start, expected_start, tolerances["start"])
-    outputs, expected_outputs = [(trace.outputs, None)], [(expected.outputs, None)]
-    within = [(allowed.outputs, None)] if allowed else None
-    yield _compare("outputs", outputs, expected_outputs, tolerances["outputs"], allowed=within)
+    if start is not None and expected_start:
+        problem = _shape_problem(start, expected_start)
+        if problem:
+            yield Rung("start", float("inf"), 0.0, problem)
+            return
+        yield _compare("start", start, expected_start, tolerances["start"])
+    if trace.outputs is not None:
+        yield _compare(
+            "outputs",
+            trace.output_pairs,
+            expected.output_pairs,
+            tolerances["outputs"],
+            allowed=allowed.output_pairs if allowed else None,
+        )
     if not expected.gradients:
         return
     sums = expected.sums
-    yield _compare(
-        "gradients",
-        trace.gradients,
-        expected.gradients,
-        tolerances["gradients"],
-        # the difference of two parameters cannot be more exact than the parameters
-        floor=4 * eps * _largest(expected_start),
-        sums=sums.gradients if sums else None,
-        allowed=allowed.gradients if allowed else None,
-    )
+    if trace.gradients:
+        yield _compare(
+            "gradients",
+            trace.gradients,
+            expected.gradients,
+            tolerances["gradients"],
+            # the difference of two parameters cannot be more exact than the parameters
+            floor=4 * eps * _largest(expected_start),
+            sums=sums.gradients if sums else None,
+            allowed=allowed.gradients if allowed else None,
+        )
     for step in sorted(set(trace.parameters) & set(expected.parameters) - {0}):
         name = rung_name(step)
         yield _compare(
@@ -101,7 +110,7 @@ def _rungs(
         )
     if trace.losses is not None and expected.losses is not None:
         tolerance = tolerances.get("losses", largest_tolerance)
-        yield _compare_losses(trace.losses, expected, tolerance)
+        yield _compare_losses(trace, expected, tolerance)
 
 
 def _shape_problem(parameters: Parameters, expected: Parameters) -> str:
@@ -155,29 +164,34 @@ def _difference(a: Array, b: Array, scale: float, floor: float, within: Array | 
     return gap / scale
 
 
-def _compare_losses(losses: Array, expected: Trace, tolerance: float) -> Rung:
+def _compare_losses(trace: Trace, expected: Trace, tolerance: float) -> Rung:
+    losses = trace.losses
+    assert losses is not None
     assert expected.losses is not None
     if losses.shape != expected.losses.shape:
         lengths = f"losses: {len(losses)} for {len(expected.losses)} steps"
         return Rung("losses", float("inf"), tolerance, lengths)
-    gaps = loss_gaps(losses, expected)
+    gaps = loss_gaps(trace, expected)
     beyond = np.flatnonzero(~(gaps <= tolerance))
     where = f"losses: that of step {beyond[0] + 1} differs" if len(beyond) else ""
     worst = float("nan") if np.isnan(gaps).any() else float(gaps.max())
     return Rung("losses", worst, tolerance, where)
 
 
-def loss_gaps(losses: Array, expected: Trace) -> Floats:
-    """|a - b| / max|b| of every step; 0 where the expected loss is NaN.
+def loss_gaps(trace: Trace, expected: Trace) -> Floats:
+    """|a - b| / max|b| of every step; 0 where a is not known, or b is NaN.
 
     Losses that are nearly zero are measured against a thousandth of the largest output: they are
     a difference of logits, or the square of one.
     """
+    assert trace.losses is not None
     assert expected.losses is not None
-    gaps = np.abs(np.subtract(losses, expected.losses))
+    gaps = np.abs(np.subtract(trace.losses, expected.losses))
     gaps[np.isnan(expected.losses)] = 0
+    if trace.unknown_losses is not None:
+        gaps[trace.unknown_losses] = 0
     largest = float(np.nanmax(np.abs(expected.losses), initial=0))
-    scaled: Floats = gaps / max(largest, NEGLIGIBLE * largest_of(expected.outputs), 1e-300)
+    scaled: Floats = gaps / max(largest, NEGLIGIBLE * _largest(expected.output_pairs), 1e-300)
     return scaled
 
 
@@ -187,4 +201,4 @@ def largest_of(values: Array) -> float:
 
 
 def _largest(pairs: Pairs) -> float:
-    return max(largest_of(v) for pair in pairs for v in pair if v is not None)
+    return max((largest_of(v) for pair in pairs for v in pair if v is not None), default=0.0)

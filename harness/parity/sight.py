@@ -96,6 +96,8 @@ def _of_tensors(found: Parameters | None, right: Parameters | None, what: str) -
 
 def _of_outputs(case: Case) -> str:
     found, right = case.trace.outputs, case.expected.outputs
+    if found is None or right is None:
+        return ""
     if found.shape != right.shape or not np.isfinite(found).all():
         return ""
     rows = np.abs(found - right).max(axis=1) > WORTH_A_NOTE * np.abs(right).max()

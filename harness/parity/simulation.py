@@ -8,7 +8,7 @@ from harness.parity.mistakes import Mistaken
 from harness.parity.reference import map_pairs
 from harness.parity.rungs import compare, equal_tolerances
 from harness.parity.switches import Switches
-from harness.parity.trace import Trace, prepared_of, record
+from harness.parity.trace import KEPT_STEPS, Trace, prepared_of, record
 from harness.start import initial_parameters
 from harness.trainer import Parameters
 
@@ -22,7 +22,7 @@ def mistaken_trace(
     seed: int,
     switches: Switches,
     start: Parameters | None = None,
-    keep_first_20_steps: bool = False,
+    kept: tuple[int, ...] = KEPT_STEPS,
 ) -> Trace:
     """Return the oracle's trace with mistakes, from the protocol's start or another."""
     prepared = prepared_of(experiment)
@@ -34,7 +34,7 @@ def mistaken_trace(
         return Mistaken(protocol, start, train.inputs, train.targets, switches)
 
     with np.errstate(all="ignore"):  # a mistake may well diverge
-        return finite_part(record(build, experiment, prepared, seed, keep_first_20_steps))
+        return finite_part(record(build, experiment, prepared, seed, kept))
 
 
 def growth(
@@ -42,15 +42,15 @@ def growth(
     seed: int,
     switches: Switches,
     start: Parameters | None,
-    keep_first_20_steps: bool,
+    kept: tuple[int, ...],
 ) -> dict[str, float]:
     """Return per rung how far the last bits of the start move the trace with mistakes."""
     start = initial_parameters(experiment, seed, "float64") if start is None else start
-    plain = mistaken_trace(experiment, seed, switches, start, keep_first_20_steps)
+    plain = mistaken_trace(experiment, seed, switches, start, kept)
     worst: dict[str, float] = {}
     for eps in (-MOVED, MOVED):
         moved = map_pairs(lambda v, eps=eps: v + eps * np.maximum(np.abs(v), NEAR_ZERO), start)
-        trace = mistaken_trace(experiment, seed, switches, moved, keep_first_20_steps)
+        trace = mistaken_trace(experiment, seed, switches, moved, kept)
         for rung in compare(trace, plain, equal_tolerances(np.inf)):
             difference = np.inf if np.isnan(rung.difference) else rung.difference
             worst[rung.name] = max(worst.get(rung.name, 0.0), difference)
@@ -68,7 +68,8 @@ def cut(trace: Trace, steps: int) -> Trace:
     """Return a trace cut to the steps that it holds up to `steps`."""
     kept = {step: pairs for step, pairs in trace.parameters.items() if step <= steps}
     losses = None if trace.losses is None else trace.losses[:steps]
-    return Trace(trace.outputs, trace.gradients, kept, losses)
+    unknown = None if trace.unknown_losses is None else trace.unknown_losses[:steps]
+    return Trace(trace.outputs, trace.gradients, kept, losses, unknown_losses=unknown)
 
 
 def finite_part(trace: Trace) -> Trace:
@@ -84,4 +85,5 @@ def finite_part(trace: Trace) -> Trace:
         if len(finite) < len(trace.parameters):
             lost = lost | (np.arange(len(losses)) >= max(finite, default=0))
         losses = np.where(np.logical_or.accumulate(lost), np.nan, losses)
-    return Trace(trace.outputs, trace.gradients, finite, losses)
+    unknown = trace.unknown_losses
+    return Trace(trace.outputs, trace.gradients, finite, losses, unknown_losses=unknown)

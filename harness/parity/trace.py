@@ -65,32 +65,34 @@ class Sums:
 
 @dataclass(frozen=True)
 class Trace:
-    """What a short run left.
+    """What a short run left. A worker and the oracle leave all of it, somebody's own loop a part.
 
     Args:
-        outputs: raw outputs of the first test rows, before training.
-        gradients: of the first batch; empty for a network that does not train.
+        outputs: raw outputs of the first test rows, before training; None if not taken.
+        gradients: of the first batch; empty if not taken, or for a network that does not train.
         parameters: step to parameters.
         losses: of every step, or None where the loop gives none.
         final_outputs: raw outputs of the same rows after the last step; None if not taken.
         sums: of the oracle's trace alone.
+        unknown_losses: (steps,), whether the loss of a step is not known; None: all are.
     """
 
-    outputs: Array
+    outputs: Array | None
     gradients: Parameters
     parameters: dict[int, Parameters]
     losses: Array | None
     final_outputs: Array | None = None
     sums: Sums | None = None
+    unknown_losses: Array | None = None
 
     @property
-    def has_first_20_steps(self) -> bool:
-        """Whether the parameters of more steps than `KEPT_STEPS` were kept."""
-        return 3 in self.parameters
+    def output_pairs(self) -> Parameters:
+        """The outputs as the only pair of a list, as `parameters` are; empty if not taken."""
+        return [] if self.outputs is None else [(self.outputs, None)]
 
     def to_arrays(self) -> dict[str, Array]:
         """Flat names for a `.npz`."""
-        arrays = {"outputs": self.outputs}
+        arrays = {} if self.outputs is None else {"outputs": self.outputs}
         if self.losses is not None:
             arrays["losses"] = self.losses
         if self.final_outputs is not None:
@@ -125,7 +127,7 @@ def record(
     experiment: Experiment,
     prepared: Prepared,
     seed: int,
-    keep_first_20_steps: bool = False,
+    kept: tuple[int, ...] = KEPT_STEPS,
 ) -> Trace:
     """Run a trainer for the steps of a proof and keep what is judged.
 
@@ -134,7 +136,7 @@ def record(
         experiment: of a proof's length.
         prepared: its data.
         seed: of its start.
-        keep_first_20_steps: whether to keep the parameters of each of them.
+        kept: steps whose parameters are kept, besides the start and the last.
     """
     trainer = build(experiment)
     rows = prepared.test.inputs[:PREDICTED_ROWS]
@@ -144,9 +146,8 @@ def record(
         return Trace(outputs, [], parameters, None)
     plan = BatchPlan.of(experiment, seed)
     _stage(trainer, plan.segment(0, 1))  # and no advance: what trains in `stage` trains twice
-    steps = FIRST_20_STEPS if keep_first_20_steps else KEPT_STEPS
     losses = []
-    for first, last in itertools.pairwise(sorted({*steps, plan.steps})):
+    for first, last in itertools.pairwise(sorted({0, *kept, plan.steps})):
         if last > plan.steps:
             break
         losses.append(_advance(trainer, plan.segment(first, last)))
@@ -158,6 +159,15 @@ def record(
     one_step = _gradient_step(experiment)
     gradients = _one_update(build(one_step), one_step, seed)
     return Trace(outputs, gradients, parameters, all_losses, final_outputs)
+
+
+def kept_steps(trace: Trace, experiment: Experiment) -> tuple[int, ...]:
+    """Return the steps to keep, so that another trace has the parameters that this one has."""
+    others = set(trace.parameters) - {0, experiment.steps}
+    for kept in (KEPT_STEPS, FIRST_20_STEPS):
+        if others <= set(kept):
+            return kept
+    return tuple(sorted({*FIRST_20_STEPS, *others}))
 
 
 def _stage(trainer: Trainable, batches: Batches) -> None:
@@ -213,7 +223,7 @@ def predicted_rows(experiment: Experiment) -> Array:
 
 
 @computed_once
-def expected_trace(experiment: Experiment, seed: int, keep_first_20_steps: bool = False) -> Trace:
+def expected_trace(experiment: Experiment, seed: int, kept: tuple[int, ...] = KEPT_STEPS) -> Trace:
     """Return the oracle's trace, as far as its numbers are finite; losses are NaN from there on."""
     prepared = prepared_of(experiment)
     start = initial_parameters(experiment, seed, "float64")
@@ -222,7 +232,7 @@ def expected_trace(experiment: Experiment, seed: int, keep_first_20_steps: bool 
         return Reference(protocol, start, prepared.train.inputs, prepared.train.targets)
 
     with np.errstate(all="ignore"):  # the protocol itself may diverge
-        trace = record(build, experiment, prepared, seed, keep_first_20_steps)
+        trace = record(build, experiment, prepared, seed, kept)
         sums = _sums(experiment, prepared, seed)
     finite = {step: pairs for step, pairs in trace.parameters.items() if is_finite(pairs)}
     losses = trace.losses

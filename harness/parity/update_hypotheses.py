@@ -50,7 +50,8 @@ def _rule(case: Case) -> Iterator[Hypothesis]:
     rule = training.optimizer if training else None
     if rule is not None and rule.name != "sgd":
         words = "the optimizer's memory is emptied between calls of advance"
-        yield Hypothesis(words, RULE, Switches(reset_at=frozenset(case.trace.parameters)))
+        calls = Switches(reset_at=frozenset(case.trace.parameters))
+        yield Hypothesis(words, RULE, calls, is_of_calls=True)
         epoch = case.experiment.steps_per_epoch
         epochs = frozenset(range(epoch, case.experiment.steps, epoch))
         words = "the optimizer's memory is emptied after every epoch"
@@ -64,7 +65,7 @@ def _rule(case: Case) -> Iterator[Hypothesis]:
     words = "gradients are added to those of the steps before (no zero_grad)"
     yield Hypothesis(words, RULE, Switches(accumulated="always"))
     words = "gradients are added to those of the steps before, within a call (no zero_grad)"
-    yield Hypothesis(words, RULE, Switches(accumulated="within a call"))
+    yield Hypothesis(words, RULE, Switches(accumulated="within a call"), is_of_calls=True)
     words = "gradients of kernels are centralised"
     yield Hypothesis(words, RULE, Switches(centred=True))
 

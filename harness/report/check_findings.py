@@ -78,11 +78,8 @@ class FindingsPrinter:
         rules = len(of_loop) - protocols
         counts = [_count(protocols, "protocol"), _count(rules, "rule") if rules else ""]
         verdicts = [f"{broken} broken" if broken else "", "undecided" if undecided else ""]
-        parts = [
-            *filter(None, counts),
-            *(filter(None, verdicts) if any(verdicts) else ["all hold"]),
-        ]
-        self._say(f"{framework} {loop}: {', '.join(parts)}", style="bold")
+        line = ", ".join(filter(None, [*counts, *verdicts, "" if any(verdicts) else "all hold"]))
+        self._say(f"{framework} {loop}: {line}", style="bold")
         for (*cell, exception), names in self._repeated.items():
             if cell == [framework, loop] and names:
                 self._say(f"  {exception} also breaks {len(names)} more: {', '.join(names)}")
@@ -98,9 +95,9 @@ class FindingsPrinter:
 def _mark(finding: Finding) -> Text:
     if finding.holds:
         return Text("ok    ", style="green")
-    return (
-        Text("OPEN  ", style="yellow") if finding.is_undecided else Text("BROKEN", style="bold red")
-    )
+    if finding.is_undecided:
+        return Text("OPEN  ", style="yellow")
+    return Text("BROKEN", style="bold red")
 
 
 def _count(number: int, noun: str) -> str:

@@ -18,7 +18,7 @@ from harness.clock.stopwatch import timed
 from harness.data.prepared import Prepared
 from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Purpose
-from harness.parity.trace import record
+from harness.parity.trace import FIRST_20_STEPS, KEPT_STEPS, record
 from harness.plan import Trial, native_of
 from harness.results import MeasuredColumns
 from harness.trainer import NativeTask, NativeTrainer, StepTrainer, Task, Trainer
@@ -132,7 +132,8 @@ def prove(trial: Trial, experiment: Experiment, adapter: type[Trainer], outcome:
         return adapter(task_of(trial, protocol, prepared))
 
     in_detail = trial.purpose == Purpose.PROOF_IN_DETAIL
-    trace = record(build, experiment, prepared, trial.seed, keep_first_20_steps=in_detail)
+    kept = FIRST_20_STEPS if in_detail else KEPT_STEPS
+    trace = record(build, experiment, prepared, trial.seed, kept)
     outcome.arrays = trace.to_arrays()
 
 

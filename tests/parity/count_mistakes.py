@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from harness.parity import diagnosis, ladder
 from harness.parity.judgement import first_failure
 from harness.parity.rungs import compare
-from harness.parity.trace import expected_trace
+from harness.parity.trace import FIRST_20_STEPS, expected_trace
 from tests.parity.planted import GROUPS, Planted, protocols, trace_of
 
 OUTCOMES = ("named alone", "named among equals", "named with a wrong cause", "wrong cause",
@@ -40,7 +40,7 @@ def plant(planted: Planted, name: str) -> Count | None:
     trace = trace_of(experiment, planted.mistake)
     if first_failure(compare(trace, expected_trace(experiment, 0))) is None:
         detailed = trace_of(experiment, planted.mistake, keep_first_20_steps=True)
-        if first_failure(compare(detailed, expected_trace(experiment, 0, True))) is None:
+        if first_failure(compare(detailed, expected_trace(experiment, 0, FIRST_20_STEPS))) is None:
             return None
     judgement = ladder.judge(trace, experiment, 0)
     if judgement.proven:

@@ -13,7 +13,7 @@ from harness import data
 from harness.experiment.loading import parse
 from harness.experiment.model import Experiment
 from harness.experiment.proof_length import proof_of
-from harness.parity.trace import Trace, record
+from harness.parity.trace import FIRST_20_STEPS, KEPT_STEPS, Trace, record
 from harness.start import task_of
 from tests.conftest import protocol
 from tests.parity.mutant import Mutant
@@ -83,7 +83,8 @@ def trace_of(
             task_of(changed, prepared, seed=0, loop="stepwise", dtype="float64"), mistake
         )
 
-    return record(build, experiment, prepared, 0, keep_first_20_steps)
+    kept = FIRST_20_STEPS if keep_first_20_steps else KEPT_STEPS
+    return record(build, experiment, prepared, 0, kept)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from harness.parity.protocols import every
 from harness.parity.simulation import mistaken_trace
 from harness.parity.subject import Subject
 from harness.parity.switches import Switches
-from harness.parity.trace import Trace, expected_trace, record
+from harness.parity.trace import FIRST_20_STEPS, Trace, expected_trace, record
 from implementations.numpy_scratch import NumpyTrainer
 from tests.conftest import protocol
 from tests.parity import planted
@@ -157,14 +157,14 @@ def test_rounding_gets_no_cause():
     values = protocol("iris-softmax", quick=None, native=None, data__split={"name": "all"})
     experiment = proof_of(parse(values, "test"))
     prepared = data.load(experiment.data, experiment.loss, "float64")
-    trace = record(Subject(NumpyTrainer, "stepwise").build, experiment, prepared, 0, True)
+    trace = record(Subject(NumpyTrainer, "stepwise").build, experiment, prepared, 0, FIRST_20_STEPS)
     assert diagnosis.explain(trace, experiment, 0).causes == ()
 
 
 def test_a_mistake_without_effect_explains_nothing():
     experiment = protocols()["iris"]
     start = [(W + 1e-6, b) for W, b in expected_trace(experiment, 0).parameters[0]]
-    moved = mistaken_trace(experiment, 0, Switches(), start, True)
+    moved = mistaken_trace(experiment, 0, Switches(), start, FIRST_20_STEPS)
     explanation = diagnosis.explain(moved, experiment, 0)
     assert explanation.causes == ("it draws initial weights of its own",)
 

@@ -17,7 +17,7 @@ from harness.parity.protocols import every
 from harness.parity.reference import Reference
 from harness.parity.simulation import mistaken_trace
 from harness.parity.switches import Switches
-from harness.parity.trace import prepared_of, record
+from harness.parity.trace import FIRST_20_STEPS, prepared_of, record
 from harness.start import initial_parameters
 from tests.parity.planted import protocols
 
@@ -43,7 +43,7 @@ def test_without_a_mistake_it_leaves_the_same_bits(protocol, dtype):
         def build(short):
             return network(short, start, train.inputs, train.targets, *switches, dtype=dtype)
 
-        return record(build, experiment, prepared_of(experiment), 0, keep_first_20_steps=True)
+        return record(build, experiment, prepared_of(experiment), 0, FIRST_20_STEPS)
 
     plain, mistaken = trace_of(Reference).to_arrays(), trace_of(Mistaken, Switches()).to_arrays()
     assert plain.keys() == mistaken.keys()
