@@ -71,6 +71,7 @@ class Switches:
         rate_scale, rate_decay: the learning rate is multiplied by this, once or in every step.
         warm_up, warm_up_from: the rate grows over this many steps, from this part of a step.
         rule: constants and forms of the optimizer that are others, by name.
+        added_momentum, added_momentum_is_nesterov: plain SGD has this momentum.
         dampening, first_velocity: momentum takes (1 - dampening) of each gradient, perhaps all
             of the first.
         amsgrad: Adam divides by the largest v so far, bias-corrected or not.
@@ -148,6 +149,8 @@ class Switches:
     warm_up: int = 0
     warm_up_from: Literal[0, 1] = 1
     rule: tuple[tuple[str, Any], ...] = ()
+    added_momentum: float = 0.0
+    added_momentum_is_nesterov: bool = False
     dampening: float = 0.0
     first_velocity: Literal["dampened", "whole"] = "dampened"
     amsgrad: Literal["no", "raw", "corrected"] = "no"

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harness.experiment.optimizers import Adagrad, Adam, Momentum, Nesterov, RMSprop
+from harness.experiment.optimizers import SGD, Adagrad, Adam, Momentum, Nesterov, RMSprop
 from harness.parity.estimates import (
     Case,
     first_wrong_step,
@@ -27,6 +27,7 @@ from harness.start import float32
 from harness.trainer import Parameters
 
 OTHER_EPSILONS = (1e-7, 1e-8, 1e-6, 1e-10, 1e-16, 1e-5, 1e-4, 1e-3)
+USUAL_MOMENTA = (0.9, 0.99, 0.95, 0.5)
 OTHER_BETAS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999)
 USUAL_BOUNDS = (1.0, 0.5, 5.0, 10.0, 0.1, 2.0, 3.0)
 USUAL_PERIODS = (2, 3, 4, 5, 8, 10, 20, 25, 50, 100)
@@ -62,6 +63,8 @@ def _rule(case: Case) -> Iterator[Hypothesis]:
         yield from _divided_by_root(rule, case)
     if isinstance(rule, Momentum | Nesterov):
         yield from _momentum(rule, case)
+    if isinstance(rule, SGD):
+        yield from _added_momentum(case)
     words = "gradients are added to those of the steps before (no zero_grad)"
     yield Hypothesis(words, RULE, Switches(accumulated="always"))
     words = "gradients are added to those of the steps before, within a call (no zero_grad)"
@@ -159,6 +162,21 @@ def _momentum(rule: Momentum | Nesterov, case: Case) -> Iterator[Hypothesis]:
         words = f"momentum is dampened by {damped:.6g}, except for the first velocity"
         switches = Switches(dampening=plain_number(damped), first_velocity="whole")
         yield Hypothesis(words, RULE, switches, estimated=1)
+
+
+def _added_momentum(case: Case) -> Iterator[Hypothesis]:
+    """Momentum where there is to be none: a usual one, or the one that the first updates show."""
+    whole = Switches(added_momentum=1.0)
+    nesterov = rate_ratio(case, 0, 1)
+    shown = (second_update_strength(case, whole), None if nesterov is None else nesterov - 1)
+    for seen, name in zip(shown, ("momentum", "nesterov"), strict=True):
+        who = "a momentum" if name == "momentum" else "Nesterov's momentum"
+        usual = [value for mu in USUAL_MOMENTA for value in (mu, float32(mu))]
+        read_off = [plain_number(seen)] if seen is not None and 1e-6 < seen < 1 else []
+        for mu in dict.fromkeys((*usual, *read_off)):
+            switches = Switches(added_momentum=mu, added_momentum_is_nesterov=name == "nesterov")
+            words = f"{who} of {mu:.6g} is added"
+            yield Hypothesis(words, RULE, switches, estimated=int(mu not in usual))
 
 
 def _other_momenta(mu: float, plain: bool, case: Case) -> Iterator[float]:

@@ -63,13 +63,19 @@ def train_step(X, t, W1, b1, W2, b2, learning_rate):
     return W1, b1, W2, b2, loss
 
 
+def batches_of(folder, steps):
+    """The rows of every step: all of them, or a line of `batch_rows` up to the batch's size."""
+    if not (folder / "batch_rows.npy").exists():
+        return [slice(None)] * steps
+    rows, sizes = np.load(folder / "batch_rows.npy"), np.load(folder / "batch_sizes.npy")
+    return [line[:size] for line, size in zip(rows, sizes)]
+
+
 def main(folder):
     X, t = np.load(folder / "inputs.npy"), np.load(folder / "targets.npy")
     rates = np.load(folder / "learning_rates.npy")
     steps = len(rates)
-    batches = [slice(None)] * steps
-    if (folder / "batch_rows.npy").exists():
-        batches = np.load(folder / "batch_rows.npy")
+    batches = batches_of(folder, steps)
     names = ("weights_1", "biases_1", "weights_2", "biases_2")
     parameters = [np.load(folder / "start" / f"{name}.npy") for name in names]
 

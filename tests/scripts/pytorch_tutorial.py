@@ -54,14 +54,23 @@ def tensors_of(model):
         yield f"biases_{number}", linear.bias.detach().numpy().copy()
 
 
+def batches_of(folder, steps, mistake):
+    """The rows of every step: all of them, or a line of `batch_rows` up to the batch's size."""
+    if not (folder / "batch_rows.npy").exists():
+        return [slice(None)] * steps
+    rows, sizes = np.load(folder / "batch_rows.npy"), np.load(folder / "batch_sizes.npy")
+    if mistake == "in-order":
+        count = len(np.load(folder / "inputs.npy"))
+        steps_per_epoch = -(-count // rows.shape[1])
+        first = [step % steps_per_epoch * rows.shape[1] for step in range(steps)]
+        return [slice(row, row + rows.shape[1]) for row in first]
+    return [line[:size] for line, size in zip(rows, sizes)]
+
+
 def main(folder, mistake=""):
     X, t = (torch.tensor(np.load(folder / f"{name}.npy")) for name in ("inputs", "targets"))
     rates = np.load(folder / "learning_rates.npy")
-    rows = [slice(None)] * len(rates)
-    if (folder / "batch_rows.npy").exists():
-        rows = np.load(folder / "batch_rows.npy")
-        if mistake == "in-order":
-            rows = np.arange(rows.size).reshape(rows.shape) % len(X)
+    batches = batches_of(folder, len(rates), mistake)
 
     model = network(folder, mistake)
     reduction = "sum" if mistake == "loss-summed" else "mean"
@@ -82,10 +91,11 @@ def main(folder, mistake=""):
     for step in range(len(rates)):
         if mistake != "no-zero-grad":
             optimizer.zero_grad()
-        outputs = model(X[rows[step]])
+        rows = batches[step]
+        outputs = model(X[rows])
         if mistake == "softmax-twice":
             outputs = torch.softmax(outputs, dim=1)
-        loss = criterion(outputs, t[rows[step]])
+        loss = criterion(outputs, t[rows])
         loss.backward()
         optimizer.step()
         answer["losses"].append(loss.item())

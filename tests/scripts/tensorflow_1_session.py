@@ -18,13 +18,19 @@ import tensorflow.compat.v1 as tf
 tf.disable_eager_execution()
 
 
+def batches_of(folder, steps):
+    """The rows of every step: all of them, or a line of `batch_rows` up to the batch's size."""
+    if not (folder / "batch_rows.npy").exists():
+        return [slice(None)] * steps
+    rows, sizes = np.load(folder / "batch_rows.npy"), np.load(folder / "batch_sizes.npy")
+    return [line[:size] for line, size in zip(rows, sizes)]
+
+
 def main(folder):
     inputs, targets = np.load(folder / "inputs.npy"), np.load(folder / "targets.npy")
     rates = np.load(folder / "learning_rates.npy")
     steps = len(rates)
-    batches = [slice(None)] * steps
-    if (folder / "batch_rows.npy").exists():
-        batches = np.load(folder / "batch_rows.npy")
+    batches = batches_of(folder, steps)
     layers = len(list((folder / "start").glob("weights_*.npy")))
 
     # placeholders
