@@ -24,6 +24,7 @@ from harness.handover.layout import (
     LOSSES,
     OUTPUTS,
     OUTPUTS_AFTER,
+    PAGE,
     PARAMETERS,
     TENSOR,
     folder_of_step,
@@ -68,16 +69,12 @@ def read(folder: Path, experiment: Experiment) -> Answer:
             reader.add_file(name, path)
         if (folder / ARCHIVE).exists():
             reader.add_archive(ARCHIVE, folder / ARCHIVE)
+        return Answer(reader.answer(), tuple(reader.remarks))
     except OSError as error:
         place = error.filename or folder / ANSWER
         raise HandoverError(f"{place}: cannot be read ({error.strerror or error})") from error
-    if not reader.found:
-        remarks = "".join(f"\n{remark}" for remark in reader.remarks)
-        raise HandoverError(
-            f"{folder / ANSWER}: nothing was handed back. README.md in {folder} says what to "
-            f"write; {LOSSES}.csv alone is a beginning{remarks}"
-        )
-    return Answer(reader.answer(), tuple(reader.remarks))
+    except HandoverError as error:  # its place is that in the folder
+        raise HandoverError(f"{folder}/{error}") from error
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:
@@ -174,9 +171,7 @@ class _Reader:
                     f"{place}: the step must be 0 to {steps}, the last one that was exported"
                 )
             return True
-        self.remarks.append(
-            f"{place}: not read; nothing is asked for by this name.{self._meant(stem)}"
-        )
+        self.remarks.append(f"{place}: not read; this is no name of a part.{self._meant(stem)}")
         return False
 
     def _meant(self, stem: str) -> str:
@@ -199,7 +194,7 @@ class _Reader:
 
     def _add(self, stem: str, place: str, content: bytes, is_text: bool) -> None:
         if stem in self.found:
-            raise HandoverError(f"{place}: {self.found[stem][0]} is the same; remove one of them")
+            raise HandoverError(f"{place}: is in {self.found[stem][0]} too; remove one")
         read = arrays.parse(place, content, is_text)
         if stem == LOSSES:
             self.found[stem] = place, _losses(place, read, self.experiment.steps)
@@ -211,6 +206,16 @@ class _Reader:
 
     def answer(self) -> PartialAnswer:
         """Return all that was read."""
+        if not self.found:
+            raise HandoverError(
+                "\n".join(
+                    [
+                        f"{ANSWER}: nothing was handed back. {PAGE} beside it says what to write; "
+                        f"{LOSSES}.csv alone is a beginning",
+                        *self.remarks,
+                    ]
+                )
+            )
         values = {name: array for name, (_, array) in self.found.items()}
         folders = dict.fromkeys(name.rpartition("/")[0] for name in values)
         steps = [int(step[1]) for folder in folders if (step := PARAMETERS.fullmatch(folder))]

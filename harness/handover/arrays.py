@@ -110,7 +110,10 @@ def _text(name: str, content: bytes) -> Found:
     try:
         text, _ = decoded(name, content, None)
     except TableError as error:
-        raise HandoverError(str(error)) from error
+        raise HandoverError(
+            f"{name}: not a text file; write numbers as text, in UTF-8, or an array by numpy.save "
+            "into a .npy"
+        ) from error
     rows: list[list[float]] = []
     lines: list[int] = []
     has_header = False

@@ -1,12 +1,17 @@
 """Climbs the ladder on what a program handed back, and says what the answer could not show."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from harness.experiment.model import Experiment
 from harness.handover import answer, folder
 from harness.handover.folder import Handover, HandoverError
-from harness.handover.layout import ANSWER, place_of
+from harness.handover.layout import ANSWER, GRADIENTS, folder_of_step, place_of
 from harness.parity.answer import AnswerError, PartialAnswer
 from harness.parity.digits import Digits
 from harness.parity.findings import Finding
@@ -14,6 +19,9 @@ from harness.parity.partial import PartialVerdict, judge_partial
 
 LOOP = "answer"
 """What a finding about a folder has in place of a loop."""
+TURNED = "square kernels are handed back as (outputs, inputs): write W.T"
+SEEN_LATER = (folder_of_step(0), GRADIENTS)
+"""Parts that a right update shows to be right."""
 AS_ROUNDED = (
     "with the protocol's constants rounded to float32, as some frameworks round them; in the "
     "folder they are as written"
@@ -36,15 +44,15 @@ def check(exported: Path) -> tuple[Finding, list[str]]:
     try:
         verdict, remark = _judged(handover, given.parts)
     except AnswerError as error:
-        raise HandoverError(f"{ANSWER}/{place_of(error.part)}: {error}") from error
-    reason = "; ".join(filter(None, [*_of_changed(changed, verdict), remark, _reason(verdict)]))
+        raise HandoverError(f"{exported / ANSWER}/{place_of(error.part)}: {error}") from error
+    reasons = [*_of_changed(changed, verdict), *_not_finite(given.parts), remark, _reason(verdict)]
     finding = Finding(
         str(exported),
         LOOP,
         "ladder",
         handover.experiment.name,
         verdict.same,
-        reason,
+        "; ".join(filter(None, reasons)),
         verdict.judgement,
     )
     return finding, [*given.remarks, *_remarks(verdict, changed)]
@@ -56,17 +64,40 @@ def _judged(handover: Handover, parts: PartialAnswer) -> tuple[PartialVerdict, s
     A program may contain the constants as they are written, or have a framework round them.
     """
     dtype = "float32" if handover.dtype == "float32" else None
-    exact = judge_partial(handover.experiment, handover.seed, parts, dtype)
-    if not exact.different or not exact.digits.exact:
+    seed, experiment = handover.seed, handover.experiment
+    exact = judge_partial(experiment, seed, parts, dtype)
+    if not exact.different:
         return exact, ""
-    rounded = judge_partial(_rounded(handover.experiment), handover.seed, parts, dtype)
-    if rounded.different and (exact.causes or not rounded.causes):
-        return exact, ""
-    return rounded, AS_ROUNDED
+    remark, verdict = "", exact
+    if exact.digits.exact:
+        rounded_constants = experiment.model_copy(update={"constants": "float32"})
+        rounded = judge_partial(rounded_constants, seed, parts, dtype)
+        if not rounded.different or (rounded.causes and not exact.causes):
+            remark, verdict = AS_ROUNDED, rounded
+    if verdict.different and not verdict.causes:
+        turned = _turned(experiment, parts)
+        if turned is not None and judge_partial(experiment, seed, turned, dtype).same:
+            verdict = replace(verdict, causes=(TURNED,), line="parameters")
+    return verdict, remark
 
 
-def _rounded(experiment: Experiment) -> Experiment:
-    return experiment.model_copy(update={"constants": "float32"})
+def _turned(experiment: Experiment, parts: PartialAnswer) -> PartialAnswer | None:
+    """The answer with its square kernels turned round; None without any.
+
+    Other kernels show by their shape that they are transposed.
+    """
+    is_square = [inputs == outputs > 1 for inputs, outputs in experiment.network.shapes]
+    if not any(is_square):
+        return None
+
+    def turn(pairs: Any) -> Any:
+        return [(W.T if turns else W, b) for turns, (W, b) in zip(is_square, pairs, strict=True)]
+
+    return replace(
+        parts,
+        gradients=None if parts.gradients is None else turn(parts.gradients),
+        parameters={step: turn(pairs) for step, pairs in (parts.parameters or {}).items()} or None,
+    )
 
 
 # ---------------------------------------------------------------- words
@@ -87,7 +118,7 @@ def _equal(verdict: PartialVerdict) -> str:
     if len(verdict.causes) < 2:
         return ""
     if verdict.tell_apart:
-        return f"{_listed(verdict.tell_apart[:1])} would tell them apart; "
+        return f"{place_of(verdict.tell_apart[0])} would tell them apart; "
     return "no number tells them apart; "
 
 
@@ -98,8 +129,8 @@ def _line(line: str) -> str:
 
 PLACES = {
     "Task.parameters": "README.md: `start`, W of shape (inputs, outputs)",
-    "Task.loss": "README.md, a step: 2, the loss with its means and sums",
-    "Task.optimizer": "README.md, a step: 4, the update as stated, constants included",
+    "Task.loss": "README.md: the loss, with its means and sums",
+    "Task.optimizer": "README.md: the update as stated, constants included",
     "Batches.learning_rates": "README.md: `learning_rates`, of every step",
     "Batches.rows": "README.md: `batch_rows`, the rows of every step",
     "Batches.sizes": "README.md: `batch_sizes`, the rows that count, in means too",
@@ -107,8 +138,8 @@ PLACES = {
     "Task.inputs": "README.md: `inputs`, as they are; they are scaled already",
     "Task.targets": "README.md: `targets`, one of every row",
     "predict": "README.md: `outputs_before`, raw outputs in the order of the classes",
-    "Task.l2": "README.md, a step: 2, the penalty in the loss is the only one",
-    "advance: every": "README.md, a step: 4, every weight and bias",
+    "Task.l2": "README.md: no penalty or decay but what the loss has",
+    "advance: every": "README.md: every weight and bias is updated",
     "advance: returns": "README.md: `losses`, of every step before its update",
     "parameters": "README.md: what to hand back, weights of shape (inputs, outputs)",
     "Task.dtype": "README.md: the precision",
@@ -126,14 +157,45 @@ def _remarks(verdict: PartialVerdict, changed: Sequence[str]) -> Iterator[str]:
     if changed and not verdict.different:
         yield f"changed or removed since the export: {_some(changed)}"
     yield from filter(None, [_precision(verdict.digits)])
-    for part in verdict.missing:
-        yield f"not handed back: {place_of(part.part)}; it would show {part.shows}"
+    missing = verdict.missing
+    if _is_seen_later(verdict):
+        missing = tuple(each for each in missing if place_of(each.part) not in SEEN_LATER)
+    if verdict.different and len(verdict.causes) != 1:
+        for each in missing:
+            yield f"{place_of(each.part)} was not handed back; it would show {each.shows}"
+    elif missing:
+        names = ", ".join(place_of(each.part) for each in missing)
+        yield f"not handed back, and so not compared: {names}"
+
+
+def _is_seen_later(verdict: PartialVerdict) -> bool:
+    """Whether what comes later is right, and could not be without the start."""
+    return verdict.same and "1 update" in verdict.compared
+
+
+def _not_finite(parts: PartialAnswer) -> Iterator[str]:
+    """The first loss, and the first parameters, that are not finite."""
+    losses = (
+        parts.losses
+        if isinstance(parts.losses, Mapping)
+        else dict(
+            enumerate(() if parts.losses is None else np.asarray(parts.losses).tolist(), start=1)
+        )
+    )
+    for step, loss in losses.items():
+        if not math.isfinite(loss):
+            yield f"the loss of step {step} is {loss}"
+            break
+    for step, pairs in (parts.parameters or {}).items():
+        if not all(np.isfinite(v).all() for pair in pairs for v in pair if v is not None):
+            yield f"{folder_of_step(step)} has numbers that are not finite"
+            break
 
 
 def _precision(digits: Digits) -> str:
     if digits.exact:
         return ""
-    what = "the numbers are float32 numbers, and judged as such"
+    what = "the numbers have the digits of float32, and are judged as such"
     if digits.written is not None:
         what = f"the numbers were rounded to {digits.written} digits when they were written"
     return f"{what}; computed in float64 and written with 17 digits, they would show more"
@@ -141,7 +203,3 @@ def _precision(digits: Digits) -> str:
 
 def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _listed(parts: Sequence[str]) -> str:
-    return " and ".join(map(place_of, parts))

@@ -64,8 +64,12 @@ def folder_of_step(step: int) -> str:
 
 
 def place_of(part: str) -> str:
-    """Return where a part lies: `parameters_after_step_1` of `parameters after step 1`."""
-    return PARTS.get(part, part.replace(" ", "_"))
+    """Return where a part lies: `parameters_after_step_1` of `parameters after step 1`.
+
+    What has no file of its own is returned as it is.
+    """
+    name = PARTS.get(part, part.replace(" ", "_"))
+    return name if part in PARTS or PARAMETERS.fullmatch(name) else part
 
 
 def steps_asked_for(experiment: Experiment) -> tuple[int, ...]:
