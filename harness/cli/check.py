@@ -19,6 +19,7 @@ from harness.cli.exits import (
     interrupt_on_sigterm,
     stop,
 )
+from harness.cli.run_plan import one_blas_thread
 from harness.experiment.vocabulary import Device
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def check(
     is tested. What is broken is named in words, such as: the kernel is transposed. Of a folder that
     `samestep export` wrote, the numbers are compared that a program has handed back.
     """
+    one_blas_thread()
     import tempfile
 
     from harness.execute.checking import Check

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def make_plan(request: "Request") -> "Plan":
     """Return the plan of a request, or exit where none of its frameworks is installed."""
-    _one_blas_thread()
+    one_blas_thread()
     from harness import planning
     from harness.experiment.loading import ProtocolError
     from harness.registry import UnknownFrameworkError
@@ -34,7 +34,7 @@ def make_plan(request: "Request") -> "Plan":
     return plan
 
 
-def _one_blas_thread() -> None:
+def one_blas_thread() -> None:
     """Let the oracle use one thread, before NumPy is imported: workers have the other CPUs."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")

@@ -69,9 +69,16 @@ class Page:
         return SIZES in self.arrays and bool(np.ptp(self.arrays[SIZES]))
 
 
-def _text(*sentences: str) -> str:
-    """A paragraph."""
-    return textwrap.fill(" ".join(sentences), WIDTH, break_long_words=False, break_on_hyphens=False)
+def _text(*sentences: str, item: str = "") -> str:
+    """A paragraph, or an item of a list: `item` is its number."""
+    return textwrap.fill(
+        " ".join(sentences),
+        WIDTH,
+        initial_indent=f"{item} " if item else "",
+        subsequent_indent=" " * (len(item) + 1) if item else "",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def _code(lines: Iterable[str], language: str = "") -> str:
@@ -162,14 +169,15 @@ def _step(page: Page) -> list[str]:
     first = f"{float(rates[0])!r} in {'the first' if np.ptp(rates) else 'all'}"
     return [
         "## A step",
-        f"1. Take the batch: {_batch(page)}",
-        "2. Compute the loss, before anything is updated, and keep it:",
+        _text(f"Take the batch: {_batch(page)}", item="1."),
+        _text("Compute the loss, before anything is updated, and keep it:", item="2."),
         _code(formulas.loss_lines(experiment)),
         _text(
-            "3. Compute g, the gradient of the loss by every weight and bias w, all at the same "
-            "parameters."
+            "Compute g, the gradient of the loss by every weight and bias w, all at the same "
+            "parameters.",
+            item="3.",
         ),
-        f"4. Update every w, with the rate of this step in `{RATES}` ({first}):",
+        _text(f"Update every w, with the rate of this step in `{RATES}` ({first}):", item="4."),
         _code(formulas.update_lines(experiment)),
         f"Nothing else happens: no shuffling, no {penalty}, no clipping, no dropout.",
     ]
