@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from tests.conftest import _forget_data
 from tests.handover.conftest import answer_of, experiment_of, hand_back
 
 
@@ -136,6 +137,7 @@ evaluation = { every_steps = 1 }
     assert "own, seed 0, 4 steps" in done.output
     np.savetxt(tmp_path / "d/answer/losses.txt", [np.log(2)])
     assert invoke("check", "d").exit_code == 0
+    _forget_data()
     (tmp_path / "꽃.csv").write_text("a,b,colour\n1,2,red\n2,2,blue\n", encoding="utf-8")
     done = invoke("check", "d")
     assert done.exit_code == 3
