@@ -26,6 +26,7 @@ from harness.parity.rungs import compare, equal_tolerances
 from harness.parity.simulation import cut, finite_part, growth, mistaken_trace, shortened
 from harness.parity.trace import FIRST_20_STEPS, Trace, expected_trace, kept_steps
 from harness.parity.update_hypotheses import update_hypotheses
+from harness.parity.usual_hypotheses import usual_hypotheses
 from harness.trainer import Parameters
 
 REPRODUCED = 1e-9
@@ -151,6 +152,7 @@ def diagnose(case: Case, suspects: Collection[str] = ()) -> list[Hypothesis]:
     known = case.to_propose_from
     every = list(chain(hypotheses(known), rate_hypotheses(known), update_hypotheses(known)))
     if case.is_own_loop:
+        every = [*every, *usual_hypotheses(known)]
         every = [hypothesis for hypothesis in every if not hypothesis.is_of_calls]
     suspected = [hypothesis for hypothesis in every if hypothesis.words in suspects]
     return _that_reproduce(suspected, case) or _that_reproduce(every, case)

@@ -1,5 +1,6 @@
 """How exact the numbers of an answer are: float64, float32, or so many digits of a text."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -44,6 +45,20 @@ class Digits:
     def insignificant(self) -> float:
         """A smaller difference, relative to the largest number, may be rounding."""
         return max(INSIGNIFICANT[self.dtype], 2 * self._last_digit)
+
+    @property
+    def collinear(self) -> float:
+        """How far a tensor may be from a multiple of another, relative to it."""
+        return 1e-9 if self.exact else 100 * self.insignificant
+
+    def plain(self, value: float) -> float:
+        """Return the number with few digits that the value is, if rounding alone parts them."""
+        if not math.isfinite(value):
+            return value
+        nearest, near = float(f"{value:.6g}"), 1e-9
+        if not self.exact:
+            nearest, near = float(f"{value:.3g}"), 100 * self.insignificant
+        return nearest if abs(nearest - value) <= near * abs(value) else value
 
     @property
     def _last_digit(self) -> float:

@@ -1,6 +1,5 @@
 """Numbers of a mistake, read off its trace: factors of tensors, rates, strengths, bounds."""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -17,8 +16,6 @@ from harness.parity.trace import Trace, kept_steps
 from harness.start import BatchPlan, given_number
 from harness.trainer import Array, Parameters
 
-COLLINEAR = 1e-9
-"""How far a tensor may be from a multiple of another, relative to it."""
 NEGLIGIBLE = 1e-12
 """Tensors smaller than this, relative to the largest, say nothing."""
 
@@ -179,13 +176,15 @@ class Evidence:
     right: Parameters
     before: Parameters
     rate: float
+    digits: Digits = EXACT
 
 
 def gradient_evidence(case: Case) -> Evidence | None:
     """Return the first gradient if it differs, else what `update_evidence` does."""
     trace, expected = case.trace, case.expected
     if differ(trace.gradients, expected.gradients, case.digits.insignificant):
-        return Evidence(trace.gradients, expected.gradients, expected.parameters[0], 1.0)
+        start = expected.parameters[0]
+        return Evidence(trace.gradients, expected.gradients, start, 1.0, case.digits)
     return update_evidence(case)
 
 
@@ -199,14 +198,17 @@ def update_evidence(case: Case) -> Evidence | None:
         return None
     rate = float(BatchPlan.of(case.experiment, case.seed).segment(step - 1, step).learning_rates[0])
     before = case.expected.parameters[step - 1]
-    return Evidence(_scaled(found, -1 / rate), _scaled(right, -1 / rate), before, rate)
+    moved, expected = _scaled(found, -1 / rate), _scaled(right, -1 / rate)
+    return Evidence(moved, expected, before, rate, case.digits)
 
 
 def _scaled(pairs: Parameters, factor: float) -> Parameters:
     return [(W * factor, None if b is None else b * factor) for W, b in pairs]
 
 
-def factors(found: Parameters | None, right: Parameters | None) -> Factors | None:
+def factors(
+    found: Parameters | None, right: Parameters | None, digits: Digits = EXACT
+) -> Factors | None:
     """Return the factor of every tensor, if each tensor is a multiple of the right one.
 
     Tensors whose right numbers are nearly 0 say nothing: their factor is 1.
@@ -224,17 +226,18 @@ def factors(found: Parameters | None, right: Parameters | None) -> Factors | Non
             result[name] = 1.0
             continue
         factor = float((a * b).sum() / (b * b).sum())
-        if not np.abs(a - factor * b).max() <= COLLINEAR * max(abs(factor), 1e-6) * size:
+        smallest = 1e-6 if digits.exact else 1.0
+        if not np.abs(a - factor * b).max() <= digits.collinear * max(abs(factor), smallest) * size:
             return None
-        nearest = float(f"{factor:.6g}")
-        result[name] = nearest if abs(nearest - factor) < 1e-10 * abs(nearest) else factor
-        result[name] = 0.0 if abs(factor) < COLLINEAR else result[name]
+        result[name] = 0.0 if abs(factor) < digits.collinear else digits.plain(factor)
     return tuple((result[i, 0], result.get((i, 1), 1.0)) for i in range(len(right)))
 
 
-def one_factor(found: Parameters | None, right: Parameters | None) -> float | None:
+def one_factor(
+    found: Parameters | None, right: Parameters | None, digits: Digits = EXACT
+) -> float | None:
     """Return the factor of all tensors, if it is one and not 1."""
-    found_factors = factors(found, right)
+    found_factors = factors(found, right, digits)
     if found_factors is None:
         return None
     counted = {factor for pair in found_factors for factor in pair} - {1.0}
@@ -309,11 +312,3 @@ def decay_of(evidence: Evidence, on: Literal["weights", "all"], sign_only: bool 
 def norm(pairs: Parameters) -> float:
     """Return the norm of all tensors together."""
     return float(np.linalg.norm(flat(pairs)))
-
-
-def plain_number(value: float) -> float:
-    """Return the number with at most six digits that the value is, if rounding alone parts them."""
-    if not math.isfinite(value):
-        return value
-    nearest = float(f"{value:.6g}")
-    return nearest if abs(nearest - value) <= 1e-9 * abs(value) else value

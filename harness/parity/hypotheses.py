@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.experiment.model import Experiment
 from harness.experiment.network import ActivationName, Layer
-from harness.parity.estimates import Case, flat, gradient_strength, plain_number, strength
+from harness.parity.estimates import Case, flat, gradient_strength, strength
 from harness.parity.switches import Scale, Switches
 from harness.start import float32
 
@@ -240,8 +240,9 @@ def _targets(case: Case) -> Iterator[Hypothesis]:
         return
     smoothing = gradient_strength(case, Switches(smoothing=1.0))
     if smoothing is not None and 1e-6 < smoothing <= 1:
+        smoothing = case.digits.plain(smoothing)
         words = f"labels are smoothed by {smoothing:.6g}"
-        smoothed = Switches(smoothing=plain_number(smoothing))
+        smoothed = Switches(smoothing=smoothing)
         yield Hypothesis(words, TARGETS, smoothed, estimated=1)
     if loss.name == "softmax_cross_entropy":
         yield from _class_weights(case, outputs)
@@ -272,7 +273,7 @@ def _class_weights(case: Case, classes: int) -> Iterator[Hypothesis]:
         f"class {k}: {w / usual:.4g}" for k, w in enumerate(weights) if abs(w / usual - 1) > 1e-6
     ]
     words = f"rows weigh by class ({', '.join(others[:3])} times the others)"
-    relative = tuple(plain_number(float(w / usual)) for w in weights)
+    relative = tuple(case.digits.plain(float(w / usual)) for w in weights)
     for normalised, values in ((True, relative), (False, tuple(map(float, weights)))):
         switches = Switches(class_weights=values, weights_normalised=normalised)
         yield Hypothesis(words, LOSS, switches, estimated=1)
@@ -346,7 +347,7 @@ def _averaging(case: Case) -> float | None:
         return None
     found, right = (flat(parameters[1]) for parameters in traces)
     part = strength(found, flat(case.expected.parameters[0]), right)
-    return None if part is None else plain_number(1 - part)
+    return None if part is None else case.digits.plain(1 - part)
 
 
 def _corrected(case: Case) -> float | None:
@@ -356,4 +357,4 @@ def _corrected(case: Case) -> float | None:
         return None
     found, right = (flat(parameters[2]) for parameters in traces)
     part = strength(found, flat(case.expected.parameters[1]), right)
-    return None if not part else plain_number(1 / part - 1)
+    return None if not part else case.digits.plain(1 / part - 1)

@@ -139,4 +139,6 @@ def _is_relu_fork(rungs: tuple[Rung, ...], experiment: Experiment) -> bool:
     kinks = any(layer.activation in ("relu", "leaky_relu") for layer in experiment.network.layers)
     early = {*FIRST_RUNGS, rung_name(2)}
     failed = [rung for rung in rungs if not rung.passed]
+    if experiment.steps <= 2:
+        return False
     return kinks and all(rung.name not in early and rung.difference < 0.1 for rung in failed)

@@ -133,12 +133,20 @@ def judge_partial(
     trace, digits = read.trace, read.digits
     judgement = _judged(trace, experiment, seed, digits)
     missing = missing_parts(trace, experiment)
-    if judgement.verdict != Verdict.DIFFERENT:
-        return PartialVerdict(judgement, digits, missing=missing)
+    undecided = PartialVerdict(judgement, digits, missing=missing)
+    failed = judgement.first_failure
+    if judgement.proven or failed is None:
+        return undecided
     expected = expected_trace(experiment, seed, kept_steps(trace, experiment))
     case = Case(trace, expected, experiment, seed, digits, is_own_loop=True)
     with np.errstate(all="ignore"):  # the loop may have diverged
-        return _explained(judgement, case, missing)
+        verdict = _explained(judgement, case, missing)
+    if verdict.different:
+        return verdict
+    # rounding may have done it, but a mistake that does exactly this is no rounding
+    reason = f"{failed.where} by {failed.difference:.1e}"
+    refuted = replace(judgement, verdict=Verdict.DIFFERENT, reason=reason)
+    return replace(verdict, judgement=refuted) if verdict.causes else undecided
 
 
 # ---------------------------------------------------------------- the verdict

@@ -15,7 +15,6 @@ from harness.parity.estimates import (
     factors,
     gradient_evidence,
     one_factor,
-    plain_number,
     rate_ratio,
     update_evidence,
     updates,
@@ -53,7 +52,7 @@ def _tensors(case: Case) -> Iterator[Hypothesis]:
     """Tensors that move at a rate of their own, or never, or whose gradient has a factor."""
     linear = case.optimizer in LINEAR
     seen = [evidence(case) for evidence in (gradient_evidence, update_evidence)]
-    for found in dict.fromkeys(factors(e.found, e.right) for e in seen if e is not None):
+    for found in dict.fromkeys(factors(e.found, e.right, e.digits) for e in seen if e is not None):
         if found is None or len({factor for pair in found for factor in pair}) < 2:
             continue
         count = len({factor for pair in found for factor in pair} - {1.0, 0.0})
@@ -109,10 +108,10 @@ def _rates(case: Case) -> Iterator[Hypothesis]:
     first = rate_ratio(case, 0, 1)
     who = "the learning rate (or the gradient)" if case.optimizer in LINEAR else "the learning rate"
     if first is not None and abs(first - 1) > 1e-6:
-        first = plain_number(first)
+        first = case.digits.plain(first)
         words = f"{who} is {first:.6g} times the given one"
         yield Hypothesis(words, RATES, Switches(rate_scale=first), estimated=1)
-        own_rate = first * given
+        own_rate = case.digits.plain(first * given)
         words = f"the learning rate is {own_rate:.6g} whatever is given"
         is_usual = any(abs(own_rate - usual) < 1e-7 * usual for usual in USUAL_RATES)
         yield Hypothesis(words, RATES, Switches(own_rate=own_rate), estimated=int(not is_usual))
@@ -120,11 +119,13 @@ def _rates(case: Case) -> Iterator[Hypothesis]:
             yield from _warm_up(round(1 / first), 1)
     for own in dict.fromkeys((given, _stated_rate(case))):
         words = f"the learning rate is {own:g} whatever is given"
+        if own != given and case.experiment.decay is None:
+            words = f"the learning rate is {own:g} exactly, not rounded to float32 as given"
         yield Hypothesis(words, RATES, Switches(own_rate=own))
     second = rate_ratio(case, 1, 2)
     if first is not None and abs(first) < 1e-9:
         sizes = updates(case.trace, 1, 2), updates(case.expected, 0, 1)
-        part = one_factor(*sizes)
+        part = one_factor(*sizes, case.digits)
         if part and abs(1 / part - round(1 / part)) < 1e-6:
             yield from _warm_up(round(1 / part), 0)
         for steps in (5, 10, 20, 50, 100, 1000):
@@ -132,7 +133,7 @@ def _rates(case: Case) -> Iterator[Hypothesis]:
     for decay in dict.fromkeys((second, 0.9, 0.95, 0.96, 0.99, 0.999)):
         if decay is not None and 0 < decay < 1 - 1e-9:
             words = f"the learning rate decays by itself, by {decay:.6g} a step"
-            switches = Switches(rate_decay=plain_number(decay))
+            switches = Switches(rate_decay=case.digits.plain(decay))
             yield Hypothesis(words, RATES, switches, estimated=1)
 
 
@@ -202,7 +203,7 @@ def _decay(case: Case) -> Iterator[Hypothesis]:
                 words = f"a weight decay of {strength:.6g} is added on {_the(place)} (decoupled)"
                 switches = Switches(weight_decay=strength, decay_biases=on == "all")
                 yield Hypothesis(words, PENALTY, switches, estimated=1)
-            alone = plain_number(strength * (update.rate if update else 1.0))
+            alone = case.digits.plain(strength * (update.rate if update else 1.0))
             words = f"{place} lose {alone:.6g} of themselves in every step, whatever the rate"
             switches = Switches(weight_decay=alone, decay_biases=on == "all", decay_alone=True)
             yield Hypothesis(words, PENALTY, switches, estimated=2)
@@ -223,7 +224,7 @@ def _strengths(
         if evidence is not None:
             strength = decay_of(evidence, on, sign_only)
             if strength > 1e-9:
-                yield plain_number(strength)
+                yield evidence.digits.plain(strength)
 
 
 def _coupled(strength: float, on: Literal["weights", "all"], place: str) -> Iterator[Hypothesis]:

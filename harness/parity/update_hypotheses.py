@@ -12,7 +12,6 @@ from harness.parity.estimates import (
     first_wrong_step,
     named,
     norm,
-    plain_number,
     rate_ratio,
     second_update_strength,
     updates,
@@ -160,7 +159,7 @@ def _momentum(rule: Momentum | Nesterov, case: Case) -> Iterator[Hypothesis]:
     damped = second_update_strength(case, whole)
     if damped is not None and 1e-6 < damped <= 1:
         words = f"momentum is dampened by {damped:.6g}, except for the first velocity"
-        switches = Switches(dampening=plain_number(damped), first_velocity="whole")
+        switches = Switches(dampening=case.digits.plain(damped), first_velocity="whole")
         yield Hypothesis(words, RULE, switches, estimated=1)
 
 
@@ -183,10 +182,10 @@ def _other_momenta(mu: float, plain: bool, case: Case) -> Iterator[float]:
     """Yield another momentum, as the second update shows it, or the first one of Nesterov's."""
     missing = second_update_strength(case, _constants(momentum=0.0))
     if missing is not None and abs(missing) > 1e-6:
-        yield plain_number(mu * (1 - missing))
+        yield case.digits.plain(mu * (1 - missing))
     first = rate_ratio(case, 0, 1)
     if not plain and first is not None and abs(first - 1) > 1e-6:
-        yield plain_number(first * (1 + mu) - 1)
+        yield case.digits.plain(first * (1 + mu) - 1)
 
 
 def _constants(**changes: Any) -> Switches:
@@ -226,10 +225,10 @@ def _clipping(case: Case) -> Iterator[Hypothesis]:
         of_first = sizes(case.trace.gradients)
         for bound in dict.fromkeys((*of_first, max(shown, default=1.0), *USUAL_BOUNDS)):
             if bound > 0:
-                exact = plain_number(bound)
+                exact = case.digits.plain(bound)
                 guessed = bound in USUAL_BOUNDS
                 switches = Switches(clip=kind, clip_bound=exact)
-                yield Hypothesis(words.format(bound), RULE, switches, estimated=1 - guessed)
+                yield Hypothesis(words.format(exact), RULE, switches, estimated=1 - guessed)
 
 
 def _gradients_seen(case: Case) -> list[Parameters]:
@@ -253,13 +252,14 @@ def _constraints(case: Case) -> Iterator[Hypothesis]:
     ):
         kernels = [np.asarray(W, np.float64) for W, _ in pairs]
         for axis, who in ((0, "unit"), (1, "input")):
-            bound = max(float(np.sqrt((W**2).sum(axis=axis)).max()) for W in kernels)
+            norms = (float(np.sqrt((W**2).sum(axis=axis)).max()) for W in kernels)
+            bound = case.digits.plain(max(norms))
             words = f"the weights of each {who} are kept at a norm of at most {bound:.6g}"
-            switches = Switches(max_norm=plain_number(bound), norm_axis=axis)
+            switches = Switches(max_norm=bound, norm_axis=axis)
             yield Hypothesis(words, RULE, switches, estimated=1)
-        bound = max(_largest_values(pairs))
+        bound = case.digits.plain(max(_largest_values(pairs)))
         words = f"parameters are clipped to values of at most {bound:.6g}"
-        yield Hypothesis(words, RULE, Switches(bound=plain_number(bound)), estimated=1)
+        yield Hypothesis(words, RULE, Switches(bound=bound), estimated=1)
 
 
 def ordinal(number: int) -> str:
