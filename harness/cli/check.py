@@ -65,7 +65,7 @@ def check(
     traceback: options.TracebackOption = False,
     json_output: options.JsonOption = False,
 ) -> None:
-    """Check that an adapter or a script computes what the protocol says.
+    """Check what an adapter, or a script of yours, computes.
 
     Every step is compared with a plain float64 network, and every rule of the adapter's contract
     is tested. What is broken is named in words, such as: the kernel is transposed. Of a folder that

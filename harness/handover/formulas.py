@@ -86,11 +86,10 @@ def _row_loss(loss: Loss, outputs: int) -> Iterator[str]:
         over_outputs = f" of the {reduction} over the {outputs} outputs"
     if loss.name == "binary_cross_entropy":
         yield "p = 1 / (1 + exp(-output)), y = the target"
-        yield f"loss = {over_rows}{over_outputs} of -y log p - (1 - y) log(1 - p)"
-        yield "       (= log(1 + exp(output)) - y output)"
-        return
-    half = "1/2 " if loss.half else ""
-    yield f"loss = {over_rows}{over_outputs} of {half}(output - y)^2, y = the target"
+        yield "e = -y log p - (1 - y) log(1 - p) = log(1 + exp(output)) - y output"
+    else:
+        yield f"e = {'1/2 ' if loss.half else ''}(output - y)^2, y = the target"
+    yield f"loss = {over_rows}{over_outputs} of e"
 
 
 def _penalty(l2: L2) -> str:

@@ -187,7 +187,12 @@ class MistakenNetwork(Reference):
 
     def _factor(self, scale: Scale, rows: int) -> float:
         outputs = self.experiment.network.outputs
-        named = {"rows": rows, "1/rows": 1 / rows, "outputs": outputs, "1/outputs": 1 / outputs}
+        named = {
+            "rows": rows,
+            "1/rows": 1 / max(rows, 1),  # the only row may be left out
+            "outputs": outputs,
+            "1/outputs": 1 / outputs,
+        }
         return named[scale] if isinstance(scale, str) else scale
 
     def _row_weights(self, loss: Loss, outputs: Floats, counted: int) -> Floats:

@@ -29,8 +29,6 @@ from harness.parity.hypotheses import (
 )
 from harness.parity.switches import Factors, Switches
 
-USUAL_RATES = (0.1, 0.01, 0.001, 1.0)
-"""Defaults of libraries and of tutorials; such a rate is no number that only this trace shows."""
 LINEAR = ("sgd", "momentum", "nesterov")
 """Optimizers whose first update is a multiple of the gradient."""
 
@@ -113,8 +111,7 @@ def _rates(case: Case) -> Iterator[Hypothesis]:
         yield Hypothesis(words, RATES, Switches(rate_scale=first), estimated=1)
         own_rate = case.digits.plain(first * given)
         words = f"the learning rate is {own_rate:.6g} whatever is given"
-        is_usual = any(abs(own_rate - usual) < 1e-7 * usual for usual in USUAL_RATES)
-        yield Hypothesis(words, RATES, Switches(own_rate=own_rate), estimated=int(not is_usual))
+        yield Hypothesis(words, RATES, Switches(own_rate=own_rate), estimated=1)
         if 0 < first <= 0.51 and abs(1 / first - round(1 / first)) < 1e-6:
             yield from _warm_up(round(1 / first), 1)
     for own in dict.fromkeys((given, _stated_rate(case))):

@@ -171,7 +171,7 @@ def _added_momentum(case: Case) -> Iterator[Hypothesis]:
     for seen, name in zip(shown, ("momentum", "nesterov"), strict=True):
         who = "a momentum" if name == "momentum" else "Nesterov's momentum"
         usual = [value for mu in USUAL_MOMENTA for value in (mu, float32(mu))]
-        read_off = [plain_number(seen)] if seen is not None and 1e-6 < seen < 1 else []
+        read_off = [case.digits.plain(seen)] if seen is not None and 1e-6 < seen < 1 else []
         for mu in dict.fromkeys((*usual, *read_off)):
             switches = Switches(added_momentum=mu, added_momentum_is_nesterov=name == "nesterov")
             words = f"{who} of {mu:.6g} is added"

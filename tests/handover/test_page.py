@@ -123,11 +123,13 @@ def test_the_page_says(export, experiment, words):
         assert f"`{name}`" in page
 
 
-@pytest.mark.parametrize("name", ["swish-l2", "mse-no-bias", "short-batch-momentum-decay"])
+@pytest.mark.parametrize("name", [n for n, e in every().items() if e.training is not None])
 def test_penalties_and_reductions(name):
     experiment = every()[name]
     loss, l2 = experiment.loss, experiment.training.l2
-    text = "\n".join(formulas.loss_lines(experiment))
+    lines = formulas.loss_lines(experiment)
+    assert max(map(len, lines)) <= 100
+    text = "\n".join(lines)
     assert ("mean over the n rows" in text) == (loss.batch == "mean")
     if l2 is not None:
         assert f"{l2.strength!r}{' / 2' * l2.half}{' / n' * l2.per_row} times" in text

@@ -82,7 +82,7 @@ WORDS = {
     "softmax-twice": "^softmax is applied twice",
     "loss-summed": "^the loss is summed over the batch, not averaged",
     "weight-decay": r"^a weight decay of 0\.0001 is added on weights and biases",
-    "learning-rate": r"^the learning rate is 0\.01 whatever is given",
+    "learning-rate": r"the learning rate is 0\.01 whatever is given",
     "no-zero-grad": "^gradients are added to those of the steps before",
     "momentum": r"^a momentum of 0\.9 is added",
     "no-activation": "^hidden layers have identity, not sigmoid",
