@@ -66,22 +66,30 @@ def _judged(handover: Handover, parts: PartialAnswer) -> tuple[PartialVerdict, s
     A program may contain the constants as they are written, or have a framework round them.
     """
     dtype = "float32" if handover.dtype == "float32" else None
-    seed, experiment = handover.seed, handover.experiment
-    exact = judge_partial(experiment, seed, parts, dtype)
-    if not exact.different:
+    readings = {"": handover.experiment}
+    readings[AS_ROUNDED] = handover.experiment.model_copy(update={"constants": "float32"})
+
+    def judged(remark: str, name_causes: bool) -> PartialVerdict:
+        return judge_partial(readings[remark], handover.seed, parts, dtype, name_causes)
+
+    for remark in readings:
+        verdict = judged(remark, name_causes=False)
+        failed = verdict.first_failure
+        if verdict.same or failed is None:
+            return verdict, remark
+    exact = judged("", name_causes=True)
+    if exact.causes or not exact.different:
         return exact, ""
-    remark, verdict = "", exact
-    failed = exact.first_failure
     if exact.digits.exact and failed is not None and failed.difference <= ROUNDED_AT_MOST:
-        rounded_constants = experiment.model_copy(update={"constants": "float32"})
-        rounded = judge_partial(rounded_constants, seed, parts, dtype)
-        if not rounded.different or (rounded.causes and not exact.causes):
-            remark, verdict = AS_ROUNDED, rounded
-    if verdict.different and not verdict.causes:
-        turned = _turned(experiment, parts)
-        if turned is not None and judge_partial(experiment, seed, turned, dtype).same:
-            verdict = replace(verdict, causes=(TURNED,), line="parameters")
-    return verdict, remark
+        rounded = judged(AS_ROUNDED, name_causes=True)
+        if rounded.causes:
+            return rounded, AS_ROUNDED
+    turned = _turned(handover.experiment, parts)
+    if turned is not None:
+        right = judge_partial(handover.experiment, handover.seed, turned, dtype, name_causes=False)
+        if right.same:
+            return replace(exact, causes=(TURNED,), line="parameters"), ""
+    return exact, ""
 
 
 def _turned(experiment: Experiment, parts: PartialAnswer) -> PartialAnswer | None:

@@ -7,8 +7,9 @@ import pytest
 
 from harness.experiment.network import Layer
 from harness.experiment.training import L2
-from harness.handover import judging
-from harness.handover.folder import HandoverError
+from harness.handover import judging, writing
+from harness.handover.folder import HandoverError, protocol_of_steps
+from harness.parity.protocols import every
 from harness.start import initial_parameters
 from tests.handover.conftest import answer_of, experiment_of, hand_back
 
@@ -92,10 +93,18 @@ def test_constants_rounded_to_float32_are_right_too(export):
     finding, _ = judging.check(exported)
     assert finding.holds
     assert "constants rounded to float32" in finding.remark
-    mistake = {"rule": (("form", "epsilon_hat"),)}
-    hand_back(exported, answer_of(experiment_of("small-adam"), rounded=True, **mistake))
-    finding, _ = judging.check(exported)
-    assert not finding.holds
+
+
+@pytest.mark.full_product
+@pytest.mark.parametrize("name", every())
+def test_every_protocol_is_the_same_by_itself(tmp_path, name):
+    """Of the small protocols of the check: with constants as written, and rounded."""
+    experiment = protocol_of_steps(every()[name], 8)
+    writing.write(tmp_path / "d", experiment, 0, "float64")
+    for rounded in (False, True):
+        hand_back(tmp_path / "d", answer_of(experiment, rounded=rounded))
+        finding, remarks = judging.check(tmp_path / "d")
+        assert (finding.holds, remarks) == (True, []), finding.remark
 
 
 def test_another_start(export):

@@ -70,6 +70,7 @@ def test_the_session_of_tensorflow_1(export, name):
     assert is_proven(exported)
 
 
+@pytest.mark.xdist_group("tutorial")  # PyTorch is imported once
 @pytest.mark.parametrize("name", ["xor-mlp", "xor-deep", "iris-softmax", "small-sgd"])
 def test_the_tutorial_of_pytorch(export, name):
     skip_without("torch")
@@ -90,9 +91,10 @@ WORDS = {
     "no-biases": "^biases are never updated",
     "in-order": "^it takes the rows in their own order",
 }
-BY_DEFAULT = {"softmax-twice", "loss-summed", "learning-rate"}
+BY_DEFAULT = {"softmax-twice", "loss-summed"}
 
 
+@pytest.mark.xdist_group("tutorial")
 @pytest.mark.parametrize(
     "mistake",
     [pytest.param(m, marks=[] if m in BY_DEFAULT else pytest.mark.full_product) for m in WORDS],
@@ -106,6 +108,7 @@ def test_a_mistake_of_the_tutorial_is_named(export, mistake):
     assert re.search(WORDS[mistake], finding.remark), finding.remark
 
 
+@pytest.mark.xdist_group("tutorial")
 def test_every_mistake_of_the_tutorial_is_tested():
     skip_without("torch")
     assert script("pytorch_tutorial").MISTAKES.keys() == WORDS.keys()
