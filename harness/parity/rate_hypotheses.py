@@ -54,19 +54,19 @@ def _tensors(case: Case) -> Iterator[Hypothesis]:
         if found is None or len({factor for pair in found for factor in pair}) < 2:
             continue
         count = len({factor for pair in found for factor in pair} - {1.0, 0.0})
-        words = _factors_in_words(found, case, "{} move at {:.6g} times the rate")
+        words = factors_in_words(found, case, "{} move at {:.6g} times the rate")
         line = RATES if count else ALL_PARAMETERS
         yield Hypothesis(words, line, Switches(rate_factors=found), estimated=count)
         if not linear:
-            words = _factors_in_words(
+            words = factors_in_words(
                 found, case, "the gradient of {} is {:.6g} times the right one"
             )
             switches = Switches(gradient_factors=found)
             yield Hypothesis(words, RULE, switches, estimated=count + 1)
 
 
-def _factors_in_words(found: Factors, case: Case, moves: str) -> str:
-    """`biases move at 2 times the rate`, `layer 2 is never updated`."""
+def factors_in_words(found: Factors, case: Case, moves: str) -> str:
+    """Return `biases move at 2 times the rate`, `layer 2 is never updated`."""
     has_bias = [layer.bias for layer in case.experiment.network.layers]
     named_factors: dict[float, list[str]] = {}
     layers = list(enumerate(zip(found, has_bias, strict=True), start=1))

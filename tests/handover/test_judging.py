@@ -1,6 +1,7 @@
 """Planted mistakes are named where the arrays show them, and nobody is accused without."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -197,3 +198,14 @@ def test_what_is_missing_is_said(export):
 def test_a_folder_of_another_kind(tmp_path):
     with pytest.raises(HandoverError, match="has no protocol"):
         judging.check(tmp_path)
+
+
+def test_the_readme_shows_what_is_said(export):
+    text = (Path(judging.__file__).parent / "README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^BROKEN .*?\)\n```", text, re.DOTALL | re.MULTILINE)
+    exported = export("xor-mlp", steps=20)
+    scale = {"gradient_scale": "rows", "loss_scale": "rows"}
+    hand_back(exported, answer_of(experiment_of("xor-mlp", 20), **scale))
+    finding, _ = judging.check(exported)
+    said = f"BROKEN d answer ladder: xor-mlp ({finding.remark})"
+    assert " ".join(shown.removesuffix("```").split()) == said
