@@ -107,8 +107,9 @@ class _Reader:
 
     def add_file(self, name: str, path: Path) -> None:
         """Read a file of `answer/`, if it is one that is asked for."""
-        place, suffix = f"{ANSWER}/{name}", PurePosixPath(name).suffix
-        stem = name.removesuffix(suffix)
+        place = f"{ANSWER}/{name if name.isprintable() else ascii(name)}"
+        suffix = PurePosixPath(name).suffix
+        stem = IN_ONE_NAME.sub(r"\1/\3", name.removesuffix(suffix))
         if suffix.lower() == ".npz" and "/" not in name:
             self.add_archive(place, path)
         elif suffix.lower() not in arrays.SUFFIXES:
@@ -207,15 +208,11 @@ class _Reader:
     def answer(self) -> PartialAnswer:
         """Return all that was read."""
         if not self.found:
-            raise HandoverError(
-                "\n".join(
-                    [
-                        f"{ANSWER}: nothing was handed back. {PAGE} beside it says what to write; "
-                        f"{LOSSES}.csv alone is a beginning",
-                        *self.remarks,
-                    ]
-                )
+            nothing = (
+                f"{ANSWER}: nothing was handed back. {PAGE} beside it says what to write; "
+                f"{LOSSES}.csv alone is a beginning"
             )
+            raise HandoverError("\n".join([nothing, *self.remarks]))
         values = {name: array for name, (_, array) in self.found.items()}
         folders = dict.fromkeys(name.rpartition("/")[0] for name in values)
         steps = [int(step[1]) for folder in folders if (step := PARAMETERS.fullmatch(folder))]

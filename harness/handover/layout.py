@@ -22,7 +22,7 @@ GRADIENTS = "gradients_of_first_batch"
 PARAMETERS = re.compile(r"parameters_after_step_(0|[1-9]\d{0,8})")
 TENSOR = re.compile(r"(?:weights|biases)_\d{1,3}")
 IN_ONE_NAME = re.compile(rf"({PARAMETERS.pattern}|{GRADIENTS})_({TENSOR.pattern})")
-"""How an archive may name a tensor, where `/` cannot be written."""
+"""How a tensor may be named where there are no folders, as in an archive."""
 PARTS = {
     "losses": LOSSES,
     "outputs before training": OUTPUTS,

@@ -78,22 +78,29 @@ def _check_free(folder: Path, handover: Handover) -> None:
         raise HandoverError(
             f"{folder}: has files in it, and not those of an export; name an empty or a new folder"
         )
-    before = read(folder)
+    before = _earlier(folder)
     answered = (folder / ARCHIVE).exists() or any((folder / ANSWER).glob("*"))
-    if answered and not before.is_of(handover):
+    if answered and not (before and before.is_of(handover)):
         raise HandoverError(
-            f"{folder}: has an answer to another export ({before}); name another folder, or remove "
-            f"{ANSWER} and {ARCHIVE}"
+            f"{folder}: has an answer to another export ({before or 'damaged'}); name another "
+            f"folder, or remove {ANSWER} and {ARCHIVE}"
         )
+
+
+def _earlier(folder: Path) -> Handover | None:
+    """Return what the folder was exported from; None where that cannot be read any more."""
+    try:
+        return read(folder)
+    except HandoverError:
+        return None
 
 
 def _remove_old(folder: Path, contents: Mapping[str, bytes]) -> None:
     """Remove files of an earlier export that the new one does not have, as far as unchanged."""
-    before = read(folder)
-    for name, digest in before.files.items():
-        path = folder / name
+    before = _earlier(folder)
+    for name, digest in before.files.items() if before else ():
         if name not in contents and digest == digest_of(folder, name):
-            path.unlink()
+            (folder / name).unlink()
 
 
 def _arrays(experiment: Experiment, seed: int, dtype: str) -> tuple[dict[str, Array], int]:

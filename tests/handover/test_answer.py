@@ -80,7 +80,8 @@ def test_an_archive(export, separator):
 def test_files_and_more(export):
     exported = export("xor-mlp", steps=20)
     for name, array in AFTER_1.items():
-        put(exported, f"{name}.npy", np.asfortranarray(array))
+        flat = name.replace("/", "_") if "biases" in name else name
+        put(exported, f"{flat}.npy", np.asfortranarray(array))
         put(
             exported,
             f"{name.replace('parameters_after_step_1', 'gradients_of_first_batch')}.csv",

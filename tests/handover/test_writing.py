@@ -105,6 +105,17 @@ def test_a_folder_is_exported_again(export):
             export(**{"name": "iris-softmax", **other})
 
 
+def test_a_damaged_folder_is_exported_again(export):
+    exported = export("xor-mlp")
+    (exported / "protocol.json").write_text("{")
+    export("xor-mlp")
+    assert folder.read(exported).experiment.name == "xor-mlp"
+    (exported / "protocol.json").write_text("{")
+    hand_back(exported, {"losses": np.zeros(8)})
+    with pytest.raises(HandoverError, match=r"another export \(damaged\)"):
+        export("xor-mlp")
+
+
 DAMAGES = [
     (lambda values: [], "`schema` must be 1"),
     (lambda values: values | {"schema": 2}, "`schema` must be 1. Got 2"),
