@@ -46,7 +46,9 @@ class Switches:
         class_weights, weights_normalised: rows weigh by class; a mean may divide by their sum.
         divisor, divisor_more: means divide by the rows that count, or by those of a whole batch;
             or by this many rows more.
-        slope_missing: no derivative of the activation of the output, or of hidden layers.
+        slope_missing: no derivative of the activation of the output, or of hidden layers, or of
+            these in the gradient of their biases alone.
+        slope_at_outputs: the derivative of hidden activations is taken at their outputs: f'(f(z)).
         kink: the derivative of ReLU at 0.
         early_kernels: a kernel is updated before the error is sent back through it.
         no_penalty, penalty, penalty_where: the protocol's penalty is left out; another one is
@@ -118,7 +120,8 @@ class Switches:
     weights_normalised: bool = False
     divisor: Literal["counted", "nominal"] = "counted"
     divisor_more: int = 0
-    slope_missing: Literal["none", "output", "hidden", "all"] = "none"
+    slope_missing: Literal["none", "output", "hidden", "all", "hidden biases"] = "none"
+    slope_at_outputs: bool = False
     kink: float = 0.0
     early_kernels: bool = False
     no_penalty: bool = False

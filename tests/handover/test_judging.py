@@ -26,6 +26,8 @@ MISTAKES = [
     ("small-sgd", {"added_momentum": 0.9}, r"^a momentum of 0\.9 is added"),
     ("small-sgd", {"activation": Layer(units=1, activation="identity")}, "have identity, not sig"),
     ("small-sgd", {"slope_missing": "hidden"}, "derivative of the hidden activations is missing"),
+    ("small-sgd", {"slope_missing": "hidden biases"}, "gradient of hidden biases lacks the deriv"),
+    ("small-sgd", {"slope_at_outputs": True}, "is taken at their outputs, not at z"),
     ("small-sgd", {"padding": True}, "padded rows count"),
     ("small-sgd", {"losses": "after"}, "losses are those after the update"),
     ("small-sgd", {"targets": "next class"}, "labels are off by one"),

@@ -84,6 +84,8 @@ MISTAKES = [
     ("divisor_more", 1, "swish-l2"),
     ("slope_missing", "output", "mse-no-bias"),
     ("slope_missing", "hidden", "mse-no-bias"),
+    ("slope_missing", "hidden biases", "adam-hat"),
+    ("slope_at_outputs", True, "adam-hat"),
     ("kink", 1.0, "relu-zeros"),
     ("early_kernels", True, "adam-hat"),
     ("input_scale", 2.0, "adam-hat"),
