@@ -36,6 +36,25 @@ def test_the_numpy_loop_of_the_post(export, name):
     assert is_proven(exported)
 
 
+SLIPS = [
+    # as the post prints it in its walk-through: db1 of dz1, not of da1
+    ("db1 = dz1.sum(axis=0)", "hidden biases lacks the derivative"),
+    ("db2 = db2 * len(X)", "biases of layer 2 move at 4 times"),
+]
+
+
+@pytest.mark.parametrize(("slip", "words"), SLIPS)
+def test_a_slip_in_the_loop_is_named(export, slip, words):
+    exported = export("xor-mlp")
+    source = (SCRIPTS / "numpy_loop.py").read_text()
+    update = "    W1 = W1 - learning_rate * dW1"
+    assert source.count(update) == 1
+    names = {"__name__": "slip"}
+    exec(source.replace(update, f"    {slip}\n{update}"), names)
+    names["main"](exported)
+    assert words in judging.check(exported)[0].remark
+
+
 def test_plain_python(export):
     exported = export("xor-mlp", "한글 폴더")
     script("plain_python").main(exported)
