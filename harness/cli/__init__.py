@@ -17,6 +17,7 @@ from harness.cli import (
     data,
     doctor,
     explain,
+    export,
     listing,
     merge,
     new_adapter,
@@ -63,6 +64,7 @@ def _options(
 # In the order of `--help`.
 app.command()(report.report)
 app.command()(check.check)
+app.command()(export.export)
 app.command(name="new-adapter")(new_adapter.new_adapter)
 app.command()(reproduce.reproduce)
 app.command()(explain.explain)

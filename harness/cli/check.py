@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options
+from harness.cli.check_folder import check_folders, folders_in, refuse_options
 from harness.cli.console import console
 from harness.cli.exits import (
     ENVIRONMENT,
@@ -18,6 +19,7 @@ from harness.cli.exits import (
     interrupt_on_sigterm,
     stop,
 )
+from harness.cli.run_plan import one_blas_thread
 from harness.experiment.vocabulary import Device
 
 if TYPE_CHECKING:
@@ -42,8 +44,12 @@ Protocols = Annotated[
 
 
 def check(
+    context: typer.Context,
     adapters: Annotated[
-        list[str], typer.Argument(help="Names of frameworks, adapter files or module:Class.")
+        list[str],
+        typer.Argument(
+            help="Names of frameworks, adapter files, module:Class, or folders of `export`."
+        ),
     ],
     full: Annotated[
         bool, typer.Option("--full", help="Every protocol, not only as few as cover them.")
@@ -59,18 +65,23 @@ def check(
     traceback: options.TracebackOption = False,
     json_output: options.JsonOption = False,
 ) -> None:
-    """Check that an adapter computes what the protocol says.
+    """Check what an adapter, or a script of yours, computes.
 
     Every step is compared with a plain float64 network, and every rule of the adapter's contract
-    is tested. What is broken is named in words, such as: the kernel is transposed.
+    is tested. What is broken is named in words, such as: the kernel is transposed. Of a folder that
+    `samestep export` wrote, the numbers are compared that a program has handed back.
     """
+    one_blas_thread()
     import tempfile
 
     from harness.execute.checking import Check
     from harness.report.check_findings import FindingsPrinter, as_json
 
     timeout_s = options.timeout_s(timeout)
-    frameworks = _frameworks(adapters)
+    folders = folders_in(adapters)
+    frameworks = _frameworks([name for name in adapters if name not in folders])
+    if folders and not frameworks:
+        refuse_options(context)
     names = [_known(name) for name in only or ()]
     own = [_protocol(name) for name in protocol or ()]
     loops = loop or []
@@ -79,6 +90,7 @@ def check(
     printer = FindingsPrinter(console(stderr=json_output), traceback)
     interrupt_on_sigterm()
     try:
+        check_folders(folders, printer)
         for framework in frameworks:
             with tempfile.TemporaryDirectory(prefix="samestep-check-") as scratch:
                 checked = Check(

@@ -13,7 +13,7 @@ from harness.parity.functions import Floats
 from harness.parity.simulation import mistaken_trace, shortened
 from harness.parity.switches import Factors, Switches
 from harness.parity.trace import Trace, kept_steps
-from harness.start import BatchPlan, float32
+from harness.start import BatchPlan, given_number
 from harness.trainer import Array, Parameters
 
 NEGLIGIBLE = 1e-12
@@ -49,7 +49,11 @@ class Case:
     def rate(self) -> float:
         """The given learning rate of the first step."""
         training = self.experiment.training
-        return float32(training.optimizer.learning_rate) if training else 0.0
+        return self.given(training.optimizer.learning_rate) if training else 0.0
+
+    def given(self, number: float) -> float:
+        """A number of the protocol as the task has it: rounded to float32, or exact."""
+        return given_number(number, self.experiment)
 
     @property
     def optimizer(self) -> str:
@@ -94,7 +98,7 @@ def _gradient_of_first_update(case: Case) -> Parameters | None:
     if isinstance(rule, SGD | Momentum):
         return _scaled(moved, -1 / case.rate)
     if isinstance(rule, Nesterov):
-        return _scaled(moved, -1 / (case.rate * (1 + float32(rule.momentum))))
+        return _scaled(moved, -1 / (case.rate * (1 + case.given(rule.momentum))))
     return None
 
 

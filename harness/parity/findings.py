@@ -4,7 +4,8 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from harness.parity.judgement import Judgement
+from harness.experiment.vocabulary import Status
+from harness.parity.judgement import Judgement, Verdict
 
 EXCEPTION = r"[^\s(]+:\d+(?: in \S+)?: [\w.]+(?=:|\)|;|$)"
 """How a described exception begins: its place in the adapter and its type."""
@@ -46,6 +47,16 @@ class Finding:
         Empty where nothing was raised. Two findings with the same one have the same cause.
         """
         return "" if self.holds else exception_in(self.remark)
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether there are numbers to judge, and they show neither that it is right nor wrong."""
+        judgement = self.judgement
+        return (
+            judgement is not None
+            and judgement.verdict == Verdict.NOT_COMPARABLE
+            and judgement.status == Status.OK
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return values for JSON."""

@@ -287,6 +287,10 @@ def _backward(experiment: Experiment) -> Iterator[Hypothesis]:
     if any(layer.activation != "identity" for layer in hidden):
         words = "the derivative of the hidden activations is missing"
         yield Hypothesis(words, NETWORK, Switches(slope_missing="hidden"))
+        words = "the gradient of hidden biases lacks the derivative of the activation"
+        yield Hypothesis(words, NETWORK, Switches(slope_missing="hidden biases"))
+        words = "the derivative of the hidden activations is taken at their outputs, not at z"
+        yield Hypothesis(words, NETWORK, Switches(slope_at_outputs=True))
     if any(layer.activation == "relu" for layer in experiment.network.layers):
         for kink in (1.0, 0.5):
             words = f"the derivative of ReLU at 0 is {kink:g}, not 0"

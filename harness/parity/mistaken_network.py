@@ -113,7 +113,8 @@ class MistakenNetwork(Reference):
             b = self.pairs[index][1]
             delta = da * self._slope_of(index, zs[index])
             dW = self._product(values[index].T, delta, forward=False)
-            gradients.insert(0, (dW, None if b is None else self._bias_gradient(delta)))
+            of_biases = da if self._biases_lack_slope(index) else delta
+            gradients.insert(0, (dW, None if b is None else self._bias_gradient(of_biases)))
             W = self._kernel_of_the_way_back(index, gradients[0], counted)
             da = self._product(delta, W.T, forward=False)
         for l2, where in self._penalties_and_places():
@@ -156,9 +157,15 @@ class MistakenNetwork(Reference):
         layer, is_output = self.layers[index], index == len(self.layers) - 1
         if self.switches.slope_missing in ("all", "output" if is_output else "hidden"):
             return np.ones_like(z)
+        if self.switches.slope_at_outputs and not is_output:
+            return slope(layer, activate(layer, z))
         if self.switches.kink and layer.activation == "relu":
             return np.where(z == 0, self.switches.kink, slope(layer, z)).astype(z.dtype)
         return slope(layer, z)
+
+    def _biases_lack_slope(self, index: int) -> bool:
+        is_hidden = index < len(self.layers) - 1
+        return is_hidden and self.switches.slope_missing == "hidden biases"
 
     def _kernel_of_the_way_back(
         self, index: int, gradient: tuple[Floats, Floats | None], counted: int
@@ -187,7 +194,12 @@ class MistakenNetwork(Reference):
 
     def _factor(self, scale: Scale, rows: int) -> float:
         outputs = self.experiment.network.outputs
-        named = {"rows": rows, "1/rows": 1 / rows, "outputs": outputs, "1/outputs": 1 / outputs}
+        named = {
+            "rows": rows,
+            "1/rows": 1 / max(rows, 1),  # the only row may be left out
+            "outputs": outputs,
+            "1/outputs": 1 / outputs,
+        }
         return named[scale] if isinstance(scale, str) else scale
 
     def _row_weights(self, loss: Loss, outputs: Floats, counted: int) -> Floats:

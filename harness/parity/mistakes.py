@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from harness.experiment.model import Experiment
-from harness.experiment.optimizers import Adam
+from harness.experiment.optimizers import SGD, Adam, Momentum, Nesterov
 from harness.parity.functions import Floats
 from harness.parity.mistaken_network import MistakenNetwork
 from harness.parity.reference import Pairs, map_pairs
@@ -300,5 +300,11 @@ def _constrained(pairs: Pairs, switches: Switches) -> Pairs:
 
 def _other_rule(rule: Any, switches: Switches) -> Any:
     """The optimizer with what the switches put in its place."""
+    if switches.added_momentum and isinstance(rule, SGD):
+        kind = Nesterov if switches.added_momentum_is_nesterov else Momentum
+        rate, momentum = rule.learning_rate, switches.added_momentum
+        return kind.model_construct(
+            name=kind.__name__.lower(), learning_rate=rate, momentum=momentum
+        )
     changes = {name: value for name, value in switches.rule if hasattr(rule, name)}
     return rule.model_copy(update=changes) if changes else rule

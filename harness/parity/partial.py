@@ -114,7 +114,11 @@ class PartialVerdict:
 
 
 def judge_partial(
-    experiment: Experiment, seed: int, answer: PartialAnswer, dtype: str | None = None
+    experiment: Experiment,
+    seed: int,
+    answer: PartialAnswer,
+    dtype: str | None = None,
+    name_causes: bool = True,
 ) -> PartialVerdict:
     """Judge what a loop handed back.
 
@@ -124,6 +128,7 @@ def judge_partial(
         answer: what the loop hands back.
         dtype: the precision that the loop computed in, "float64" or "float32"; by default the
             numbers say it.
+        name_causes: whether to look for the mistake where something differs, which takes seconds.
 
     Raises:
         AnswerError: a part cannot be compared; the message says why and what to hand back.
@@ -135,7 +140,7 @@ def judge_partial(
     missing = missing_parts(trace, experiment)
     undecided = PartialVerdict(judgement, digits, missing=missing)
     failed = judgement.first_failure
-    if judgement.proven or failed is None:
+    if judgement.proven or failed is None or not name_causes:
         return undecided
     expected = expected_trace(experiment, seed, kept_steps(trace, experiment))
     case = Case(trace, expected, experiment, seed, digits, is_own_loop=True)

@@ -28,7 +28,6 @@ from harness.parity.hypotheses import (
     Hypothesis,
 )
 from harness.parity.switches import Factors, Switches
-from harness.start import float32
 
 LINEAR = ("sgd", "momentum", "nesterov")
 """Optimizers whose first update is a multiple of the gradient."""
@@ -55,19 +54,19 @@ def _tensors(case: Case) -> Iterator[Hypothesis]:
         if found is None or len({factor for pair in found for factor in pair}) < 2:
             continue
         count = len({factor for pair in found for factor in pair} - {1.0, 0.0})
-        words = _factors_in_words(found, case, "{} move at {:.6g} times the rate")
+        words = factors_in_words(found, case, "{} move at {:.6g} times the rate")
         line = RATES if count else ALL_PARAMETERS
         yield Hypothesis(words, line, Switches(rate_factors=found), estimated=count)
         if not linear:
-            words = _factors_in_words(
+            words = factors_in_words(
                 found, case, "the gradient of {} is {:.6g} times the right one"
             )
             switches = Switches(gradient_factors=found)
             yield Hypothesis(words, RULE, switches, estimated=count + 1)
 
 
-def _factors_in_words(found: Factors, case: Case, moves: str) -> str:
-    """`biases move at 2 times the rate`, `layer 2 is never updated`."""
+def factors_in_words(found: Factors, case: Case, moves: str) -> str:
+    """Return `biases move at 2 times the rate`, `layer 2 is never updated`."""
     has_bias = [layer.bias for layer in case.experiment.network.layers]
     named_factors: dict[float, list[str]] = {}
     layers = list(enumerate(zip(found, has_bias, strict=True), start=1))
@@ -155,12 +154,13 @@ def _penalties(case: Case) -> Iterator[Hypothesis]:
     given = training.l2 if training else None
     if given is None:
         return
+    strength = case.given(given.strength)
     yield Hypothesis("the penalty is missing", PENALTY, Switches(no_penalty=True))
     words = "the penalty is missing in the returned loss"
     yield Hypothesis(words, LOSSES, Switches(losses="without penalty"))
     ways: tuple[Literal["both", "gradient"], ...] = ("both", "gradient")
     for half, per_row, on, where in product((True, False), (True, False), ("weights", "all"), ways):
-        l2 = L2.model_construct(strength=float32(given.strength), half=half, per_row=per_row, on=on)
+        l2 = L2.model_construct(strength=strength, half=half, per_row=per_row, on=on)
         readings = (
             (half != given.half, "is halved" if half else "is not halved"),
             (per_row != given.per_row, f"is {'' if per_row else 'not '}divided by the rows"),
@@ -174,9 +174,7 @@ def _penalties(case: Case) -> Iterator[Hypothesis]:
     if case.optimizer == "sgd":  # there a decoupled decay is the same as one in the gradient
         return
     for half, per_row in product((True, False), (True, False)):
-        l2 = L2.model_construct(
-            strength=float32(given.strength), half=half, per_row=per_row, on=given.on
-        )
+        l2 = L2.model_construct(strength=strength, half=half, per_row=per_row, on=given.on)
         for in_loss in (True, False):
             switches = Switches(
                 no_penalty=True,

@@ -18,7 +18,7 @@ from harness.experiment.network import Layer
 from harness.experiment.optimizers import SGD, Adagrad, Adam, Momentum, Nesterov, RMSprop
 from harness.experiment.training import Loss
 from harness.parity.functions import Floats, activate, log_softmax, sigmoid, slope, softmax
-from harness.start import rounded, rounded_network
+from harness.start import given, given_network
 from harness.trainer import Array, Batches, Parameters
 
 Pairs = list[tuple[Floats, Floats | None]]
@@ -45,10 +45,10 @@ class Reference:
     ) -> None:
         self.experiment, self.dtype = experiment, dtype
         self.inputs, self.targets = inputs, targets
-        self.layers = rounded_network(experiment.network).layers
+        self.layers = given_network(experiment).layers
         training = experiment.training
-        self.rule = rounded(training.optimizer) if training else None
-        self.penalties = [rounded(training.l2)] if training and training.l2 else []
+        self.rule = given(training.optimizer, experiment) if training else None
+        self.penalties = [given(training.l2, experiment)] if training and training.l2 else []
         self.pairs = map_pairs(lambda values: np.array(values, dtype), parameters)
         self._empty_memory()
 

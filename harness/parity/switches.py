@@ -46,7 +46,9 @@ class Switches:
         class_weights, weights_normalised: rows weigh by class; a mean may divide by their sum.
         divisor, divisor_more: means divide by the rows that count, or by those of a whole batch;
             or by this many rows more.
-        slope_missing: no derivative of the activation of the output, or of hidden layers.
+        slope_missing: no derivative of the activation of the output, or of hidden layers, or of
+            these in the gradient of their biases alone.
+        slope_at_outputs: the derivative of hidden activations is taken at their outputs: f'(f(z)).
         kink: the derivative of ReLU at 0.
         early_kernels: a kernel is updated before the error is sent back through it.
         no_penalty, penalty, penalty_where: the protocol's penalty is left out; another one is
@@ -71,6 +73,7 @@ class Switches:
         rate_scale, rate_decay: the learning rate is multiplied by this, once or in every step.
         warm_up, warm_up_from: the rate grows over this many steps, from this part of a step.
         rule: constants and forms of the optimizer that are others, by name.
+        added_momentum, added_momentum_is_nesterov: plain SGD has this momentum.
         dampening, first_velocity: momentum takes (1 - dampening) of each gradient, perhaps all
             of the first.
         amsgrad: Adam divides by the largest v so far, bias-corrected or not.
@@ -117,7 +120,8 @@ class Switches:
     weights_normalised: bool = False
     divisor: Literal["counted", "nominal"] = "counted"
     divisor_more: int = 0
-    slope_missing: Literal["none", "output", "hidden", "all"] = "none"
+    slope_missing: Literal["none", "output", "hidden", "all", "hidden biases"] = "none"
+    slope_at_outputs: bool = False
     kink: float = 0.0
     early_kernels: bool = False
     no_penalty: bool = False
@@ -148,6 +152,8 @@ class Switches:
     warm_up: int = 0
     warm_up_from: Literal[0, 1] = 1
     rule: tuple[tuple[str, Any], ...] = ()
+    added_momentum: float = 0.0
+    added_momentum_is_nesterov: bool = False
     dampening: float = 0.0
     first_velocity: Literal["dampened", "whole"] = "dampened"
     amsgrad: Literal["no", "raw", "corrected"] = "no"

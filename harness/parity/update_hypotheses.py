@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from harness.experiment.optimizers import Adagrad, Adam, Momentum, Nesterov, RMSprop
+from harness.experiment.optimizers import SGD, Adagrad, Adam, Momentum, Nesterov, RMSprop
 from harness.parity.estimates import (
     Case,
     first_wrong_step,
@@ -26,6 +26,7 @@ from harness.start import float32
 from harness.trainer import Parameters
 
 OTHER_EPSILONS = (1e-7, 1e-8, 1e-6, 1e-10, 1e-16, 1e-5, 1e-4, 1e-3)
+USUAL_MOMENTA = (0.9, 0.99, 0.95, 0.5)
 OTHER_BETAS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999)
 USUAL_BOUNDS = (1.0, 0.5, 5.0, 10.0, 0.1, 2.0, 3.0)
 USUAL_PERIODS = (2, 3, 4, 5, 8, 10, 20, 25, 50, 100)
@@ -56,11 +57,13 @@ def _rule(case: Case) -> Iterator[Hypothesis]:
         words = "the optimizer's memory is emptied after every epoch"
         yield Hypothesis(words, RULE, Switches(reset_at=epochs))
     if isinstance(rule, Adam):
-        yield from _adam(rule)
+        yield from _adam(rule, case)
     if isinstance(rule, RMSprop | Adagrad):
-        yield from _divided_by_root(rule)
+        yield from _divided_by_root(rule, case)
     if isinstance(rule, Momentum | Nesterov):
         yield from _momentum(rule, case)
+    if isinstance(rule, SGD):
+        yield from _added_momentum(case)
     words = "gradients are added to those of the steps before (no zero_grad)"
     yield Hypothesis(words, RULE, Switches(accumulated="always"))
     words = "gradients are added to those of the steps before, within a call (no zero_grad)"
@@ -69,7 +72,7 @@ def _rule(case: Case) -> Iterator[Hypothesis]:
     yield Hypothesis(words, RULE, Switches(centred=True))
 
 
-def _adam(rule: Adam) -> Iterator[Hypothesis]:
+def _adam(rule: Adam, case: Case) -> Iterator[Hypothesis]:
     other, words = "epsilon_hat", "the epsilon-hat form (epsilon outside the bias correction)"
     if rule.form == "epsilon_hat":
         other, words = "algorithm_1", "the form of algorithm 1 (epsilon after the bias correction)"
@@ -78,12 +81,12 @@ def _adam(rule: Adam) -> Iterator[Hypothesis]:
     for moment in ("first", "second"):
         missing = f"Adam has a bias correction of its {moment} moment only"
         yield Hypothesis(missing, RULE, Switches(bias_correction=moment))
-    for epsilon, differs in _others("Adam's epsilon", OTHER_EPSILONS, rule.epsilon):
+    for epsilon, differs in _others("Adam's epsilon", OTHER_EPSILONS, rule.epsilon, case):
         yield Hypothesis(differs, RULE, _constants(epsilon=epsilon))
         if epsilon != rule.epsilon:
             both = _constants(epsilon=epsilon, form=other)
             yield Hypothesis(f"{differs}, and has {words}", RULE, both)
-    yield from _betas(rule)
+    yield from _betas(rule, case)
     yield Hypothesis("Adam is AMSGrad", RULE, Switches(amsgrad="raw"))
     corrected = "Adam is AMSGrad, of the corrected second moment"
     yield Hypothesis(corrected, RULE, Switches(amsgrad="corrected"))
@@ -92,41 +95,46 @@ def _adam(rule: Adam) -> Iterator[Hypothesis]:
     yield Hypothesis("Adam's t starts at 2, not at 1", RULE, Switches(t_start=1))
 
 
-def _betas(rule: Adam) -> Iterator[Hypothesis]:
-    swapped = _constants(beta1=float32(rule.beta2), beta2=float32(rule.beta1))
+def _betas(rule: Adam, case: Case) -> Iterator[Hypothesis]:
+    swapped = _constants(beta1=case.given(rule.beta2), beta2=case.given(rule.beta1))
     yield Hypothesis("Adam's beta1 and beta2 are swapped", RULE, swapped)
     for name in ("beta1", "beta2"):
-        for beta, words in _others(f"Adam's {name}", OTHER_BETAS, getattr(rule, name)):
+        for beta, words in _others(f"Adam's {name}", OTHER_BETAS, getattr(rule, name), case):
             yield Hypothesis(words, RULE, _constants(**{name: beta}))
 
 
-def _divided_by_root(rule: RMSprop | Adagrad) -> Iterator[Hypothesis]:
+def _divided_by_root(rule: RMSprop | Adagrad, case: Case) -> Iterator[Hypothesis]:
     place = "inside" if rule.form == "epsilon_outside_root" else "outside"
     form = f"epsilon_{place}_root"
     yield Hypothesis(f"epsilon is {place} the root", RULE, _constants(form=form))
-    for epsilon, words in _others("epsilon", OTHER_EPSILONS, rule.epsilon):
+    for epsilon, words in _others("epsilon", OTHER_EPSILONS, rule.epsilon, case):
         yield Hypothesis(words, RULE, _constants(epsilon=epsilon))
         if epsilon != rule.epsilon:
             both = _constants(epsilon=epsilon, form=form)
             yield Hypothesis(f"{words}, and is {place} the root", RULE, both)
     if isinstance(rule, RMSprop):
-        for rho, words in _others("RMSprop's rho", OTHER_BETAS[1:], rule.rho):
+        for rho, words in _others("RMSprop's rho", OTHER_BETAS[1:], rule.rho, case):
             yield Hypothesis(words, RULE, _constants(rho=rho))
         return
     for start in (0.0, 0.1, 1.0):
         if float32(start) != float32(rule.initial_accumulator):
             words = f"Adagrad's accumulator starts at {start:g}, not {rule.initial_accumulator:g}"
-            yield Hypothesis(words, RULE, _constants(initial_accumulator=float32(start)))
+            yield Hypothesis(words, RULE, _constants(initial_accumulator=case.given(start)))
 
 
-def _others(who: str, numbers: tuple[float, ...], given: float) -> Iterator[tuple[float, str]]:
+def _others(
+    who: str, numbers: tuple[float, ...], given: float, case: Case
+) -> Iterator[tuple[float, str]]:
     """Yield other values of a constant, each rounded to float32 or not, and the words for it."""
+    other_form = "exactly, not rounded to float32 as in the task"
+    if case.given(given) == given:
+        other_form = "rounded to float32, not exactly"
     for number in dict.fromkeys((*numbers, given)):
         for value in dict.fromkeys((float32(number), number)):
-            if value == float32(given):
+            if value == case.given(given):
                 continue
             if float32(number) == float32(given):
-                yield value, f"{who} is {number:g} exactly, not rounded to float32 as in the task"
+                yield value, f"{who} is {number:g} {other_form}"
             else:
                 yield value, f"{who} is {number:g}, not {given:g}"
 
@@ -135,7 +143,7 @@ def _momentum(rule: Momentum | Nesterov, case: Case) -> Iterator[Hypothesis]:
     plain = isinstance(rule, Momentum)
     words = "momentum is Nesterov's" if plain else "momentum is plain, not Nesterov's"
     yield Hypothesis(words, RULE, _constants(name="nesterov" if plain else "momentum"))
-    mu = float32(rule.momentum)
+    mu = case.given(rule.momentum)
     yield Hypothesis("momentum is dampened", RULE, Switches(dampening=mu))
     words = "momentum is dampened, except for the first velocity"
     yield Hypothesis(words, RULE, Switches(dampening=mu, first_velocity="whole"))
@@ -153,6 +161,21 @@ def _momentum(rule: Momentum | Nesterov, case: Case) -> Iterator[Hypothesis]:
         words = f"momentum is dampened by {damped:.6g}, except for the first velocity"
         switches = Switches(dampening=case.digits.plain(damped), first_velocity="whole")
         yield Hypothesis(words, RULE, switches, estimated=1)
+
+
+def _added_momentum(case: Case) -> Iterator[Hypothesis]:
+    """Momentum where there is to be none: a usual one, or the one that the first updates show."""
+    whole = Switches(added_momentum=1.0)
+    nesterov = rate_ratio(case, 0, 1)
+    shown = (second_update_strength(case, whole), None if nesterov is None else nesterov - 1)
+    for seen, name in zip(shown, ("momentum", "nesterov"), strict=True):
+        who = "a momentum" if name == "momentum" else "Nesterov's momentum"
+        usual = [value for mu in USUAL_MOMENTA for value in (mu, float32(mu))]
+        read_off = [case.digits.plain(seen)] if seen is not None and 1e-6 < seen < 1 else []
+        for mu in dict.fromkeys((*usual, *read_off)):
+            switches = Switches(added_momentum=mu, added_momentum_is_nesterov=name == "nesterov")
+            words = f"{who} of {mu:.6g} is added"
+            yield Hypothesis(words, RULE, switches, estimated=int(mu not in usual))
 
 
 def _other_momenta(mu: float, plain: bool, case: Case) -> Iterator[float]:

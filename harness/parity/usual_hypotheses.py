@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from harness.experiment.training import L2
 from harness.parity.estimates import Case
 from harness.parity.hypotheses import ALL_PARAMETERS, PENALTY, RATES, Hypothesis
-from harness.parity.rate_hypotheses import LINEAR
-from harness.parity.switches import Switches
+from harness.parity.rate_hypotheses import LINEAR, factors_in_words
+from harness.parity.switches import Factors, Switches
 
 RATE_FACTORS = (0.5, 2.0, 0.1, 10.0, 0.01, 100.0)
 OWN_RATES = (0.1, 0.01, 0.001, 0.05, 0.005, 0.5, 1.0)
@@ -32,12 +32,16 @@ def _never_updated(case: Case) -> Iterator[Hypothesis]:
     layers = case.experiment.network.layers
     if any(layer.bias for layer in layers):
         none = tuple((1.0, 0.0) for _ in layers)
-        yield Hypothesis("biases are never updated", ALL_PARAMETERS, Switches(rate_factors=none))
+        yield _with_factors(case, none)
     if len(layers) > 1:
         for index, _ in enumerate(layers):
             one = tuple((float(i != index), float(i != index)) for i, _ in enumerate(layers))
-            words = f"layer {index + 1} is never updated"
-            yield Hypothesis(words, ALL_PARAMETERS, Switches(rate_factors=one))
+            yield _with_factors(case, one)
+
+
+def _with_factors(case: Case, factors: Factors) -> Hypothesis:
+    words = factors_in_words(factors, case, "{} move at {:.6g} times the rate")
+    return Hypothesis(words, ALL_PARAMETERS, Switches(rate_factors=factors))
 
 
 def _rates(case: Case) -> Iterator[Hypothesis]:

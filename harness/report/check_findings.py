@@ -58,7 +58,7 @@ class FindingsPrinter:
                 self._say(f"{framework}: {remark}")
 
     def _print_finding(self, finding: Finding) -> None:
-        mark = Text("ok    ", style="green") if finding.holds else Text("BROKEN", style="bold red")
+        mark = _mark(finding)
         name = finding.name.replace("_", " ") if finding.kind == "rule" else finding.name
         line = mark.append(plain(f" {finding.framework} {finding.loop} {finding.kind}: {name}"))
         if finding.remark:
@@ -72,15 +72,14 @@ class FindingsPrinter:
 
     def _print_cell(self, framework: str, loop: str) -> None:
         of_loop = [f for f in self.findings if (f.framework, f.loop) == (framework, loop)]
-        broken = sum(not f.holds for f in of_loop)
+        undecided = sum(f.is_undecided for f in of_loop)
+        broken = sum(not f.holds for f in of_loop) - undecided
         protocols = sum(f.kind == "ladder" for f in of_loop)
         rules = len(of_loop) - protocols
-        verdict = "all hold" if not broken else f"{broken} broken"
-        self._say(
-            f"{framework} {loop}: {_count(protocols, 'protocol')}, {_count(rules, 'rule')}, "
-            f"{verdict}",
-            style="bold",
-        )
+        counts = [_count(protocols, "protocol"), _count(rules, "rule") if rules else ""]
+        verdicts = [f"{broken} broken" if broken else "", "undecided" if undecided else ""]
+        line = ", ".join(filter(None, [*counts, *verdicts, "" if any(verdicts) else "all hold"]))
+        self._say(f"{framework} {loop}: {line}", style="bold")
         for (*cell, exception), names in self._repeated.items():
             if cell == [framework, loop] and names:
                 self._say(f"  {exception} also breaks {len(names)} more: {', '.join(names)}")
@@ -91,6 +90,14 @@ class FindingsPrinter:
 
     def _say(self, line: str, style: str = "") -> None:
         self._console.print(plain(line), style=style, soft_wrap=True, highlight=False)
+
+
+def _mark(finding: Finding) -> Text:
+    if finding.holds:
+        return Text("ok    ", style="green")
+    if finding.is_undecided:
+        return Text("OPEN  ", style="yellow")
+    return Text("BROKEN", style="bold red")
 
 
 def _count(number: int, noun: str) -> str:

@@ -7,7 +7,7 @@ makes what an adapter is given.
 """
 
 from harness.start.batches import BatchPlan
-from harness.start.constants import float32, rounded, rounded_network
+from harness.start.constants import float32, given, given_network, given_number, rounded
 from harness.start.digest import start_digest
 from harness.start.parameters import initial_parameters
 from harness.start.task import task_of
@@ -15,9 +15,11 @@ from harness.start.task import task_of
 __all__ = [
     "BatchPlan",
     "float32",
+    "given",
+    "given_network",
+    "given_number",
     "initial_parameters",
     "rounded",
-    "rounded_network",
     "start_digest",
     "task_of",
 ]

@@ -5,6 +5,7 @@ from typing import TypeVar
 import numpy as np
 
 from harness.experiment.fields import Frozen
+from harness.experiment.model import Experiment
 from harness.experiment.network import Network
 
 Part = TypeVar("Part", bound=Frozen | None)
@@ -26,6 +27,18 @@ def rounded(part: Part) -> Part:
     return part.model_copy(update=numbers)
 
 
-def rounded_network(network: Network) -> Network:
-    """Return the network with the slopes of its layers rounded to float32."""
-    return network.model_copy(update={"layers": tuple(rounded(layer) for layer in network.layers)})
+def given_number(number: float, experiment: Experiment) -> float:
+    """Return a number of a protocol as adapters receive it."""
+    return number if experiment.constants == "exact" else float32(number)
+
+
+def given(part: Part, experiment: Experiment) -> Part:
+    """Return a part of a protocol with its own floats as adapters receive them."""
+    return part if experiment.constants == "exact" else rounded(part)
+
+
+def given_network(experiment: Experiment) -> Network:
+    """Return a protocol's network with the slopes of its layers as adapters receive them."""
+    network = experiment.network
+    layers = tuple(given(layer, experiment) for layer in network.layers)
+    return network.model_copy(update={"layers": layers})

@@ -2,7 +2,7 @@
 
 from harness.data.prepared import Prepared
 from harness.experiment.model import Experiment
-from harness.start.constants import rounded, rounded_network
+from harness.start.constants import given, given_network
 from harness.start.parameters import initial_parameters
 from harness.trainer import Task
 
@@ -30,15 +30,12 @@ def task_of(
         device: `cpu`, `cuda` (requires a GPU) or `auto` (a GPU where the framework sees one).
         threads: how many threads the process may use.
     """
-    network, training = experiment.network, experiment.training
-    l2, optimizer = (training.l2, training.optimizer) if training else (None, None)
-    if experiment.constants != "exact":
-        network, l2, optimizer = rounded_network(network), rounded(l2), rounded(optimizer)
+    training = experiment.training
     return Task(
-        network=network,
+        network=given_network(experiment),
         loss=experiment.loss,
-        l2=l2,
-        optimizer=optimizer,
+        l2=given(training.l2, experiment) if training else None,
+        optimizer=given(training.optimizer, experiment) if training else None,
         parameters=initial_parameters(experiment, seed, dtype),
         inputs=prepared.train.inputs,
         targets=prepared.train.targets,

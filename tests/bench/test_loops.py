@@ -29,7 +29,7 @@ def random_task(experiment, loop):
     else:
         targets = generator.integers(2, size=(ROWS, 1)).astype(np.float32)
     return Task(
-        network=start.rounded_network(experiment.network),
+        network=start.given_network(experiment),
         loss=experiment.loss,
         l2=None,
         optimizer=start.rounded(experiment.training.optimizer),

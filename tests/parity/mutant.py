@@ -458,7 +458,10 @@ class Mutant(StepTrainer):
     def _stepped(self, g, slots, rate):
         rule, t = self.task.optimizer, self.since
         if rule.name == "sgd":
-            return rate * g
+            added = self.number("added momentum") or self.number("added nesterov") or 0.0
+            slots[0].mul_(added).add_(g)
+            step = slots[0]
+            return rate * (g + added * step if self.number("added nesterov") else step)
         if rule.name in ("momentum", "nesterov"):
             return self._momentum(rule, g, slots, rate)
         epsilon = self.number("epsilon") or rule.epsilon

@@ -90,8 +90,7 @@ class StoredCurves:
 
 def layer_outputs(experiment: Experiment, parameters: Parameters, inputs: Array) -> list[Floats]:
     """Return (rows, units) of every layer: f(x W + b) in float64, with the oracle's f."""
-    exact = experiment.constants == "exact"
-    network = experiment.network if exact else start.rounded_network(experiment.network)
+    network = start.given_network(experiment)
     x: Floats = np.asarray(inputs, np.float64)
     outputs: list[Floats] = []
     with np.errstate(all="ignore"):  # parameters that diverge may overflow

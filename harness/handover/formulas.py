@@ -1,0 +1,157 @@
+"""The formulas of one protocol, as text that a program can be written from.
+
+They say what `harness.trainer` says in its table, for this network, this loss and this update
+rule alone, with its numbers in them.
+"""
+
+from collections.abc import Iterator
+
+from harness.experiment.model import Experiment
+from harness.experiment.optimizers import SGD, Adagrad, Adam, Momentum, Nesterov, Optimizer, RMSprop
+from harness.experiment.training import L2, Loss
+
+FUNCTIONS = {
+    "sigmoid": "sigmoid(z) = 1 / (1 + exp(-z))",
+    "tanh": "tanh(z), the hyperbolic tangent",
+    "relu": "relu(z) = z where z > 0, else 0; its derivative at exactly 0 is 0",
+    "elu": "elu(z) = z where z > 0, else exp(z) - 1",
+    "swish": "swish(z) = z sigmoid(z) = z / (1 + exp(-z))",
+    "softplus": "softplus(z) = log(1 + exp(z))",
+    "gelu": "gelu(z) = z (1 + erf(z / sqrt(2))) / 2, the exact one",
+    "gelu_tanh": "gelu_tanh(z) = z (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))) / 2",
+    "step": "step(z) = 1 where z > 0, else 0",
+}
+"""What activations are; `identity` and `leaky_relu` are written out where they stand."""
+
+
+def network_lines(experiment: Experiment) -> list[str]:
+    """Return `z1 = x W1 + b1` and `a1 = sigmoid(z1)`, layer by layer."""
+    lines, below = [], "x"
+    layers = experiment.network.layers
+    for number, (layer, shape) in enumerate(
+        zip(layers, experiment.network.shapes, strict=True), start=1
+    ):
+        biases = f" + b{number}" if layer.bias else ""
+        shapes = f"W{number} {shape}" + (f", b{number} {shape[1:]}" if layer.bias else "")
+        lines.append(f"{f'z{number} = {below} W{number}{biases}':<24}  {shapes}")
+        below = f"z{number}"
+        if layer.activation != "identity":
+            below = f"a{number}"
+            lines.append(f"a{number} = {layer.activation}(z{number})")
+    lines.append(f"{f'outputs = {below}':<24}  {_meaning(experiment)}".rstrip())
+    return lines
+
+
+def function_lines(experiment: Experiment) -> list[str]:
+    """Return what each activation of the network is."""
+    found = {}
+    for layer in experiment.network.layers:
+        if layer.activation == "leaky_relu":
+            found[f"leaky_relu(z) = z where z > 0, else {layer.slope!r} z"] = True
+        elif layer.activation != "identity":
+            found[FUNCTIONS[layer.activation]] = True
+    return list(found)
+
+
+def _meaning(experiment: Experiment) -> str:
+    loss = experiment.loss
+    if loss is not None and loss.name == "softmax_cross_entropy":
+        return "raw: no softmax"
+    if loss is not None and loss.name == "binary_cross_entropy":
+        return "raw: no sigmoid"
+    return ""
+
+
+def loss_lines(experiment: Experiment) -> list[str]:
+    """Return the loss of a batch of n rows, with its reductions, and its penalty."""
+    loss, training = experiment.loss, experiment.training
+    if loss is None or training is None:
+        return []
+    lines = list(_row_loss(loss, experiment.network.outputs))
+    if training.l2 is not None:
+        lines.append(_penalty(training.l2))
+    return lines
+
+
+def _row_loss(loss: Loss, outputs: int) -> Iterator[str]:
+    over_rows = "mean over the n rows of the batch" if loss.batch == "mean" else "sum over the rows"
+    if loss.name == "softmax_cross_entropy":
+        yield "p = softmax(outputs) of every row: p_k = exp(o_k) / (exp(o_1) + ... + exp(o_K))"
+        yield f"loss = {over_rows} of -log p_t, t = the row's target, counted from 0"
+        yield "       (-log p_t = log(exp(o_1) + ... + exp(o_K)) - o_t)"
+        return
+    over_outputs = ""
+    if outputs > 1:
+        reduction = "mean" if loss.outputs == "mean" else "sum"
+        over_outputs = f" of the {reduction} over the {outputs} outputs"
+    if loss.name == "binary_cross_entropy":
+        yield "p = 1 / (1 + exp(-output)), y = the target"
+        yield "e = -y log p - (1 - y) log(1 - p) = log(1 + exp(output)) - y output"
+    else:
+        yield f"e = {'1/2 ' if loss.half else ''}(output - y)^2, y = the target"
+    yield f"loss = {over_rows}{over_outputs} of e"
+
+
+def _penalty(l2: L2) -> str:
+    c = repr(l2.strength)
+    c += " / 2" if l2.half else ""
+    c += " / n" if l2.per_row else ""
+    which = "all weights" if l2.on == "weights" else "all weights and biases"
+    return f"     + {c} times the sum of squares of {which}"
+
+
+def update_lines(experiment: Experiment) -> list[str]:
+    """Return the update of every weight and bias w, of which g is the gradient."""
+    training = experiment.training
+    return [] if training is None else list(_update(training.optimizer))
+
+
+def _update(rule: Optimizer) -> Iterator[str]:
+    match rule:
+        case SGD():
+            yield "w = w - rate g"
+        case Momentum():
+            yield from _momentum(rule.momentum, rule.rate_inside_velocity)
+        case Nesterov():
+            yield from _nesterov(rule.momentum, rule.rate_inside_velocity)
+        case RMSprop():
+            yield f"v = {rule.rho!r} v + (1 - {rule.rho!r}) g^2      v starts at 0"
+            yield _divided(rule.epsilon, rule.form)
+        case Adagrad():
+            yield f"v = v + g^2      v starts at {rule.initial_accumulator!r}"
+            yield _divided(rule.epsilon, rule.form)
+        case Adam():
+            yield from _adam(rule)
+
+
+def _momentum(momentum: float, inside: bool | None) -> Iterator[str]:
+    if inside:
+        yield f"v = {momentum!r} v + rate g      v starts at 0"
+        yield "w = w - v"
+        return
+    yield f"v = {momentum!r} v + g      v starts at 0"
+    yield "w = w - rate v"
+
+
+def _nesterov(momentum: float, inside: bool | None) -> Iterator[str]:
+    if inside:
+        yield f"v = {momentum!r} v + rate g      v starts at 0"
+        yield f"w = w - rate g - {momentum!r} v"
+        return
+    yield f"v = {momentum!r} v + g      v starts at 0"
+    yield f"w = w - rate (g + {momentum!r} v)"
+
+
+def _divided(epsilon: float, form: str) -> str:
+    root = f"sqrt(v + {epsilon!r})" if form == "epsilon_inside_root" else f"(sqrt(v) + {epsilon!r})"
+    return f"w = w - rate g / {root}"
+
+
+def _adam(rule: Adam) -> Iterator[str]:
+    yield f"m = {rule.beta1!r} m + (1 - {rule.beta1!r}) g      m and v start at 0"
+    yield f"v = {rule.beta2!r} v + (1 - {rule.beta2!r}) g^2"
+    yield f"c1 = 1 - {rule.beta1!r}^t,  c2 = 1 - {rule.beta2!r}^t      t = the step, from 1 on"
+    if rule.form == "algorithm_1":
+        yield f"w = w - rate (m / c1) / (sqrt(v / c2) + {rule.epsilon!r})"
+    else:
+        yield f"w = w - rate sqrt(c2) / c1  m / (sqrt(v) + {rule.epsilon!r})"
