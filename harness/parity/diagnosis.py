@@ -23,6 +23,7 @@ from harness.parity.precision import low_precision
 from harness.parity.rate_hypotheses import rate_hypotheses
 from harness.parity.row_weights import other_rows
 from harness.parity.rungs import compare, equal_tolerances
+from harness.parity.schedule_hypotheses import schedule_hypotheses
 from harness.parity.simulation import cut, finite_part, growth, mistaken_trace, shortened
 from harness.parity.trace import Trace, expected_trace
 from harness.parity.update_hypotheses import update_hypotheses
@@ -150,7 +151,8 @@ def diagnose(case: Case, suspects: Collection[str] = ()) -> list[Hypothesis]:
     Of several, those are returned that have the fewest numbers read off the trace itself. Where
     one of the suspects, named by its words, reproduces the trace, no other is tried.
     """
-    every = list(chain(hypotheses(case), rate_hypotheses(case), update_hypotheses(case)))
+    makers = (hypotheses, rate_hypotheses, schedule_hypotheses, update_hypotheses)
+    every = list(chain.from_iterable(make(case) for make in makers))
     suspected = [hypothesis for hypothesis in every if hypothesis.words in suspects]
     return _that_reproduce(suspected, case) or _that_reproduce(every, case)
 

@@ -12,7 +12,7 @@ from harness.parity.functions import Floats
 from harness.parity.simulation import mistaken_trace, shortened
 from harness.parity.switches import Factors, Switches
 from harness.parity.trace import Trace
-from harness.start import BatchPlan, float32
+from harness.start import BatchPlan
 from harness.trainer import Array, Parameters
 
 COLLINEAR = 1e-9
@@ -43,8 +43,9 @@ class Case:
     @property
     def rate(self) -> float:
         """The given learning rate of the first step."""
-        training = self.experiment.training
-        return float32(training.optimizer.learning_rate) if training else 0.0
+        if self.experiment.training is None:
+            return 0.0
+        return float(BatchPlan.of(self.experiment, self.seed).segment(0, 1).learning_rates[0])
 
     @property
     def optimizer(self) -> str:
@@ -145,6 +146,8 @@ def update_evidence(case: Case) -> Evidence | None:
     if found is None or right is None:
         return None
     rate = float(BatchPlan.of(case.experiment, case.seed).segment(step - 1, step).learning_rates[0])
+    if not rate:
+        return None  # a step of rate 0 shows no gradient
     before = case.expected.parameters[step - 1]
     return Evidence(_scaled(found, -1 / rate), _scaled(right, -1 / rate), before, rate)
 

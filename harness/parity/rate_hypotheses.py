@@ -116,7 +116,8 @@ def _rates(case: Case) -> Iterator[Hypothesis]:
         yield Hypothesis(words, RATES, Switches(own_rate=own_rate), estimated=1)
         if 0 < first <= 0.51 and abs(1 / first - round(1 / first)) < 1e-6:
             yield from _warm_up(round(1 / first), 1)
-    for own in dict.fromkeys((given, _stated_rate(case))):
+    stated = _stated_rate(case)
+    for own in dict.fromkeys((given, float32(stated), stated)):
         words = f"the learning rate is {own:g} whatever is given"
         yield Hypothesis(words, RATES, Switches(own_rate=own))
     second = rate_ratio(case, 1, 2)
