@@ -28,7 +28,7 @@ SMALLEST_RATE = 2.0**-126
 
 
 def check_schedule(experiment: "Experiment") -> None:
-    """Check that the warm-up ends in time, and that every rate is one that float32 can hold."""
+    """Check that the schedule fits the optimizer, and that float32 can hold every rate."""
     training = experiment.training
     if training is None or training.schedule is None:
         return
@@ -38,7 +38,6 @@ def check_schedule(experiment: "Experiment") -> None:
             "training.optimizer.rate_inside_velocity: state it (true or false) where the "
             "rate changes; libraries differ"
         )
-    _check_warm_up(experiment, schedule)
     end_rate = getattr(schedule, "end_rate", 0.0)
     if end_rate >= rate:
         raise ValueError(
@@ -60,10 +59,15 @@ def check_schedule(experiment: "Experiment") -> None:
         )
 
 
-def _check_warm_up(experiment: "Experiment", schedule: Schedule) -> None:
-    if schedule.warm_up is None:
+def check_warm_up(experiment: "Experiment") -> None:
+    """Check that the warm-up is over when training ends.
+
+    It is asked of what people write, not of a proof, which is cut to its first steps.
+    """
+    training = experiment.training
+    if training is None or training.schedule is None or training.schedule.warm_up is None:
         return
-    length = schedule.warm_up.in_steps(experiment.steps_per_epoch)
+    length = training.schedule.warm_up.in_steps(experiment.steps_per_epoch)
     if length > experiment.steps:
         raise ValueError(
             "training.schedule.warm_up: must be over when training ends, after "

@@ -125,6 +125,9 @@ def _of_rule(experiment: Experiment) -> Iterator[Kind]:
         schedule = training.schedule.name.replace("_", " ")
         yield Kind("schedules", schedule)
         yield Kind("schedules", f"{schedule} of {rule.name}{place}")
+        warm_up = training.schedule.warm_up
+        if warm_up is not None and not warm_up.start and warm_up.first == "unchanged":
+            yield Kind("schedules", f"a rate of 0 at first{place}")
     if l2:
         parts = ("halved" if l2.half else "not halved", "per row" if l2.per_row else "per batch")
         where = "weights and biases" if l2.on == "all" else "weights alone"
