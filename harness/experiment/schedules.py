@@ -85,10 +85,12 @@ class Constant(Frozen):
     """
 
     name: Literal["constant"]
-    warm_up: WarmUp
+    warm_up: WarmUp | None = None
 
     @model_validator(mode="after")
-    def _never_waits(self) -> Self:
+    def _warms_up(self) -> Self:
+        if self.warm_up is None:
+            raise ValueError("a constant rate needs no schedule: leave it out, or state warm_up")
         if self.warm_up.schedule_waits is not None:
             raise ValueError(
                 "warm_up.schedule_waits: a constant rate does not wait; leave it out. "

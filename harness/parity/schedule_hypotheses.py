@@ -66,11 +66,9 @@ def _rates(case: Case, schedule: Schedule | None, shift: int) -> NDArray[np.floa
 
 def _readings(given: Schedule) -> Iterator[Reading]:
     yield "the schedule is left out: the learning rate is that of the optimizer in every step", None
-    if isinstance(given, Constant):
-        yield from _of_warm_up(given, given.warm_up)
-        return
-    yield from _of_counting(given)
-    yield from _of_course(given)
+    if not isinstance(given, Constant):
+        yield from _of_counting(given)
+        yield from _of_course(given)
     if given.warm_up is not None:
         yield from _of_warm_up(given, given.warm_up)
 

@@ -370,7 +370,7 @@ INVERSE = {"name": "inverse_time_decay", "factor": 1.0, "every_steps": 2, "stair
         (ONE | {"rising": 0.6, "three_phases": True}, "rising: at most 0.5 with three_phases"),
         (ONE | {"steps": 3}, "rising: the rate must rise for more than one step. Got 0.3 of 3"),
         (ONE | {"start_divisor": 0.5}, "start_divisor: must be greater than or equal to 1"),
-        ({"name": "constant"}, "schedule.warm_up: missing"),
+        ({"name": "constant"}, "a constant rate needs no schedule: leave it out, or state warm_up"),
         (COSINE | {"warm_up": WARM}, "state warm_up.schedule_waits"),
         ({"name": "constant", "warm_up": WARM | {"schedule_waits": True}}, "leave it out. Got true"),
         ({"name": "constant", "warm_up": WARM | {"start": 1.0}}, "warm_up.start: must be less than 1"),
