@@ -53,7 +53,7 @@ def _course(schedule: Schedule) -> str:
         every = _length(schedule.every_steps, schedule.every_epochs)
     match schedule:
         case StepDecay():
-            return f"rate times {schedule.factor:g} every {every}"
+            return f"rate times {schedule.factor:g} every {every.removeprefix('1 ')}"
         case ExponentialDecay():
             return f"exponential decay by {schedule.factor:g} in {every}"
         case InverseTimeDecay():
