@@ -30,7 +30,7 @@ SoftmaxCrossEntropy  batch                 logsumexp(z) - z[label]; likewise ove
 L2                   strength              added to the loss: c sum(w^2), to its gradient: 2 c w
                      half, per_row         c = strength, halved if `half`, over n if `per_row`
                      on                    "weights" alone, or "all": biases too
-SGD                  learning_rate         w -= rate g (`learning_rate` is that of the first step)
+SGD                  learning_rate         w -= rate g (`learning_rate` is that without a schedule)
 Momentum             learning_rate
                      momentum              v = momentum v + g; w -= rate v
                      rate_inside_velocity  True: v = momentum v + rate g; w -= v. None: either
@@ -135,7 +135,8 @@ class Batches:
         sizes: int32 (steps,), the number of rows that count in each step. They are the first
             `sizes[i]` of `rows[i]`. The others are row 0 and weigh nothing, in means too.
         learning_rates: float64 (steps,), each exactly representable in float32. They replace
-            the learning rate that the optimizer states.
+            the learning rate that the optimizer states. They may fall, rise and be 0: divide by
+            none.
     """
 
     rows: NDArray[np.int32] | None

@@ -156,7 +156,11 @@ class TorchTrainer(StepTrainer):
         """
         self.steps_done += 1
         group, rule = self.optimizer.param_groups[0], self.rule
-        if rate != group["lr"] and getattr(rule, "rate_inside_velocity", False):
+        is_inside = getattr(rule, "rate_inside_velocity", False)
+        self.without_gradient = is_inside and rate == 0
+        if self.without_gradient:
+            return  # rate * gradient is 0, and rate * velocity stays what it was
+        if is_inside and rate != group["lr"]:
             # the library's velocity is without the rate: let rate * velocity stay what it was
             for state in self.optimizer.state.values():
                 state["momentum_buffer"].mul_(group["lr"] / rate)
@@ -172,6 +176,9 @@ class TorchTrainer(StepTrainer):
         if self.task.l2 is not None:
             loss = loss + self._penalty(self.task.l2, len(x))
         loss.backward()
+        if self.without_gradient:
+            for parameter in self.model.parameters():
+                parameter.grad = torch.zeros_like(parameter)
         self.optimizer.step()
         return loss.detach()
 

@@ -117,9 +117,12 @@ class SklearnTrainer(StepTrainer):
         self.model.coefs_ = [np.array(weights) for weights, _ in task.parameters]
         self.model.intercepts_ = [np.array(biases) for _, biases in task.parameters]
         self.steps_done, self.rate = 0, 0.0
+        self.rate_is_outside = False
         if task.loss is None or task.optimizer is None or task.targets is None:
             return  # a network that only predicts
         self.loss, self.rule = task.loss, task.optimizer
+        if isinstance(self.rule, Momentum | Nesterov):
+            self.rate_is_outside = not self.rule.rate_inside_velocity
         self.optimizer = self.model._optimizer = _optimizer(self.model)
         # unlike its gradient, the library's squared error is a mean over outputs
         self.averaged_outputs = (
@@ -142,11 +145,13 @@ class SklearnTrainer(StepTrainer):
                 epsilon *= math.sqrt(1 - rule.beta2**self.steps_done)
             optimizer.learning_rate_init, optimizer.epsilon = rate, epsilon
             return
-        is_outside = isinstance(rule, Momentum | Nesterov) and not rule.rate_inside_velocity
-        if is_outside and self.rate and rate != self.rate:
-            # the library's velocity has the rate inside: exchange the old rate for the new one
-            scale = rate / self.rate
-            optimizer.velocities = [scale * velocity for velocity in optimizer.velocities]
+        if self.rate_is_outside:
+            rate = rate or 1.0  # under 0 the velocity would be lost; `_step` undoes the update
+            if self.rate and rate != self.rate:
+                # the library's velocity has the rate inside: exchange the old rate for the new one
+                scale = rate / self.rate
+                optimizer.velocities = [scale * velocity for velocity in optimizer.velocities]
+            self.rate = rate
         optimizer.learning_rate = rate * factor
 
     def _step(self, x: Array, y: Array, rate: float) -> float:
@@ -155,13 +160,17 @@ class SklearnTrainer(StepTrainer):
         rows, penalty = len(x), 0.0
         factor = _gradient_factor(self.loss, self.task.network.outputs, rows)
         self._set_constants(rate, factor)
-        self.rate = rate
         if self.task.l2 is not None:
             # the library's penalty is alpha / (2 rows) * sum W^2; c multiplies it with the rest
             self.model.alpha = 2 * rows * self.task.l2.coefficient(rows) / factor
             squares = sum(np.dot(w.ravel(), w.ravel()) for w in self.model.coefs_)
             penalty = self.model.alpha / (2 * rows) * squares
+        parameters = [*self.model.coefs_, *self.model.intercepts_]
+        undone = self.rate_is_outside and not rate
+        kept = [values.copy() for values in parameters] if undone else []
         data_loss = self.update(x, y) - penalty
+        for values, before in zip(parameters, kept, strict=False):
+            values[:] = before  # under a rate of 0 the velocity alone moves
         return factor * (self.averaged_outputs * data_loss + penalty)
 
     def _partial_fit(self, x: Array, y: Array) -> float:

@@ -11,7 +11,14 @@ from pydantic import ValidationError
 
 from harness.claims.model import ID, Claim, Variant
 from harness.data import fetching
-from harness.experiment.loading import ProtocolError, names_a_file, parse, sentences, toml_of
+from harness.experiment.loading import (
+    ProtocolError,
+    check_whole,
+    names_a_file,
+    parse,
+    sentences,
+    toml_of,
+)
 from harness.experiment.model import Experiment
 from harness.experiment.names import unknown
 
@@ -108,6 +115,7 @@ def from_values(values: dict[str, Any], origin: str) -> Claim:
     if has_id and isinstance(values.get("protocol"), dict):
         named = {"name": str(values.get("id", "claim")).lower(), "title": values.get("title", "")}
         values["protocol"] = parse(named | values["protocol"], f"{origin}: [protocol]")
+        check_whole(values["protocol"], f"{origin}: [protocol]")
     try:
         claim = Claim.model_validate(values)
     except ValidationError as error:

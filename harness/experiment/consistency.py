@@ -8,12 +8,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from harness.experiment.initializers import Constants
+from harness.experiment.rate_checks import check_schedule
 
 if TYPE_CHECKING:
     from harness.experiment.model import Experiment
 
-SMALLEST_RATE = 2.0**-126
-"""The smallest float32 of full precision: a smaller learning rate would become 0."""
 MAX_EVALUATION_POINTS = 60
 """Without the first step, which always is one: 60 epochs can be evaluated one by one."""
 
@@ -65,7 +64,7 @@ def check_loss(experiment: "Experiment") -> None:
 
 
 def check_batches(experiment: "Experiment") -> None:
-    """Check the batch size, a decaying rate and the number of evaluation points."""
+    """Check the batch size and the number of evaluation points."""
     training = experiment.training
     if training is None:
         return
@@ -74,21 +73,6 @@ def check_batches(experiment: "Experiment") -> None:
             f"training.batches.size: must be at most the {experiment.data.rows[0]} training "
             f"rows. Got {experiment.batch_size}"
         )
-    rate_inside = getattr(training.optimizer, "rate_inside_velocity", True)
-    if training.schedule is not None and rate_inside is None:
-        raise ValueError(
-            "training.optimizer.rate_inside_velocity: state it (true or false) where the "
-            "rate decays; libraries differ"
-        )
-    if experiment.decay is not None:
-        every, factor = experiment.decay
-        last_rate = training.optimizer.learning_rate * factor ** ((experiment.steps - 1) // every)
-        if last_rate < SMALLEST_RATE:
-            raise ValueError(
-                f"training.schedule: the last learning rate must be at least {SMALLEST_RATE:.2g}, "
-                f"which float32 can hold. Got {last_rate:.2g}; let the rate decay later, or train "
-                "for fewer steps"
-            )
     points = experiment.evaluation_count
     if points > MAX_EVALUATION_POINTS:
         raise ValueError(
@@ -209,6 +193,7 @@ CHECKS = (
     check_ends,
     check_loss,
     check_batches,
+    check_schedule,
     check_initializers,
     check_generator,
     check_stopping,

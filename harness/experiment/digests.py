@@ -20,6 +20,8 @@ ADDED_LATER: tuple[tuple[str, str, Any], ...] = (
     ("", "generator", None),
     ("", "constants", "float32"),
     ("training", "stopping", None),
+    ("schedule", "first", "unchanged"),
+    ("schedule", "warm_up", None),
     *(("data", name, None) for name in ("file", "target", "kind", "classes", "inputs")),
     *(("data", name, None) for name in ("format", "sha256", "contents")),
     *(("data", name, None) for name in ("test_file", "test_target")),
@@ -43,7 +45,9 @@ FOUND_IN_CONTENTS = (
 def canonical_form(experiment: "Experiment") -> dict[str, Any]:
     """Return everything that changes what is computed, as JSON values."""
     values = experiment.model_dump(mode="json", exclude=NOT_COMPUTED)
-    tables = {"": values, "training": values["training"] or {}, "data": values["data"]}
+    training = values["training"] or {}
+    tables = {"": values, "training": training, "data": values["data"]}
+    tables["schedule"] = training.get("schedule") or {}
     for table, field, default in ADDED_LATER:
         if tables[table].get(field) == default:
             tables[table].pop(field, None)

@@ -79,3 +79,26 @@ class Interval(Frozen):
     def in_steps(self, steps_per_epoch: int) -> int:
         """Return the interval in steps."""
         return self.every_steps or (self.every_epochs or 0) * steps_per_epoch
+
+
+class Length(Frozen):
+    """How long training lasts.
+
+    Args:
+        steps: number of updates, 1 to 1e9. Give either this or `epochs`.
+        epochs: number of passes over the training rows, 1 to 1e9.
+    """
+
+    steps: Count | None = None
+    epochs: Count | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("give either steps or epochs")
+        return self
+
+    def __str__(self) -> str:
+        """Return the length in words, such as `50 epochs`."""
+        count, unit = (self.steps, "step") if self.steps else (self.epochs, "epoch")
+        return f"{count:,} {unit}{'s' * (count != 1)}"

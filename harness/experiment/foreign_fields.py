@@ -8,8 +8,10 @@ from harness.experiment.foreign_names import (
     BINARY,
     MOMENTUM,
     NESTEROV,
+    POWER,
     SOFTMAX,
     SQUARE,
+    WAITS,
     Row,
 )
 
@@ -46,8 +48,9 @@ SEED = _no(NO_SEED, keras="seed", torch="manual_seed generator", sklearn="random
 SCHEDULE = _row(DECAY, where=TRAINING, keras="learning_rate_schedule", torch="lr_scheduler "
                 "scheduler", words="lr_decay rate_decay "
                 "lr_schedule decay_rate learning_rate_decay")  # fmt: skip
-INVERSE_TIME = _row(DECAY, "it divides the rate by 1 + decay * step", TRAINING, missing=True,
-                    keras="decay")  # fmt: skip
+INVERSE_TIME = _row('schedule = { name = "inverse_time_decay", factor = 1e-6, every_steps = 1, '
+                    'staircase = false, by = "step", first = "unchanged" }', "the rate is divided "
+                    "by 1 + decay * step", TRAINING, keras="decay", torch="lr_decay")  # fmt: skip
 MODEL = (
     _row("units = 32", keras="input_units", torch="out_features", jax="features num_features",
          words="size neurons n_units nodes width outputs out n_out"),
@@ -98,7 +101,8 @@ FIELDS: dict[str, tuple[Row, ...]] = {
         _row(KERAS_L2, "", TRAINING, words="l2 regularization lambda penalty"),
         INVERSE_TIME,
         SCHEDULE,
-        _row(DECAY, "", TRAINING, torch="lr_decay", sklearn="power_t", missing=True),
+        _row(f"schedule = {{ {POWER} }}", "for invscaling of SGDClassifier and batches of one row",
+             TRAINING, sklearn="power_t"),
         _row("initial_accumulator = 0.1", keras="initial_accumulator_value",
              torch="initial_accumulator_value", jax="initial_accumulator_value",
              tf1="initial_accumulator_value"),
@@ -178,12 +182,38 @@ FIELDS: dict[str, tuple[Row, ...]] = {
         SEED,
     ),
     "training.schedule": (
-        _row("factor = 0.1", torch="gamma", keras="decay_rate", words="drop rate decay"),
+        _row("factor = 0.1", torch="gamma", keras="decay_rate", jax="decay_rate",
+             tf1="decay_rate", words="drop rate decay"),
         _row("every_epochs = 10", torch="step_size", words="epochs_drop period"),
-        _row("every_steps = 1000", keras="decay_steps", tf1="decay_steps", jax="transition_steps"),
-        _row("learning_rate = 0.01", "", "optimizer of [training]", keras="initial_learning_rate",
-             jax="init_value"),
-        _no("the rate always falls in steps", keras="staircase", jax="staircase"),
+        _row("every_steps = 1000", keras="decay_steps", tf1="decay_steps", jax="transition_steps",
+             words="every interval"),
+        _row("steps = 1000", keras="first_decay_steps", torch="T_max T_0 total_iters total_steps",
+             jax="decay_steps", words="length"),
+        _row("end_rate = 0.0", torch="eta_min min_lr", keras="end_learning_rate alpha",
+             jax="end_value alpha", words="min_rate final_rate"),
+        _row("growth = 2.0", torch="T_mult", keras="t_mul"),
+        _row("peak_factor = 1.0", keras="m_mul"),
+        _row("rising = 0.3", torch="pct_start", jax="pct_start"),
+        _row("start_divisor = 25.0", torch="div_factor", jax="div_factor"),
+        _row("end_divisor = 1e4", torch="final_div_factor", jax="final_div_factor"),
+        _row('annealing = "cosine"', torch="anneal_strategy"),
+        _row("three_phases = true", torch="three_phase"),
+        _row("power = 0.5", sklearn="power_t"),
+        _row("at_epochs = [30, 80]", torch="milestones"),
+        _row("at_steps = [1001, 2001]", "one more than theirs, which change after their step",
+             keras="boundaries"),
+        _row("rates = [0.01, 0.001]", "without the first, which is the learning_rate of optimizer",
+             keras="values"),
+        _row(f"{WAITS}", keras="warmup_steps", jax="warmup_steps", words="warmup warm_up_steps "
+             "warmup_epochs"),
+        _row("learning_rate = 0.01", "", "optimizer of [training]", keras="initial_learning_rate "
+             "warmup_target", torch="max_lr", jax="init_value peak_value"),
+        _row("staircase = true", of="inverse_time_decay", keras="staircase"),
+        _no("step_decay is the staircase of exponential_decay", keras="staircase", jax="staircase"),
+        _no("the momentum of optimizer stays as it is", torch="cycle_momentum base_momentum "
+            "max_momentum"),
+        _no("the first step is never the last of an earlier run; leave it out",
+            torch="last_epoch verbose"),
     ),
     "training.l2": (
         _row("strength = 0.01", keras="l2", torch="weight_decay", sklearn="alpha C", words="lambda "

@@ -334,28 +334,87 @@ INITIALIZERS = (
         torch="sparse_ sparse"),
 )  # fmt: skip
 
+BY_STEP = 'by = "step", first = "unchanged"'
+BY_EPOCH = 'by = "epoch", first = "unchanged"'
+WARM_UP = "warm_up = { steps = 100, start = 0.0, " + BY_STEP
+WAITS = WARM_UP + ", schedule_waits = true }"
+COSINE = 'name = "cosine_decay", end_rate = 0.0, '
+RESTARTS = 'name = "cosine_restarts", end_rate = 0.0, peak_factor = 1.0, '
+POLYNOMIAL = 'name = "polynomial_decay", '
+PIECES = 'name = "piecewise_constant", rates = [0.01, 0.001], first = "unchanged", '
+INVERSE = f'name = "inverse_time_decay", staircase = false, {BY_STEP}, '
+POWER = f'name = "power_decay", power = 0.5, every_steps = 1, {BY_STEP}'
+ONE_CYCLE = ('name = "one_cycle", rising = 0.3, start_divisor = 25.0, end_divisor = 1e4, '
+             f"three_phases = false, {BY_STEP}, ")  # fmt: skip
+
 SCHEDULES = (
     Row(STEP_DECAY + "factor = 0.1, every_epochs = 10", "state its step_size", torch="StepLR",
         words="step steplr decay drop staircase"),
-    Row(STEP_DECAY + "factor = 0.9, every_epochs = 1", torch="ExponentialLR"),
-    Row(STEP_DECAY + "factor = 0.9, every_steps = 1000", "with staircase=True; without it the "
-        "rate falls in every step", keras="ExponentialDecay", jax="exponential_decay",
+    Row(STEP_DECAY + "factor = 0.9, every_epochs = 1", "where scheduler.step() comes after an "
+        "epoch", torch="ExponentialLR"),
+    Row(f'name = "exponential_decay", factor = 0.9, every_steps = 1000, {BY_STEP}',
+        "staircase=True is step_decay", keras="ExponentialDecay", jax="exponential_decay",
         tf1="exponential_decay", words="exponential"),
-    Row("", "leave schedule out: the rate is constant", torch="ConstantLR", sklearn="constant",
+    Row(f"{INVERSE}factor = 0.5, every_steps = 1000", keras="InverseTimeDecay",
+        tf1="inverse_time_decay", words="inverse_time time_based hyperbolic"),
+    Row(PIECES + "at_steps = [1001, 2001]", "a boundary is one more than theirs, 1000 and 2000; "
+        "the first of their values is the learning_rate of optimizer",
+        keras="PiecewiseConstantDecay", tf1="piecewise_constant"),
+    Row('name = "piecewise_constant", rates = [0.01], at_epochs = [5], first = "unchanged"', "the "
+        "learning_rate of optimizer is theirs times factor, and theirs is the second rate",
+        torch="ConstantLR"),
+    Row(PIECES + "at_epochs = [30, 80]", "its milestones; the rates are learning_rate times gamma, "
+        "gamma^2, ...", torch="MultiStepLR"),
+    Row(PIECES + "at_steps = [1000, 2000]", "the rates are init_value times the scales",
+        jax="piecewise_constant_schedule", words="piecewise piecewise_constant_decay multistep "
+        "milestones"),
+    Row(f"{POLYNOMIAL}steps = 1000, end_rate = 1e-4, power = 1.0, {BY_STEP}", "cycle=False",
+        keras="PolynomialDecay", tf1="polynomial_decay"),
+    Row(f"{POLYNOMIAL}epochs = 5, end_rate = 0.0, power = 1.0, {BY_EPOCH}", "where "
+        "scheduler.step() comes after an epoch", torch="PolynomialLR"),
+    Row(f"{POLYNOMIAL}steps = 1000, end_rate = 1e-4, power = 1.0, {BY_STEP}",
+        jax="polynomial_schedule linear_schedule", words="polynomial poly linear linear_decay"),
+    Row('name = "constant", warm_up = { epochs = 5, start = 0.333333, '
+        f"{BY_EPOCH} }}", "it warms up; with another scheduler after it, state warm_up there; "
+        "where it falls, it is polynomial_decay", torch="LinearLR"),
+    Row(f"{COSINE}steps = 1000, {BY_STEP}", "end_rate is alpha times the rate; warmup_steps is "
+        "warm_up", keras="CosineDecay", jax="cosine_decay_schedule", tf1="cosine_decay",
+        words="cosine cosine_annealing"),
+    Row(f"{COSINE}epochs = 10, {BY_EPOCH}", "its T_max, which training must not pass, and eta_min; "
+        "where scheduler.step() comes after an epoch", torch="CosineAnnealingLR"),
+    Row(f"{RESTARTS}growth = 2.0, steps = 1000, {BY_STEP}", "t_mul is growth, m_mul peak_factor",
+        keras="CosineDecayRestarts", tf1="cosine_decay_restarts"),
+    Row(f"{RESTARTS}growth = 1.0, epochs = 10, {BY_EPOCH}", "its T_0, T_mult and eta_min; where "
+        "scheduler.step() comes after an epoch", torch="CosineAnnealingWarmRestarts"),
+    Row(f"{RESTARTS}growth = 2.0, steps = 1000, {BY_STEP}", words="sgdr warm_restarts "
+        "cosine_restart cosine_warm_restarts"),
+    _no(f"{RESTARTS}growth = 2.0, steps = 1000, {BY_STEP}", "each of its cycles warms up",
+        jax="sgdr_schedule"),
+    Row(f'{ONE_CYCLE}steps = 1000, annealing = "cosine"', "its max_lr is the learning_rate of "
+        "optimizer; cycle_momentum=False", torch="OneCycleLR", words="1cycle one_cycle onecycle "
+        "superconvergence"),
+    _no(f'{ONE_CYCLE}steps = 1000, annealing = "cosine"', "its turns come one step later",
+        jax="cosine_onecycle_schedule"),
+    _no(f'{ONE_CYCLE}steps = 1000, annealing = "linear"', "its turns come one step later",
+        jax="linear_onecycle_schedule"),
+    Row(POWER, "for SGDClassifier and "
+        "batches of one row; MLPClassifier counts rows, and changes the rate after an epoch",
+        sklearn="invscaling", words="power inverse_sqrt noam rsqrt"),
+    Row(f'name = "constant", {WARM_UP} }}', jax="warmup_constant_schedule", words="warmup warm_up "
+        "linear_warmup warmup_constant"),
+    Row(f"{COSINE}steps = 1000, {BY_STEP}, {WAITS}", "their decay_steps include the warm-up, ours "
+        "do not", jax="warmup_cosine_decay_schedule", words="warmup_cosine cosine_warmup"),
+    Row(f'name = "exponential_decay", factor = 0.9, every_steps = 1000, {BY_STEP}, {WAITS}',
+        jax="warmup_exponential_decay_schedule"),
+    Row("", "leave schedule out: the rate is constant", sklearn="constant",
         jax="constant_schedule", words="none"),
-    _no(STEP_DECAY + "factor = 0.1, every_epochs = 10", "other courses of the rate, by a formula, "
-        "by a list or by the loss, are not offered", keras="CosineDecay CosineDecayRestarts "
-        "InverseTimeDecay PiecewiseConstantDecay PolynomialDecay LearningRateSchedule "
-        "LearningRateScheduler ReduceLROnPlateau", torch="CosineAnnealingLR "
-        "CosineAnnealingWarmRestarts CyclicLR LambdaLR LinearLR MultiStepLR MultiplicativeLR "
-        "OneCycleLR PolynomialLR ReduceLROnPlateau SequentialLR ChainedScheduler LRScheduler",
-        sklearn="invscaling adaptive optimal", jax="cosine_decay_schedule "
-        "cosine_onecycle_schedule linear_onecycle_schedule linear_schedule join_schedules "
-        "piecewise_constant_schedule piecewise_interpolate_schedule polynomial_schedule "
-        "sgdr_schedule warmup_constant_schedule warmup_cosine_decay_schedule "
-        "warmup_exponential_decay_schedule", tf1="inverse_time_decay piecewise_constant "
-        "polynomial_decay cosine_decay", words="cosine linear warmup polynomial inverse_time "
-        "1cycle one_cycle plateau"),
+    _no(STEP_DECAY + "factor = 0.1, every_epochs = 10", "the rate does not depend on the loss",
+        keras="ReduceLROnPlateau", torch="ReduceLROnPlateau", sklearn="adaptive",
+        words="plateau reduce_on_plateau"),
+    _no(PIECES + "at_epochs = [30, 80]", "a function or a list of other schedules is not offered",
+        keras="LearningRateSchedule LearningRateScheduler", torch="CyclicLR LambdaLR "
+        "MultiplicativeLR SequentialLR ChainedScheduler LRScheduler", sklearn="optimal",
+        jax="join_schedules piecewise_interpolate_schedule"),
 )  # fmt: skip
 
 REDUCTIONS = (

@@ -9,9 +9,11 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from harness.experiment.fields import Length
 from harness.experiment.foreign_names import WHO
 from harness.experiment.model import Experiment
 from harness.experiment.names import meant, nearest, unknown
+from harness.experiment.rate_checks import check_warm_up
 from harness.experiment.text_files import EncodingError, text_of
 from harness.experiment.translating import field_translation
 
@@ -72,7 +74,9 @@ def read(path: Path) -> Experiment:
     Raises:
         ProtocolError: the file cannot be read, or its protocol is not valid.
     """
-    return parse(toml_of(path), str(path), path.parent)
+    experiment = parse(toml_of(path), str(path), path.parent)
+    check_whole(experiment, str(path))
+    return experiment
 
 
 def toml_of(path: Path) -> dict[str, Any]:
@@ -109,6 +113,27 @@ def parse(values: dict[str, Any], origin: str, folder: Path | None = None) -> Ex
     except ValidationError as error:
         lines = [f"  {sentence}" for sentence in sentences(error, Experiment)]
         raise ProtocolError("\n".join([f"{origin}: not a valid experiment", *lines])) from error
+
+
+def check_whole(experiment: Experiment, origin: str) -> None:
+    """Check what must hold at full length, and at the length of the quick preset.
+
+    Args:
+        experiment: a protocol that is not cut, as a proof is.
+        origin: where it comes from; errors begin with it.
+
+    Raises:
+        ProtocolError: its warm-up is longer than the training.
+    """
+    lengths: dict[str, Length | None] = {"": None}
+    if experiment.quick is not None and experiment.quick.length is not None:
+        lengths["quick.length: with it, "] = experiment.quick.length
+    for beginning, length in lengths.items():
+        try:
+            check_warm_up(experiment.of_length(length))
+        except ValueError as error:
+            message = f"{origin}: not a valid experiment\n  {beginning}{error}"
+            raise ProtocolError(message) from error
 
 
 # ---------------------------------------------------------------- pydantic's errors, in our words

@@ -20,6 +20,7 @@ from harness.experiment.initializers import Initializers
 from harness.experiment.native import Native
 from harness.experiment.network import Network
 from harness.experiment.random_generator import RandomStateGenerator
+from harness.experiment.rate_checks import check_schedule
 from harness.experiment.training import DrawnBatches, FullBatches, Length, Loss, Training
 from harness.experiment.vocabulary import Dtype, Loop
 
@@ -84,12 +85,9 @@ class Experiment(Frozen):
         return digest_of(canonical_form(self))
 
     @property
-    def decay(self) -> tuple[int, float] | None:
-        """(steps, factor) of the schedule, or None for a constant rate."""
-        schedule = self.training.schedule if self.training else None
-        if schedule is None:
-            return None
-        return schedule.in_steps(self.steps_per_epoch), schedule.factor
+    def rate_changes(self) -> bool:
+        """Whether the learning rate is not the same in every step."""
+        return self.training is not None and self.training.schedule is not None
 
     @property
     def loss(self) -> Loss | None:
@@ -181,6 +179,7 @@ class Experiment(Frozen):
             try:
                 shorter = self.of_length(self.quick.length)
                 check_batches(shorter)
+                check_schedule(shorter)
                 check_stopping(shorter)
             except ValueError as error:
                 raise ValueError(f"quick.length: with it, {error}") from error

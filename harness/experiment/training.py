@@ -1,11 +1,13 @@
 """The table `[training]`: loss, optimizer, schedule, batches, length, evaluation."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from harness.experiment.fields import Count, Frozen, Interval, PositiveNumber
+from harness.experiment.fields import Frozen, Interval, PositiveNumber
+from harness.experiment.fields import Length as Length
 from harness.experiment.optimizers import Optimizer
+from harness.experiment.schedules import Schedule
 from harness.experiment.stopping import Patience
 
 
@@ -59,18 +61,6 @@ class L2(Frozen):
         return self.strength * (0.5 if self.half else 1.0) / (rows if self.per_row else 1)
 
 
-class StepDecay(Interval):
-    """The learning rate is multiplied by `factor` after every interval of steps or epochs.
-
-    Args:
-        name: `step_decay`, the only schedule.
-        factor: above 0 and below 1.
-    """
-
-    name: Literal["step_decay"]
-    factor: Annotated[float, Field(strict=True, gt=0, lt=1)]
-
-
 class FullBatches(Frozen):
     """All training rows, in order, in every step."""
 
@@ -97,29 +87,6 @@ class DrawnBatches(Frozen):
 Batching = Annotated[FullBatches | DrawnBatches, Field(discriminator="order")]
 
 
-class Length(Frozen):
-    """How long training lasts.
-
-    Args:
-        steps: number of updates, 1 to 1e9. Give either this or `epochs`.
-        epochs: number of passes over the training rows, 1 to 1e9.
-    """
-
-    steps: Count | None = None
-    epochs: Count | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> Self:
-        if (self.steps is None) == (self.epochs is None):
-            raise ValueError("give either steps or epochs")
-        return self
-
-    def __str__(self) -> str:
-        """Return the length in words, such as `50 epochs`."""
-        count, unit = (self.steps, "step") if self.steps else (self.epochs, "epoch")
-        return f"{count:,} {unit}{'s' * (count != 1)}"
-
-
 class Evaluation(Interval):
     """The interval at which loss and accuracy are taken, outside the timed regions.
 
@@ -135,7 +102,7 @@ class Training(Frozen):
         loss: `mean_squared_error`, `binary_cross_entropy` or `softmax_cross_entropy`.
         l2: an L2 penalty; none by default.
         optimizer: `sgd`, `momentum`, `nesterov`, `rmsprop`, `adagrad` or `adam`.
-        schedule: how the learning rate decays; constant by default.
+        schedule: how the learning rate changes (`schedules`); constant by default.
         batches: the rows of each step.
         length: how long training lasts.
         evaluation: when loss and accuracy are taken.
@@ -145,7 +112,7 @@ class Training(Frozen):
     loss: Loss
     l2: L2 | None = None
     optimizer: Optimizer
-    schedule: StepDecay | None = None
+    schedule: Schedule | None = None
     batches: Batching
     length: Length
     evaluation: Evaluation

@@ -287,10 +287,10 @@ def _every_loss() -> list[Any]:
 
 
 def _changes_of_schedules(donors: Sequence[_Parts]) -> Iterator[tuple[str, str, Change]]:
-    (schedule,) = [each for each in _distinct(donors, "schedule") if each is not None]
-    yield "schedules", "step-decay", _with(schedule=schedule)
-    for rule in _distinct(donors, "optimizer"):
-        yield "schedules", f"{rule.name}-decay", _with(schedule=schedule, optimizer=rule)
+    for schedule in filter(None, _distinct(donors, "schedule")):
+        yield "schedules", "step-decay", _with(schedule=schedule)
+        for rule in _distinct(donors, "optimizer"):
+            yield "schedules", f"{rule.name}-decay", _with(schedule=schedule, optimizer=rule)
 
 
 def _changes_of_penalties(donors: Sequence[_Parts]) -> Iterator[tuple[str, str, Change]]:

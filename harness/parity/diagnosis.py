@@ -23,6 +23,7 @@ from harness.parity.precision import low_precision
 from harness.parity.rate_hypotheses import rate_hypotheses
 from harness.parity.row_weights import other_rows
 from harness.parity.rungs import compare, equal_tolerances
+from harness.parity.schedule_hypotheses import schedule_hypotheses
 from harness.parity.simulation import cut, finite_part, growth, mistaken_trace, shortened
 from harness.parity.trace import FIRST_20_STEPS, Trace, expected_trace, kept_steps
 from harness.parity.update_hypotheses import update_hypotheses
@@ -152,7 +153,8 @@ def diagnose(case: Case, suspects: Collection[str] = ()) -> list[Hypothesis]:
     one of the suspects, named by its words, reproduces the trace, no other is tried.
     """
     known = case.to_propose_from
-    every = list(chain(hypotheses(known), rate_hypotheses(known), update_hypotheses(known)))
+    makers = (hypotheses, rate_hypotheses, schedule_hypotheses, update_hypotheses)
+    every = list(chain.from_iterable(make(known) for make in makers))
     if case.is_own_loop:
         every = [*every, *usual_hypotheses(known)]
         every = [hypothesis for hypothesis in every if not hypothesis.is_of_calls]

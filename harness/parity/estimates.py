@@ -48,8 +48,9 @@ class Case:
     @property
     def rate(self) -> float:
         """The given learning rate of the first step."""
-        training = self.experiment.training
-        return self.given(training.optimizer.learning_rate) if training else 0.0
+        if self.experiment.training is None:
+            return 0.0
+        return float(BatchPlan.of(self.experiment, self.seed).segment(0, 1).learning_rates[0])
 
     def given(self, number: float) -> float:
         """A number of the protocol as the task has it: rounded to float32, or exact."""
@@ -197,6 +198,8 @@ def update_evidence(case: Case) -> Evidence | None:
     if found is None or right is None:
         return None
     rate = float(BatchPlan.of(case.experiment, case.seed).segment(step - 1, step).learning_rates[0])
+    if not rate:
+        return None  # a step of rate 0 shows no gradient
     before = case.expected.parameters[step - 1]
     moved, expected = _scaled(found, -1 / rate), _scaled(right, -1 / rate)
     return Evidence(moved, expected, before, rate, case.digits)

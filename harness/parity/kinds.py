@@ -122,8 +122,12 @@ def _of_rule(experiment: Experiment) -> Iterator[Kind]:
     if training.schedule:
         inside = getattr(rule, "rate_inside_velocity", None)
         place = "" if inside is None else f": rate {'inside' if inside else 'outside'} the velocity"
-        yield Kind("schedules", "step decay")
-        yield Kind("schedules", f"step decay of {rule.name}{place}")
+        schedule = training.schedule.name.replace("_", " ")
+        yield Kind("schedules", schedule)
+        yield Kind("schedules", f"{schedule} of {rule.name}{place}")
+        warm_up = training.schedule.warm_up
+        if warm_up is not None and not warm_up.start and warm_up.first == "unchanged":
+            yield Kind("schedules", f"a rate of 0 at first{place}")
     if l2:
         parts = ("halved" if l2.half else "not halved", "per row" if l2.per_row else "per batch")
         where = "weights and biases" if l2.on == "all" else "weights alone"

@@ -16,6 +16,8 @@ from harness.parity.functions import Floats
 from harness.parity.mistaken_network import MistakenNetwork
 from harness.parity.reference import Pairs, map_pairs
 from harness.parity.switches import PROTOCOL, Factors, Switches
+from harness.start import float32
+from harness.start.rates import learning_rates
 from harness.trainer import Array, Batches, Parameters
 
 
@@ -51,7 +53,7 @@ class Mistaken(MistakenNetwork):
         """Train, perhaps on other rows than the given ones, and return losses, perhaps others."""
         if self.switches.accumulated == "within a call":
             self.sum_of_gradients = map_pairs(np.zeros_like, self.pairs)
-        losses = super().advance(self._chosen(batches))
+        losses = super().advance(self._scheduled(self._chosen(batches)))
         match self.switches.losses:
             case "mean of a call":
                 return np.full_like(losses, losses.mean())
@@ -88,6 +90,25 @@ class Mistaken(MistakenNetwork):
                 first = steps % self.experiment.steps_per_epoch * size
                 rows = (first[:, np.newaxis] + np.arange(size)) % len(self.inputs)
         return Batches(rows, sizes, batches.learning_rates)
+
+    def _scheduled(self, batches: Batches) -> Batches:
+        """The batches with the learning rates of the switches of a schedule."""
+        switches, training = self.switches, self.experiment.training
+        given = training.schedule if training else None
+        as_given = (switches.schedule, switches.rate_of_step, switches.rates_rounded)
+        if training is None or given is None or as_given == ("given", 0, True):
+            return batches
+        steps = self.steps_done + np.arange(len(batches.sizes)) + switches.rate_of_step
+        rate = training.optimizer.learning_rate
+        rates = learning_rates(
+            given if switches.schedule == "given" else switches.schedule,
+            rate if switches.rates_rounded else float32(rate),  # as a task has it
+            self.experiment.steps_per_epoch,
+            np.maximum(steps, 0),
+        )
+        if switches.rates_rounded:
+            rates = rates.astype(np.float32).astype(np.float64)
+        return Batches(batches.rows, batches.sizes, rates)
 
     def _step(self, X: Floats, y: Array, counted: int, rate: float) -> float:
         switches = self.switches

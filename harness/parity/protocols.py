@@ -109,6 +109,16 @@ ADAM = {
 MOMENTUM = {"name": "momentum", "learning_rate": 0.1, "momentum": 0.9}
 NESTEROV = MOMENTUM | {"name": "nesterov"}
 DECAY = {"name": "step_decay", "factor": 0.1, "every_steps": 10}
+WARM_DECAY = DECAY | {
+    "warm_up": {
+        "steps": 4,
+        "start": 0.0,
+        "by": "step",
+        "first": "unchanged",
+        "schedule_waits": False,
+    }
+}
+"""The first step has a rate of 0: an adapter that divides by the rate of before shows it."""
 SHORT = {"order": "shuffled", "size": 300, "last": "keep"}
 """1,437 rows: four whole batches and one of 237."""
 RMSPROP = {"name": "rmsprop", "learning_rate": 1e-2, "rho": 0.9, "epsilon": 1e-3}
@@ -198,12 +208,20 @@ def _behind_activations() -> Changes:
     l2 = {"strength": 0.1, "half": True, "per_row": True, "on": "weights"}
     on_all = {"strength": 0.05, "half": False, "per_row": False, "on": "all"}
     hat = ADAM | {"form": "epsilon_hat", "epsilon": 1e-3}
-    drawn = SHORT | {"order": "with_replacement"}
+    drawn, warm = SHORT | {"order": "with_replacement"}, WARM_DECAY
     one_row = {"order": "sequential", "size": 1, "last": "keep"}
     parts: list[tuple[str, str, dict[str, Any]]] = [
         ("tanh", "identity", {"optimizer": hat, "l2": on_all, "batches": SHORT, "schedule": DECAY}),
-        ("relu", "tanh", {"optimizer": MOMENTUM | inside, "schedule": DECAY, "batches": SHORT}),
-        ("leaky_relu", "gelu_tanh", {"optimizer": MOMENTUM | outside, "schedule": DECAY, "l2": l2}),
+        (
+            "relu",
+            "tanh",
+            {"optimizer": MOMENTUM | inside, "schedule": warm, "batches": SHORT},
+        ),
+        (
+            "leaky_relu",
+            "gelu_tanh",
+            {"optimizer": MOMENTUM | outside, "schedule": warm, "l2": l2},
+        ),
         ("elu", "softplus", {"optimizer": NESTEROV | inside, "schedule": DECAY, "batches": drawn}),
         ("swish", "leaky_relu", {"optimizer": RMSPROP | {"form": FORMS[1]}, "batches": one_row}),
         ("softplus", "gelu", {"optimizer": ADAGRAD | {"form": FORMS[0]}, "schedule": DECAY}),
@@ -332,7 +350,7 @@ def _optimizers() -> Changes:
         for inside in (True, False):
             stated = rule | {"rate_inside_velocity": inside}
             name = f"{rule['name']}-rate-{'inside' if inside else 'outside'}-decay"
-            changes.append((name, {"training": {"optimizer": stated, "schedule": DECAY}}))
+            changes.append((name, {"training": {"optimizer": stated, "schedule": WARM_DECAY}}))
     return changes
 
 

@@ -114,9 +114,10 @@ def _rates(case: Case) -> Iterator[Hypothesis]:
         yield Hypothesis(words, RATES, Switches(own_rate=own_rate), estimated=1)
         if 0 < first <= 0.51 and abs(1 / first - round(1 / first)) < 1e-6:
             yield from _warm_up(round(1 / first), 1)
-    for own in dict.fromkeys((given, _stated_rate(case))):
+    stated = _stated_rate(case)
+    for own in dict.fromkeys((given, case.given(stated), stated)):
         words = f"the learning rate is {own:g} whatever is given"
-        if own != given and case.experiment.decay is None:
+        if own != given and not case.experiment.rate_changes:
             words = f"the learning rate is {own:g} exactly, not rounded to float32 as given"
         yield Hypothesis(words, RATES, Switches(own_rate=own))
     second = rate_ratio(case, 1, 2)

@@ -62,6 +62,8 @@ def _gradient_of(case: Case, step: int) -> Parameters | None:
     if moved is None or training is None or training.optimizer.name != "sgd":
         return None
     rate = float(BatchPlan.of(case.experiment, case.seed).segment(step - 1, step).learning_rates[0])
+    if not rate:
+        return None
     return [(-W / rate, None if b is None else -b / rate) for W, b in moved]
 
 

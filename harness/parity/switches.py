@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.experiment.network import Layer
+from harness.experiment.schedules import Schedule
 from harness.experiment.training import L2
 
 Scale = float | Literal["rows", "1/rows", "outputs", "1/outputs"]
@@ -71,6 +72,9 @@ class Switches:
         climbs: updates go up the gradient.
         own_rate: this learning rate replaces the given ones.
         rate_scale, rate_decay: the learning rate is multiplied by this, once or in every step.
+        schedule: the learning rates are those of another schedule; None is a constant rate.
+        rate_of_step: the rate is that of so many steps later, or earlier below 0.
+        rates_rounded: whether the rates of a schedule are rounded to float32, as those given are.
         warm_up, warm_up_from: the rate grows over this many steps, from this part of a step.
         rule: constants and forms of the optimizer that are others, by name.
         added_momentum, added_momentum_is_nesterov: plain SGD has this momentum.
@@ -149,6 +153,9 @@ class Switches:
     own_rate: float | None = None
     rate_scale: float = 1.0
     rate_decay: float = 1.0
+    schedule: Schedule | Literal["given"] | None = "given"
+    rate_of_step: int = 0
+    rates_rounded: bool = True
     warm_up: int = 0
     warm_up_from: Literal[0, 1] = 1
     rule: tuple[tuple[str, Any], ...] = ()

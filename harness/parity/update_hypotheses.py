@@ -147,7 +147,7 @@ def _momentum(rule: Momentum | Nesterov, case: Case) -> Iterator[Hypothesis]:
     yield Hypothesis("momentum is dampened", RULE, Switches(dampening=mu))
     words = "momentum is dampened, except for the first velocity"
     yield Hypothesis(words, RULE, Switches(dampening=mu, first_velocity="whole"))
-    if case.experiment.decay is not None:
+    if case.experiment.rate_changes:
         inside = not rule.rate_inside_velocity
         words = f"the learning rate is {'inside' if inside else 'outside'} the velocity"
         yield Hypothesis(words, RULE, _constants(rate_inside_velocity=inside))
@@ -234,7 +234,7 @@ def _clipping(case: Case) -> Iterator[Hypothesis]:
 def _gradients_seen(case: Case) -> list[Parameters]:
     """The first gradient, and those that the updates of plain SGD show."""
     seen = [case.trace.gradients]
-    if case.optimizer != "sgd" or case.experiment.decay is not None:
+    if case.optimizer != "sgd" or case.experiment.rate_changes:
         return seen
     for step in range(1, max(case.trace.parameters) + 1):
         moved = updates(case.trace, step - 1, step)

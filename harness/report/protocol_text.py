@@ -8,6 +8,7 @@ from harness.experiment.model import Experiment
 from harness.experiment.optimizers import Momentum, Nesterov
 from harness.experiment.training import DrawnBatches
 from harness.plan import Plan
+from harness.report.schedule_text import schedule_text
 from harness.report.text import count_text
 
 MOST_NAMES = 12
@@ -60,6 +61,8 @@ def update_rule(experiment: Experiment) -> str:
     batches = "full batch"
     if isinstance(training.batches, DrawnBatches):
         batches = f"batches of {training.batches.size}"
+    if training.schedule is not None:
+        batches = f"{schedule_text(training.schedule)}, {batches}"
     if isinstance(optimizer, Momentum | Nesterov):
         return f"{name} {optimizer.momentum:g} at rate {optimizer.learning_rate:g}, {batches}"
     return f"{name} {optimizer.learning_rate:g}, {batches}"

@@ -7,7 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.experiment.model import Experiment
+from harness.experiment.schedules import Schedule
 from harness.start.random_state import RandomStateStream, epoch_draws
+from harness.start.rates import learning_rates
 from harness.trainer import Batches
 
 
@@ -21,8 +23,8 @@ class BatchPlan:
         steps: number of updates in the whole training.
         steps_per_epoch: number of updates in one pass over the rows.
         order: `full`, `sequential`, `shuffled` or `with_replacement`.
-        learning_rate: of the first step.
-        decay: (steps, factor) of the schedule; None for a constant rate.
+        learning_rate: of the optimizer.
+        schedule: what the learning rate of a step is; None for a constant rate.
         seed: of the trial. The batches of epoch e come from `SeedSequence([seed, e])`, so each
             epoch can be drawn alone, in any process, in any order.
         stream: draws instead of PCG64, where the protocol has a generator of its own.
@@ -36,7 +38,7 @@ class BatchPlan:
     steps_per_epoch: int
     order: str
     learning_rate: float
-    decay: tuple[int, float] | None
+    schedule: Schedule | None
     seed: int
     stream: RandomStateStream | None = None
     exact: bool = False
@@ -58,7 +60,7 @@ class BatchPlan:
             steps_per_epoch=experiment.steps_per_epoch,
             order=training.batches.order,
             learning_rate=training.optimizer.learning_rate,
-            decay=experiment.decay,
+            schedule=training.schedule,
             seed=seed,
             stream=RandomStateStream.of(experiment, seed),
             exact=experiment.constants == "exact",
@@ -78,10 +80,8 @@ class BatchPlan:
 
     def _rates(self, start: int, stop: int) -> NDArray[np.float64]:
         """Return the learning rate of each step, (steps,)."""
-        rates = np.full(stop - start, self.learning_rate)
-        if self.decay is not None:
-            every, factor = self.decay
-            rates = self.learning_rate * factor ** (np.arange(start, stop) // every)
+        steps = np.arange(start, stop)
+        rates = learning_rates(self.schedule, self.learning_rate, self.steps_per_epoch, steps)
         return rates if self.exact else rates.astype(np.float32).astype(np.float64)
 
 

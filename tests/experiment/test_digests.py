@@ -63,6 +63,19 @@ def test_the_earlier_words_mean_the_words_of_today():
         assert one.model_dump(mode="json")["generator"]["order"] == today
 
 
+STEP_DECAY = {"name": "step_decay", "factor": 0.5, "every_epochs": 5}
+WARM_UP = {"steps": 9, "start": 0.0, "by": "step", "first": "changed", "schedule_waits": True}
+
+
+def test_a_schedule_of_before_has_the_digest_of_before():
+    stated = {"first": "unchanged", "warm_up": None}
+    experiments = [
+        parse(protocol(training__schedule=schedule), "test")
+        for schedule in (STEP_DECAY, STEP_DECAY | stated)
+    ]
+    assert [each.digest for each in experiments] == ["8877454dce89f30c"] * 2
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -80,6 +93,9 @@ def test_the_earlier_words_mean_the_words_of_today():
                 "every_epochs": 1,
             },
         },
+        {"training__schedule": STEP_DECAY | {"first": "changed"}},
+        {"training__schedule": STEP_DECAY | {"warm_up": WARM_UP}},
+        {"training__schedule": {"name": "constant", "warm_up": WARM_UP | {"schedule_waits": None}}},
         {"initializers__biases": [{"name": "zeros"}, {"name": "zeros"}]},
         {"initializers__biases": {"name": "constant", "value": 0.0}},
     ],

@@ -179,7 +179,7 @@ ERRORS = [
     ({"training__optimizer__epsilon": 1e-50}, "training.optimizer.epsilon", "in float32"),
     (
         {"training__schedule": {"name": "step_decay", "factor": 0.5, "every_steps": 2}},
-        "training.schedule: the last learning rate must be at least 1.2e-38",
+        "training.schedule: every learning rate must be 0 or at least 1.2e-38",
         "decay later",
     ),
     ({"data__split": {"name": "first", "train": 1797}}, "split.train: must be at most 1796", ""),

@@ -25,6 +25,26 @@ OPTIMIZERS = {
     "adagrad": {"initial_accumulator": 0.1, "epsilon": 1e-3, "form": "epsilon_inside_root"},
     "adam": {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "form": "algorithm_1"},
 }
+COUNTED = {"by": "step", "first": "unchanged"}
+COURSE = {"steps": 100, "end_rate": 0.0, **COUNTED}
+SCHEDULES = (
+    {"name": "exponential_decay", "factor": 0.5, "every_steps": 10, **COUNTED},
+    {"name": "inverse_time_decay", "factor": 0.5, "every_steps": 9, "staircase": False, **COUNTED},
+    {"name": "power_decay", "power": 1.0, "every_steps": 10, **COUNTED},
+    {"name": "piecewise_constant", "at_steps": [9, 99], "rates": [0.1, 0.2], "first": "changed"},
+    {"name": "polynomial_decay", "power": 1.0, **COURSE},
+    {"name": "cosine_restarts", "growth": 1.0, "peak_factor": 1.0, **COURSE},
+    {
+        "name": "one_cycle",
+        "steps": 100,
+        "rising": 0.4,
+        "start_divisor": 9.0,
+        "end_divisor": 9.0,
+        "annealing": "linear",
+        "three_phases": False,
+        **COUNTED,
+    },
+)
 STARTS = (
     {"name": "normal", "std": 1.0},
     {"name": "uniform", "low": -9.0, "high": 9.0},
@@ -51,6 +71,14 @@ def test_names_of_datasets(typed, written):
         parse(protocol("iris-softmax", data__dataset=typed), "test")
 
 
+PAIRS = (
+    ("steps", "epochs"),
+    ("epochs", "steps"),
+    ("at_steps", "at_epochs"),
+    ("at_epochs", "at_steps"),
+)
+
+
 def bases():
     """Protocols that together have every table and every field."""
     for name, fields in OPTIMIZERS.items():
@@ -71,6 +99,8 @@ def bases():
         },
         native=[{"framework": "sklearn", "estimator": "LogisticRegression"}],
     )  # fmt: skip
+    for schedule in SCHEDULES:
+        yield protocol(training__schedule=dict(schedule))
     drawn = {"name": "stratified", "test": 0.2, "seed": 0}
     yield protocol("mnist-softmax", data__split=drawn)
     for name in ("iris-softmax", "diabetes-linear"):
@@ -109,7 +139,7 @@ def written(path, text):
             table.clear()
         if "every_steps" in change:
             table.pop("every_epochs", None)
-        for one, other in (("steps", "epochs"), ("epochs", "steps")):
+        for one, other in PAIRS:
             if one in change:
                 table.pop(other, None)
         table.update(change)
@@ -228,7 +258,7 @@ def test_our_own_names_come_first_and_misspelt_ones_last(name, said):
     ("field", "rule", "said"),
     [
         ("training.optimizer.nesterov", "momentum", '"nesterov"'),
-        ("training.optimizer.decay", "sgd", "it divides the rate by 1 + decay * step"),
+        ("training.optimizer.decay", "sgd", "every_steps = 1, staircase = false"),
         ("training.optimizer.decay", "rmsprop", "rho = 0.9"),
         ("training.optimizer.weight_decay", "adam", "strength = 0.0001"),
         ("training.optimizer.momentum", "sgd", '"momentum"'),

@@ -19,7 +19,7 @@ from harness.parity import diagnosis, ladder
 from harness.parity.judgement import first_failure
 from harness.parity.rungs import compare
 from harness.parity.trace import FIRST_20_STEPS, expected_trace
-from tests.parity.planted import GROUPS, Planted, protocols, trace_of
+from tests.parity.planted import GROUPS, Planted, every_protocol, protocols_of, trace_of
 
 OUTCOMES = ("named alone", "named among equals", "named with a wrong cause", "wrong cause",
             "located", "missed")  # fmt: skip
@@ -36,7 +36,7 @@ class Count:
 
 def plant(planted: Planted, name: str) -> Count | None:
     """Plant one mistake; None where it changes nothing in this protocol."""
-    experiment = protocols()[name]
+    experiment = every_protocol()[name]
     trace = trace_of(experiment, planted.mistake)
     if first_failure(compare(trace, expected_trace(experiment, 0))) is None:
         detailed = trace_of(experiment, planted.mistake, keep_first_20_steps=True)
@@ -75,10 +75,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--mistake", default="", help="a part of its name")
     parser.add_argument("--group", choices=GROUPS, help="one group only")
-    parser.add_argument("--protocol", choices=protocols(), help="one protocol only")
+    parser.add_argument("--protocol", choices=every_protocol(), help="one protocol only")
     parser.add_argument("--show", action="store_true", help="print every sentence")
     options = parser.parse_args()
-    names = [options.protocol] if options.protocol else list(protocols())
     slowest = 0.0
     table = {}
     for group, mistakes in GROUPS.items():
@@ -88,8 +87,8 @@ def main() -> None:
         for planted in mistakes:
             if options.mistake not in planted.mistake:
                 continue
-            for name in names:
-                if not planted.fits(protocols()[name]):
+            for name, experiment in protocols_of(group).items():
+                if options.protocol not in (None, name) or not planted.fits(experiment):
                     continue
                 count = plant(planted, name)
                 if count is None:

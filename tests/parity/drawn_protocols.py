@@ -64,8 +64,7 @@ def _protocol(draw: Draw) -> dict[str, Any]:
             "on": draw.one_of("weights", "all"),
         }
     if draw.often(0.3):
-        every = draw.one_of(1, 5, 10)
-        training["schedule"] = {"name": "step_decay", "factor": 0.5, "every_steps": every}
+        training["schedule"] = _schedule(draw)
         if training["optimizer"]["name"] in ("momentum", "nesterov"):
             training["optimizer"]["rate_inside_velocity"] = draw.often(0.5)
     return {
@@ -76,6 +75,28 @@ def _protocol(draw: Draw) -> dict[str, Any]:
         "initializers": {"weights": _initializer(draw), "biases": _initializer(draw)},
         "training": training,
     }
+
+
+def _schedule(draw: Draw) -> dict[str, Any]:
+    counted = {"by": "step", "first": draw.one_of("unchanged", "changed")}
+    every, length = {"every_steps": draw.one_of(1, 5, 10)}, {"steps": draw.one_of(5, 30, 200)}
+    match draw.one_of("step_decay", "inverse_time_decay", "cosine_restarts", "one_cycle"):
+        case "step_decay":
+            schedule = {"name": "step_decay", "factor": 0.5, **every}
+        case "inverse_time_decay":
+            fields = {"factor": 2.0, "staircase": draw.often(0.5), **every, **counted}
+            schedule = {"name": "inverse_time_decay", **fields}
+        case "cosine_restarts":
+            fields = {"end_rate": 0.0, "growth": 1.5, "peak_factor": 0.5, **length, **counted}
+            schedule = {"name": "cosine_restarts", **fields}
+        case _:
+            shape = {"annealing": "linear", "three_phases": draw.often(0.5)}
+            parts = {"rising": 0.4, "start_divisor": 25.0, "end_divisor": 1e4}
+            schedule = {"name": "one_cycle", **parts, **shape, **length, **counted}
+    if draw.often(0.4):
+        waits = {"schedule_waits": draw.often(0.5)}
+        schedule["warm_up"] = {"steps": draw.one_of(1, 3, 30), "start": 0.0, **counted, **waits}
+    return schedule
 
 
 def _split(draw: Draw, rows: int) -> tuple[dict[str, Any], int]:

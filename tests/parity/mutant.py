@@ -32,6 +32,8 @@ INPUT_FACTORS = {"inputs scaled twice": 1 / 255, "inputs not scaled": 16.0}
 
 class Mutant(StepTrainer):
     loops = ("stepwise",)
+    rates = None
+    """Learning rates of its own, in place of those of the batches."""
 
     def __init__(self, task, mistake=""):
         self.task, self.mistake = task, mistake
@@ -360,6 +362,8 @@ class Mutant(StepTrainer):
 
     def _rate(self, rate):
         step = self.t - 1
+        if self.rates is not None:
+            rate = self.rates[step]
         if self.mistake == "own rate":
             rate = 0.01
         if self.mistake == "rate scaled":

@@ -14,9 +14,12 @@ from harness.experiment.loading import parse
 from harness.experiment.model import Experiment
 from harness.experiment.proof_length import proof_of
 from harness.parity.trace import FIRST_20_STEPS, KEPT_STEPS, Trace, record
-from harness.start import task_of
+from harness.start import BatchPlan, task_of
 from tests.conftest import protocol
 from tests.parity.mutant import Mutant
+from tests.parity.own_rates import SCHEDULES, can_be_made, own_rates
+
+OF_RATES = "rates: "
 
 NORMAL = {"weights": {"name": "he_normal"}, "biases": {"name": "normal", "std": 0.3}}
 LENGTH = {"training__length": {"steps": 100}, "training__evaluation": {"every_steps": 100}}
@@ -68,6 +71,34 @@ def protocols() -> dict[str, Experiment]:
     return {name: _made(**values) for name, values in changes.items()}
 
 
+@cache
+def scheduled() -> dict[str, Experiment]:
+    """A protocol for each schedule of `own_rates`, of five steps an epoch."""
+    inside = {"rate_inside_velocity": True}
+    rmsprop = RMSPROP | {"form": "epsilon_inside_root"}
+    rules = (SGD, MOMENTUM | inside, ADAM, SGD, rmsprop, SGD, MOMENTUM | inside, SGD)
+    changes = {
+        "network__layers": layers("tanh"),
+        "training__batches": SHORT,
+        "initializers": NORMAL,
+    }
+    return {
+        name: _made(training__schedule=schedule, training__optimizer=rule, **changes)
+        for (name, schedule), rule in zip(SCHEDULES.items(), rules, strict=True)
+    }
+
+
+@cache
+def every_protocol() -> dict[str, Experiment]:
+    """Return the protocols of all groups of mistakes."""
+    return protocols() | scheduled()
+
+
+def protocols_of(group: str) -> dict[str, Experiment]:
+    """Return the protocols in which the mistakes of a group are planted."""
+    return scheduled() if group == "rates" else protocols()
+
+
 def _made(base="digits-mlp", **changes) -> Experiment:
     return proof_of(parse(protocol(base, quick=None, native=None, **LENGTH, **changes), "test"))
 
@@ -79,13 +110,22 @@ def trace_of(
     prepared = data.load(experiment.data, experiment.loss, "float64")
 
     def build(changed):
-        return adapter(
-            task_of(changed, prepared, seed=0, loop="stepwise", dtype="float64"), mistake
-        )
+        task = task_of(changed, prepared, seed=0, loop="stepwise", dtype="float64")
+        trainer = adapter(task, mistake)
+        if mistake.startswith(OF_RATES) and changed.training.schedule is not None:
+            trainer.rates = _own_rates(changed, mistake.removeprefix(OF_RATES), task)
+        return trainer
 
     kept = FIRST_20_STEPS if keep_first_20_steps else KEPT_STEPS
     shows = not keep_first_20_steps
     return record(build, experiment, prepared, 0, kept, first_update_may_show=shows)
+
+
+def _own_rates(experiment, mistake, task):
+    schedule = experiment.training.schedule
+    (name,) = (each for each, e in scheduled().items() if e.training.schedule == schedule)
+    given = BatchPlan.of(experiment, 0).segment(0, experiment.steps + 1).learning_rates.tolist()
+    return own_rates(mistake, name, task.optimizer.learning_rate, given)
 
 
 @dataclass(frozen=True)
@@ -169,7 +209,7 @@ OLD = [
     Planted("state reset", "memory is emptied between calls", lambda e: e.training.optimizer.name != "sgd"),
     Planted("momentum dampened", "^momentum is dampened$", optimizer("momentum", "nesterov")),
     Planted("nesterov swapped", "^momentum is (Nesterov's|plain)", optimizer("momentum", "nesterov")),
-    Planted("velocity the other way", "inside the velocity", lambda e: e.decay is not None),
+    Planted("velocity the other way", "inside the velocity", lambda e: e.rate_changes),
     Planted("weight decay", r"^a weight decay of 0\.01 is added on the weights", unpenalised),
     Planted("weight decay on all", r"^a weight decay of 0\.01 is added on weights and biases", unpenalised),
     Planted("decoupled decay", r"(?s)^a weight decay of 0\.05 is added on (weights and biases|the weights)"),
@@ -304,4 +344,32 @@ COUSINS = [
     Planted("rows drawn anew", "other rows than the given ones", drawn),
 ]  # fmt: skip
 
-GROUPS = {"old": OLD, "listed": LISTED, "threads": THREADS, "cousins": COUSINS}
+
+def _of_rates(mistake: str, words: str) -> Planted:
+    """A mistake of `own_rates`, in the protocols in which it can be made."""
+    names = [name for name in SCHEDULES if can_be_made(mistake, name)]
+    schedules = [scheduled()[name].training.schedule for name in names]
+    return Planted(OF_RATES + mistake, words, lambda e: e.training.schedule in schedules)
+
+
+OWN_RATES = [
+    _of_rates("its own", "learning rates are its own"),
+    _of_rates("constant", "the schedule is left out"),
+    _of_rates("of the step after", "that of the step after|too early"),
+    _of_rates("of the step before", "that of the step before|too late"),
+    _of_rates("early", "that of the (step|epoch) after|changes one (step|epoch) too early"),
+    _of_rates("late", "that of the (step|epoch) before|changes one (step|epoch) too late"),
+    _of_rates("per step", "the schedule counts steps"),
+    _of_rates("per epoch", "the schedule counts epochs"),
+    _of_rates("continuous", "not a staircase|in every step, not only between epochs"),
+    _of_rates("staircase", "the decay is a staircase"),
+    _of_rates("no warm-up", "the warm-up is left out"),
+    _of_rates("early warm-up", "the warm-up is one step too early"),
+    _of_rates("chained", "the schedule begins with the warm-up"),
+    _of_rates("no restarts", "restarts are left out"),
+    _of_rates("equal cycles", "all cycles are as long as the first"),
+    _of_rates("linear cycle", "the cycle is linear, not cosine"),
+    _of_rates("three phases", "the cycle has three phases"),
+]  # fmt: skip
+
+GROUPS = {"old": OLD, "listed": LISTED, "threads": THREADS, "cousins": COUSINS, "rates": OWN_RATES}

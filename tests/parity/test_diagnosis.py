@@ -18,7 +18,7 @@ from tests.parity import planted
 from tests.parity.count_mistakes import causes_in, plant
 from tests.parity.mutant import Mutant, torch
 
-KNOWN = [mistake for group in planted.GROUPS.values() for mistake in group]
+KNOWN = [(group, mistake) for group, known in planted.GROUPS.items() for mistake in known]
 LOCATED = {"dropout, seeded"}
 """Mistakes that no number shows: the generator's draws are not known."""
 ONLY_IN_SGD = {"rows of the start"}
@@ -29,7 +29,7 @@ AMBIGUOUS = {"iris", "diabetes", "xor", "one layer", "saturated"}
 
 def protocols():
     """For `test_rounding` too."""
-    return planted.protocols()
+    return planted.every_protocol()
 
 
 def trace_of(name, mistake, keep_first_20_steps=False):
@@ -41,8 +41,8 @@ def one_protocol_each():
 
     By default a sixth of them is planted.
     """
-    for number, mistake in enumerate(KNOWN):
-        names = [name for name, e in planted.protocols().items() if mistake.fits(e)]
+    for number, (group, mistake) in enumerate(KNOWN):
+        names = [name for name, e in planted.protocols_of(group).items() if mistake.fits(e)]
         names = [name for name in names if name not in AMBIGUOUS] or names
         first = number % len(names)
         names = [*names[first:], *names[:first]] if mistake.mistake not in ONLY_IN_SGD else ["sgd"]
@@ -71,7 +71,7 @@ def reason_of(name, mistake="", adapter=Mutant, experiment=None):
     return diagnosis.with_cause(judgement, detailed, experiment, 0, first).reason
 
 
-@pytest.mark.parametrize("name", planted.protocols())
+@pytest.mark.parametrize("name", planted.every_protocol())
 def test_a_correct_adapter_is_not_accused(name):
     trace = trace_of(name, "")
     trace = Trace.from_arrays(trace.to_arrays())
