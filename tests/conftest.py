@@ -57,7 +57,7 @@ BACKENDS = {"keras": "tensorflow", "keras-jax": "jax", "keras-torch": "torch"}
 """The backend of Keras that adapters need. A process has one: `KERAS_BACKEND`."""
 SHARED_GROUPS = {"tensorflow": "keras", "keras-jax": "jax", "flax": "jax"}
 """Frameworks that are tested in another's process: they share its compiled programs."""
-LONGEST_FIRST = ("keras", "processes", "jax")
+LONGEST_FIRST = ("processes", "more processes", "keras", "jax")
 """Groups that take a minute or two."""
 PROCESSES_AT_MOST = 4
 """Each may import every framework and then takes 2 GB."""

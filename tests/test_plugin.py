@@ -10,7 +10,7 @@ import pytest
 from harness.parity.rules import BY_NAME
 from harness.registry import installed
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = [pytest.mark.full_product, pytest.mark.xdist_group("processes")]
 
 PLUGIN = Path(__file__).parent / "plugin"
 

@@ -11,7 +11,7 @@ from harness.cli import reproduce
 from harness.execute import runner
 from tests.claims.builders import judged, make_claim, make_sample
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.xdist_group("more processes")
 
 CLAIM = """
 id = "mine"

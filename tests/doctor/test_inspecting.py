@@ -18,7 +18,7 @@ from harness.execute.inspection_worker import JUST_NUMPY, ask_once
 from harness.registry import UnknownFrameworkError, find
 from tests.execute.test_faults import adapter
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.xdist_group("more processes")
 
 
 def test_the_command_with_numpy(samestep, tmp_path):

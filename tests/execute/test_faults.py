@@ -484,7 +484,9 @@ def _workers_once_it_trains(process, tmp_path):
     raise AssertionError("no worker came up")
 
 
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "sign", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.full_product)]
+)
 def test_ctrl_c_keeps_what_is_done_and_goes_on_later(tmp_path, short, sign):
     slow = slow_adapter(tmp_path, "slow", "time.sleep(20)")
     process = _start(tmp_path, short, "numpy", slow)

@@ -287,7 +287,8 @@ def fits_of(protocol, monkeypatch):
     ("protocol", "rows"),
     [
         ("relu-adam", [24 * 32]),
-        ("momentum-rate-inside-decay", [10 * 32, 10 * 32, 4 * 32]),
+        # a rate of its own in each step of the warm-up
+        ("momentum-rate-inside-decay", [32] * 4 + [6 * 32, 10 * 32, 4 * 32]),
         ("shuffled-dropped", [24 * 300]),
         ("shuffled-short", [1437] * 4 + [1200]),
         ("l2-weights", [1437] * 4 + [1200]),

@@ -36,7 +36,7 @@ def comparable(text):
     return MEASURED.sub("#", text.partition("\n")[0])
 
 
-@pytest.mark.xdist_group("processes")
+@pytest.mark.xdist_group("more processes")
 def test_it_shows_what_is_stored(path, tmp_path):
     done = subprocess.run(
         [sys.executable, run_cells.__file__, path],
@@ -73,7 +73,7 @@ def test_its_links_lead_somewhere(path):
 
 
 @pytest.mark.full_product
-@pytest.mark.xdist_group("processes")
+@pytest.mark.xdist_group("more processes")
 def test_a_kernel_runs_it(path, tmp_path):
     from tests.notebook.notebooks import execute
 

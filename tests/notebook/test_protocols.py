@@ -85,8 +85,9 @@ def test_a_request_names_what_the_command_can_run(tmp_path):
 def test_own_data_is_read_again(tmp_path):
     (tmp_path / "t.csv").write_text("a,b,y\n" + "".join(f"{i},{-i},{i % 2}\n" for i in range(40)))
     from harness.experiment.drafting import draft
+    from harness.tables.sources import Source
 
-    experiment = draft(tmp_path / "t.csv", "y").experiment
+    experiment = draft(Source(tmp_path / "t.csv"), "y").experiment
     file = Path(requested_name(experiment, tmp_path))
     assert "contents" not in file.read_text(encoding="utf-8")
     assert read(file) == experiment

@@ -10,7 +10,7 @@ from harness.notebook.loaded_run import table_html
 from harness.report.chart_names import NoChartError
 from harness.results import COLUMNS
 
-pytestmark = pytest.mark.xdist_group("processes")
+pytestmark = pytest.mark.xdist_group("more processes")
 
 
 @pytest.fixture(scope="module")

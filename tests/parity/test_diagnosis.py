@@ -39,14 +39,14 @@ def trace_of(name, mistake, keep_first_20_steps=False):
 def one_protocol_each():
     """Every known mistake with its protocols, the first of which changes from mistake to mistake.
 
-    By default a sixth of them is planted.
+    By default a ninth of them is planted.
     """
     for number, (group, mistake) in enumerate(KNOWN):
         names = [name for name, e in planted.protocols_of(group).items() if mistake.fits(e)]
         names = [name for name in names if name not in AMBIGUOUS] or names
         first = number % len(names)
         names = [*names[first:], *names[:first]] if mistake.mistake not in ONLY_IN_SGD else ["sgd"]
-        marks = [pytest.mark.full_product] if number % 6 else []
+        marks = [pytest.mark.full_product] if number % 9 else []
         yield pytest.param(names, mistake, id=mistake.mistake, marks=marks)
 
 
