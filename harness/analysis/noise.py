@@ -45,7 +45,7 @@ def _ratios(rows: Sequence[Row]) -> dict[str, list[tuple[float, str]]]:
         if row.steal_fraction is not None:
             text = f"{row.steal_fraction:.0%} of the CPUs stolen by the hypervisor"
             ratios.append((row.steal_fraction / STEAL_FRACTION, text))
-        if row.probe_us is not None:
+        if row.probe_us:
             slower = row.probe_us / best[row.machine, row.threads]
             ratios.append((slower / PROBE_RATIO, f"the same work took {slower:.1f} times as long"))
         by_trial[row.trial] = ratios
@@ -56,7 +56,7 @@ def _best_probes(rows: Iterable[Row]) -> Mapping[tuple[str | None, int], float]:
     """Return the fastest probe of every (machine, threads)."""
     best: dict[tuple[str | None, int], float] = {}
     for row in rows:
-        if row.probe_us is not None:
+        if row.probe_us:
             key = (row.machine, row.threads)
             best[key] = min(best.get(key, row.probe_us), row.probe_us)
     return best

@@ -5,12 +5,12 @@ called noisy for that.
 """
 
 import os
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from time import perf_counter, perf_counter_ns, process_time
 
 import numpy as np
 
@@ -70,7 +70,7 @@ class _Reading:
     @classmethod
     def now(cls) -> "_Reading":
         busy_s, stolen_s = cpu_times_s() or (None, None)
-        return cls(time.perf_counter(), _waited_s(), time.process_time(), busy_s, stolen_s)
+        return cls(perf_counter(), _waited_s(), process_time(), busy_s, stolen_s)
 
 
 def _fill(conditions: Conditions, before: _Reading, after: _Reading) -> None:
@@ -140,8 +140,8 @@ def _probe_us() -> float:
     out = np.empty_like(a)
     times = []
     for _ in range(PROBES):
-        began = time.perf_counter_ns()
+        began = perf_counter_ns()
         for _ in range(PROBE_PRODUCTS):
             np.matmul(a, a, out=out)
-        times.append((time.perf_counter_ns() - began) * 1e-3)
+        times.append((perf_counter_ns() - began) * 1e-3)
     return median(times)

@@ -16,10 +16,10 @@ import queue
 import signal
 import sys
 import threading
-import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from time import perf_counter
 from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -62,10 +62,10 @@ def main() -> None:
     cpus, lane = allowed_cpus(), setup.get("lane", 0)
     affinity_problem = pin(setup["threads"], lane, cpus)
 
-    began = time.perf_counter()
+    began = perf_counter()
     import numpy  # noqa: F401  (every framework needs it; its import counts as theirs)
 
-    import_s = time.perf_counter() - began
+    import_s = perf_counter() - began
     from harness.registry import Framework
 
     described: dict[str, Any] = setup["framework"]
@@ -116,13 +116,13 @@ def _serve(
     trial = TRIAL.validate_python(message["trial"])
     experiment = parse(message["experiment"], trial.experiment)
     outcome = Outcome()
-    began = time.perf_counter()
+    began = perf_counter()
     blank = blank_row(trial, message["run"], framework.version, experiment, Status.OK, None)
     is_timed = message["timed"]
     status, detail = _attempt(trial, experiment, framework, first, import_s, outcome, is_timed)
     if interrupts.came:
         status, detail = Status.INTERRUPTED, "SIGINT"
-    total_s = time.perf_counter() - began + (import_s if first else 0)
+    total_s = perf_counter() - began + (import_s if first else 0)
     outcome.columns.total_s = total_s - outcome.not_counted_s
     if first and outcome.columns.peak_rss_mb is None:
         outcome.columns.peak_rss_mb = peak_rss_mb()
@@ -145,9 +145,9 @@ def _inspect(message: dict[str, Any], framework: "Framework", import_s: float) -
     try:
         if message["inspect"] == "numpy":
             return probe.numpy_product()
-        began = time.perf_counter()
+        began = perf_counter()
         adapter = framework.load()
-        facts["import_s"] = import_s + time.perf_counter() - began
+        facts["import_s"] = import_s + perf_counter() - began
         from harness.trial.measure import products_library
 
         dtype = "float32" if "float32" in framework.dtypes else framework.dtypes[0]
@@ -195,10 +195,10 @@ def _attempt(
     from harness.trial.outcome import Diverged, Unsupported
 
     try:
-        began = time.perf_counter()
+        began = perf_counter()
         adapter = framework.load()
         if first:
-            outcome.columns.import_s = import_s + time.perf_counter() - began
+            outcome.columns.import_s = import_s + perf_counter() - began
             _freeze()
         _run(trial, experiment, adapter, first, outcome, is_timed)
     except Unsupported as reason:
@@ -256,7 +256,7 @@ def _time_products(
 
     if first:  # before the products, whose operands would count
         outcome.columns.peak_rss_mb = peak_rss_mb()
-    began = time.perf_counter()
+    began = perf_counter()
     try:
         time_matrix_products(trainer, trial, experiment, outcome)
     except Exception as error:
@@ -264,7 +264,7 @@ def _time_products(
         why = f"its matrix products could not be timed: {type(error).__name__}: {error}"
         details = filter(None, [outcome.columns.status_detail, why])
         outcome.columns.status_detail = "; ".join(details)
-    outcome.not_counted_s += time.perf_counter() - began
+    outcome.not_counted_s += perf_counter() - began
 
 
 def _is_out_of_memory(error: BaseException) -> bool:

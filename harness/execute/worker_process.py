@@ -19,6 +19,7 @@ import psutil
 
 from harness.clock.environment import END_OF_TRIAL
 from harness.experiment.vocabulary import Status
+from harness.untrusted import parse_json
 
 LOG_BYTES_AT_MOST = 1_000_000
 TAIL_LINES = 500
@@ -75,7 +76,7 @@ class WorkerProcess:
             return self._cause_of_death(deadline, timeout_s)
         self._log_is_complete.wait(LOG_GRACE_S)
         try:
-            answer = json.loads(line)
+            answer = parse_json(line)
         except ValueError:
             answer = None
         if not isinstance(answer, dict):
@@ -157,10 +158,18 @@ class WorkerProcess:
         self.kill()
         if code >= 0:
             return Death(Status.ERROR, f"ended without a result (exit code {code})")
-        name = signal.Signals(-code).name
+        name = _signal_name(-code)
         if name == "SIGKILL" and oom_kills() > self._oom_kills:
             return Death(Status.OOM, "killed by the system: out of memory")
         return Death(Status.CRASHED, name)
+
+
+def _signal_name(number: int) -> str:
+    """`SIGSEGV`; a real-time signal has a number only, counted from the first."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIGRTMIN+{number - signal.SIGRTMIN}"
 
 
 def _lines(pipe: IO[bytes] | None, at_most: int) -> Iterator[bytes]:

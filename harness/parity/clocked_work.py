@@ -9,6 +9,7 @@ does. That is measured here: by a rule of the contract, and by a report for ever
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 
 import numpy as np
 
@@ -62,22 +63,22 @@ def time_segment(trainer: StepTrainer, batches: Batches, inputs: Array) -> Segme
         batches: the steps.
         inputs: rows to predict, in the task's dtype.
     """
-    began = time.perf_counter()
+    began = perf_counter()
     trainer.stage(batches)
-    staged = time.perf_counter()
+    staged = perf_counter()
     losses = trainer.advance(batches)
-    advanced = time.perf_counter()
+    advanced = perf_counter()
     cpu_s = -time.process_time()
     time.sleep(min(advanced - began, SETTLE_S_AT_MOST))
     cpu_s += time.process_time()
     readings = []
     for _ in range(2):
-        asked = time.perf_counter()
+        asked = perf_counter()
         if losses is not None:
             np.asarray(losses).sum()
         trainer.parameters()
         np.asarray(trainer.predict(inputs))
-        readings.append(time.perf_counter() - asked)
+        readings.append(perf_counter() - asked)
     once_s = max(0.0, readings[0] - readings[1])
     return Segment(staged - began, advanced - staged, once_s + cpu_s)
 

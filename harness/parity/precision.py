@@ -45,8 +45,11 @@ def _likeness(case: Case, simulated: Trace) -> float:
     found, right = case.trace, case.expected
     of_trace = _errors(found, right)
     of_simulated = _errors(simulated, right)
-    a = np.concatenate([of_trace[name] for name in of_simulated if name in of_trace])
-    b = np.concatenate([of_simulated[name] for name in of_simulated if name in of_trace])
+    common = [name for name in of_simulated if name in of_trace]
+    if not common:  # all outputs and gradients are 0
+        return 0.0
+    a = np.concatenate([of_trace[name] for name in common])
+    b = np.concatenate([of_simulated[name] for name in common])
     if not np.isfinite(a).all() or not a.any() or not b.any():
         return 0.0
     sizes = float(np.linalg.norm(a)), float(np.linalg.norm(b))

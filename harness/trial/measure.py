@@ -6,8 +6,8 @@ digests lie outside, and garbage collection is off inside.
 
 import json
 import sys
-import time
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 
@@ -65,9 +65,9 @@ def measure(
     describe_device(trainer, trial, outcome.columns)
     _finish(trainer, experiment, prepared, outcome, contradictions)
     if isinstance(trainer, StepTrainer) and experiment.training is not None:
-        began = time.perf_counter()
+        began = perf_counter()
         contradictions.look_at_clock(trainer, start.BatchPlan.of(experiment, trial.seed))
-        outcome.not_counted_s += time.perf_counter() - began
+        outcome.not_counted_s += perf_counter() - began
     outcome.columns.contradiction = contradictions.found
     return trainer
 

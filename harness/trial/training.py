@@ -1,7 +1,7 @@
 """The loop of the identical track: segments of steps on the clock, everything else off it."""
 
-import time
 from dataclasses import dataclass, field
+from time import process_time
 
 import numpy as np
 
@@ -47,10 +47,10 @@ class Clock:
         """Train on one segment, timed; overwrite it, and return its losses."""
         with timed() as staging:
             trainer.stage(batches)
-        cpu_began = time.process_time()
+        cpu_began = process_time()
         with timed() as region:
             losses = trainer.advance(batches)
-        segment = Segment(len(batches), region.seconds, time.process_time() - cpu_began)
+        segment = Segment(len(batches), region.seconds, process_time() - cpu_began)
         batches.overwrite()
         losses = None if losses is None else np.array(losses)
         if self.first is None:

@@ -165,6 +165,11 @@ FAULTS = [
      "in advance: ModuleNotFoundError: No module named 'a_module_that_is_not_there'; it is not"),
     ("swallows", "try:\n    os.kill(os.getpid(), signal.SIGINT); time.sleep(5)\n"
      "except KeyboardInterrupt:\n    pass", "interrupted", "SIGINT"),
+    ("realtime", "os.kill(os.getpid(), 36)", "crashed", "SIGRTMIN+2"),
+    ("surrogate", "raise ValueError('bad ' + chr(0xdcff))", "error", "bad \\udcff"),
+    ("deep", "import json\njson.dumps = lambda *_, **__: '[' * 200_000", "error",
+     "the worker's answer is not a row"),
+    ("clock", "time.perf_counter = time.perf_counter_ns = time.monotonic = lambda: 0", "ok", None),
     ("prints", "print('x' * 100); os.write(1, b'{}\\n')", "ok", None),
 ]  # fmt: skip
 

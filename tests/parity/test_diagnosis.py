@@ -89,6 +89,23 @@ class Tiny(Mutant):
         return super()._affine(x, W, b) * (1 + 1e-10)
 
 
+def test_an_adapter_that_computes_zeros_where_zeros_are_right(variant):
+    """XOR from zeros: outputs and gradients are 0, and so are the losses that it makes up."""
+
+    class Lazy(Mutant):
+        def advance(self, batches):
+            return np.zeros(len(batches))
+
+    experiment = proof_of(
+        variant(
+            "xor-single",
+            quick=None,
+            initializers={"weights": {"name": "zeros"}, "biases": {"name": "zeros"}},
+        )
+    )
+    assert "losses" in reason_of("xor", adapter=Lazy, experiment=experiment)
+
+
 class Softsign(Mutant):
     def _activated(self, z, layer, is_last):
         return super()._activated(z, layer, is_last) if is_last else z / (1 + z.abs())

@@ -1,7 +1,5 @@
 """A clock that only a test moves."""
 
-from types import SimpleNamespace
-
 import pytest
 
 
@@ -22,11 +20,8 @@ class Clock:
 def clock(monkeypatch):
     """What trials are timed by, and `Clock.current`."""
     shown = Clock()
-    now = SimpleNamespace(
-        perf_counter_ns=lambda: round(shown.seconds * 1e9),
-        process_time=lambda: shown.cpu_seconds,
-    )
-    monkeypatch.setattr("harness.clock.stopwatch.time", now)
-    monkeypatch.setattr("harness.trial.training.time", now)
+    wall, cpu = "harness.clock.stopwatch.perf_counter_ns", "harness.trial.training.process_time"
+    monkeypatch.setattr(wall, lambda: round(shown.seconds * 1e9))
+    monkeypatch.setattr(cpu, lambda: shown.cpu_seconds)
     monkeypatch.setattr(Clock, "current", shown)
     return shown
