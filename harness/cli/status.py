@@ -45,7 +45,10 @@ class Standing:
 
 def status(
     folders: Annotated[
-        list[Path], typer.Argument(metavar="FOLDER...", help="Folders of one plan.")
+        list[Path],
+        typer.Argument(
+            metavar="FOLDER...", help="Folders of runs; those of one plan are added up."
+        ),
     ],
 ) -> None:
     """Say how far a run is, or all of its parts together.
@@ -57,13 +60,17 @@ def status(
     from harness import merging
 
     try:
-        plan = merging.common_plan(folders)
+        plans = [merging.plan_in(folder) for folder in folders]
     except merging.NotMergedError as error:
         stop(USAGE, str(error))
-    standings = [_standing(folder, plan) for folder in folders]
-    _print_table(standings, plan)
-    for line in _totals(standings, plan):
-        console().print(line, markup=False, highlight=False, soft_wrap=True)
+    by_plan: dict[str, tuple[Plan, list[Path]]] = {}
+    for folder, plan in zip(folders, plans, strict=True):
+        by_plan.setdefault(plan.digest, (plan, []))[1].append(folder)
+    for plan, of_plan in by_plan.values():
+        standings = [_standing(folder, plan) for folder in of_plan]
+        _print_table(standings)
+        for line in _totals(standings, plan):
+            console().print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _standing(folder: Path, plan: "Plan") -> Standing:
@@ -86,7 +93,7 @@ def _standing(folder: Path, plan: "Plan") -> Standing:
     )
 
 
-def _print_table(standings: list[Standing], plan: "Plan") -> None:
+def _print_table(standings: list[Standing]) -> None:
     from rich.table import Table
 
     table = Table(*WORDS, box=None, header_style="bold", pad_edge=False)

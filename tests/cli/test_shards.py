@@ -157,6 +157,13 @@ def test_status_counts_all_folders_together(shards, invoke):
     assert "at the pace so far" in said
 
 
+def test_status_of_several_plans_is_said_plan_by_plan(shards, invoke, tmp_path):
+    invoke("report", "and", "--frameworks", "numpy", "--out", tmp_path / "other")
+    said = invoke("status", *shards, tmp_path / "other").stdout
+    assert "4 of 4 trials done" in said
+    assert "1 of 1 trials done" in said
+
+
 def test_more_parts_than_blocks(invoke, tmp_path):
     """The last of them has nothing to run, and says so."""
     codes = [
