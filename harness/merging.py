@@ -99,7 +99,8 @@ def merge(plan: Plan, sources: Sequence[RunFolder], target: RunFolder) -> Merged
     """Copy what the sources hold of a plan into the target, which is prepared and locked.
 
     Of a trial with several rows the first whole one stays: it ended well, and its curves can be
-    read. Of proofs that contradict each other the one that found a difference stays.
+    read. Of proofs that were judged differently the worse stays: first one that found a
+    difference, then one that could not be made.
     """
     folders = [target, *(source for source in sources if not _same(source.path, target.path))]
     merged = Merged(plan)

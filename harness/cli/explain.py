@@ -1,7 +1,7 @@
 """`explain`: a published number taken apart."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -9,9 +9,6 @@ from harness.cli import claims, options
 from harness.cli.console import console
 from harness.cli.exits import FAILED, INTERRUPTED, OK, USAGE, stop
 from harness.experiment.vocabulary import Device
-
-if TYPE_CHECKING:
-    pass
 
 
 def explain(

@@ -157,6 +157,27 @@ def test_status_counts_all_folders_together(shards, invoke):
     assert "at the pace so far" in said
 
 
+def test_claims_in_parts_are_judged_together(invoke, tmp_path):
+    """By the same samples as without parts, and with the same verdicts."""
+    command = ("reproduce", "C08", "C07", "--frameworks", "numpy")
+    parts = [tmp_path / str(number) for number in (1, 2)]
+    for number, part in enumerate(parts, 1):
+        done = invoke(*command, "--shard", f"{number}/2", "--out", part)
+        assert done.exit_code == 0, done.output
+        assert f"part {number}/2: 2 samples" in done.stdout
+    merged = invoke("merge", *parts, "-o", tmp_path / "whole").stdout
+    assert f"samestep reproduce --from {tmp_path / 'whole'}" in merged
+    again = invoke("reproduce", "C08", "C07", "--from", tmp_path / "whole", "--json")
+    direct = invoke(*command, "--out", tmp_path / "direct", "--json")
+    assert again.exit_code == direct.exit_code == 0
+    one, other = json.loads(again.stdout), json.loads(direct.stdout)
+    assert one["summary"] == other["summary"]
+    assert one["claims"] == other["claims"]
+    assert [claim["verdict"] for claim in one["claims"]] == ["RATE", "EXACT"]
+    samples = [(tmp_path / name / "samples.jsonl").read_text() for name in ("whole", "direct")]
+    assert [len(text.splitlines()) for text in samples] == [4, 4]
+
+
 def test_status_of_several_plans_is_said_plan_by_plan(shards, invoke, tmp_path):
     invoke("report", "and", "--frameworks", "numpy", "--out", tmp_path / "other")
     said = invoke("status", *shards, tmp_path / "other").stdout
