@@ -1,7 +1,7 @@
 """What may be wrong with Adam and its relatives: AdamW, AMSGrad, Nadam, Adamax and Adadelta."""
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from harness.experiment.optimizers import (
     Adadelta,
@@ -29,6 +29,10 @@ NAMES = {
     "adamax": "Adamax",
     "adadelta": "Adadelta",
 }
+COUPLED_PLACES: tuple[tuple[Literal["gradient", "both"], str], ...] = (
+    ("gradient", "in the gradient"),
+    ("both", "in loss and gradient"),
+)
 OTHER_DECAYS = (0.01, 0.004, 1e-4, 1e-3, 0.05, 0.1, 5e-4)
 OTHER_MOMENTUM_DECAYS = (1.0, 0.004, 0.04, 0.4)
 
@@ -143,7 +147,7 @@ def _adamw(rule: AdamW, case: Case) -> Iterator[Hypothesis]:
     for half, words in ((False, ""), (True, ", halved"), (None, ", doubled")):
         strength = decay / (4 if half else 1 if half is None else 2)
         l2 = L2.model_construct(strength=strength, half=False, per_row=False, on=rule.decay_on)
-        for where, place in (("gradient", "in the gradient"), ("both", "in loss and gradient")):
+        for where, place in COUPLED_PLACES:
             coupled = Switches(other_rule=adam, penalty=l2, penalty_where=where)
             text = f"the weight decay is coupled, {place}{words}: not AdamW's, but an L2 penalty"
             yield Hypothesis(text, RULE, coupled)

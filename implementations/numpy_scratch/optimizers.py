@@ -339,14 +339,14 @@ class RatioOfRoots:
             np.subtract(w, g, out=w)
 
 
-def make(optimizer: Optimizer, w: Array, g: Array, weights: Sequence[Array]) -> UpdateRule:
+def make(optimizer: Optimizer, w: Array, g: Array, weights: Sequence[Array] = ()) -> UpdateRule:
     """Return the update rule of a protocol, on these buffers.
 
     Args:
         optimizer: the rule.
         w: flat parameters.
         g: flat gradients.
-        weights: views of the weights in w, without the biases.
+        weights: views of the weights in w, which may be all that decays.
     """
     match optimizer:
         case SGD():
