@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from harness.clock.environment import child_environment
+from harness.clock.process_state import IS_SPENT
 from harness.data import fetching, own_rows
 from harness.execute.listener import Listener
 from harness.execute.worker_process import Death, WorkerProcess
@@ -99,7 +100,7 @@ class Workers:
             if self.ended.is_set():
                 return self.blank(trial, Status.INTERRUPTED, "Ctrl-C"), tail
             return self.blank(trial, answer.status, answer.detail), tail
-        if not keep or answer.get("status") not in ENDED_WELL:
+        if not keep or answer.get("status") not in ENDED_WELL or answer.get(IS_SPENT):
             self._alive.pop((lane, Key.of(trial)), None)
             worker.close()
         try:

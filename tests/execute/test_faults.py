@@ -192,6 +192,73 @@ def test_a_fault_is_a_row_and_the_rest_goes_on(tmp_path, short, name, advance, s
     assert all(row.framework == name for row in again.rows)
 
 
+CHANGES = [
+    ("os.sched_setaffinity(0, set(range(os.cpu_count())) - os.sched_getaffinity(0))",
+     "assert len(os.sched_getaffinity(0)) == 1 and max(os.sched_getaffinity(0)) in {cpus}",
+     "may run on CPUs"),
+    ("os.nice(5)", "assert os.nice(0) == {nice}", "niceness {nice} to"),
+    ("os.environ['OMP_NUM_THREADS'] = '7'", "assert os.environ['OMP_NUM_THREADS'] == '1'",
+     "the variable OMP_NUM_THREADS"),
+    ("os.environ.pop('PATH', None)", "assert 'PATH' in os.environ", "the variable PATH"),
+    ("os.chdir('/')", "assert os.getcwd() != '/'", "the working directory"),
+    ("os.umask(0o777)", "assert os.umask(0o022) != 0o777", "umask"),
+    ("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (99, 99))",
+     "import resource; assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] != 99",
+     "the limit RLIMIT_NOFILE"),
+    ("signal.alarm(1000)", "assert not signal.getitimer(signal.ITIMER_REAL)[0]",
+     "an alarm is set"),
+    ("signal.signal(signal.SIGINT, signal.SIG_IGN)",
+     "assert signal.getsignal(signal.SIGINT) != signal.SIG_IGN", "the handler of SIGINT"),
+    ("time.perf_counter = lambda: 0", "assert time.perf_counter()", "time.perf_counter"),
+]  # fmt: skip
+
+
+def once(tmp_path, name, does, later="pass"):
+    """An adapter whose first trial does something, at every `advance`; the later ones, another."""
+    mark = f"{tmp_path}/{name}-ran"
+    init = f"self.is_first = not os.path.exists({mark!r})\nopen({mark!r}, 'w').close()"
+    advance = f"if self.is_first:\n    {does}\nelse:\n    {later}"
+    return adapter(tmp_path, name, advance, init)
+
+
+def test_what_a_trial_changes_in_its_process_is_said_and_not_inherited(tmp_path, short):
+    place = {"cpus": sorted(os.sched_getaffinity(0)), "nice": os.nice(0)}
+    names = [
+        once(tmp_path, f"changes{number}", change, check.format(**place))
+        for number, (change, check, _) in enumerate(CHANGES)
+    ]
+    recorder = run(short, tmp_path / "run", *names, seeds=2)
+    rows = {(row.framework, row.seed): row for row in recorder.rows}
+    for number, (change, _, said) in enumerate(CHANGES):
+        first, second = rows[f"changes{number}", 0], rows[f"changes{number}", 1]
+        assert first.status == "ok", change
+        assert first.status_detail.startswith("changed its process: "), change
+        assert said.format(**place) in first.status_detail
+        assert (second.status, second.status_detail) == ("ok", None), change
+
+
+WRITES = [
+    ("inputs = self.task.inputs; inputs.setflags(write=True); inputs[:] = 0", "training inputs"),
+    ("y = self.task.targets; y.setflags(write=True); y[:] = 1 - y", "training targets"),
+    ("w = self.task.parameters[0][0]; w.setflags(write=True); w += 1", "initial weights of layer"),
+    ("batches.sizes[:] = 1", "the batches"),
+    ("batches.learning_rates[:] = 2", "the batches"),
+]  # fmt: skip
+
+
+def test_what_is_written_by_force_is_an_error_and_stays_in_its_trial(tmp_path, short):
+    names = [once(tmp_path, f"writes{n}", write) for n, (write, _) in enumerate(WRITES)]
+    recorder = run(short, tmp_path / "run", *names, seeds=2)
+    rows = {(row.framework, row.seed): row for row in recorder.rows}
+    for number, (_, what) in enumerate(WRITES):
+        first, second = rows[f"writes{number}", 0], rows[f"writes{number}", 1]
+        assert first.status == "error"
+        assert "wrote into" in first.status_detail
+        assert what in first.status_detail
+        assert (second.status, second.train_accuracy) == ("ok", 0.5)
+    assert len({row.data_digest for row in recorder.rows}) == 1
+
+
 def test_in_lanes_a_crash_is_a_row_and_every_lane_goes_on(tmp_path, short, monkeypatch):
     monkeypatch.setattr("harness.execute.runner.lanes", lambda plan: 2)
     faulty = adapter(tmp_path, "crashes", "os.abort()")
