@@ -300,13 +300,17 @@ def _own_channel() -> TextIO:
 
 
 def _die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies."""
+    """Ask Linux to kill this process when its parent dies, and to have what its children leave.
+
+    A process that one of them detached is then a child of this one, and ends with it.
+    """
     if not sys.platform.startswith("linux"):
         return
     import ctypes
 
-    pr_set_pdeathsig = 1
+    pr_set_pdeathsig, pr_set_child_subreaper = 1, 36
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1)
 
 
 def _messages() -> "queue.SimpleQueue[dict[str, Any]]":

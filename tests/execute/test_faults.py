@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -354,6 +355,34 @@ def test_a_stranger_that_holds_the_pipe_blocks_nobody(tmp_path, short):
     assert recorder.rows[0].status == "error"
 
 
+@pytest.mark.parametrize(
+    "detach",
+    [
+        "subprocess.Popen(['sleep', '{seconds}'], start_new_session=True)",
+        "subprocess.Popen(['sleep', '{seconds}'], start_new_session=True, env={{}})",
+        "subprocess.run(['setsid', '--fork', 'sleep', '{seconds}'])",
+        "subprocess.run(['setsid', '--fork', 'env', '-i', '/bin/sleep', '{seconds}'])",
+        "subprocess.run(['setsid', '--fork', 'sleep', '{seconds}']); os._exit(3)",
+        "subprocess.run(['setsid', '--fork', 'sleep', '{seconds}']); time.sleep(60)",
+    ],
+    ids=["session", "no-environment", "forked-twice", "both", "then-dies", "then-hangs"],
+)
+def test_a_detached_process_ends_with_the_run(tmp_path, short, detach):
+    seconds = 400 + secrets.randbelow(10**9)
+    detaches = adapter(tmp_path, "detaches", detach.format(seconds=seconds))
+    run(short, tmp_path / "run", detaches, timeout_s=8.0)
+    assert not _processes_of(str(seconds))
+
+
+def _processes_of(argument):
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        is_over = process.info["status"] == psutil.STATUS_ZOMBIE
+        if argument in (process.info["cmdline"] or ()) and not is_over:
+            found.append(process)
+    return found
+
+
 def test_the_log_of_a_failure_ends_with_its_exception(tmp_path, short):
     raising = adapter(tmp_path, "raises", "raise RuntimeError('no luck')")
     recorder = run(short, tmp_path / "run", raising, seeds=6)
@@ -574,16 +603,22 @@ def test_ctrl_c_keeps_what_is_done_and_goes_on_later(tmp_path, short, sign):
 
 
 def test_kill_9_leaves_no_orphan_and_loses_nothing(tmp_path, short):
-    slow = slow_adapter(tmp_path, "slow", "ctypes.PyDLL(None).usleep(30_000_000)")
+    seconds = str(400 + secrets.randbelow(10**9))
+    detach = f"subprocess.run(['setsid', '--fork', 'sleep', '{seconds}'])"
+    slow = slow_adapter(tmp_path, "slow", f"{detach}; ctypes.PyDLL(None).usleep(30_000_000)")
     process = _start(tmp_path, short, "numpy", slow)
     workers = _workers_once_it_trains(process, tmp_path)
+    while not (detached := _processes_of(seconds)):
+        time.sleep(0.05)
     process.kill()
     process.communicate(timeout=60)
-    _, alive = psutil.wait_procs(workers, timeout=30)
+    _, alive = psutil.wait_procs(set(workers) - set(detached), timeout=30)
     assert not alive
+    assert _processes_of(seconds)  # nothing is left that could end it, until the next run
     adapter(tmp_path, "slow")
     recorder = run(short, tmp_path / "run", "numpy", slow)
     assert [trial.framework for trial in recorder.done] == ["numpy"]
     assert [row.framework for row in recorder.rows] == ["slow"]
+    assert not _processes_of(seconds)
     stored = json.loads((tmp_path / "run" / "plan.json").read_text())
     assert len(stored["trials"]) == 2
