@@ -7,7 +7,6 @@ a file is one exception.
 import math
 import re
 import zipfile
-from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
@@ -22,16 +21,18 @@ BYTES_AT_MOST = 2**30
 ARRAYS_AT_MOST = 10_000
 KINDS = "biuf"
 """Booleans, whole numbers and numbers, by NumPy's letters."""
-PER_POINT = re.compile(r"step|train_s|(train|validation|test)_(loss|accuracy)|[Wb]\d+(_\w+)?")
-PER_VALIDATION = re.compile(r"watch_\w+")
-PER_START = re.compile(r"seeds|seed_\w+")
-ALIGNED = (PER_POINT, PER_VALIDATION, PER_START)
-"""Names of arrays whose first axis is the same: evaluation points, validations, starts."""
+ALIGNED = {
+    "step": re.compile(r"train_s|(train|validation|test)_(loss|accuracy)|[Wb]\d+(_\w+)?"),
+    "watch_step": re.compile(r"watch_\w+"),
+    "seeds": re.compile(r"seed_\w+"),
+}
+"""Evaluation points, validations and starts, each with what has a value for every one of them."""
+ONE_NUMBER = re.compile(r"best_(step|validation_accuracy|test_accuracy)|gradient_(rate|step)")
 ONE_AXIS = re.compile(
-    r"step|train_s|\w+_loss|\w+_accuracy|loss|losses|watch_\w+|seeds|seed_\w+|test_right"
+    r"step|train_s|\w+_loss|\w+_accuracy|loss|losses|watch_\w+|seeds|seed_\w+|\w*test_right"
 )
-ONE_NUMBER = re.compile(r"best_(step|validation_accuracy|test_accuracy)|gradient_rate")
 TWO_AXES = re.compile(r"test_outputs|first_weights|outputs|final_outputs|[Wb]\d+_(counts|edges)")
+WHOLE = re.compile(r"step|\w+_step|seeds")
 
 
 class DamagedArraysError(ValueError):
@@ -41,14 +42,16 @@ class DamagedArraysError(ValueError):
 def read_arrays(file: Path, at_most: int = BYTES_AT_MOST) -> dict[str, Array]:
     """Return the arrays of a `.npz` by name.
 
+    One that has another form than a trial leaves under its name is left out: a curve of another
+    length than `step`, say.
+
     Args:
         file: the path; no link is followed.
         at_most: how many bytes all arrays may have, unpacked.
 
     Raises:
         OSError: there is no such plain file, or it cannot be read.
-        DamagedArraysError: it is damaged, too large, holds anything else than numbers, or arrays
-            that a trial leaves have shapes that do not belong together.
+        DamagedArraysError: it is damaged, too large, or holds anything else than numbers.
     """
     with open_plain(file) as opened:
         try:
@@ -58,8 +61,7 @@ def read_arrays(file: Path, at_most: int = BYTES_AT_MOST) -> dict[str, Array]:
             raise
         except Exception as error:  # zipfile, zlib and numpy.lib.format raise nearly anything
             raise DamagedArraysError(f"not a whole .npz archive ({error})") from error
-    _check_shapes(arrays)
-    return arrays
+    return _that_fit(arrays)
 
 
 def _arrays(archive: zipfile.ZipFile, at_most: int) -> dict[str, Array]:
@@ -94,16 +96,23 @@ def _array(opened: IO[bytes], member: zipfile.ZipInfo) -> Array:
     return values.reshape(shape, order="F" if by_column else "C").copy()
 
 
-def _check_shapes(arrays: Mapping[str, Array]) -> None:
-    """Refuse arrays that no trial leaves: curves of other lengths, other numbers of axes."""
+def _that_fit(arrays: dict[str, Array]) -> dict[str, Array]:
+    """Leave out arrays of other forms than a trial leaves under these names."""
+    fitting = {name: array for name, array in arrays.items() if _has_its_axes(name, array)}
+    for leader, followers in ALIGNED.items():
+        points = fitting[leader].shape[:1] if leader in fitting else None
+        fitting = {
+            name: array
+            for name, array in fitting.items()
+            if name == leader or not followers.fullmatch(name) or array.shape[:1] == points
+        }
+    return fitting
+
+
+def _has_its_axes(name: str, array: Array) -> bool:
+    if WHOLE.fullmatch(name) and array.dtype.kind not in "iu":
+        return False
     for names, axes in ((ONE_NUMBER, 0), (ONE_AXIS, 1), (TWO_AXES, 2)):
-        for name, array in arrays.items():
-            if names.fullmatch(name) and array.ndim != axes:
-                raise DamagedArraysError(f"{name} must have {axes} axes. Got shape {array.shape}")
-    for names in ALIGNED:
-        shapes = {name: array.shape for name, array in arrays.items() if names.fullmatch(name)}
-        if len({shape[:1] for shape in shapes.values()}) > 1:
-            raise DamagedArraysError(f"{', '.join(shapes)} must have the same length")
-    for name in ("step", "watch_step", "seeds", "best_step"):
-        if name in arrays and arrays[name].dtype.kind not in "iu":
-            raise DamagedArraysError(f"{name} must be whole. Got {arrays[name].dtype}")
+        if names.fullmatch(name):
+            return array.ndim == axes
+    return True

@@ -103,11 +103,6 @@ DAMAGED = {
     "a negative shape": archive_of(npy(header_of(shape="(-1,)"), bytes(8))),
     "a header that calls": archive_of(npy("__import__('os').abort()")),
     "a header without end": archive_of(npy("[" * 5_000)),
-    "curves of other lengths": packed(step=np.arange(3), test_loss=np.zeros(4)),
-    "a flat network": packed(step=np.arange(3), W1=np.zeros(())),
-    "a curve of two axes": packed(step=np.zeros((3, 3), int)),
-    "steps that are no whole numbers": packed(step=np.zeros(3)),
-    "flat outputs": packed(test_outputs=np.zeros(4)),
     "many arrays": packed(**{f"a{number}": np.zeros(1) for number in range(10_001)}),
 }
 
@@ -120,6 +115,30 @@ def test_a_damaged_file_is_one_exception(tmp_path, content):
     with pytest.raises(DamagedArraysError):
         read_arrays(file)
     assert RunFolder(tmp_path).arrays("a") == {}
+
+
+MISFITS = {
+    "a curve of another length": ("test_accuracy", np.zeros(4)),
+    "a number where points are": ("W1", np.zeros(())),
+    "a curve of two axes": ("train_s", np.zeros((3, 2))),
+    "flat outputs": ("test_outputs", np.zeros(4)),
+    "several best steps": ("best_step", np.arange(3)),
+}
+
+
+@pytest.mark.parametrize(("name", "array"), MISFITS.values(), ids=MISFITS.keys())
+def test_an_array_of_another_form_is_left_out(tmp_path, name, array):
+    file = tmp_path / "a.npz"
+    write_arrays(file, CURVES | {name: array})
+    assert list(read_arrays(file)) == [other for other in CURVES if other != name]
+
+
+@pytest.mark.parametrize("step", [None, np.zeros(3), np.array(3)])
+def test_curves_without_their_steps_are_left_out(tmp_path, step):
+    file = tmp_path / "a.npz"
+    others = {name: array for name, array in CURVES.items() if name != "step"}
+    write_arrays(file, others if step is None else others | {"step": step})
+    assert list(read_arrays(file)) == ["loss", "test_outputs", "best_step", "test_right", "empty"]
 
 
 def test_a_bomb_is_not_unpacked(tmp_path):

@@ -20,6 +20,8 @@ from harness.results import Row
 
 _diagnosing = threading.Lock()
 """A mistake that one lane has named is tried first in the others."""
+TRACE_BYTES_AT_MOST = 2**34
+"""Of a network of a hundred million weights."""
 WORTH_A_PROCESS = 8
 """A lane without work starts a second process of a framework if so many of its proofs wait."""
 
@@ -130,6 +132,11 @@ def judge(proof: Trial, workers: Workers, lane: int = FIRST_LANE) -> tuple[Judge
         return Judgement(Verdict.NOT_COMPARABLE, reason + detail, (), row.status), log_tail
     try:
         judgement = ladder.judge(trace, experiment, proof.seed, proof.dtype)
+        if judgement.verdict == Verdict.DIFFERENT and trace.gradient_step:
+            # its gradients are of another place, and only as good as its rates
+            again, _, _ = _trace(_in_detail(proof), experiment, workers, lane)
+            if again is not None:
+                trace, judgement = again, ladder.judge(again, experiment, proof.seed, proof.dtype)
         if judgement.verdict == Verdict.DIFFERENT:
             if as_timed:
                 judgement = with_precision(judgement, trace, experiment, proof.seed)
@@ -153,12 +160,15 @@ def _with_cause(
     failed = judgement.first_failure
     if failed is not None and failed.name == ladder.FINAL_OUTPUTS:
         return judgement  # training is right
-    again = dataclasses.replace(proof, purpose=Purpose.PROOF_IN_DETAIL)
-    detailed, _, _ = _trace(again, experiment, workers, lane)
+    detailed, _, _ = _trace(_in_detail(proof), experiment, workers, lane)
     first, other = (trace, None) if detailed is None else (detailed, trace)
     with _diagnosing:
         suspects = workers.suspects.setdefault((proof.framework, proof.loop), [])
         return diagnosis.with_cause(judgement, first, experiment, proof.seed, other, suspects)
+
+
+def _in_detail(proof: Trial) -> Trial:
+    return dataclasses.replace(proof, purpose=Purpose.PROOF_IN_DETAIL)
 
 
 def _trace(
@@ -166,6 +176,12 @@ def _trace(
 ) -> tuple[Trace | None, Row, list[str]]:
     """Run a proof; read its trace and delete the file."""
     row, log_tail = workers.run(proof, experiment, lane)
-    arrays = workers.folder.arrays(proof.id)
+    arrays = workers.folder.arrays(proof.id, TRACE_BYTES_AT_MOST)
     (workers.folder.trials / f"{proof.id}.npz").unlink(missing_ok=True)
-    return (Trace.from_arrays(arrays) if row.status == Status.OK else None), row, log_tail
+    if row.status != Status.OK:
+        return None, row, log_tail
+    try:
+        return Trace.from_arrays(arrays), row, log_tail
+    except (KeyError, TypeError, ValueError, AttributeError):  # what it left is no trace
+        detail = "what it left is no trace, or is too large"
+        return None, dataclasses.replace(row, status=Status.ERROR, status_detail=detail), log_tail

@@ -238,6 +238,19 @@ def test_what_a_trial_changes_in_its_process_is_said_and_not_inherited(tmp_path,
         assert (second.status, second.status_detail) == ("ok", None), change
 
 
+def test_a_trace_that_its_adapter_replaces_is_not_comparable(tmp_path, short):
+    replace = """
+import harness.results, harness.execute.worker as worker
+def write(file, arrays):
+    file.write_bytes(b'no archive')
+harness.results.write_arrays = write
+"""
+    recorder = run(short, tmp_path / "run", adapter(tmp_path, "mine", init=replace), prove=True)
+    (judgement,) = recorder.verdicts.values()
+    assert judgement.verdict == "not comparable"
+    assert "what it left is no trace" in judgement.reason
+
+
 WRITES = [
     ("inputs = self.task.inputs; inputs.setflags(write=True); inputs[:] = 0", "training inputs"),
     ("y = self.task.targets; y.setflags(write=True); y[:] = 1 - y", "training targets"),
