@@ -123,6 +123,7 @@ class Row:
     data_file: str | None = None
     classes: str | None = None
     absent_classes: str | None = None
+    idle_fraction: float | None = None
 
     @property
     def failed(self) -> bool:
@@ -171,6 +172,7 @@ class MeasuredColumns:
     other_cpus: float | None = None
     frequency_mhz: float | None = None
     probe_us: float | None = None
+    idle_fraction: float | None = None
     contradiction: str | None = None
     recompile_s: float | None = None
     absent_classes: str | None = None

@@ -252,10 +252,12 @@ assert sources.routes("mnist")
 
 
 def test_a_user_without_a_home_has_a_cache(tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
     command = [sys.executable, "-c", NO_HOME]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=empty, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert not list(tmp_path.iterdir())
+    assert not list(empty.iterdir())
 
 
 MARK = "from pathlib import Path; Path({mark!r}).touch()"
