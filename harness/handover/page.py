@@ -23,6 +23,7 @@ from harness.handover.layout import (
     START,
     TARGETS,
     TO_PREDICT,
+    TRAIN_S,
     folder_of_step,
     steps_asked_for,
     tensors,
@@ -210,7 +211,9 @@ def _handed_back(page: Page) -> list[str]:
     wanted = f"Parameters are wanted after steps {', '.join(others)} and {last}, in a folder each:"
     more = (
         f"Also read, where you have them: `{OUTPUTS_AFTER}`, the same after the last step; "
-        f"`{GRADIENTS}/weights_1` and so on, before any update; parameters after any other step."
+        f"`{GRADIENTS}/weights_1` and so on, before any update; parameters after any other step; "
+        f"`{TRAIN_S}`, one number, the seconds that the steps took by a clock of your own, which a "
+        "report repeats as such."
     )
     return [
         "## What to hand back",

@@ -182,6 +182,8 @@ def _line(rows: list[Row], facts: Facts) -> Line:
         detail=others[0].status_detail if others else example.status_detail,
         judgement=facts.run.judgement_of(example),
         recompile_s=_shown_by_most([row.recompile_s for row in ended_well]),
+        command=example.command or "",
+        stated_s=_median([row.stated_train_s for row in ended_well]),
     )
 
 
