@@ -184,8 +184,8 @@ def find(name: str, track: Track = Track.IDENTICAL) -> Framework:
         return installed(track)[name]
     if name.startswith(COMMAND):
         raise UnknownFrameworkError(
-            f"framework: {name!r} is a command. Commands are run by `samestep report --frameworks` "
-            "and by `harness.run` alone, whose user has typed them"
+            f"framework: {name!r} is a command. Commands are run only where somebody types them: "
+            "`samestep report --frameworks`, `samestep check` and `harness.run`"
         )
     if name in BROKEN:
         raise UnknownFrameworkError(f"framework: {name} is broken: {BROKEN[name]}")

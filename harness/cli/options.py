@@ -108,9 +108,8 @@ def adapters(text: str) -> tuple[str, ...]:
         if is_command(name):
             stop(
                 USAGE,
-                f"--frameworks: {name!r} is a command, whose times are its own word and not "
-                "measured. Give it to `samestep report`, or write an adapter: "
-                "samestep new-adapter NAME",
+                f"--frameworks: {name!r} is a command. Commands are run by `samestep report` and "
+                "`samestep check` alone; here it takes an adapter: samestep new-adapter NAME",
             )
     return names
 

@@ -164,7 +164,9 @@ class Commands:
             self._running.discard(process)
             process.kill()
         tail += process.log_tail
-        return Death(Status.INTERRUPTED, "Ctrl-C") if self._ended else death
+        if self._ended:
+            return Death(Status.INTERRUPTED, "Ctrl-C")
+        return Death(death.status, _without_folder(death.detail, exported)) if death else None
 
 
 def _read(
@@ -197,7 +199,7 @@ def _judged(exported: Path) -> Judgement:
         reason = f"the answer cannot be judged: {type(error).__name__}: {error}"
         return Judgement(Verdict.NOT_COMPARABLE, reason, (), Status.ERROR)
     assert finding.judgement is not None
-    said = [finding.remark, *([] if finding.holds else remarks)]
+    said = [finding.remark, *(remarks if finding.is_undecided else ())]
     reason = _without_folder("; ".join(filter(None, said)), exported)
     return dataclasses.replace(finding.judgement, reason=reason)
 

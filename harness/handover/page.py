@@ -229,6 +229,7 @@ def _handed_back(page: Page) -> list[str]:
             "(inputs, outputs); PyTorch's `Linear` has them transposed, so write `weight.T`.",
             more if others else "",
         ),
+        *_curves(experiment),
         "In Python, all in one file is as good:",
         _code(
             [
@@ -241,6 +242,17 @@ def _handed_back(page: Page) -> list[str]:
             ],
             "python",
         ),
+    ]
+
+
+def _curves(experiment: Experiment) -> list[str]:
+    """What a whole training hands back for its learning curves; a proof has none."""
+    more = set(experiment.evaluation_points) - set(steps_asked_for(experiment))
+    if not more or experiment.training is None:
+        return []
+    every = experiment.training.evaluation.in_steps(experiment.steps_per_epoch)
+    return [
+        _text(f"With parameters after every {every} steps, too, a report draws learning curves.")
     ]
 
 

@@ -149,7 +149,7 @@ def test_a_mistake_is_named_and_its_folder_stays(short, tmp_path, command):
     recorder = run(short, tmp_path / "run", command("hand_back(**train(rate_times=4))"), prove=True)
     judgement = recorder.verdicts["cmd: python train.py"]
     assert judgement.verdict == "different"
-    assert judgement.reason.startswith("the loss is summed over the batch, not averaged")
+    assert judgement.reason.startswith("the gradient is that of a loss that is summed over")
     kept = judgement.reason.rpartition("its files: ")[2]
     finding, _ = judging.check(tmp_path / "run" / kept)
     assert not finding.holds
