@@ -150,9 +150,15 @@ def as_option(text: str) -> str:
     if not is_command(text) or split_names(text) == (text,):
         return text
     try:
-        return COMMAND + shlex.join(parse(text).words)
+        return COMMAND + " ".join(map(_quoted, parse(text).words))
     except UnknownFrameworkError:  # it was written by somebody else
         return text
+
+
+def _quoted(word: str) -> str:
+    """The word as a shell takes it, in quotes if it has a comma."""
+    quoted = shlex.quote(word)
+    return f"'{word}'" if "," in word and quoted == word else quoted
 
 
 def split_names(text: str) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ class Commands:
         self.folder, self.timeout_s, self.timed = folder, timeout_s, timed
         self._running: set[CommandProcess] = set()
         self._lock = threading.Lock()
-        self._ended = False
+        self._ended = threading.Event()
 
     def measure(
         self, trial: Trial, experiment: Experiment, command: Command, blank: Row, lane: int
@@ -120,7 +120,7 @@ class Commands:
     def kill(self) -> None:
         """End every command at once, for good."""
         with self._lock:
-            self._ended = True
+            self._ended.set()
             for process in self._running:
                 process.kill()
 
@@ -149,7 +149,7 @@ class Commands:
     ) -> Death | None:
         """Run the program; return why it has no answer, or None."""
         with self._lock:
-            if self._ended:
+            if self._ended.is_set():
                 return Death(Status.INTERRUPTED, "Ctrl-C")
             process = CommandProcess(
                 command.words_for(exported),
@@ -164,7 +164,7 @@ class Commands:
             self._running.discard(process)
             process.kill()
         tail += process.log_tail
-        if self._ended:
+        if self._ended.is_set():
             return Death(Status.INTERRUPTED, "Ctrl-C")
         return Death(death.status, _without_folder(death.detail, exported)) if death else None
 
