@@ -6,7 +6,8 @@ import numpy as np
 
 from harness.experiment.model import Experiment
 from harness.parity.functions import Floats
-from harness.parity.reference import Pairs, Reference
+from harness.parity.reference import Reference
+from harness.parity.reference_updates import Pairs
 from harness.parity.trace import prepared_of
 from harness.start import BatchPlan, initial_parameters
 from harness.trainer import Array, Parameters

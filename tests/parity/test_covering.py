@@ -7,7 +7,7 @@ import pytest
 
 from harness.experiment.loading import load
 from harness.experiment.network import ActivationName
-from harness.experiment.optimizers import Adagrad, Adam, RMSprop
+from harness.experiment.optimizers import Adagrad, Adam, Adamax, AdamW, AMSGrad, Nadam, RMSprop
 from harness.parity.covering import cover, covering, nearest
 from harness.parity.covering_text import not_looked_at, refusals, refused_kinds
 from harness.parity.kinds import SHORT_BATCH, Kind, all_kinds, kinds_in, kinds_of
@@ -63,7 +63,7 @@ def test_all_that_a_protocol_can_ask_is_a_kind_of_some_protocol():
         "binary cross entropy behind identity",
     } <= names
     assert activations | {"step"} <= names
-    for rule in (Adam, RMSprop, Adagrad):
+    for rule in (Adam, RMSprop, Adagrad, AdamW, AMSGrad, Nadam, Adamax):
         forms = get_args(rule.model_fields["form"].annotation)
         rule_name = get_args(rule.model_fields["name"].annotation)[0]
         assert {f"{rule_name} ({form.replace('_', ' ')})" for form in forms} <= names
@@ -87,7 +87,7 @@ def test_every_kind_that_is_accepted_is_looked_at(supports):
 
 
 def test_a_complete_adapter_is_checked_by_few():
-    assert len(covering()) <= 15
+    assert len(covering()) <= 24
     assert set(kinds_in(covering().values())) == set(all_kinds())
 
 
