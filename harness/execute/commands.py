@@ -121,7 +121,7 @@ class Commands:
         """End every command at once, for good."""
         with self._lock:
             self._ended.set()
-            for process in self._running:
+            for process in tuple(self._running):  # a lane may take its own away
                 process.kill()
 
     # ------------------------------------------------------------ one run of a program
