@@ -8,15 +8,13 @@ import contextlib
 import subprocess
 import sys
 import threading
-import uuid
 from collections import deque
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import psutil
-
 from harness.clock.environment import THREAD_VARIABLES
 from harness.execute import command_start
+from harness.execute.left_processes import MARK, end_marked, new_mark
 from harness.execute.worker_process import (
     GRACE_S,
     LINE_BYTES_AT_MOST,
@@ -30,12 +28,8 @@ from harness.execute.worker_process import (
 )
 from harness.experiment.vocabulary import Device, Status
 
-MARK = "SAMESTEP_COMMAND"
-"""A variable of the environment of all that a command starts."""
 MORE_THREAD_VARIABLES = ("GOMAXPROCS", "JULIA_NUM_THREADS", "RAYON_NUM_THREADS")
 DETAIL_CHARACTERS = 300
-SWEEPS_AT_MOST = 3
-"""What is killed may have started another process meanwhile."""
 
 
 def environment_of(parent: Mapping[str, str], threads: int, device: str) -> dict[str, str]:
@@ -60,6 +54,7 @@ class CommandProcess:
         environment: all variables that it has.
         cpus: that it may use; none where no system says so.
         log: where the beginning of what it prints goes.
+        run: how the marks of all processes of its run begin.
     """
 
     def __init__(
@@ -68,9 +63,10 @@ class CommandProcess:
         environment: Mapping[str, str],
         cpus: Sequence[int],
         log: Path,
+        run: str = "",
     ) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
-        self._mark = uuid.uuid4().hex
+        self._mark = new_mark(run)
         self._oom_kills = oom_kills()
         self._tail: deque[str] = deque(maxlen=TAIL_LINES)
         start = [sys.executable, "-I", "-S", command_start.__file__, ",".join(map(str, cpus))]
@@ -114,20 +110,8 @@ class CommandProcess:
     def kill(self) -> None:
         """End the program and all that it started, at once."""
         kill_group(self._process)
-        for _ in range(SWEEPS_AT_MOST):
-            if not self._kill_marked():
-                break
+        end_marked(self._mark)
         self._drain.join(GRACE_S)
-
-    def _kill_marked(self) -> bool:
-        """Kill what has the mark of this command; return whether there was any."""
-        found = False
-        for process in psutil.process_iter():
-            with contextlib.suppress(psutil.Error, OSError):
-                if process.environ().get(MARK) == self._mark:
-                    process.kill()
-                    found = True
-        return found
 
     def _last_line(self) -> str:
         """What it said last, which mostly is why it ended."""

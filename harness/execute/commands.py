@@ -18,6 +18,7 @@ from harness.command_line import Command
 from harness.data.fetching import DataMissingError
 from harness.execute import handed_back
 from harness.execute.command_process import CommandProcess, environment_of
+from harness.execute.left_processes import mark_of_folder
 from harness.execute.worker_process import Death
 from harness.experiment.model import Experiment
 from harness.experiment.proof_length import proof_of
@@ -156,6 +157,7 @@ class Commands:
                 environment_of(os.environ, trial.threads, trial.device),
                 lane_cpus(trial.threads, lane),
                 self.folder.logs / f"{trial.id}.log",
+                mark_of_folder(self.folder.path),
             )
             self._running.add(process)
         try:

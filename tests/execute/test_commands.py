@@ -17,6 +17,7 @@ import pytest
 
 from harness import planning
 from harness.command_line import parse
+from harness.execute.left_processes import MARK
 from harness.execute.runner import Runner
 from harness.experiment.loading import parse as parse_protocol
 from harness.handover import judging
@@ -338,7 +339,7 @@ def _left(tmp_path):
             environment, status = process.environ(), process.status()
         except (psutil.Error, OSError):
             continue
-        is_of_test = "SAMESTEP_COMMAND" in environment and environment.get("SAMESTEP_CACHE") == str(
+        is_of_test = MARK in environment and environment.get("SAMESTEP_CACHE") == str(
             tmp_path / "cache"
         )
         if is_of_test and status != psutil.STATUS_ZOMBIE:
