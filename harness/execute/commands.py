@@ -23,8 +23,8 @@ from harness.execute.worker_process import Death
 from harness.experiment.model import Experiment
 from harness.experiment.proof_length import proof_of
 from harness.experiment.vocabulary import Device, Purpose, Status
-from harness.handover import answer, judging, writing
-from harness.handover.folder import HandoverError
+from harness.handover import answer, folder, judging, writing
+from harness.handover.folder import Handover, HandoverError
 from harness.handover.layout import ANSWER, place_of
 from harness.parity.answer import AnswerError
 from harness.parity.judgement import Judgement, Verdict
@@ -108,8 +108,9 @@ class Commands:
         short = short.model_copy(update={"constants": "exact"})
         tail: list[str] = []
         with self._exported(proof, short, keep) as exported:
+            handover = folder.read(exported)  # before the program may write another one
             death = self._run(proof, command, exported, lane, tail)
-            judgement = _not_run(death) if death else _judged(exported)
+            judgement = _not_run(death) if death else _judged(exported, handover)
             if judgement.proven or (death and death.status == Status.INTERRUPTED):
                 shutil.rmtree(exported, ignore_errors=True)
             elif keep:
@@ -191,9 +192,9 @@ def _read(
     return Status.OK, None
 
 
-def _judged(exported: Path) -> Judgement:
+def _judged(exported: Path, handover: Handover) -> Judgement:
     try:
-        finding, remarks = judging.check(exported)
+        finding, remarks = judging.judge(exported, handover)
     except HandoverError as error:
         reason = _without_folder(str(error), exported)
         return Judgement(Verdict.NOT_COMPARABLE, reason, (), Status.ERROR)

@@ -264,6 +264,8 @@ FAULTS = [
      "'parameters_after_step_12/biases_1': b})", "diverged", "after step 12"),
     ("times", "hand_back(**train(), train_s=-1)", "error", "must be one number above 0"),
     ("removes the folder", "import shutil; shutil.rmtree(folder)", "error", "nothing was handed"),
+    ("a pipe", "os.mkfifo(folder / 'answer.npz')", "error", "is no plain file"),
+    ("a device", "os.symlink('/dev/zero', folder / 'answer.npz')", "error", "is no plain file"),
     ("a link", "import shutil; shutil.rmtree(answer); answer.symlink_to('/proc')", "error", ""),
     ("prints", "os.write(1, b'x' * 30_000_000 + b'\\xff\\n'); hand_back(**train())", "ok", None),
     ("unknown files", "(answer / 'model.bin').write_bytes(b'x'); hand_back(**train())", "ok", None),
@@ -284,6 +286,19 @@ def test_a_fault_is_a_row(short, tmp_path, command, name, body, status, detail):
     assert not (tmp_path / "run" / "commands").exists()
     logs = list((tmp_path / "run" / "logs").glob("*.log"))
     assert sum(file.stat().st_size for file in logs) < 1_100_000
+
+
+def test_a_program_that_writes_another_protocol_is_judged_by_its_own(short, tmp_path, command):
+    body = """
+    marker = folder / "protocol.json"
+    text = marker.read_text().replace('"seed": 0', '"seed": 1')
+    marker.write_text(text)
+    hand_back(**train(rate_times=4))
+    """
+    recorder = run(short, tmp_path / "run", command(body), prove=True)
+    judgement = recorder.verdicts["cmd: python train.py"]
+    assert judgement.verdict == "different"
+    assert judgement.reason.startswith("the gradient is that of a loss that is summed over")
 
 
 def test_a_fault_in_a_proof_is_said_and_its_folder_stays(short, tmp_path, command):

@@ -121,6 +121,16 @@ def test_a_run_of_commands_alone_has_a_report():
     assert as_markdown(report_of(run))
 
 
+def test_a_command_on_a_device_that_nobody_knows_stands_beside_the_others():
+    run = run_of()
+    rows = [
+        dataclasses.replace(row, device="auto" if row.command else "cuda:0") for row in run.rows
+    ]
+    (section,) = make_sections(dataclasses.replace(run, rows=rows))
+    assert section.device == "cuda:0"
+    assert [line.device for line in section.lines] == ["cuda:0", "auto"]
+
+
 def test_columns_have_the_command_and_what_it_states():
     table = pd.read_csv(io.StringIO(row_export.as_csv(run_of())))
     of_command = table[table.loop == "own"]
