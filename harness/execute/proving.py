@@ -20,6 +20,8 @@ from harness.results import Row
 
 _diagnosing = threading.Lock()
 """A mistake that one lane has named is tried first in the others."""
+TRACE_BYTES_AT_MOST = 2**34
+"""Of a network of a hundred million weights."""
 WORTH_A_PROCESS = 8
 """A lane without work starts a second process of a framework if so many of its proofs wait."""
 
@@ -34,13 +36,14 @@ def prove(workers: Workers, listener: Listener, lanes: int) -> None:
 
     def store(proof: Trial, judgement: Judgement, log_tail: list[str]) -> None:
         with storing:
-            verdicts.store(workers.folder, proof, judgement)
+            is_adapter = workers.command_of(proof) is None
+            verdicts.store(workers.folder, proof, judgement, in_cache=is_adapter)
             listener.proved(proof, judgement, log_tail)
 
     for proof in workers.plan.proofs:
         if workers.missing(proof):
             continue
-        judgement = verdicts.cached(proof)
+        judgement = _known(proof, workers)
         if judgement is None:
             workers.data_problem(workers.plan.experiments[proof.experiment])
             todo.append(proof)
@@ -54,6 +57,19 @@ def prove(workers: Workers, listener: Listener, lanes: int) -> None:
 
     rows = workers.folder.rows(trial.id for trial in workers.plan.trials)
     serve(_Queue(todo, rows).take, prove_one, lanes, workers.kill)
+
+
+def _known(proof: Trial, workers: Workers) -> Judgement | None:
+    """The verdict of an earlier proof of the same computation; None where there is none.
+
+    What a command computes depends on more than the files that it names, so its verdict holds for
+    its own run alone, as its rows do.
+    """
+    if workers.command_of(proof) is None:
+        return verdicts.cached(proof)
+    judgement = verdicts.read_one(workers.folder, proof)
+    is_tried_again = judgement is None or judgement.verdict == Verdict.NOT_COMPARABLE
+    return None if is_tried_again else judgement
 
 
 class _Queue:
@@ -121,6 +137,9 @@ def judge(proof: Trial, workers: Workers, lane: int = FIRST_LANE) -> tuple[Judge
     Returns:
         The judgement, with the cause where the trace differs, and the tail of the log.
     """
+    command = workers.command_of(proof)
+    if command is not None:
+        return workers.judge_command(proof, command, lane)
     as_timed = proof.purpose == Purpose.PROOF_AS_TIMED
     experiment = proof_of(workers.plan.experiments[proof.experiment], as_timed)
     trace, row, log_tail = _trace(proof, experiment, workers, lane)
@@ -174,6 +193,12 @@ def _trace(
 ) -> tuple[Trace | None, Row, list[str]]:
     """Run a proof; read its trace and delete the file."""
     row, log_tail = workers.run(proof, experiment, lane)
-    arrays = workers.folder.arrays(proof.id)
+    arrays = workers.folder.arrays(proof.id, TRACE_BYTES_AT_MOST)
     (workers.folder.trials / f"{proof.id}.npz").unlink(missing_ok=True)
-    return (Trace.from_arrays(arrays) if row.status == Status.OK else None), row, log_tail
+    if row.status != Status.OK:
+        return None, row, log_tail
+    try:
+        return Trace.from_arrays(arrays), row, log_tail
+    except (KeyError, TypeError, ValueError, AttributeError):  # what it left is no trace
+        detail = "what it left is no trace, or is too large"
+        return None, dataclasses.replace(row, status=Status.ERROR, status_detail=detail), log_tail

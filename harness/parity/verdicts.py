@@ -18,7 +18,7 @@ from harness.clock.environment import on_this_machine
 from harness.parity.judgement import Judgement, Verdict, with_proof_as_timed
 from harness.plan import Trial
 from harness.results import RunFolder, write_atomically
-from harness.untrusted import parse_json
+from harness.untrusted import parse_json, read_plain
 
 SCHEMA = 1
 
@@ -53,14 +53,20 @@ def cached(trial: Trial) -> Judgement | None:
     return _read_file(_cached_file(trial))
 
 
-def store(folder: RunFolder, trial: Trial, judgement: Judgement) -> None:
+def store(folder: RunFolder, trial: Trial, judgement: Judgement, in_cache: bool = True) -> None:
     """Store a verdict with the run, and in the cache if the ladder gave it.
 
     What was not comparable is not cached: the next run tries it again.
+
+    Args:
+        folder: of the run.
+        trial: the proof.
+        judgement: its verdict.
+        in_cache: whether the verdict holds for other runs on this machine, too.
     """
     content = json.dumps({"schema": SCHEMA, **judgement.to_dict()}, indent=1).encode()
     write_atomically(folder.proofs / f"{trial.id}.json", content)
-    if judgement.verdict != Verdict.NOT_COMPARABLE:
+    if in_cache and judgement.verdict != Verdict.NOT_COMPARABLE:
         with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
             write_atomically(_cached_file(trial), content)
 
@@ -88,7 +94,7 @@ def oracle_digest(folder: Path = Path(__file__).parent) -> str:
 
 def _read_file(file: Path) -> Judgement | None:
     try:
-        values = parse_json(file.read_text(encoding="utf-8"), keeps_infinite=True)
+        values = parse_json(read_plain(file), keeps_infinite=True)
         return Judgement.from_dict(values) if values["schema"] == SCHEMA else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
