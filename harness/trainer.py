@@ -30,6 +30,20 @@ SoftmaxCrossEntropy  batch                 logsumexp(z) - z[label]; likewise ove
 L2                   strength              added to the loss: c sum(w^2), to its gradient: 2 c w
                      half, per_row         c = strength, halved if `half`, over n if `per_row`
                      on                    "weights" alone, or "all": biases too
+L1                   strength, per_row     added to the loss: c sum(|w|), to its gradient:
+                                           c sign(w); c = strength, over n if `per_row`
+                     on                    as L2
+ValueClipping        bound                 g = min(max(g, -bound), bound)
+                     includes_penalty      True: g has the penalty's gradient. False: that is added
+                                           after the clipping. None: there is no penalty
+NormClipping         bound, epsilon        g = g min(1, bound / (norm + epsilon)); `name` is
+                                           "array_norm": of each array, or "global_norm": of all
+                     includes_penalty      as ValueClipping
+MaxNorm              bound, of             after the update W is multiplied by a factor for each
+                                           column ("units") or row ("inputs") of W
+                     epsilon, form         "every_norm": min(norm, bound) / (norm + epsilon)
+                                           "beyond_bound": where norm > bound, bound / (norm +
+                                           epsilon), else 1
 SGD                  learning_rate         w -= rate g (`learning_rate` is that without a schedule)
 Momentum             learning_rate
                      momentum              v = momentum v + g; w -= rate v
@@ -88,6 +102,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.experiment.gradients import L1, Clipping, MaxNorm, NormClipping, ValueClipping
 from harness.experiment.model import Experiment
 from harness.experiment.native import Native
 from harness.experiment.network import Layer, Network
@@ -114,6 +129,7 @@ from harness.experiment.training import (
 )
 
 __all__ = [
+    "L1",
     "L2",
     "SGD",
     "AMSGrad",
@@ -125,10 +141,12 @@ __all__ = [
     "Array",
     "Batches",
     "BinaryCrossEntropy",
+    "Clipping",
     "DeviceUnavailableError",
     "Experiment",
     "Layer",
     "Loss",
+    "MaxNorm",
     "MeanSquaredError",
     "Momentum",
     "Nadam",
@@ -137,6 +155,7 @@ __all__ = [
     "NativeTrainer",
     "Nesterov",
     "Network",
+    "NormClipping",
     "Operands",
     "Optimizer",
     "Parameters",
@@ -146,6 +165,7 @@ __all__ = [
     "Task",
     "ToolMissingError",
     "Trainer",
+    "ValueClipping",
 ]
 
 Array = NDArray[Any]
@@ -231,6 +251,9 @@ class Task:
             framework sees one, otherwise the CPU).
         threads: the number of threads that the process may use. Affinity and the sizes of
             thread pools are already set in the environment.
+        l1: another penalty that is part of the loss, or None.
+        clipping: what is done to gradients before the update rule, or None.
+        max_norm: what is done to weights after the update, or None.
     """
 
     network: Network
@@ -246,6 +269,9 @@ class Task:
     dtype: str
     device: str
     threads: int
+    l1: L1 | None = None
+    clipping: Clipping | None = None
+    max_norm: MaxNorm | None = None
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,6 @@ import optax
 from flax import nnx
 
 from harness.trainer import (
-    L2,
     Array,
     Batches,
     BinaryCrossEntropy,
@@ -35,7 +34,7 @@ from harness.trainer import (
     StepTrainer,
     Task,
 )
-from implementations.flax_updates import update_of
+from implementations.flax_updates import clipped, constrained, penalty_of, update_of
 
 PLANNED_STEPS, PLANNED_ROWS = 1_024, 65_536
 """The largest plan of the fused program, in steps and in rows, but at least 16 steps.
@@ -131,13 +130,14 @@ class FlaxTrainer(StepTrainer):
             return rows.sum() / size if loss.batch == "mean" else rows.sum()
         return rows.mean() if loss.batch == "mean" else rows.sum()
 
-    def _penalty(self, l2: L2, model: nnx.Sequential, size: jax.Array) -> jax.Array:
-        """Return c * sum of squares, of the weights or of all parameters."""
+    def _penalty(self, model: nnx.Sequential, size: jax.Array) -> jax.Array:
+        task, dtype = self.task, self.task.dtype
         parameters = jax.tree.leaves(nnx.state(model, nnx.Param))
-        squares = sum((v * v).sum() for v in parameters if l2.on == "all" or v.ndim == 2)
-        # coefficient(1), because `size` is known at run time only
-        c = l2.coefficient(1) / size if l2.per_row else l2.coefficient(1)
-        return c * squares
+        return penalty_of(task.l2, task.l1, parameters, size.astype(dtype))
+
+    def _clipped(self, gradients: Pytree) -> Pytree:
+        clipping = self.task.clipping
+        return gradients if clipping is None else clipped(clipping, gradients)
 
     def _step(
         self,
@@ -151,12 +151,27 @@ class FlaxTrainer(StepTrainer):
         model, optimizer = self._put_together(state)
 
         def loss_of(model: nnx.Sequential) -> jax.Array:
-            loss = self._loss(model(x), y, size)
-            l2 = self.task.l2
-            return loss if l2 is None else loss + self._penalty(l2, model, size)
+            return self._loss(model(x), y, size)
 
-        loss, gradients = nnx.value_and_grad(loss_of)(model)
+        def whole_loss_of(model: nnx.Sequential) -> jax.Array:
+            if self.task.l2 is None and self.task.l1 is None:
+                return loss_of(model)
+            return loss_of(model) + self._penalty(model, size)
+
+        clipping = self.task.clipping
+        if clipping is not None and clipping.includes_penalty is False:
+            loss, gradients = nnx.value_and_grad(loss_of)(model)
+            penalty, more = nnx.value_and_grad(self._penalty)(model, size)
+            loss, gradients = loss + penalty, jax.tree.map(jnp.add, self._clipped(gradients), more)
+        else:
+            loss, gradients = nnx.value_and_grad(whole_loss_of)(model)
+            gradients = self._clipped(gradients)
         optimizer.update(model, gradients, learning_rate=rate)
+        if self.task.max_norm is not None:
+            for module in model.layers:
+                if isinstance(module, nnx.Linear):
+                    bounded = constrained(self.task.max_norm, module.kernel.get_value())
+                    module.kernel.set_value(bounded)
         return jax.tree.leaves(nnx.state((model, optimizer))), loss
 
     def _gathered_step(

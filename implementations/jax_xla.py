@@ -14,7 +14,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from harness.trainer import (
-    L2,
     Array,
     Batches,
     BinaryCrossEntropy,
@@ -27,7 +26,14 @@ from harness.trainer import (
     StepTrainer,
     Task,
 )
-from implementations.jax_updates import corrections, memory_of, updated
+from implementations.jax_updates import (
+    clipped,
+    constrained,
+    corrections,
+    memory_of,
+    penalty_of,
+    updated,
+)
 
 PLANNED_STEPS, PLANNED_ROWS = 1_024, 65_536
 """The largest plan of the fused program, in steps and in rows, but at least 16 steps.
@@ -106,13 +112,15 @@ class JaxTrainer(StepTrainer):
             return rows.sum() / size if loss.batch == "mean" else rows.sum()
         return rows.mean() if loss.batch == "mean" else rows.sum()
 
-    def _penalty(self, l2: L2, parameters: Pytree, size: jax.Array) -> jax.Array:
-        """Return c * sum of squares, of the weights or of all parameters."""
-        penalized = [v for layer in parameters for v in layer if l2.on == "all" or v.ndim == 2]
-        squares = sum((v * v).sum() for v in penalized)
-        # coefficient(1), because `size` is known at run time only
-        c = l2.coefficient(1) / size if l2.per_row else l2.coefficient(1)
-        return c * squares
+    def _penalty(self, parameters: Pytree, size: jax.Array) -> jax.Array:
+        task, dtype = self.task, self.task.dtype
+        return penalty_of(task.l2, task.l1, jax.tree.leaves(parameters), size.astype(dtype))
+
+    def _clipped(self, gradients: Pytree) -> Pytree:
+        if self.task.clipping is None:
+            return gradients
+        leaves, tree = jax.tree.flatten(gradients)
+        return tree.unflatten(clipped(self.task.clipping, leaves))
 
     def _update(
         self, parameters: Pytree, memory: Pytree, gradients: Pytree, t: jax.Array, rate: jax.Array
@@ -134,12 +142,24 @@ class JaxTrainer(StepTrainer):
         parameters, memory, t = state
 
         def loss_of(parameters: Pytree) -> jax.Array:
-            loss = self._loss(self._forward(parameters, x), y, size)
-            l2 = self.task.l2
-            return loss if l2 is None else loss + self._penalty(l2, parameters, size)
+            return self._loss(self._forward(parameters, x), y, size)
 
-        loss, gradients = jax.value_and_grad(loss_of)(parameters)
+        def whole_loss_of(parameters: Pytree) -> jax.Array:
+            if self.task.l2 is None and self.task.l1 is None:
+                return loss_of(parameters)
+            return loss_of(parameters) + self._penalty(parameters, size)
+
+        clipping = self.task.clipping
+        if clipping is not None and clipping.includes_penalty is False:
+            loss, gradients = jax.value_and_grad(loss_of)(parameters)
+            penalty, more = jax.value_and_grad(self._penalty)(parameters, size)
+            loss, gradients = loss + penalty, jax.tree.map(jnp.add, self._clipped(gradients), more)
+        else:
+            loss, gradients = jax.value_and_grad(whole_loss_of)(parameters)
+            gradients = self._clipped(gradients)
         parameters, memory = self._update(parameters, memory, gradients, t + 1, rate)
+        if self.task.max_norm is not None:
+            parameters = jax.tree.map(partial(constrained, self.task.max_norm), parameters)
         return (parameters, memory, t + 1), loss
 
     def _gathered_step(

@@ -82,6 +82,25 @@ def check_batches(experiment: "Experiment") -> None:
         )
 
 
+def check_clipping(experiment: "Experiment") -> None:
+    """Check that clipping says whether it includes a penalty where there is one."""
+    training = experiment.training
+    if training is None or training.clipping is None:
+        return
+    penalised = training.l1 is not None or training.l2 is not None
+    stated = training.clipping.includes_penalty
+    if penalised and stated is None:
+        raise ValueError(
+            "training.clipping.includes_penalty: state it where there is a penalty: true (its "
+            "gradient is clipped too, as in Keras) or false (it is added after the clipping)"
+        )
+    if not penalised and stated is not None:
+        raise ValueError(
+            "training.clipping.includes_penalty: only where there is an l1 or l2 penalty; leave "
+            f"it out. Got {str(stated).lower()}"
+        )
+
+
 def check_initializers(experiment: "Experiment") -> None:
     """Check that lists have one initializer per layer, and constants the network's shapes."""
     network = experiment.network
@@ -193,6 +212,7 @@ CHECKS = (
     check_ends,
     check_loss,
     check_batches,
+    check_clipping,
     check_schedule,
     check_initializers,
     check_generator,

@@ -20,6 +20,7 @@ ADDED_LATER: tuple[tuple[str, str, Any], ...] = (
     ("", "generator", None),
     ("", "constants", "float32"),
     ("training", "stopping", None),
+    *(("training", name, None) for name in ("l1", "clipping", "max_norm")),
     ("schedule", "first", "unchanged"),
     ("schedule", "warm_up", None),
     *(("data", name, None) for name in ("file", "target", "kind", "classes", "inputs")),

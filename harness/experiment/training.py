@@ -6,6 +6,7 @@ from pydantic import Field
 
 from harness.experiment.fields import Frozen, Interval, PositiveNumber
 from harness.experiment.fields import Length as Length
+from harness.experiment.gradients import L1, Clipping, MaxNorm
 from harness.experiment.optimizers import Optimizer
 from harness.experiment.schedules import Schedule
 from harness.experiment.stopping import Patience
@@ -101,6 +102,9 @@ class Training(Frozen):
     Args:
         loss: `mean_squared_error`, `binary_cross_entropy` or `softmax_cross_entropy`.
         l2: an L2 penalty; none by default.
+        l1: an L1 penalty; none by default.
+        clipping: how gradients are clipped; not at all by default.
+        max_norm: a bound of the weights' norms after every update; none by default.
         optimizer: `sgd`, `momentum`, `nesterov`, `rmsprop`, `adagrad`, `adam`, `adamw`, `amsgrad`,
             `nadam`, `adamax` or `adadelta`.
         schedule: how the learning rate changes (`schedules`); constant by default.
@@ -112,6 +116,9 @@ class Training(Frozen):
 
     loss: Loss
     l2: L2 | None = None
+    l1: L1 | None = None
+    clipping: Clipping | None = None
+    max_norm: MaxNorm | None = None
     optimizer: Optimizer
     schedule: Schedule | None = None
     batches: Batching

@@ -6,6 +6,7 @@ rule alone, with its numbers in them.
 
 from collections.abc import Iterator
 
+from harness.experiment.gradients import Clipping, MaxNorm, ValueClipping
 from harness.experiment.model import Experiment
 from harness.experiment.optimizers import (
     SGD,
@@ -83,6 +84,10 @@ def loss_lines(experiment: Experiment) -> list[str]:
     lines = list(_row_loss(loss, experiment.network.outputs))
     if training.l2 is not None:
         lines.append(_penalty(training.l2))
+    if training.l1 is not None:
+        c = f"{training.l1.strength!r}{' / n' if training.l1.per_row else ''}"
+        which = "all weights" if training.l1.on == "weights" else "all weights and biases"
+        lines.append(f"     + {c} times the sum of |w| of {which} (derivative at 0: 0)")
     return lines
 
 
@@ -116,7 +121,37 @@ def _penalty(l2: L2) -> str:
 def update_lines(experiment: Experiment) -> list[str]:
     """Return the update of every weight and bias w, of which g is the gradient."""
     training = experiment.training
-    return [] if training is None else list(_update(training.optimizer))
+    if training is None:
+        return []
+    lines = [] if training.clipping is None else list(_clipping(training.clipping))
+    lines += _update(training.optimizer)
+    return lines if training.max_norm is None else [*lines, *_max_norm(training.max_norm)]
+
+
+def _clipping(clipping: Clipping) -> Iterator[str]:
+    bound = f"{clipping.bound!r}"
+    if isinstance(clipping, ValueClipping):
+        yield f"g = minimum(maximum(g, -{bound}), {bound})"
+    else:
+        epsilon = f" + {clipping.epsilon!r}" if clipping.epsilon else ""
+        yield f"g = g minimum(1, {bound} / (norm{epsilon}))"
+        of = "all gradients" if clipping.name == "global_norm" else "this array's gradient"
+        yield f"# norm = the root of the sum of squares of {of}"
+    if clipping.includes_penalty is not None:
+        place = "is" if clipping.includes_penalty else "is not yet"
+        added = "" if clipping.includes_penalty else ": it is added to g here"
+        yield f"# the gradient of the penalty {place} part of this g{added}"
+
+
+def _max_norm(max_norm: MaxNorm) -> Iterator[str]:
+    bound, epsilon = f"{max_norm.bound!r}", f"{max_norm.epsilon!r}"
+    each = "column" if max_norm.of == "units" else "row"
+    if max_norm.form == "every_norm":
+        yield f"W = W minimum(norm, {bound}) / (norm + {epsilon})"
+        yield f"# norm: of each {each} of W; where it is 0, W stays 0; biases stay as they are"
+        return
+    yield f"W = W {bound} / (norm + {epsilon}), where norm is beyond {bound}"
+    yield f"# norm: of each {each} of W; other weights and the biases stay as they are"
 
 
 def _update(rule: Optimizer) -> Iterator[str]:

@@ -148,7 +148,7 @@ def _adamw(rule: AdamW, case: Case) -> Iterator[Hypothesis]:
         strength = decay / (4 if half else 1 if half is None else 2)
         l2 = L2.model_construct(strength=strength, half=False, per_row=False, on=rule.decay_on)
         for where, place in COUPLED_PLACES:
-            coupled = Switches(other_rule=adam, penalty=l2, penalty_where=where)
+            coupled = Switches(other_rule=adam, coupled=l2, coupled_where=where)
             text = f"the weight decay is coupled, {place}{words}: not AdamW's, but an L2 penalty"
             yield Hypothesis(text, RULE, coupled)
     yield _replaced("the weight decay is missing", adam)

@@ -60,6 +60,9 @@ class _Parts(NamedTuple):
     l2: Any
     batches: Any
     initializers: Any
+    l1: Any
+    clipping: Any
+    max_norm: Any
 
     @classmethod
     def of(cls, experiment: Experiment) -> "_Parts":
@@ -78,6 +81,9 @@ class _Parts(NamedTuple):
             l2=training.l2,
             batches=training.batches,
             initializers=experiment.initializers,
+            l1=training.l1,
+            clipping=training.clipping,
+            max_norm=training.max_norm,
         )
 
     def together(self, name: str) -> Experiment | None:
@@ -88,7 +94,7 @@ class _Parts(NamedTuple):
         slope = LEAKY_SLOPE if self.output == "leaky_relu" else None
         output = {"activation": self.output, "slope": slope, "bias": self.output_bias}
         last = network.layers[-1].model_copy(update=output)
-        kept = ("loss", "optimizer", "schedule", "l2", "batches")
+        kept = ("loss", "optimizer", "schedule", "l2", "batches", "l1", "clipping", "max_norm")
         changes = {part: getattr(self, part) for part in kept}
         return self.data.model_copy(
             update={
@@ -216,6 +222,7 @@ def _changes() -> list[tuple[str, str, Change]]:
         *(("update rules", r.name, _with(optimizer=r)) for r in _distinct(donors, "optimizer")),
         *_changes_of_schedules(donors),
         *_changes_of_penalties(donors),
+        *_changes_around_updates(donors),
         *(("batches", b.order, _with(batches=b)) for b in _distinct(donors, "batches")),
         *_changes_of_starts(donors),
     ]
@@ -306,6 +313,19 @@ def _changes_of_penalties(donors: Sequence[_Parts]) -> Iterator[tuple[str, str, 
             yield "L2 penalties", f"l2-{on}-{rule.name}", _with(l2=l2, optimizer=rule)
 
 
+def _changes_around_updates(donors: Sequence[_Parts]) -> Iterator[tuple[str, str, Change]]:
+    """What the ladder's protocols have of L1, clipping and bounded norms, alone and together."""
+    for parts in donors:
+        penalties = {"l2": parts.l2, "l1": parts.l1}
+        if parts.l1:
+            yield "L1 penalties", "l1", _with(l1=parts.l1)
+            yield "L1 penalties", "l1", _with(optimizer=parts.optimizer, **penalties)
+        if parts.clipping:
+            yield "clipped gradients", "clipping", _with(clipping=parts.clipping, **penalties)
+        if parts.max_norm:
+            yield "bounded norms", "max-norm", _with(max_norm=parts.max_norm)
+
+
 def _changes_of_starts(donors: Sequence[_Parts]) -> Iterator[tuple[str, str, Change]]:
     for start in _distinct(donors, "initializers"):
         yield "starts", "start", _with(initializers=start)
@@ -353,7 +373,7 @@ def _plainer(loss: str, place: int, accepted: Iterable[Experiment]) -> Iterator[
     rules = [p.optimizer for p in known if PLAINEST_FIRST.index(p.optimizer.name) < place]
     hiddens = dict.fromkeys(p.hidden for p in known)
     batches = dict.fromkeys(p.batches for p in known)
-    plain = {"schedule": None, "l2": None}
+    plain = dict.fromkeys(("schedule", "l2", "l1", "clipping", "max_norm"))
     for optimizer in sorted(dict.fromkeys(rules), key=lambda r: PLAINEST_FIRST.index(r.name)):
         for order, each, given, hidden in itertools.product(batches, losses, places, hiddens):
             yield given._replace(

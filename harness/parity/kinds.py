@@ -12,8 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from harness import data
+from harness.experiment.gradients import NormClipping
 from harness.experiment.model import Experiment
 from harness.experiment.optimizers import AdamW, AMSGrad
+from harness.experiment.training import Training
 from harness.parity.protocols import every
 from harness.parity.reference import Reference
 from harness.start import BatchPlan, initial_parameters
@@ -136,6 +138,7 @@ def _of_rule(experiment: Experiment) -> Iterator[Kind]:
         warm_up = training.schedule.warm_up
         if warm_up is not None and not warm_up.start and warm_up.first == "unchanged":
             yield Kind("schedules", f"a rate of 0 at first{place}")
+    yield from _around_updates(training)
     if l2:
         parts = ("halved" if l2.half else "not halved", "per row" if l2.per_row else "per batch")
         where = "weights and biases" if l2.on == "all" else "weights alone"
@@ -143,6 +146,25 @@ def _of_rule(experiment: Experiment) -> Iterator[Kind]:
             yield Kind("L2 penalties", part)
         adaptive = "a plain" if rule.name in PLAIN else "an adaptive"
         yield Kind("L2 penalties", f"with {adaptive} update rule")
+
+
+def _around_updates(training: Training) -> Iterator[Kind]:
+    """L1 penalty, clipping and bounded norms."""
+    l1, clipping, max_norm = training.l1, training.clipping, training.max_norm
+    if l1:
+        where = "weights and biases" if l1.on == "all" else "weights alone"
+        yield Kind("L1 penalties", f"on {where}, {'per row' if l1.per_row else 'per batch'}")
+    if clipping:
+        yield Kind("clipped gradients", clipping.name.replace("_", " "))
+        if clipping.includes_penalty is not None:
+            side = "that of a penalty too" if clipping.includes_penalty else "before a penalty"
+            yield Kind("clipped gradients", side)
+        if isinstance(clipping, NormClipping):
+            epsilon = "with" if clipping.epsilon else "without"
+            yield Kind("clipped gradients", f"{epsilon} an epsilon in the norm")
+    if max_norm:
+        form = max_norm.form.replace("_", " ")
+        yield Kind("bounded norms", f"of {max_norm.of}, {form}")
 
 
 def _of_numbers(experiment: Experiment) -> Iterator[Kind]:

@@ -31,6 +31,7 @@ def every() -> dict[str, Experiment]:
         _optimizers(),
         _family_of_adam(),
         _penalties(),
+        _around_updates(),
         _batches(),
     )
     variants = {name: _variant(name, changes) for group in groups for name, changes in group}
@@ -421,6 +422,33 @@ def _penalties() -> Changes:
                 },
             },
         ),
+    ]
+
+
+def _around_updates() -> Changes:
+    """L1, clipping and bounded norms; bounds are such that some steps are clipped, others not."""
+    l2 = {"strength": 0.05, "half": True, "per_row": False, "on": "all"}
+    l1 = {"strength": 1e-3, "per_row": False, "on": "all"}
+    per_row = {"strength": 0.1, "per_row": True, "on": "weights"}
+    apart, inside = {"includes_penalty": False}, {"includes_penalty": True}
+    norm = {"name": "global_norm", "bound": 0.5, "epsilon": 0.0}
+    every = {"bound": 1.0, "of": "units", "epsilon": 1e-7, "form": "every_norm"}
+    beyond = {"bound": 0.5, "of": "inputs", "epsilon": 1e-3, "form": "beyond_bound"}
+    trainings: dict[str, dict[str, Any]] = {
+        "l1": {"l1": l1, "batches": SHORT},
+        "l1-per-row": {"l1": per_row, "batches": SHORT, "optimizer": ADAM},
+        "l1-clip-value": {"l1": per_row, "clipping": {"name": "value", "bound": 0.01} | apart},
+        "l2-clip-value": {"l2": l2, "clipping": {"name": "value", "bound": 0.01} | inside},
+        "clip-array-norm": {"clipping": norm | {"name": "array_norm", "bound": 0.2}},
+        "clip-global-norm": {"clipping": norm, "optimizer": MOMENTUM, "batches": SHORT},
+        "l2-clip-global-norm": {"l2": l2, "clipping": norm | {"epsilon": 1e-6} | inside},
+        "l2-clip-apart": {"l2": l2, "clipping": norm | {"epsilon": 1e-3} | apart, "batches": SHORT},
+        "max-norm": {"max_norm": every, "optimizer": MOMENTUM},
+        "max-norm-inputs": {"max_norm": beyond, "optimizer": ADAM, "clipping": norm},
+    }
+    return [
+        (name, {"layer": _layer("tanh"), "training": {"optimizer": SGD} | training})
+        for name, training in trainings.items()
     ]
 
 

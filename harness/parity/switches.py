@@ -7,6 +7,7 @@ optimizer, what is returned) and in `mistaken_network` (forward, loss, backward)
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from harness.experiment.gradients import L1, Clipping, MaxNorm
 from harness.experiment.network import Layer
 from harness.experiment.optimizers import Optimizer
 from harness.experiment.schedules import Schedule
@@ -55,9 +56,15 @@ class Switches:
         early_kernels: a kernel is updated before the error is sent back through it.
         no_penalty, penalty, penalty_where: the protocol's penalty is left out; another one is
             added, to loss and gradient or to one of them.
+        coupled, coupled_where: AdamW's decay is this penalty, in the gradient or in the loss too.
         decoupled: this penalty decays the parameters instead of being in the gradient.
         penalty_rows_more: a penalty divides by this many rows more than count.
         l1: strength of a penalty on |w|, in the gradient.
+        other_l1: this L1 penalty, or none, is in place of the protocol's.
+        sign_of_zero: what the gradient of |w| is at 0.
+        other_clipping: this clipping, or none, is in place of the protocol's.
+        other_max_norm, max_norm_first: this bound of norms, or none, is in place of the
+            protocol's; or the bound is applied before the update.
         rows: the rows of a step are others than the given ones.
         last_dropped: short batches are left out.
         padding: padded rows count like real ones.
@@ -137,9 +144,16 @@ class Switches:
     no_penalty: bool = False
     penalty: L2 | None = None
     penalty_where: Literal["both", "gradient", "loss"] = "both"
+    coupled: L2 | None = None
+    coupled_where: Literal["both", "gradient"] = "gradient"
     decoupled: L2 | None = None
     penalty_rows_more: int = 0
     l1: float = 0.0
+    other_l1: L1 | Literal["given"] | None = "given"
+    sign_of_zero: float = 0.0
+    other_clipping: Clipping | Literal["given"] | None = "given"
+    other_max_norm: MaxNorm | Literal["given"] | None = "given"
+    max_norm_first: bool = False
     rows: Literal["given", "next", "previous", "in order", "first batch", "reversed"] = "given"
     last_dropped: bool = False
     padding: bool = False

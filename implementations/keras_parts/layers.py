@@ -8,26 +8,34 @@ import numpy as np
 from keras import ops
 
 from harness.trainer import Layer, Parameters, Task
-from implementations.keras_parts.losses import L2Penalty
+from implementations.keras_parts.losses import Penalty
+from implementations.keras_parts.optimizers import norm_bound
 
 
 def network(task: Task) -> keras.Sequential:
     """Return dense layers with the given parameters; a Keras kernel is (inputs, outputs).
 
-    The model of an "idiomatic" loop has the penalty, because `fit` asks the layers for it. Its
-    factor is `penalty_factor` of the model.
+    The model of an "idiomatic" loop has the penalties, because `fit` asks the layers for them.
+    Their factors are `penalty_factors` of the model.
     """
-    penalties: dict[str, L2Penalty] = {}
     model = keras.Sequential()
-    if task.l2 is not None and task.loop == "idiomatic":
-        penalty = L2Penalty(task.dtype)
-        model.penalty_factor = penalty.factor  # a compiled step is given the model's variables
-        names = ["kernel_regularizer"] + (["bias_regularizer"] if task.l2.on == "all" else [])
-        penalties = dict.fromkeys(names, penalty)
+    settings: dict[str, Any] = {}
+    if task.max_norm is not None:
+        settings["kernel_constraint"] = norm_bound(task.max_norm)
+    if task.loop == "idiomatic":
+        given = [each for each in (task.l2, task.l1) if each is not None]
+        # a compiled step is given the model's variables
+        model.penalty_factors = [
+            keras.Variable(0.0, trainable=False, dtype=task.dtype) for _ in given
+        ]
+        parts = list(zip(given, model.penalty_factors, strict=True))
+        on_biases = [(each, factor) for each, factor in parts if each.on == "all"]
+        settings["kernel_regularizer"] = Penalty(parts) if parts else None
+        settings["bias_regularizer"] = Penalty(on_biases) if on_biases else None
     model.add(keras.Input((task.network.inputs,)))
     for layer, (weights, biases) in zip(task.network.layers, task.parameters, strict=True):
         dense = keras.layers.Dense(
-            layer.units, activation=_activation(layer), use_bias=layer.bias, **penalties
+            layer.units, activation=_activation(layer), use_bias=layer.bias, **settings
         )
         model.add(dense)
         dense.set_weights([np.array(v) for v in (weights, biases) if v is not None])

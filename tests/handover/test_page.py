@@ -23,7 +23,8 @@ def updates():
     """A protocol of each update rule and form."""
     found = {}
     for experiment in every().values():
-        if experiment.training is not None:
+        training = experiment.training
+        if training is not None and not training.clipping and not training.max_norm:
             rule = experiment.training.optimizer
             form = getattr(rule, "form", getattr(rule, "rate_inside_velocity", ""))
             form = f"{form}-{getattr(rule, 'maximum', '')}".rstrip("-")

@@ -256,8 +256,18 @@ class Mutant(StepTrainer):
             squares = sum((v * v).sum() for v in weights + (biases if on_all else []))
             trained = coefficient * squares
             shown = 0.0 if mistake in ("penalty as torch", "penalty not returned") else trained
-        if mistake.startswith("decay coupled"):
-            rule = self.task.optimizer
+        l1 = self.task.l1
+        if l1 is not None and mistake != "no l1":
+            on_all = (l1.on == "all") != (mistake == "l1 on the others")
+            per_row = l1.per_row != (mistake == "l1 per row, or not")
+            c = l1.strength / (rows if per_row else 1)
+            penalty = c * sum(v.abs().sum() for v in weights + (biases if on_all else []))
+            if mistake == "l1 is l2":
+                penalty = c * sum((v * v).sum() for v in weights + (biases if on_all else []))
+            trained = trained + penalty
+            shown = shown + (0.0 if mistake == "l1 not returned" else penalty)
+        rule = self.task.optimizer
+        if mistake.startswith("decay coupled") and rule.name == "adamw":
             kept = weights + (biases if rule.decay_on == "all" else [])
             decay = rule.weight_decay / 2 * sum((v * v).sum() for v in kept)
             trained = trained + decay
@@ -355,7 +365,27 @@ class Mutant(StepTrainer):
         self.training = False
         found = [torch.zeros_like(v) if g is None else g for g, v in zip(found, flat, strict=True)]
         pairs = [list(pair) for pair in zip(found[::2], found[1::2], strict=True)]
-        return float(shown.detach()), pairs
+        clipping = self.task.clipping
+        if clipping is None:
+            return float(shown.detach()), pairs
+        apart = (clipping.includes_penalty is False) != (
+            self.mistake == "penalty on the other side of the clipping"
+        )
+        penalty = self._penalties(len(x) if self.mistake == "padding counted" else size)[1]
+        if not apart or not isinstance(penalty, torch.Tensor):
+            return float(shown.detach()), self._clipped(pairs)
+        of_penalty = torch.autograd.grad(penalty, flat, allow_unused=True)
+        more = [
+            torch.zeros_like(v) if g is None else g for g, v in zip(of_penalty, flat, strict=True)
+        ]
+        more = [list(pair) for pair in zip(more[::2], more[1::2], strict=True)]
+        alone = [
+            [g - m for g, m in zip(*both, strict=True)] for both in zip(pairs, more, strict=True)
+        ]
+        clipped = self._clipped(alone)
+        return float(shown.detach()), [
+            [g + m for g, m in zip(*both, strict=True)] for both in zip(clipped, more, strict=True)
+        ]
 
     def _early(self, x, y, size, rate, trained):
         """Gradients of two layers, the error sent back through the second kernel after its step."""
@@ -413,6 +443,35 @@ class Mutant(StepTrainer):
             gradients = [[v * factor for v in pair] for pair in gradients]
         return gradients
 
+    def _clipped(self, gradients):
+        """Gradients clipped as the protocol says, or by the mistake's own way."""
+        given, mistake = self.task.clipping, self.mistake
+        kind, epsilon = given.name, getattr(given, "epsilon", 0.0)
+        if mistake == "no clipping":
+            return gradients
+        if mistake == "norm of each array":
+            kind = "array_norm"
+        if mistake == "norm of all":
+            kind = "global_norm"
+        if mistake == "clipping of values":
+            kind = "value"
+        if mistake == "epsilon of torch":
+            epsilon = 1e-6
+        if mistake == "no epsilon in the norm":
+            epsilon = 0.0
+        bound = self.number("clipping bound of") or given.bound
+        if kind == "value":
+            return [[v.clamp(-bound, bound) for v in pair] for pair in gradients]
+        whole = math.sqrt(sum(float((v * v).sum()) for pair in gradients for v in pair))
+        return [
+            [
+                v
+                * min(1, bound / ((whole if kind == "global_norm" else float(v.norm())) + epsilon))
+                for v in pair
+            ]
+            for pair in gradients
+        ]
+
     def _update(self, gradients, rate):
         mistake = self.mistake
         gradients = self._treated(gradients)
@@ -461,13 +520,31 @@ class Mutant(StepTrainer):
         return decay * (rate if times else 1.0)
 
     def _constrained(self, v, part):
-        if self.mistake == "decay after the step":
+        if self.mistake == "decay after the step" and self.task.optimizer.name == "adamw":
             v.mul_(1 - self._decay_of_adamw(part, self.task_rate))
+        if self.task.max_norm is not None and part == 0:
+            self._bounded(v)
         if self.number("max-norm") and part == 0:
             norms = v.norm(dim=0, keepdim=True)
             v.mul_((self.number("max-norm") / norms.clamp(min=1e-30)).clamp(max=1))
         if self.number("weights within"):
             v.clamp_(-self.number("weights within"), self.number("weights within"))
+
+    def _bounded(self, W):
+        given, mistake = self.task.max_norm, self.mistake
+        of, form, epsilon = given.of, given.form, given.epsilon
+        if mistake == "no max-norm":
+            return
+        if mistake == "norms of the others":
+            of = "inputs" if of == "units" else "units"
+        if mistake == "other form of max-norm":
+            form = "beyond_bound" if form == "every_norm" else "every_norm"
+        if mistake == "max-norm without epsilon":
+            epsilon = 0.0
+        bound = self.number("max-norm bound of") or given.bound
+        norm = (W * W).sum(0 if of == "units" else 1, keepdim=True).sqrt()
+        factor = norm.clamp(max=bound) / (norm + epsilon)
+        W.mul_(factor if form == "every_norm" else torch.where(norm > bound, factor, 1.0))
 
     def _average(self, before):
         factor = self.number("average") or self.number("corrected average")

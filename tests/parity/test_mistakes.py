@@ -7,6 +7,7 @@ import inspect
 import numpy as np
 import pytest
 
+from harness.experiment.initializers import Zeros
 from harness.experiment.network import Layer
 from harness.experiment.training import L2
 from harness.parity import reference, reference_updates
@@ -72,6 +73,11 @@ MISTAKES = [
     ("penalty_rows_more", 1, "swish-l2"),
     ("decoupled", PENALTY, "swish-l2"),
     ("l1", 0.1, "swish-l2"),
+    ("other_l1", None, "l1"),
+    ("sign_of_zero", 1.0, "l1-zeros"),
+    ("other_clipping", None, "clip-global-norm"),
+    ("other_max_norm", None, "max-norm"),
+    ("max_norm_first", True, "max-norm"),
     ("softmax_twice", True, "swish-l2"),
     ("softmax_over", "batch", "swish-l2"),
     ("softmax_over", "column", "swish-l2"),
@@ -126,6 +132,7 @@ MISTAKES = [
     ("rule", (("epsilon", 1e-8),), "adam-hat"),
     ("other_rule", every()["amsgrad-hat"].training.optimizer, "adam-hat"),
     ("decay_last", True, "adamw-hat"),
+    ("coupled", PENALTY, "adamw-hat"),
     ("nadam", "momentum in m", "nadam"),
     ("nadam", "powers of beta1", "nadam"),
     ("nadam", "same p", "nadam"),
@@ -174,6 +181,7 @@ REFINED = [
     ({"class_weights": (2.0, *[1.0] * 9)}, {"weights_normalised": True}, "swish-l2"),
     ({"penalty": PENALTY}, {"penalty_where": "gradient"}, "swish-l2"),
     ({"penalty": PENALTY}, {"penalty_where": "loss"}, "swish-l2"),
+    ({"coupled": PENALTY}, {"coupled_where": "both"}, "adamw-hat"),
     ({"weight_decay": 0.1}, {"decay_biases": False}, "adam-hat"),
     ({"weight_decay": 0.1}, {"decay_alone": True}, "adam-hat"),
     ({"dampening": 0.9}, {"first_velocity": "whole"}, "short-batch-momentum-decay"),
@@ -190,6 +198,9 @@ REFINED = [
 
 
 def protocol_named(name):
+    if name == "l1-zeros":
+        biases = every()["l1"].initializers.model_copy(update={"biases": Zeros(name="zeros")})
+        return every()["l1"].model_copy(update={"initializers": biases})
     return protocols()["xor"] if name == "relu-zeros" else every()[name]
 
 

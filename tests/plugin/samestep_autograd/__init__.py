@@ -32,6 +32,11 @@ class AutogradTrainer(StepTrainer):
         """Return what has not been written, or None."""
         if experiment.training is None:
             return None
+        training, rules = experiment.training, (SGD, Momentum, Nesterov, RMSprop, Adagrad, Adam)
+        if not isinstance(training.optimizer, rules):
+            return f"{training.optimizer.name} is not written yet"
+        if training.l1 or training.clipping or training.max_norm:
+            return "L1, clipping and bounded norms are not written yet"
         inside = getattr(experiment.training.optimizer, "rate_inside_velocity", False)
         return "velocities with the rate inside are not written yet" if inside else None
 
