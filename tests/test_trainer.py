@@ -31,7 +31,8 @@ from harness.trainer import (
 
 STATED = (
     L1, L2, SGD, AMSGrad, Adadelta, Adagrad, Adam, AdamW, Adamax, BinaryCrossEntropy, Layer,
-    MaxNorm, NormClipping, ValueClipping, MeanSquaredError, Momentum, Nadam, Nesterov, RMSprop, SoftmaxCrossEntropy,
+    MaxNorm, MeanSquaredError, Momentum, Nadam, Nesterov, NormClipping, RMSprop,
+    SoftmaxCrossEntropy, ValueClipping,
 )  # fmt: skip
 
 

@@ -14,6 +14,8 @@ from harness.trainer import (
     DeviceUnavailableError,
     Experiment,
     Layer,
+    Momentum,
+    Nesterov,
     Parameters,
     RMSprop,
     SoftmaxCrossEntropy,
