@@ -74,7 +74,13 @@ def _moments(rule: Moments, case: Case) -> Iterator[Hypothesis]:
             yield Hypothesis(missing, RULE, Switches(bias_correction=moment))
     stated = case.experiment.training
     stated_rule = cast(Moments, stated.optimizer if stated else rule)
-    for epsilon, differs in others(f"{name}'s epsilon", OTHER_EPSILONS, stated_rule.epsilon, case):
+    # so small a one is none, which is a mistake of Adamax by itself
+    epsilons = (
+        OTHER_EPSILONS
+        if not isinstance(rule, Adamax)
+        else tuple(each for each in OTHER_EPSILONS if each > 1e-12)
+    )
+    for epsilon, differs in others(f"{name}'s epsilon", epsilons, stated_rule.epsilon, case):
         yield Hypothesis(differs, RULE, constants(epsilon=epsilon))
         if other and epsilon != stated_rule.epsilon:
             both = constants(epsilon=epsilon, form=other)
