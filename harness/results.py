@@ -60,6 +60,9 @@ class Row:
     `absent_classes`: part of the rows to the classes that none of its rows has, as a JSON object
     such as `{"training": ["2"]}`; null where every part has every class.
 
+    `command`: what was run, where a command of the user's is compared; null for an adapter. Nothing
+    of it is timed: `stated_train_s` is the training time that its program states, by its own clock.
+
     `target_s` is the training time (first step included) at the first evaluation point whose
     test accuracy reaches the protocol's target. `gemm_us`: the step's matrix products alone.
     What went on meanwhile: see `harness.clock.conditions.Conditions`. `attempt` counts reruns of
@@ -123,6 +126,8 @@ class Row:
     data_file: str | None = None
     classes: str | None = None
     absent_classes: str | None = None
+    command: str | None = None
+    stated_train_s: float | None = None
 
     @property
     def failed(self) -> bool:
@@ -174,6 +179,7 @@ class MeasuredColumns:
     contradiction: str | None = None
     recompile_s: float | None = None
     absent_classes: str | None = None
+    stated_train_s: float | None = None
 
     def set(self, **columns: Any) -> None:
         """Set several columns.

@@ -102,7 +102,7 @@ class WorkerProcess:
 
     def close(self) -> None:
         """Ask the worker to exit, and kill the process after `GRACE_S` seconds."""
-        started = self._descendants()  # nobody knows them once the process has ended
+        started = _descendants(self._process)  # nobody knows them once the process has ended
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             if self._process.stdin:
                 self._process.stdin.close()
@@ -111,15 +111,7 @@ class WorkerProcess:
 
     def kill(self, started: Iterable[psutil.Process] = ()) -> None:
         """Kill the process, its group, and whatever else it started, detached or not, at once."""
-        for descendant in (*started, *self._descendants()):
-            with contextlib.suppress(psutil.Error):  # it has ended; psutil knows reused numbers
-                descendant.kill()
-        if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        else:
-            self._process.kill()
-        self._process.wait()
+        kill_group(self._process, started)
         end_marked(self._mark)
         with contextlib.suppress(OSError):
             if self._process.stdin:
@@ -127,12 +119,6 @@ class WorkerProcess:
         # Each thread ends when its pipe does. A process that inherited the pipe may delay that.
         for thread in self._threads:
             thread.join(GRACE_S)
-
-    def _descendants(self) -> list[psutil.Process]:
-        descendants: list[psutil.Process] = []
-        with contextlib.suppress(psutil.Error):  # it has ended
-            descendants = psutil.Process(self._process.pid).children(recursive=True)
-        return descendants
 
     def _send(self, message: Mapping[str, Any]) -> None:
         pipe = self._process.stdin
@@ -142,14 +128,14 @@ class WorkerProcess:
                 pipe.flush()
 
     def _read_answers(self) -> None:
-        for line in _lines(self._process.stdout, ANSWER_BYTES_AT_MOST):
+        for line in lines_of(self._process.stdout, ANSWER_BYTES_AT_MOST):
             self._answers.put(line)
         self._answers.put(None)
 
     def _drain(self, log: Path) -> None:
         """Read the log so that the child never blocks on a full pipe; store its beginning."""
         left = LOG_BYTES_AT_MOST
-        for line in _lines(self._process.stderr, LINE_BYTES_AT_MOST):
+        for line in lines_of(self._process.stderr, LINE_BYTES_AT_MOST):
             if line == END_OF_TRIAL.strip():
                 self._log_is_complete.set()
                 continue
@@ -176,22 +162,47 @@ class WorkerProcess:
         self.kill()
         if code >= 0:
             return Death(Status.ERROR, f"ended without a result (exit code {code})")
-        name = _signal_name(-code)
+        name = signal_name(-code)
         if name == "SIGKILL" and oom_kills() > self._oom_kills:
             return Death(Status.OOM, "killed by the system: out of memory")
         return Death(Status.CRASHED, name)
 
 
-def _signal_name(number: int) -> str:
-    """`SIGSEGV`; a real-time signal has a number only, counted from the first."""
+def kill_group(process: subprocess.Popen[bytes], started: Iterable[psutil.Process] = ()) -> None:
+    """Kill a process that leads a group, the group, and whatever else descends from it.
+
+    Args:
+        process: the leader.
+        started: what is known to be started by it, and may be no descendant any more.
+    """
+    for descendant in (*started, *_descendants(process)):
+        with contextlib.suppress(psutil.Error):  # it has ended; psutil knows reused numbers
+            descendant.kill()
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()
+
+
+def _descendants(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    descendants: list[psutil.Process] = []
+    with contextlib.suppress(psutil.Error):  # it has ended
+        descendants = psutil.Process(process.pid).children(recursive=True)
+    return descendants
+
+
+def signal_name(number: int) -> str:
+    """Return `SIGSEGV`; a real-time signal has a number only, counted from the first."""
     try:
         return signal.Signals(number).name
     except ValueError:
         return f"SIGRTMIN+{number - signal.SIGRTMIN}"
 
 
-def _lines(pipe: IO[bytes] | None, at_most: int) -> Iterator[bytes]:
-    """Lines without their ends, until the pipe ends; a line that is too long is cut."""
+def lines_of(pipe: IO[bytes] | None, at_most: int) -> Iterator[bytes]:
+    """Yield lines without their ends, until the pipe ends; a line that is too long is cut."""
     if pipe is None:
         return
     line = b""
