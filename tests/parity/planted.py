@@ -518,7 +518,7 @@ AROUND = [
     Planted("clipping of values", "clipped number by number, not|gradients are not clipped", clips("array_norm", "global_norm")),
     Planted("epsilon of torch", "norm of gradients is 1e-06", clips("array_norm", "global_norm")),
     Planted("no epsilon in the norm", "norm of gradients is 0, not", clips("array_norm", "global_norm")),
-    Planted("clipping bound of 0.5", r"the bound of gradients is 0\.5", clips("value", "array_norm", "global_norm")),
+    Planted("clipping bound of 0.5", r"the bound of gradients is 0\.5", clips("array_norm", "global_norm")),
     Planted("penalty on the other side of the clipping", "the penalty's gradient is", lambda e: clips("value", "global_norm")(e)),
     Planted("no max-norm", "norms of weights are not bounded", bounded),
     Planted("norms of the others", "the norms that are bounded are those of each", bounded),
