@@ -128,6 +128,7 @@ class Row:
     absent_classes: str | None = None
     command: str | None = None
     stated_train_s: float | None = None
+    idle_fraction: float | None = None
 
     @property
     def failed(self) -> bool:
@@ -176,6 +177,7 @@ class MeasuredColumns:
     other_cpus: float | None = None
     frequency_mhz: float | None = None
     probe_us: float | None = None
+    idle_fraction: float | None = None
     contradiction: str | None = None
     recompile_s: float | None = None
     absent_classes: str | None = None

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import queue
 import signal
@@ -28,6 +29,8 @@ LINE_BYTES_AT_MOST = 1_000
 ANSWER_BYTES_AT_MOST = 1_000_000
 GRACE_S = 2.0
 LOG_GRACE_S = 0.5
+LOOK_EVERY_S = 0.1
+MEMORY_SHARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -74,15 +77,32 @@ class WorkerProcess:
         self._send(setup)
 
     def ask(self, message: Mapping[str, Any], timeout_s: float | None) -> dict[str, Any] | Death:
-        """Send one request and wait for its answer; after a Death the process is gone."""
+        """Send one request and wait for its answer; after a Death the process is gone.
+
+        A process that takes `MEMORY_SHARE` of the memory that was free is killed, before the
+        system kills whatever it likes.
+        """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         self._tail.clear()
         self._log_is_complete.clear()
+        allowed_bytes = self._used_bytes() + MEMORY_SHARE * free_bytes()
         self._send(message)
-        try:
-            line = self._answers.get(timeout=timeout_s)
-        except queue.Empty:
-            return self._timed_out(timeout_s)
+        while True:
+            left = math.inf if deadline is None else deadline - time.monotonic()
+            try:
+                line = self._answers.get(timeout=max(0.0, min(LOOK_EVERY_S, left)))
+                break
+            except queue.Empty:
+                if left <= 0:
+                    return self._timed_out(timeout_s)
+            used_bytes = self._used_bytes()
+            if used_bytes > allowed_bytes:
+                self.kill()
+                taken, allowed = used_bytes / 2**20, allowed_bytes / 2**20
+                detail = (
+                    f"killed at {taken:,.0f} MiB of memory; {allowed:,.0f} MiB were free for it"
+                )
+                return Death(Status.OOM, detail)
         if line is None:
             return self._cause_of_death(deadline, timeout_s)
         self._log_is_complete.wait(LOG_GRACE_S)
@@ -119,6 +139,13 @@ class WorkerProcess:
         # Each thread ends when its pipe does. A process that inherited the pipe may delay that.
         for thread in self._threads:
             thread.join(GRACE_S)
+
+    def _used_bytes(self) -> int:
+        """Memory that the process itself has resident; 0 once it has ended."""
+        used: int = 0
+        with contextlib.suppress(psutil.Error):
+            used = psutil.Process(self._process.pid).memory_info().rss
+        return used
 
     def _send(self, message: Mapping[str, Any]) -> None:
         pipe = self._process.stdin
@@ -215,6 +242,17 @@ def lines_of(pipe: IO[bytes] | None, at_most: int) -> Iterator[bytes]:
             line = (line + rest)[:at_most]
     if line:
         yield line
+
+
+def free_bytes() -> int:
+    """Return how much memory is free, on this machine and in this control group."""
+    free: int = psutil.virtual_memory().available
+    group = Path("/sys/fs/cgroup")
+    with contextlib.suppress(OSError, ValueError):  # without a limit it says `max`
+        limit = int((group / "memory.max").read_text(encoding="ascii"))
+        used = int((group / "memory.current").read_text(encoding="ascii"))
+        free = min(free, max(0, limit - used))
+    return free
 
 
 def oom_kills() -> int:
