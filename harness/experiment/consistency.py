@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.experiment.initializers import Constants
 from harness.experiment.rate_checks import check_schedule
+from harness.experiment.training import Loss, MeanSquaredError
 
 if TYPE_CHECKING:
     from harness.experiment.model import Experiment
@@ -55,12 +56,23 @@ def check_loss(experiment: "Experiment") -> None:
             f"network.layers: the last layer must have {facts.outputs} units for "
             f"{experiment.data.name!r}. Got {network.outputs}"
         )
-    if "cross_entropy" in loss.name and network.layers[-1].activation != "identity":
+    _check_logits(loss, network.layers[-1].activation)
+
+
+def _check_logits(loss: Loss, activation: str) -> None:
+    """Check that an activation before the softmax or sigmoid of a loss is meant."""
+    if isinstance(loss, MeanSquaredError) or (activation != "identity") == loss.behind_activation:
+        return
+    if loss.behind_activation:
         raise ValueError(
-            "network.layers: the last activation must be 'identity', because the loss takes "
-            "logits and applies its own activation. "
-            f"Got {network.layers[-1].activation!r}"
+            "training.loss.behind_activation: true needs a last activation other than "
+            "'identity'; leave it out"
         )
+    raise ValueError(
+        "network.layers: the last activation must be 'identity', because the loss takes "
+        "logits and applies its own activation; where both are meant, state "
+        f"behind_activation = true in training.loss. Got {activation!r}"
+    )
 
 
 def check_batches(experiment: "Experiment") -> None:

@@ -58,6 +58,7 @@ MODEL = (
     _row("inputs = 64", where="[network]", keras="input_dim input_shape", torch="in_features",
          words="input_size n_in"),
     _row('activation = "relu"', words="act activation_fn nonlinearity act_fn func"),
+    _row('activation = "elu", alpha = 1.0', keras="alpha", torch="alpha", jax="alpha"),
     _row('activation = "leaky_relu", slope = 0.01', keras="negative_slope alpha",
          torch="negative_slope", jax="negative_slope", words="leak"),
     _row('weights = { name = "glorot_uniform" }', where="[initializers]",
@@ -131,7 +132,8 @@ FIELDS: dict[str, tuple[Row, ...]] = {
     "training.loss": (
         _row('batch = "mean"', keras="reduction", torch="reduction size_average reduce"),
         _row('outputs = "mean"', keras="axis", words="output_reduction"),
-        _no("losses take logits: the last layer is 'identity'", keras="from_logits"),
+        _no("losses take logits: the last layer is 'identity'; an activation before the softmax "
+            "is stated by behind_activation = true", keras="from_logits"),
         _row(SOFTMAX, "labels are not smoothed", missing=True, keras="label_smoothing",
              torch="label_smoothing", jax="label_smoothing"),
         _row(BINARY, "there is no width to state", missing=True, keras="delta", torch="beta delta"),

@@ -83,7 +83,12 @@ class _Parts(NamedTuple):
         if training is None or not self._may_fit():
             return None
         slope = LEAKY_SLOPE if self.output == "leaky_relu" else None
-        output = {"activation": self.output, "slope": slope, "bias": self.output_bias}
+        output = {
+            "activation": self.output,
+            "slope": slope,
+            "alpha": 1.0,
+            "bias": self.output_bias,
+        }
         last = network.layers[-1].model_copy(update=output)
         kept = ("loss", "optimizer", "schedule", "l2", "batches")
         changes = {part: getattr(self, part) for part in kept}
@@ -100,7 +105,8 @@ class _Parts(NamedTuple):
         """Whether loss, output and data belong together, at a glance."""
         kind = self.data.data.facts.kind
         kinds = {"softmax_cross_entropy": ("classes",), "mean_squared_error": ALL_KINDS_OF_DATA}
-        logits = "cross_entropy" not in self.loss.name or self.output == "identity"
+        behind = getattr(self.loss, "behind_activation", None)
+        logits = behind is None or behind == (self.output != "identity")
         return logits and kind in kinds.get(self.loss.name, ("classes", "binary"))
 
     def _start_fits(self) -> bool:
@@ -256,7 +262,7 @@ def _changes_of_losses(donors: Sequence[_Parts]) -> Iterator[tuple[str, str, Cha
     """Every loss in every reduction, every output activation, and data of another width."""
     losses = _every_loss()
     for output in ACTIVATIONS:
-        yield "losses", f"behind-{output.replace('_', '-')}", _with(output=output)
+        yield "losses", f"behind-{output.replace('_', '-')}", partial(_behind, output)
     for loss in losses:
         yield "losses", loss.name.replace("_", "-"), _with(loss=loss)
         yield "losses", loss.name.replace("_", "-"), _with(loss=loss, output="identity")
@@ -268,6 +274,14 @@ def _changes_of_losses(donors: Sequence[_Parts]) -> Iterator[tuple[str, str, Cha
         name = f"{place.data.data.dataset}-{loss.name.replace('_', '-')}"
         yield "losses", name, _with(loss=loss, **given)
         yield "losses", name, _with(loss=loss, batches=FULL, **given)
+
+
+def _behind(output: str, parts: _Parts) -> _Parts:
+    """Another output activation, which a cross-entropy has to say is meant."""
+    loss = parts.loss
+    if not isinstance(loss, MeanSquaredError):
+        loss = loss.model_copy(update={"behind_activation": output != "identity"})
+    return parts._replace(output=output, loss=loss)
 
 
 def _every_loss() -> list[Any]:
