@@ -130,6 +130,11 @@ def judge(proof: Trial, workers: Workers, lane: int = FIRST_LANE) -> tuple[Judge
         return Judgement(Verdict.NOT_COMPARABLE, reason + detail, (), row.status), log_tail
     try:
         judgement = ladder.judge(trace, experiment, proof.seed, proof.dtype)
+        if judgement.verdict == Verdict.DIFFERENT and trace.gradient_step:
+            # its gradients are of another place, and only as good as its rates
+            again, _, _ = _trace(_in_detail(proof), experiment, workers, lane)
+            if again is not None:
+                trace, judgement = again, ladder.judge(again, experiment, proof.seed, proof.dtype)
         if judgement.verdict == Verdict.DIFFERENT:
             if as_timed:
                 judgement = with_precision(judgement, trace, experiment, proof.seed)
@@ -153,12 +158,15 @@ def _with_cause(
     failed = judgement.first_failure
     if failed is not None and failed.name == ladder.FINAL_OUTPUTS:
         return judgement  # training is right
-    again = dataclasses.replace(proof, purpose=Purpose.PROOF_IN_DETAIL)
-    detailed, _, _ = _trace(again, experiment, workers, lane)
+    detailed, _, _ = _trace(_in_detail(proof), experiment, workers, lane)
     first, other = (trace, None) if detailed is None else (detailed, trace)
     with _diagnosing:
         suspects = workers.suspects.setdefault((proof.framework, proof.loop), [])
         return diagnosis.with_cause(judgement, first, experiment, proof.seed, other, suspects)
+
+
+def _in_detail(proof: Trial) -> Trial:
+    return dataclasses.replace(proof, purpose=Purpose.PROOF_IN_DETAIL)
 
 
 def _trace(

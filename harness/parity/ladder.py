@@ -12,6 +12,7 @@ from harness.parity.judgement import Judgement, Rung, Verdict, first_failure
 from harness.parity.rounding import (
     expected_in,
     first_allowances,
+    gradients_at_the_end,
     judge_with_growth,
     outputs_beyond_rounding,
     rounding_tolerances,
@@ -81,6 +82,11 @@ def _climb_in_float32(
     trace: Trace, expected: Trace, experiment: Experiment, seed: int
 ) -> Judgement:
     tolerances = rounding_tolerances(experiment, seed, "float32")
+    if trace.gradient_step and expected.sums is not None:
+        gradients, added_up, tolerance = gradients_at_the_end(trace, experiment, seed, "float32")
+        sums = dataclasses.replace(expected.sums, gradients=added_up)
+        expected = dataclasses.replace(expected, gradients=gradients, sums=sums)
+        tolerances = tolerances | {"gradients": tolerance}
     rungs = compare(trace, expected, tolerances, EPS32)
     failed = first_failure(rungs)
     if failed is None:

@@ -22,7 +22,7 @@ from harness.parity.clipped import Clipped
 from harness.parity.computed_once import computed_once
 from harness.parity.functions import Floats
 from harness.parity.judgement import Judgement, Rung, Verdict
-from harness.parity.reference import Reference, map_pairs
+from harness.parity.reference import Pairs, Reference, map_pairs
 from harness.parity.rungs import (
     EPS,
     FIRST_RUNGS,
@@ -33,7 +33,16 @@ from harness.parity.rungs import (
     loss_gaps,
     rung_name,
 )
-from harness.parity.trace import KEPT_STEPS, Trace, expected_trace, prepared_of, record
+from harness.parity.trace import (
+    KEPT_STEPS,
+    Summed,
+    Sums,
+    Trace,
+    expected_trace,
+    first_batch,
+    prepared_of,
+    record,
+)
 from harness.start import initial_parameters
 from harness.trainer import Array, Parameters
 
@@ -283,6 +292,44 @@ def outputs_beyond_rounding(
         gaps = np.where(known, np.abs(np.subtract(outputs, right)) - within, 0.0)
         scale = float(np.abs(right[known]).max(initial=0)) or 1.0
         return max(float(np.nan_to_num(gaps, nan=np.inf).max(initial=0)) / scale, 0.0)
+
+
+def gradients_at_the_end(
+    trace: Trace, experiment: Experiment, seed: int, dtype: str
+) -> tuple[Parameters, Parameters, float]:
+    """Return what the gradients of a further step should be, at the trace's own parameters.
+
+    Args:
+        trace: of an adapter, with gradients of a further step.
+        experiment: of a proof's length.
+        seed: of the batches.
+        dtype: the adapter's precision.
+
+    Returns:
+        The gradients of the first batch in float64; what was added up for them; and their
+        tolerance, `FACTOR` times the largest difference that rounding makes, at least 32 eps.
+    """
+    eps, last = float(np.finfo(dtype).eps), trace.gradient_step
+    start, train = trace.parameters[last], prepared_of(experiment).train
+    batch = first_batch(experiment, seed)
+    rows = slice(None) if batch.rows is None else batch.rows[0]
+    X, y, counted = train.inputs[rows], np.asarray(train.targets)[rows], int(batch.sizes[0])
+
+    def gradients_of(network: Reference) -> Pairs:
+        return network.loss_and_gradients(np.asarray(X, network.dtype), y, counted)[1]
+
+    with np.errstate(all="ignore"):
+        right = gradients_of(Reference(experiment, start, X, y))
+        added_up = gradients_of(Summed(experiment, start, X, y))
+        noises = _noises(LATER_UNITS * eps, dtype)
+        reruns = [gradients_of(Noisy(experiment, start, X, y, dtype, **noise)) for noise in noises]
+    expected = Trace(None, right, {}, None, sums=Sums(added_up, []))
+    worst = 0.0
+    for gradients in reruns:
+        rerun = Trace(None, gradients, {last: start}, None, gradient_step=last)
+        (rung,) = compare(rerun, expected, equal_tolerances(float("inf")), eps)
+        worst = max(worst, rung.difference)
+    return right, added_up, max(FACTOR * worst, 32 * eps)
 
 
 def rounded_losses(

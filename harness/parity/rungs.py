@@ -94,7 +94,7 @@ def _rungs(
             expected.gradients,
             tolerances["gradients"],
             # the difference of two parameters cannot be more exact than the parameters
-            floor=4 * eps * _largest(expected_start) / trace.gradient_rate,
+            floor=4 * eps * _largest(_where_taken(trace, expected)) / trace.gradient_rate,
             sums=sums.gradients if sums else None,
             allowed=allowed.gradients if allowed else None,
         )
@@ -111,6 +111,13 @@ def _rungs(
     if trace.losses is not None and expected.losses is not None:
         tolerance = tolerances.get("losses", largest_tolerance)
         yield _compare_losses(trace, expected, tolerance)
+
+
+def _where_taken(trace: Trace, expected: Trace) -> Parameters:
+    """The parameters that the step which showed the gradients began with."""
+    if trace.gradient_step:
+        return trace.parameters[trace.gradient_step]
+    return expected.parameters.get(0, [])
 
 
 def _shape_problem(parameters: Parameters, expected: Parameters) -> str:

@@ -3,13 +3,14 @@
 It holds outputs before and after training, every gradient, whole parameters at steps 0, 1, 2 and
 the last, and the losses where the loop gives them. The same lines take it of an adapter in a
 worker and of the oracle. Gradients need no method of the contract: one SGD step with rate 1 shows
-them, or in float64 the first update of a protocol that is plain SGD itself.
+them. A trainer of its own for that step is compiled once more, so a protocol that is plain SGD
+itself may do without, see `ShownBy`.
 """
 
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 
@@ -47,6 +48,10 @@ class Trainable(Protocol):
 
 
 Build = Callable[[Experiment], Trainable]
+ShownBy = Literal["own trainer", "first update", "further step"]
+"""What shows the gradients of the first batch: one step of another trainer with rate 1, always; or
+where the protocol is plain SGD at a constant rate, the first update, which is enough in float64, or
+one more step of the same trainer with rate 1 after the last, at the parameters it then has."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +83,8 @@ class Trace:
         sums: of the oracle's trace alone.
         gradient_rate: the learning rate of the update that showed the gradients. They are as
             exact as the parameters divided by it.
+        gradient_step: the step after which they were taken, at the parameters of that step: 0, or
+            the last.
         unknown_losses: (steps,), whether the loss of a step is not known; None: all are.
     """
 
@@ -88,6 +95,7 @@ class Trace:
     final_outputs: Array | None = None
     sums: Sums | None = None
     gradient_rate: float = 1.0
+    gradient_step: int = 0
     unknown_losses: Array | None = None
 
     @property
@@ -101,7 +109,10 @@ class Trace:
 
     def to_arrays(self) -> dict[str, Array]:
         """Flat names for a `.npz`."""
-        arrays = {"gradient_rate": np.array(self.gradient_rate)}
+        arrays = {
+            "gradient_rate": np.array(self.gradient_rate),
+            "gradient_step": np.array(self.gradient_step),
+        }
         if self.outputs is not None:
             arrays["outputs"] = self.outputs
         if self.losses is not None:
@@ -136,6 +147,7 @@ class Trace:
             arrays.get("losses"),
             arrays.get("final_outputs"),
             gradient_rate=float(arrays["gradient_rate"]),
+            gradient_step=int(arrays["gradient_step"]),
         )
 
 
@@ -145,19 +157,18 @@ def record(
     prepared: Prepared,
     seed: int,
     kept: tuple[int, ...] = KEPT_STEPS,
-    first_update_may_show: bool = False,
+    shown_by: ShownBy = "own trainer",
 ) -> Trace:
     """Run a trainer for the steps of a proof and keep what is judged.
 
     Args:
         build: makes the trainer of a protocol. Called for the run, and again for the gradients,
-            where the run does not show them: a trainer that compiles does so each time.
+            where the run does not show them.
         experiment: of a proof's length.
         prepared: its data.
         seed: of its start.
         kept: steps whose parameters are kept, besides the start and the last.
-        first_update_may_show: whether the first update of the run is enough to show the
-            gradients, where it is plain SGD; in float64.
+        shown_by: what shows the gradients, where the protocol allows for it.
     """
     trainer = build(experiment)
     rows = prepared.test.inputs[:PREDICTED_ROWS]
@@ -177,13 +188,24 @@ def record(
     if all(loss is not None for loss in losses):
         all_losses = np.concatenate([loss for loss in losses if loss is not None])
     final_outputs = np.array(trainer.predict(rows))
-    rate = float(plan.segment(0, 1).learning_rates[0])
-    if first_update_may_show and _shows_gradient(experiment, rate):
-        gradients = _change(parameters[0], parameters[1], rate)
-    else:
-        rate, one_step = 1.0, _gradient_step(experiment)
-        gradients = _one_update(build(one_step), one_step, seed)
-    return Trace(outputs, gradients, parameters, all_losses, final_outputs, gradient_rate=rate)
+    trace = Trace(outputs, [], parameters, all_losses, final_outputs)
+    if _is_plain(experiment):
+        rate = float(plan.segment(0, 1).learning_rates[0])
+        if shown_by == "first update" and rate >= SMALLEST_SHOWING_RATE:
+            gradients = _change(parameters[0], parameters[1], rate)
+            return replace(trace, gradients=gradients, gradient_rate=rate)
+        if shown_by == "further step":
+            _advance(trainer, first_batch(experiment, seed))
+            gradients = _change(parameters[plan.steps], trainer.parameters())
+            if is_finite(gradients):  # the protocol may diverge
+                return replace(trace, gradients=gradients, gradient_step=plan.steps)
+    one_step = _gradient_step(experiment)
+    return replace(trace, gradients=_one_update(build(one_step), one_step, seed))
+
+
+def first_batch(experiment: Experiment, seed: int) -> Batches:
+    """Return the batch of step 1 at the rate 1."""
+    return replace(BatchPlan.of(experiment, seed).segment(0, 1), learning_rates=np.ones(1))
 
 
 def kept_steps(trace: Trace, experiment: Experiment) -> tuple[int, ...]:
@@ -223,16 +245,15 @@ def _gradient_step(experiment: Experiment) -> Experiment:
     return experiment.model_copy(update={"training": training})
 
 
-def _shows_gradient(experiment: Experiment, rate: float) -> bool:
-    """Whether the first update is the gradient times a rate that is constant and large enough.
+def _is_plain(experiment: Experiment) -> bool:
+    """Whether an update is the gradient times a constant rate.
 
-    A rate that changes is left to a step of its own: a mistake in it would look like one in the
-    gradient.
+    A rate that changes is left to a trainer of its own: a mistake in it would look like one in
+    the gradient.
     """
     training = experiment.training
     assert training is not None
-    is_plain = isinstance(training.optimizer, SGD) and training.schedule is None
-    return is_plain and rate >= SMALLEST_SHOWING_RATE
+    return isinstance(training.optimizer, SGD) and training.schedule is None
 
 
 def _one_update(trainer: Trainable, experiment: Experiment, seed: int) -> Parameters:
@@ -289,7 +310,7 @@ def expected_trace(experiment: Experiment, seed: int, kept: tuple[int, ...] = KE
     return replace(trace, parameters=finite, losses=losses, sums=sums)
 
 
-class _Summed(Reference):
+class Summed(Reference):
     """The oracle with |a|^T |delta| and sum |delta| in place of its gradients."""
 
     def _weights_gradient(self, a: Floats, delta: Floats) -> Floats:
@@ -305,7 +326,7 @@ def _sums(experiment: Experiment, prepared: Prepared, seed: int) -> Sums | None:
     start, train = initial_parameters(experiment, seed, "float64"), prepared.train
 
     def first_update(protocol: Experiment) -> Parameters:
-        summed = _Summed(protocol, start, train.inputs, train.targets)
+        summed = Summed(protocol, start, train.inputs, train.targets)
         return _one_update(summed, protocol, seed)
 
     update = first_update(experiment)

@@ -96,13 +96,14 @@ def started(monkeypatch):
 
 class Proved(Listener):
     def __init__(self):
-        self.verdicts, self.rows = [], []
+        self.verdicts, self.reasons, self.rows = [], [], []
 
     def finished(self, trial, row, log_tail):
         self.rows.append(row)
 
     def proved(self, trial, judgement, log_tail):
         self.verdicts.append(judgement.verdict)
+        self.reasons.append(judgement.reason)
 
 
 def run(plan, folder, monkeypatch, **options):
@@ -129,6 +130,53 @@ def test_proofs_follow_trials_in_lanes(tmp_path, cache, started, monkeypatch):
     listener = run(make_plan(request), tmp_path / "run", monkeypatch, timed=False)
     assert sorted(listener.verdicts) == ["same", "same", "same to float32", "same to float32"]
     assert all(row.train_s is None for row in listener.rows)
+
+
+OWN_RATE = """
+from implementations.numpy_scratch import NumpyTrainer
+
+class OwnRate(NumpyTrainer):
+    loops = ("stepwise",)
+
+    def advance(self, batches):
+        batches.learning_rates[:] = self.task.optimizer.learning_rate
+        return super().advance(batches)
+"""
+SHORT_GRADIENTS = """
+import numpy as np
+from implementations.numpy_scratch import NumpyTrainer
+
+class ShortGradients(NumpyTrainer):
+    loops = ("stepwise",)
+
+    def advance(self, batches):
+        if self.task.dtype == "float64":
+            return super().advance(batches)
+        before = self.parameters()
+        losses = super().advance(batches)
+        for layer, (W, _) in zip(self.layers, before):
+            layer.W[:] = W + (layer.W - W).astype(np.float16)
+        return losses
+"""
+
+
+@pytest.mark.parametrize(
+    ("source", "verdicts", "words"),
+    [
+        (OWN_RATE, ["same", "same to float32"], ""),
+        (SHORT_GRADIENTS, ["different", "same"], "float16 and TF32 have 10"),
+    ],
+)
+def test_a_gradient_that_differs_at_the_end_is_looked_at_in_a_trainer_of_its_own(
+    source, verdicts, words, tmp_path, cache, monkeypatch
+):
+    """The further step has a rate of 1, which an adapter need not have asked for."""
+    (tmp_path / "own.py").write_text(source)
+    request = Request(("digits-softmax",), (str(tmp_path / "own.py"),), dtype="float32")
+    plan = dataclasses.replace(make_plan(request), limits=())
+    listener = run(plan, tmp_path / "run", monkeypatch)
+    assert sorted(listener.verdicts) == verdicts
+    assert words in " ".join(listener.reasons)
 
 
 def test_a_process_that_changes_its_lane_takes_all_its_threads_along():

@@ -108,8 +108,9 @@ def judged(subject, protocol, dtype="float64", *, parts=BOTH):
         start = initial_parameters(experiment, 0, "float64")
         return Reference(asked, start, exact.train.inputs, exact.train.targets)
 
-    shows = dtype == "float64" and parts == BOTH  # as in a worker
-    trace = record(build, experiment, prepared, 0, first_update_may_show=shows)
+    as_in_a_worker = dtype == "float64" and parts == BOTH
+    shown_by = "first update" if as_in_a_worker else "own trainer"
+    trace = record(build, experiment, prepared, 0, shown_by=shown_by)
     return ladder.judge(trace, experiment, 0, dtype)
 
 

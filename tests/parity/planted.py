@@ -150,8 +150,8 @@ def trace_of(
         return trainer
 
     kept = FIRST_20_STEPS if keep_first_20_steps else KEPT_STEPS
-    shows = not keep_first_20_steps
-    return record(build, experiment, prepared, 0, kept, first_update_may_show=shows)
+    shown_by = "own trainer" if keep_first_20_steps else "first update"
+    return record(build, experiment, prepared, 0, kept, shown_by)
 
 
 def _own_rates(experiment, mistake, task):

@@ -7,10 +7,12 @@ import pytest
 
 from harness import data
 from harness.experiment.proof_length import proof_of
+from harness.experiment.vocabulary import Purpose
 from harness.parity import ladder
 from harness.parity.subject import Subject
 from harness.parity.trace import record
 from harness.registry import find
+from harness.trial.measure import how_gradients_are_shown
 from tests.conftest import skip_without
 from tests.parity.drawn_protocols import drawn
 
@@ -28,7 +30,8 @@ ALL_CASES = [(name, number) for number in range(FEW, MANY) for name in ("numpy",
 
 def judged(name, number, dtype):
     """The verdict on a framework that follows a drawn protocol; None where it cannot."""
-    experiment = proof_of(drawn(number), as_timed=dtype == "float32")
+    purpose = Purpose.PROOF_AS_TIMED if dtype == "float32" else Purpose.PROOF
+    experiment = proof_of(drawn(number), purpose == Purpose.PROOF_AS_TIMED)
     adapter = find(name).load()
     if adapter.supports(experiment):
         return None
@@ -36,7 +39,8 @@ def judged(name, number, dtype):
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # drawn protocols may diverge
         build = Subject(adapter, find(name).loop_that_starts_fast, dtype).build
-        trace = record(build, experiment, prepared, 0, first_update_may_show=dtype == "float64")
+        shown_by = how_gradients_are_shown(purpose, dtype)
+        trace = record(build, experiment, prepared, 0, shown_by=shown_by)
         return ladder.judge(trace, experiment, 0, dtype)
 
 

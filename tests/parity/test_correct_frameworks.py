@@ -8,10 +8,12 @@ import pytest
 from harness import data
 from harness.experiment.loading import parse
 from harness.experiment.proof_length import proof_of
+from harness.experiment.vocabulary import Purpose
 from harness.parity import ladder
 from harness.parity.subject import Subject
 from harness.parity.trace import record
 from harness.registry import find
+from harness.trial.measure import how_gradients_are_shown
 from tests.conftest import protocol, skip_without
 
 ZEROS = {"weights": {"name": "zeros"}, "biases": {"name": "zeros"}}
@@ -68,7 +70,8 @@ ACCUSED = {
 
 
 def judged(values, name, dtype, adapter=None):
-    experiment = proof_of(parse(values, "test"), as_timed=dtype == "float32")
+    purpose = Purpose.PROOF_AS_TIMED if dtype == "float32" else Purpose.PROOF
+    experiment = proof_of(parse(values, "test"), purpose == Purpose.PROOF_AS_TIMED)
     loop = adapter.loops[-1] if adapter else find(name).loop_that_starts_fast
     adapter = adapter or find(name).load()
     if adapter.supports(experiment):
@@ -77,7 +80,8 @@ def judged(values, name, dtype, adapter=None):
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         build = Subject(adapter, loop, dtype).build
-        trace = record(build, experiment, prepared, 0, first_update_may_show=dtype == "float64")
+        shown_by = how_gradients_are_shown(purpose, dtype)
+        trace = record(build, experiment, prepared, 0, shown_by=shown_by)
         return ladder.judge(trace, experiment, 0, dtype)
 
 

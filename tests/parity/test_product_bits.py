@@ -22,10 +22,12 @@ def shortened(values, bits):
 class Short(Reference):
     """The oracle whose operands of products have fewer bits, as tensor cores have them."""
 
-    bits = 23
+    bits, forward_too = 23, True
 
     def _affine(self, a, W, b):
-        return super()._affine(shortened(a, self.bits), shortened(W, self.bits), b)
+        if self.forward_too:
+            a, W = shortened(a, self.bits), shortened(W, self.bits)
+        return super()._affine(a, W, b)
 
     def _weights_gradient(self, a, delta):
         return super()._weights_gradient(shortened(a, self.bits), shortened(delta, self.bits))
@@ -34,7 +36,7 @@ class Short(Reference):
         return super()._inputs_gradient(shortened(delta, self.bits), shortened(W, self.bits))
 
 
-def judged(name, bits):
+def judged(name, bits, shown_by="own trainer", forward_too=True):
     experiment = proof_of(load(name), as_timed=True)
     prepared = data.load(experiment.data, experiment.loss, "float32")
     start = initial_parameters(experiment, 0, "float32")
@@ -42,10 +44,10 @@ def judged(name, bits):
     def build(protocol):
         train = prepared.train
         network = Short(protocol, start, train.inputs, train.targets, "float32")
-        network.bits = bits
+        network.bits, network.forward_too = bits, forward_too
         return network
 
-    trace = record(build, experiment, prepared, 0)
+    trace = record(build, experiment, prepared, 0, shown_by=shown_by)
     judgement = ladder.judge(trace, experiment, 0, "float32")
     if judgement.verdict == Verdict.DIFFERENT:
         judgement = product_bits.with_precision(judgement, trace, experiment, 0)
@@ -65,8 +67,17 @@ def test_products_of_few_bits_are_told_and_counted(name, bits):
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_float32_itself_is_not_accused(name):
-    assert judged(name, 23).proven
+@pytest.mark.parametrize("bits", [7, 10, 13])
+@pytest.mark.parametrize("forward_too", [True, False])
+def test_a_further_step_shows_products_of_few_bits_too(name, bits, forward_too):
+    judgement = judged(name, bits, "further step", forward_too)
+    assert judgement.verdict == Verdict.DIFFERENT
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+@pytest.mark.parametrize("shown_by", ["own trainer", "further step"])
+def test_float32_itself_is_not_accused(name, shown_by):
+    assert judged(name, 23, shown_by).proven
 
 
 def test_one_wrong_number_is_no_precision():
