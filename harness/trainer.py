@@ -53,6 +53,34 @@ Adam                 learning_rate
                      epsilon, form         "algorithm_1": w -= rate m/c1 / (sqrt(v/c2) + epsilon)
                                            "epsilon_hat":
                                            w -= rate sqrt(c2)/c1 m / (sqrt(v) + epsilon)
+AdamW                learning_rate
+                     beta1, beta2          first the decay of w, then Adam's step, whose g
+                     epsilon, form         has no part of the decay
+                     weight_decay          w -= rate weight_decay w
+                     decay_times_rate      False: w -= weight_decay w
+                     decay_on              "weights" alone, or "all": biases too
+AMSGrad              learning_rate
+                     beta1, beta2          Adam with u in place of v
+                     epsilon, form
+                     maximum               "before_correction": u = max(u, v)
+                                           "after_correction": a = max(a, v/c2), u = c2 a
+Nadam                learning_rate
+                     beta1, beta2          m, v, c2 as Adam; p_t = mu_1 mu_2 ... mu_t
+                     epsilon               w -= rate n / (sqrt(v/c2) + epsilon), with
+                                           n = mu_(t+1) m / (1 - p_(t+1)) + (1 - mu_t) g / (1 - p_t)
+                     form                  "constant_momentum": mu_t = beta1
+                     momentum_decay        "scheduled_momentum":
+                                           mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2)
+Adamax               learning_rate
+                     beta1, beta2          m and c1 as Adam
+                     epsilon, form         "epsilon_inside_maximum":
+                                           u = max(beta2 u, |g| + epsilon); w -= rate/c1 m / u
+                                           "epsilon_outside_maximum":
+                                           u = max(beta2 u, |g|); w -= rate/c1 m / (u + epsilon)
+Adadelta             learning_rate
+                     rho, epsilon          v = rho v + (1 - rho) g^2
+                                           s = sqrt(d + epsilon) / sqrt(v + epsilon) g
+                                           d = rho d + (1 - rho) s^2; w -= rate s
 """
 
 from abc import ABC, abstractmethod
@@ -66,7 +94,20 @@ from numpy.typing import NDArray
 from harness.experiment.model import Experiment
 from harness.experiment.native import Native
 from harness.experiment.network import Layer, Network
-from harness.experiment.optimizers import SGD, Adagrad, Adam, Momentum, Nesterov, Optimizer, RMSprop
+from harness.experiment.optimizers import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    AMSGrad,
+    Momentum,
+    Nadam,
+    Nesterov,
+    Optimizer,
+    RMSprop,
+)
 from harness.experiment.training import (
     L2,
     BinaryCrossEntropy,
@@ -78,8 +119,12 @@ from harness.experiment.training import (
 __all__ = [
     "L2",
     "SGD",
+    "AMSGrad",
+    "Adadelta",
     "Adagrad",
     "Adam",
+    "AdamW",
+    "Adamax",
     "Array",
     "Batches",
     "BinaryCrossEntropy",
@@ -89,6 +134,7 @@ __all__ = [
     "Loss",
     "MeanSquaredError",
     "Momentum",
+    "Nadam",
     "Native",
     "NativeTask",
     "NativeTrainer",

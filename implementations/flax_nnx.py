@@ -8,8 +8,7 @@ Both are `jax.jit` of a function that puts model and optimizer together, trains 
 them apart again, as Flax's guide on performance advises. `nnx.jit` does this in Python in every
 call, which on XOR takes 25 times as long as a call that passes the arrays alone.
 
-Optax has neither Adam with epsilon hat nor Adagrad with epsilon outside the root, nor a learning
-rate that is given in every step: these are written as gradient transformations.
+The update rules are chains of Optax, in `flax_updates.py`.
 """
 
 from collections.abc import Callable
@@ -24,25 +23,19 @@ from flax import nnx
 
 from harness.trainer import (
     L2,
-    SGD,
-    Adagrad,
-    Adam,
     Array,
     Batches,
     BinaryCrossEntropy,
     DeviceUnavailableError,
     Layer,
     MeanSquaredError,
-    Momentum,
-    Nesterov,
     Operands,
-    Optimizer,
     Parameters,
-    RMSprop,
     SoftmaxCrossEntropy,
     StepTrainer,
     Task,
 )
+from implementations.flax_updates import update_of
 
 PLANNED_STEPS, PLANNED_ROWS = 1_024, 65_536
 """The largest plan of the fused program, in steps and in rows, but at least 16 steps.
@@ -71,7 +64,9 @@ class FlaxTrainer(StepTrainer):
         self.blas = "Eigen (XLA)" if on_cpu else "cuBLAS (XLA)"
         self.inputs = self._on_device(task.inputs)
         model = self._network()
-        optimizer = task.optimizer and nnx.Optimizer(model, _update(task.optimizer), wrt=nnx.Param)
+        optimizer = task.optimizer and nnx.Optimizer(
+            model, update_of(task.optimizer), wrt=nnx.Param
+        )
         self.graph, state = nnx.split((model, optimizer))
         arrays, self.tree = jax.tree.flatten(state)
         self.state = self._on_device(arrays)
@@ -285,69 +280,6 @@ class FlaxTrainer(StepTrainer):
     def predict(self, inputs: Array) -> Array:
         """Return logits or values."""
         return np.asarray(self.predict_compiled(self.state, self._on_device(inputs)))
-
-
-# ---------------------------------------------------------------- update rules
-
-
-def _update(rule: Optimizer) -> optax.GradientTransformationExtraArgs:
-    """Return the update rule. Its `update` takes the step's learning rate."""
-    rate = _scale_by_given_rate()
-    match rule:
-        case SGD():
-            return rate
-        case Momentum() | Nesterov():
-            velocity = optax.trace(rule.momentum, nesterov=isinstance(rule, Nesterov))
-            parts = (rate, velocity) if rule.rate_inside_velocity else (velocity, rate)
-            return optax.chain(*parts)
-        case RMSprop():
-            inside = rule.form == "epsilon_inside_root"
-            scale = optax.scale_by_rms(rule.rho, rule.epsilon, eps_in_sqrt=inside)
-        case Adagrad(form="epsilon_inside_root"):
-            scale = optax.scale_by_rss(rule.initial_accumulator, rule.epsilon)
-        case Adagrad():
-            scale = _scale_by_rss_outside(rule)
-        case Adam(form="algorithm_1"):
-            scale = optax.scale_by_adam(rule.beta1, rule.beta2, rule.epsilon)
-        case Adam():
-            scale = _scale_by_adam_hat(rule)
-    return optax.chain(scale, rate)
-
-
-def _scale_by_given_rate() -> optax.GradientTransformationExtraArgs:
-    """Multiply by minus the learning rate that `update` is given."""
-
-    def update(
-        updates: Pytree, state: Pytree, params: Pytree = None, *, learning_rate: jax.Array
-    ) -> tuple[Pytree, Pytree]:
-        return jax.tree.map(lambda g: -learning_rate * g, updates), state
-
-    return optax.GradientTransformationExtraArgs(lambda params: optax.EmptyState(), update)
-
-
-def _scale_by_rss_outside(rule: Adagrad) -> optax.GradientTransformation:
-    """Divide by sqrt(a0 + sum of g^2) + epsilon."""
-
-    def init(params: Pytree) -> Pytree:
-        return jax.tree.map(partial(jnp.full_like, fill_value=rule.initial_accumulator), params)
-
-    def update(updates: Pytree, state: Pytree, params: Pytree = None) -> tuple[Pytree, Pytree]:
-        state = jax.tree.map(lambda a, g: a + g * g, state, updates)
-        return jax.tree.map(lambda g, a: g / (jnp.sqrt(a) + rule.epsilon), updates, state), state
-
-    return optax.GradientTransformation(init, update)
-
-
-def _scale_by_adam_hat(rule: Adam) -> optax.GradientTransformation:
-    """Scale by Adam with the epsilon of step t: epsilon hat / sqrt(1 - beta2^t)."""
-    adam = partial(optax.scale_by_adam, rule.beta1, rule.beta2)
-
-    def update(updates: Pytree, state: Pytree, params: Pytree = None) -> tuple[Pytree, Pytree]:
-        root = jnp.sqrt(1 - rule.beta2 ** (state.count + 1))
-        scaled: tuple[Pytree, Pytree] = adam(rule.epsilon / root).update(updates, state, params)
-        return scaled
-
-    return optax.GradientTransformation(adam().init, update)
 
 
 # ---------------------------------------------------------------- helpers

@@ -5,7 +5,6 @@ program, which takes the data, a plan of fixed size and the number of steps at r
 executable, compiled once, serves every segment.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -16,24 +15,19 @@ import numpy as np
 
 from harness.trainer import (
     L2,
-    SGD,
-    Adagrad,
-    Adam,
     Array,
     Batches,
     BinaryCrossEntropy,
     DeviceUnavailableError,
     Layer,
     MeanSquaredError,
-    Momentum,
-    Nesterov,
     Operands,
     Parameters,
-    RMSprop,
     SoftmaxCrossEntropy,
     StepTrainer,
     Task,
 )
+from implementations.jax_updates import corrections, memory_of, updated
 
 PLANNED_STEPS, PLANNED_ROWS = 1_024, 65_536
 """The largest plan of the fused program, in steps and in rows, but at least 16 steps.
@@ -78,17 +72,9 @@ class JaxTrainer(StepTrainer):
             tuple(self._on_device(values) for values in pair if values is not None)
             for pair in start
         ]
-        zeros = partial(jax.tree.map, jnp.zeros_like)
         memory: Pytree = ()
-        rule = self.task.optimizer
-        match rule:
-            case Momentum() | Nesterov() | RMSprop():
-                memory = (zeros(parameters),)
-            case Adagrad():
-                full = partial(jnp.full_like, fill_value=rule.initial_accumulator)
-                memory = (jax.tree.map(full, parameters),)
-            case Adam():
-                memory = (zeros(parameters), zeros(parameters))
+        if self.task.optimizer is not None:
+            memory = jax.tree.map(partial(memory_of, self.task.optimizer), parameters)
         return self._on_device((parameters, memory, np.zeros((), self.task.dtype)))
 
     def _on_device(self, values: Pytree) -> Pytree:
@@ -132,30 +118,14 @@ class JaxTrainer(StepTrainer):
         self, parameters: Pytree, memory: Pytree, gradients: Pytree, t: jax.Array, rate: jax.Array
     ) -> tuple[Pytree, Pytree]:
         """Return (parameters, optimizer state) after step t, counted from 1."""
-        rule, each = self.rule, jax.tree.map
-        match rule:
-            case SGD():
-                return each(lambda w, g: w - rate * g, parameters, gradients), memory
-            case Momentum() | Nesterov():
-                inside, mu = rule.rate_inside_velocity, rule.momentum
-                g = each(lambda g: rate * g, gradients) if inside else gradients
-                v = each(lambda v, g: mu * v + g, memory[0], g)
-                step = each(lambda g, v: g + mu * v, g, v) if isinstance(rule, Nesterov) else v
-                scale = 1 if inside else rate
-                return each(lambda w, s: w - scale * s, parameters, step), (v,)
-            case RMSprop() | Adagrad():
-                keep, take = (rule.rho, 1 - rule.rho) if isinstance(rule, RMSprop) else (1, 1)
-                v = each(lambda v, g: keep * v + take * g * g, memory[0], gradients)
-                return each(
-                    lambda w, g, v: w - rate * g / _root(v, rule), parameters, gradients, v
-                ), (v,)
-        m = each(lambda m, g: rule.beta1 * m + (1 - rule.beta1) * g, memory[0], gradients)
-        v = each(lambda v, g: rule.beta2 * v + (1 - rule.beta2) * g * g, memory[1], gradients)
-        c1, root_c2 = _one_minus_power(rule.beta1, t), jnp.sqrt(_one_minus_power(rule.beta2, t))
-        epsilon = rule.epsilon * root_c2 if rule.form == "algorithm_1" else rule.epsilon
-        scale = rate * root_c2 / c1
-        parameters = each(lambda w, m, v: w - scale * m / (jnp.sqrt(v) + epsilon), parameters, m, v)
-        return parameters, (m, v)
+        tree = jax.tree.structure(parameters)
+        lists = [tree.flatten_up_to(each) for each in (parameters, gradients, memory)]
+        corrected = corrections(self.rule, t)
+        steps = [
+            updated(self.rule, w, g, remembered, rate, t, corrected)
+            for w, g, remembered in zip(*lists, strict=True)
+        ]
+        return tree.unflatten([w for w, *_ in steps]), tree.unflatten([tuple(m) for _, *m in steps])
 
     def _step(
         self, state: Pytree, x: jax.Array, y: jax.Array, size: jax.Array, rate: jax.Array
@@ -266,7 +236,8 @@ class JaxTrainer(StepTrainer):
         run = jax.jit(
             jax.vmap(self._segment, (axes, None, None, None, None), (axes, 0)), donate_argnums=0
         )
-        state = self._start(jax.tree.map(lambda *values: np.stack(values), *starts))
+        stacked = jax.tree.map(lambda *values: np.stack(values), *starts)
+        state = jax.vmap(self._start, out_axes=axes)(stacked)
         for first in range(0, len(batches), self.steps_planned):
             plan, steps = self._padded(batches, first)
             state, _ = run(state, self.inputs, self.targets, plan, steps)
@@ -330,17 +301,6 @@ def _products(layers: Pytree) -> Pytree:
         if index > 0:
             products.append(d @ weights.T)
     return products
-
-
-def _root(v: jax.Array, rule: RMSprop | Adagrad) -> jax.Array:
-    if rule.form == "epsilon_inside_root":
-        return jnp.sqrt(v + rule.epsilon)
-    return jnp.sqrt(v) + rule.epsilon
-
-
-def _one_minus_power(beta: float, t: jax.Array) -> jax.Array:
-    """Return 1 - beta^t; written plainly, float32 would lose four digits while t is small."""
-    return -jnp.expm1(t * math.log(beta)) if beta else jnp.ones_like(t)
 
 
 def _activate(layer: Layer, z: jax.Array) -> jax.Array:

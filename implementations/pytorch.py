@@ -5,7 +5,6 @@ order. `stepwise` is the same update on tensors that are on the device already. 
 steps in one program of `torch.compile`, in `pytorch_compiled.py`.
 """
 
-import math
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -15,24 +14,19 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from harness.trainer import (
     L2,
-    SGD,
-    Adagrad,
-    Adam,
     Array,
     Batches,
     BinaryCrossEntropy,
     DeviceUnavailableError,
     Layer,
     MeanSquaredError,
-    Momentum,
-    Nesterov,
     Operands,
     Parameters,
-    RMSprop,
     SoftmaxCrossEntropy,
     StepTrainer,
     Task,
 )
+from implementations.pytorch_updates import decay_by_itself, epsilon_of_step, optimizer_of
 
 
 class TorchTrainer(StepTrainer):
@@ -63,7 +57,8 @@ class TorchTrainer(StepTrainer):
 
             self.compiled = CompiledTraining(task, self.model, self.inputs, self.targets)
         else:
-            self.optimizer = self._optimizer()
+            self.trained = list(self.model.parameters())
+            self.optimizer = optimizer_of(self.rule, self.trained)
 
     # ------------------------------------------------------------ start
 
@@ -111,49 +106,8 @@ class TorchTrainer(StepTrainer):
         penalized = [p for p in self.model.parameters() if l2.on == "all" or p.ndim == 2]
         return l2.coefficient(rows) * sum(p.square().sum() for p in penalized)
 
-    def _optimizer(self) -> torch.optim.Optimizer:
-        rule, parameters = self.rule, self.model.parameters()
-        match rule:
-            case SGD():
-                return torch.optim.SGD(parameters, lr=rule.learning_rate, fused=True)
-            case Momentum() | Nesterov():
-                return torch.optim.SGD(
-                    parameters,
-                    lr=rule.learning_rate,
-                    momentum=rule.momentum,
-                    nesterov=isinstance(rule, Nesterov),
-                    fused=True,
-                )
-            case RMSprop(form="epsilon_outside_root"):
-                return torch.optim.RMSprop(
-                    parameters, lr=rule.learning_rate, alpha=rule.rho, eps=rule.epsilon
-                )
-            case RMSprop():
-                return InsideRootRMSprop(parameters, rule.learning_rate, rule.rho, rule.epsilon)
-            case Adagrad():
-                # sqrt((a0 + epsilon) + sum g^2) + 0 puts epsilon inside the root
-                inside = rule.form == "epsilon_inside_root"
-                return torch.optim.Adagrad(
-                    parameters,
-                    lr=rule.learning_rate,
-                    initial_accumulator_value=rule.initial_accumulator
-                    + (rule.epsilon if inside else 0.0),
-                    eps=0.0 if inside else rule.epsilon,
-                )
-        return torch.optim.Adam(
-            parameters,
-            lr=rule.learning_rate,
-            betas=(rule.beta1, rule.beta2),
-            eps=rule.epsilon,
-            fused=True,
-        )
-
     def _set_constants(self, rate: float) -> None:
-        """Put this step's learning rate and, for the epsilon-hat form, epsilon into the optimizer.
-
-        The library's Adam is algorithm 1, whose denominator is sqrt(v / c2) + epsilon. Epsilon
-        hat's is sqrt(v / c2) + epsilon / sqrt(c2), after dividing both by sqrt(c2).
-        """
+        """Put this step's learning rate and, for epsilon hat, its epsilon into the optimizer."""
         self.steps_done += 1
         group, rule = self.optimizer.param_groups[0], self.rule
         is_inside = getattr(rule, "rate_inside_velocity", False)
@@ -164,9 +118,11 @@ class TorchTrainer(StepTrainer):
             # the library's velocity is without the rate: let rate * velocity stay what it was
             for state in self.optimizer.state.values():
                 state["momentum_buffer"].mul_(group["lr"] / rate)
-        group["lr"] = rate
-        if isinstance(rule, Adam) and rule.form == "epsilon_hat":
-            group["eps"] = rule.epsilon / math.sqrt(1 - rule.beta2**self.steps_done)
+        epsilon = epsilon_of_step(rule, self.steps_done)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+            if epsilon is not None:
+                group["eps"] = epsilon
 
     def _step(self, x: torch.Tensor, y: torch.Tensor, rate: float) -> torch.Tensor:
         """Update once. Return the loss before the update."""
@@ -177,8 +133,9 @@ class TorchTrainer(StepTrainer):
             loss = loss + self._penalty(self.task.l2, len(x))
         loss.backward()
         if self.without_gradient:
-            for parameter in self.model.parameters():
+            for parameter in self.trained:
                 parameter.grad = torch.zeros_like(parameter)
+        decay_by_itself(self.rule, self.trained)
         self.optimizer.step()
         return loss.detach()
 
@@ -260,24 +217,6 @@ class TorchTrainer(StepTrainer):
         with torch.inference_mode():
             outputs: Array = self.model(self._on_device(inputs, self.dtype)).cpu().numpy()
             return outputs
-
-
-class InsideRootRMSprop(torch.optim.Optimizer):
-    """RMSprop as Keras has it: w <- w - rate * g / sqrt(v + epsilon). torch has no such form."""
-
-    def __init__(
-        self, parameters: Iterator[nn.Parameter], lr: float, rho: float, eps: float
-    ) -> None:
-        super().__init__(parameters, {"lr": lr, "rho": rho, "eps": eps})
-
-    @torch.no_grad()
-    def step(self) -> None:
-        """Update every parameter once."""
-        for group in self.param_groups:
-            for w in group["params"]:
-                v = self.state[w].setdefault("v", torch.zeros_like(w))
-                v.mul_(group["rho"]).addcmul_(w.grad, w.grad, value=1 - group["rho"])
-                w.addcdiv_(w.grad, (v + group["eps"]).sqrt_(), value=-group["lr"])
 
 
 class Softplus(nn.Module):

@@ -1,7 +1,7 @@
 """PyTorch's fused loop: the whole step under `torch.compile`, many steps in one program.
 
 A step is a pure function of parameters and optimizer memory. `torch.func` differentiates it, and
-the update rules are written out, because an object of `torch.optim` cannot be traced into a loop.
+the update rules are written out in `pytorch_compiled_updates.py`.
 
 On a CPU the loop over steps is part of the program, so one program serves segments of every
 length. On a GPU a loop would wait for the device in every round. There one step is compiled, and
@@ -10,7 +10,6 @@ some steps in a row are recorded as a CUDA graph, which is replayed.
 `while_loop` and the empty cache are private names of the library; the extra pins its version.
 """
 
-import math
 import shutil
 from contextlib import nullcontext
 from itertools import pairwise
@@ -25,21 +24,15 @@ from torch._inductor.exc import InvalidCxxCompiler
 from torch._inductor.utils import fresh_cache
 
 from harness.trainer import (
-    SGD,
-    Adagrad,
-    Adam,
     Array,
     Batches,
     Loss,
     MeanSquaredError,
-    Momentum,
-    Nesterov,
-    Optimizer,
-    RMSprop,
     SoftmaxCrossEntropy,
     Task,
     ToolMissingError,
 )
+from implementations.pytorch_compiled_updates import corrections, memory_of, updated
 
 PLANNED_STEPS, PLANNED_ROWS = 1_024, 65_536
 """The largest plan of the program, in steps and in rows, but at least 16 steps."""
@@ -77,7 +70,8 @@ class CompiledTraining:
         self.inputs, self.targets = inputs, targets
         self.names = [name for name, _ in model.named_parameters()]
         parameters = [values.detach() for values in model.parameters()]
-        self.state = [*parameters, *_memory(self.rule, parameters)]
+        memories = zip(*(memory_of(self.rule, w) for w in parameters), strict=True)
+        self.state = [*parameters, *(values for kind in memories for values in kind)]
         self.steps_done = torch.zeros((), dtype=inputs.dtype, device=inputs.device)
         self.steps_planned = min(PLANNED_STEPS, max(16, PLANNED_ROWS // task.batch_size))
         self.unrolled = UNROLLED_STEPS if _operations(task) < SMALL_STEP else 1
@@ -130,12 +124,13 @@ class CompiledTraining:
         count = len(self.names)
         parameters, memory = state[:count], state[count:]
         gradients, loss = torch.func.grad_and_value(self._loss)(parameters, x, y, size)
-        scale, epsilon = _scale_and_epsilon(self.rule, rate, steps_done + at + 1)
-        updated = [
-            _updated(self.rule, w, g, memory[index::count], scale, epsilon)
+        t = steps_done + at + 1
+        corrected = corrections(self.rule, t)
+        steps = [
+            updated(self.rule, w, g, tuple(memory[index::count]), rate, t, corrected)
             for index, (w, g) in enumerate(zip(parameters, gradients, strict=True))
         ]
-        return [values for kind in zip(*updated, strict=True) for values in kind], loss
+        return [values for kind in zip(*steps, strict=True) for values in kind], loss
 
     # ------------------------------------------------------------ programs
 
@@ -251,60 +246,6 @@ class CompiledTraining:
             filled(batches.sizes, self.inputs.dtype, 1),
             filled(batches.learning_rates, self.inputs.dtype, 0),
         )
-
-
-def _memory(rule: Optimizer, parameters: Tensors) -> Tensors:
-    """Return what the rule remembers at the start: each kind of tensor for all parameters."""
-    match rule:
-        case SGD():
-            return []
-        case Adagrad():
-            return [torch.full_like(w, rule.initial_accumulator) for w in parameters]
-    kinds = 2 if isinstance(rule, Adam) else 1
-    return [torch.zeros_like(w) for _ in range(kinds) for w in parameters]
-
-
-def _scale_and_epsilon(
-    rule: Optimizer, rate: torch.Tensor, t: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor | float]:
-    """Return what step t, counted from 1, multiplies its direction with, and its epsilon."""
-    if not isinstance(rule, Adam):
-        return rate, rule.epsilon if isinstance(rule, RMSprop | Adagrad) else 0.0
-    c1, root_c2 = _one_minus_power(rule.beta1, t), torch.sqrt(_one_minus_power(rule.beta2, t))
-    return rate * root_c2 / c1, rule.epsilon * (root_c2 if rule.form == "algorithm_1" else 1.0)
-
-
-def _updated(
-    rule: Optimizer,
-    w: torch.Tensor,
-    g: torch.Tensor,
-    memory: Tensors,
-    scale: torch.Tensor,
-    epsilon: torch.Tensor | float,
-) -> tuple[torch.Tensor, ...]:
-    """Return a parameter and its memory after the update."""
-    if isinstance(rule, SGD):
-        return (w - scale * g,)
-    if isinstance(rule, Momentum | Nesterov):
-        inside, mu = rule.rate_inside_velocity, rule.momentum
-        g = scale * g if inside else g
-        v = mu * memory[0] + g
-        step = g + mu * v if isinstance(rule, Nesterov) else v
-        return w - (step if inside else scale * step), v
-    if isinstance(rule, RMSprop | Adagrad):
-        keep, take = (rule.rho, 1 - rule.rho) if isinstance(rule, RMSprop) else (1, 1)
-        v = keep * memory[0] + take * g * g
-        inside = rule.form == "epsilon_inside_root"
-        root = torch.sqrt(v + epsilon) if inside else torch.sqrt(v) + epsilon
-        return w - scale * g / root, v
-    m = rule.beta1 * memory[0] + (1 - rule.beta1) * g
-    v = rule.beta2 * memory[1] + (1 - rule.beta2) * g * g
-    return w - scale * m / (torch.sqrt(v) + epsilon), m, v
-
-
-def _one_minus_power(beta: float, t: torch.Tensor) -> torch.Tensor:
-    """Return 1 - beta^t; written plainly, float32 would lose four digits while t is small."""
-    return -torch.expm1(t * math.log(beta)) if beta else torch.ones_like(t)
 
 
 def _losses_of_rows(loss: Loss, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

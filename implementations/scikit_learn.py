@@ -33,7 +33,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 from harness.trainer import (
-    Adagrad,
+    SGD,
     Adam,
     Array,
     Batches,
@@ -47,7 +47,6 @@ from harness.trainer import (
     Nesterov,
     Operands,
     Parameters,
-    RMSprop,
     SoftmaxCrossEntropy,
     StepTrainer,
     Task,
@@ -98,7 +97,7 @@ class SklearnTrainer(StepTrainer):
         is_softmax = isinstance(training.loss, SoftmaxCrossEntropy)
         if is_softmax and experiment.network.outputs == 2:
             return "scikit-learn's perceptron has one sigmoid output for two classes, no softmax"
-        if isinstance(training.optimizer, RMSprop | Adagrad):
+        if not isinstance(training.optimizer, SGD | Momentum | Nesterov | Adam):
             return f"scikit-learn's perceptron has no {training.optimizer.name}"
         if training.l2 is not None and training.l2.on == "all":
             return "scikit-learn's perceptron never penalises biases"

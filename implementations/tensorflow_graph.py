@@ -15,7 +15,7 @@ import tensorflow as tf
 from harness.trainer import (
     L2,
     SGD,
-    Adagrad,
+    Adadelta,
     Adam,
     Array,
     Batches,
@@ -27,11 +27,11 @@ from harness.trainer import (
     Nesterov,
     Operands,
     Parameters,
-    RMSprop,
     SoftmaxCrossEntropy,
     StepTrainer,
     Task,
 )
+from implementations.tensorflow_updates import corrections, memory_of, updated
 
 v1 = tf.compat.v1
 
@@ -80,20 +80,10 @@ class TensorflowTrainer(StepTrainer):
         """Make variables of parameters, optimizer state and steps done."""
         self.layers = [[tf.Variable(v) for v in pair if v is not None] for pair in start]
         self.variables = [v for layer in self.layers for v in layer]
-        shapes = [v.shape for v in self.variables]
-        fills: list[float] = []
-        match self.task.optimizer:
-            case Momentum() | Nesterov() | RMSprop():
-                fills = [0.0]
-            case Adagrad(initial_accumulator=initial):
-                fills = [initial]
-            case Adam():
-                fills = [0.0, 0.0]
-        dtype = self.task.dtype
-        self.memory = [
-            [tf.Variable(tf.fill(s, tf.constant(f, dtype))) for s in shapes] for f in fills
-        ]
-        self.steps_done = tf.Variable(tf.zeros((), dtype))
+        rule = self.task.optimizer
+        of_rule = [() if rule is None else memory_of(rule, v) for v in self.variables]
+        self.memory = [[tf.Variable(values) for values in memory] for memory in of_rule]
+        self.steps_done = tf.Variable(tf.zeros((), self.task.dtype))
 
     def _build_graph(self) -> None:
         """Make the graph of a training step, and a session that holds the variables."""
@@ -153,39 +143,16 @@ class TensorflowTrainer(StepTrainer):
 
     def _update(self, gradients: list[tf.Tensor], rate: tf.Tensor) -> tf.Operation:
         """Assign what follows step t, counted from 1, to parameters and optimizer state."""
-        rule, t = self.rule, self.steps_done + 1
-        memory: list[list[tf.Tensor]] = []
-        match rule:
-            case SGD():
-                steps = [rate * g for g in gradients]
-            case Momentum() | Nesterov():
-                inside, mu = rule.rate_inside_velocity, rule.momentum
-                scaled = [rate * g for g in gradients] if inside else gradients
-                v = [mu * old + g for old, g in zip(self.memory[0], scaled, strict=True)]
-                steps = v
-                if isinstance(rule, Nesterov):
-                    steps = [g + mu * new for g, new in zip(scaled, v, strict=True)]
-                steps = steps if inside else [rate * step for step in steps]
-                memory = [v]
-            case RMSprop() | Adagrad():
-                keep, take = (rule.rho, 1 - rule.rho) if isinstance(rule, RMSprop) else (1.0, 1.0)
-                pairs = zip(self.memory[0], gradients, strict=True)
-                v = [keep * old + take * g * g for old, g in pairs]
-                steps = [rate * g / _root(new, rule) for g, new in zip(gradients, v, strict=True)]
-                memory = [v]
-            case Adam(beta1=b1, beta2=b2):
-                m, v = self.memory
-                m = [b1 * old + (1 - b1) * g for old, g in zip(m, gradients, strict=True)]
-                v = [b2 * old + (1 - b2) * g * g for old, g in zip(v, gradients, strict=True)]
-                c1, root_c2 = _one_minus_power(b1, t), tf.sqrt(_one_minus_power(b2, t))
-                epsilon = rule.epsilon * root_c2 if rule.form == "algorithm_1" else rule.epsilon
-                scale = rate * root_c2 / c1
-                steps = [scale * m / (tf.sqrt(v) + epsilon) for m, v in zip(m, v, strict=True)]
-                memory = [m, v]
+        t = self.steps_done + 1
+        corrected = corrections(self.rule, t)
+        old = [(w, *memory) for w, memory in zip(self.variables, self.memory, strict=True)]
+        new = [
+            updated(self.rule, w, g, tuple(memory), rate, t, corrected)
+            for (w, *memory), g in zip(old, gradients, strict=True)
+        ]
         assigned = [self.steps_done.assign(t)]
-        assigned += [w.assign_sub(step) for w, step in zip(self.variables, steps, strict=True)]
-        for variables, values in zip(self.memory, memory, strict=True):
-            assigned += [v.assign(new) for v, new in zip(variables, values, strict=True)]
+        for variables, values in zip(old, new, strict=True):
+            assigned += [v.assign(value) for v, value in zip(variables, values, strict=True)]
         return tf.group(*assigned)
 
     def _train_operation(self) -> tf.Operation:
@@ -207,6 +174,9 @@ class TensorflowTrainer(StepTrainer):
                 optimizer = v1.train.AdamOptimizer(
                     rate, *(tf.constant(c, dtype) for c in constants)
                 )
+            case Adadelta():
+                rho, epsilon = tf.constant(rule.rho, dtype), tf.constant(rule.epsilon, dtype)
+                optimizer = v1.train.AdadeltaOptimizer(rate, rho, epsilon)
         if optimizer is not None:
             return optimizer.minimize(self.loss_of_batch, var_list=self.variables)
         return self._update(tf.gradients(self.loss_of_batch, self.variables), rate)
@@ -362,17 +332,6 @@ def _padded(values: Array, steps: int) -> Array:
     padded = np.zeros((steps, *values.shape[1:]), values.dtype)
     padded[: len(values)] = values
     return padded
-
-
-def _root(v: tf.Tensor, rule: RMSprop | Adagrad) -> tf.Tensor:
-    if rule.form == "epsilon_inside_root":
-        return tf.sqrt(v + rule.epsilon)
-    return tf.sqrt(v) + rule.epsilon
-
-
-def _one_minus_power(beta: float, t: tf.Tensor) -> tf.Tensor:
-    """Return 1 - beta^t; written plainly, float32 would lose four digits while t is small."""
-    return -tf.math.expm1(t * math.log(beta)) if beta else tf.ones_like(t)
 
 
 def _activate(layer: Layer, z: tf.Tensor) -> tf.Tensor:

@@ -1,6 +1,7 @@
 """The page of the contract: it names every field that a task may state."""
 
 import re
+from typing import get_args
 
 import pytest
 
@@ -8,20 +9,25 @@ from harness import trainer
 from harness.trainer import (
     L2,
     SGD,
+    Adadelta,
     Adagrad,
     Adam,
+    Adamax,
+    AdamW,
+    AMSGrad,
     BinaryCrossEntropy,
     Layer,
     MeanSquaredError,
     Momentum,
+    Nadam,
     Nesterov,
     RMSprop,
     SoftmaxCrossEntropy,
 )
 
 STATED = (
-    L2, SGD, Adagrad, Adam, BinaryCrossEntropy, Layer, MeanSquaredError, Momentum, Nesterov,
-    RMSprop, SoftmaxCrossEntropy,
+    L2, SGD, AMSGrad, Adadelta, Adagrad, Adam, AdamW, Adamax, BinaryCrossEntropy, Layer,
+    MeanSquaredError, Momentum, Nadam, Nesterov, RMSprop, SoftmaxCrossEntropy,
 )  # fmt: skip
 
 
@@ -41,6 +47,8 @@ def test_every_field_that_a_task_states_is_in_the_table(model):
 
 
 def test_every_form_is_in_the_table():
-    for form in ("algorithm_1", "epsilon_hat", "epsilon_outside_root", "epsilon_inside_root"):
-        assert f'"{form}"' in trainer.__doc__
+    for model in STATED:
+        for name in {"form", "maximum", "decay_on"} & set(model.model_fields):
+            for form in get_args(model.model_fields[name].annotation):
+                assert f'"{form}"' in trainer.__doc__
     assert set(table()) == {model.__name__ for model in STATED}

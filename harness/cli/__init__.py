@@ -26,6 +26,7 @@ from harness.cli import (
     reproduce,
     scale,
     status,
+    step,
 )
 from harness.cli.exits import FAILED
 
@@ -68,6 +69,7 @@ app.command()(export.export)
 app.command(name="new-adapter")(new_adapter.new_adapter)
 app.command()(reproduce.reproduce)
 app.command()(explain.explain)
+app.command()(step.step)
 app.command()(doctor.doctor)
 app.command()(scale.scale)
 app.command()(compare.compare)

@@ -4,8 +4,10 @@ The rows are those of `foreign_names`; `where` is the table to write in, if it i
 """
 
 from harness.experiment.foreign_names import (
-    ALGORITHM_1,
+    ADAMW,
+    AMSGRAD,
     BINARY,
+    DECAYS_ALL,
     MOMENTUM,
     NESTEROV,
     POWER,
@@ -19,6 +21,7 @@ TRAINING = "[training]"
 TORCH_L2 = 'l2 = { strength = 0.0001, half = true, per_row = false, on = "all" }'
 SKLEARN_L2 = 'l2 = { strength = 0.0001, half = true, per_row = true, on = "weights" }'
 KERAS_L2 = 'l2 = { strength = 0.01, half = false, per_row = false, on = "weights" }'
+ADAMW_DECAY = ADAMW + 'epsilon = 1e-8, form = "algorithm_1", weight_decay = 0.01, ' + DECAYS_ALL
 BATCHES = 'batches = { order = "shuffled", size = 32, last = "keep" }'
 DECAY = 'schedule = { name = "step_decay", factor = 0.5, every_epochs = 10 }'
 NO_SEED = "seeds are no part of a protocol: `samestep report FILE --seeds 3`"
@@ -96,8 +99,11 @@ FIELDS: dict[str, tuple[Row, ...]] = {
              torch="momentum", sklearn="momentum", jax="momentum", tf1="momentum", words="mu "
              "velocity"),
         _row(TORCH_L2, "", TRAINING, torch="weight_decay"),
-        _row(KERAS_L2, "it is no part of the gradient, as an L2 penalty is",
-             TRAINING, missing=True, keras="weight_decay", jax="weight_decay"),
+        _row(ADAMW_DECAY, "a rule of its own: it is no part of the gradient, as an L2 penalty is",
+             keras="weight_decay", jax="weight_decay"),
+        _row('decay_on = "weights"', of="adamw", jax="mask", keras="exclude_from_weight_decay"),
+        _row("momentum_decay = 1.0", of="nadam", keras="schedule_decay", words="psi"),
+        _row("rho = 0.9", of="adadelta", torch="alpha", words="gamma decay"),
         _row(SKLEARN_L2, "", TRAINING, sklearn="alpha"),
         _row(KERAS_L2, "", TRAINING, words="l2 regularization lambda penalty"),
         INVERSE_TIME,
@@ -108,7 +114,10 @@ FIELDS: dict[str, tuple[Row, ...]] = {
              torch="initial_accumulator_value", jax="initial_accumulator_value",
              tf1="initial_accumulator_value"),
         _row('form = "epsilon_inside_root"', of="rmsprop", jax="eps_in_sqrt"),
-        _row(ALGORITHM_1, "AMSGrad is not offered", missing=True, keras="amsgrad", torch="amsgrad"),
+        _row(AMSGRAD + 'epsilon = 1e-7, form = "epsilon_hat", maximum = "before_correction"',
+             "a rule of its own", keras="amsgrad"),
+        _row(AMSGRAD + 'epsilon = 1e-8, form = "algorithm_1", maximum = "before_correction"',
+             "a rule of its own", torch="amsgrad"),
         _no("centred RMSprop is not offered", keras="centered", torch="centered", jax="centered"),
         _no("leave it out where it is 0; otherwise it is not offered", torch="dampening",
             jax="eps_root initial_scale"),

@@ -202,7 +202,13 @@ ALGORITHM_1 = ADAM + 'epsilon = 1e-8, form = "algorithm_1"'
 NESTEROV = 'name = "nesterov", learning_rate = 0.01, momentum = 0.9'
 MOMENTUM = 'name = "momentum", learning_rate = 0.01, momentum = 0.9'
 SGD = 'name = "sgd", learning_rate = 0.01'
-DECOUPLED = "it takes the decay of weights after the division; l2 in [training] goes before it"
+ADAMW = ADAM.replace("adam", "adamw")
+AMSGRAD = ADAM.replace("adam", "amsgrad")
+DECAYS_ALL = 'decay_times_rate = true, decay_on = "all"'
+DECOUPLED = "decoupled decay is offered with Adam alone"
+NADAM = 'name = "nadam", beta1 = 0.9, beta2 = 0.999, '
+ADAMAX = 'name = "adamax", beta1 = 0.9, beta2 = 0.999, '
+ADADELTA = 'name = "adadelta", '
 STEP_DECAY = 'name = "step_decay", '
 
 OPTIMIZERS = (
@@ -237,13 +243,38 @@ OPTIMIZERS = (
     _no(ADAGRAD + 'learning_rate = 0.01, initial_accumulator = 0.1, epsilon = 1e-30, form = '
         '"epsilon_inside_root"', "it has no epsilon; so small a one changes nothing",
         tf1="AdagradOptimizer AdagradDAOptimizer ProximalAdagradOptimizer"),
-    _no(ALGORITHM_1, DECOUPLED, keras="AdamW ScheduleFreeAdamW", torch="AdamW", jax="adamw "
-        "adamaxw nadamw schedule_free_adamw dadapt_adamw", tf1="AdamWOptimizer"),
-    _no(ALGORITHM_1, "the other has Nesterov's momentum in Adam", keras="Nadam", torch="NAdam",
-        jax="nadam adan", tf1="NadamOptimizer"),
-    _no(ALGORITHM_1, "the other divides by the largest gradient, or by a mean that never shrinks",
-        keras="Adamax", torch="Adamax", jax="adamax amsgrad", tf1="AdaMaxOptimizer",
-        words="amsgrad"),
+    Row(ADAMW + 'epsilon = 1e-7, form = "epsilon_hat", weight_decay = 0.004, ' + DECAYS_ALL,
+        keras="AdamW"),
+    Row(ADAMW + 'epsilon = 1e-8, form = "algorithm_1", weight_decay = 0.01, ' + DECAYS_ALL,
+        torch="AdamW", words="adam_w decoupled_adam"),
+    Row(ADAMW + 'epsilon = 1e-8, form = "algorithm_1", weight_decay = 0.0001, ' + DECAYS_ALL,
+        jax="adamw"),
+    Row(ADAMW + 'epsilon = 1e-8, form = "epsilon_hat", weight_decay = 0.01, decay_times_rate = '
+        'false, decay_on = "all"', "it states no default of its decay", tf1="AdamWOptimizer"),
+    _no(ADAMW + 'epsilon = 1e-8, form = "algorithm_1", weight_decay = 0.0001, ' + DECAYS_ALL,
+        DECOUPLED, keras="ScheduleFreeAdamW", jax="adamaxw nadamw schedule_free_adamw "
+        "dadapt_adamw"),
+    Row(NADAM + 'learning_rate = 0.001, epsilon = 1e-7, form = "scheduled_momentum", '
+        'momentum_decay = 1.0', keras="Nadam"),
+    Row(NADAM + 'learning_rate = 0.002, epsilon = 1e-8, form = "scheduled_momentum", '
+        'momentum_decay = 0.004', torch="NAdam"),
+    Row(NADAM + 'learning_rate = 0.001, epsilon = 1e-8, form = "constant_momentum"', jax="nadam",
+        words="nesterov_adam adam_with_nesterov"),
+    _no(NADAM + 'learning_rate = 0.001, epsilon = 1e-8, form = "constant_momentum"',
+        "the other's Nesterov momentum is of differences of gradients, or corrected otherwise",
+        jax="adan", tf1="NadamOptimizer"),
+    Row(ADAMAX + 'learning_rate = 0.001, epsilon = 1e-7, form = "epsilon_outside_maximum"',
+        keras="Adamax"),
+    Row(ADAMAX + 'learning_rate = 0.002, epsilon = 1e-8, form = "epsilon_inside_maximum"',
+        torch="Adamax"),
+    Row(ADAMAX + 'learning_rate = 0.001, epsilon = 1e-8, form = "epsilon_inside_maximum"',
+        jax="adamax"),
+    Row(ADAMAX + 'learning_rate = 0.001, epsilon = 1e-8, form = "epsilon_outside_maximum"',
+        tf1="AdaMaxOptimizer"),
+    Row(AMSGRAD + 'epsilon = 1e-8, form = "algorithm_1", maximum = "after_correction"',
+        jax="amsgrad"),
+    Row(AMSGRAD + 'epsilon = 1e-8, form = "algorithm_1", maximum = "before_correction"',
+        "PyTorch's; Keras's has form = \"epsilon_hat\"", words="ams_grad adam_amsgrad"),
     _no(ALGORITHM_1, "the other estimates or corrects the variance in another way",
         torch="RAdam SparseAdam", jax="radam adabelief yogi novograd acprop adopt ademamix "
         "simplified_ademamix optimistic_adam optimistic_adam_v2", words="rectified_adam"),
@@ -252,9 +283,10 @@ OPTIMIZERS = (
         "muon galore", words="shampoo soap"),
     _no(ALGORITHM_1, "the other finds its learning rate by itself",
         jax="cocob dog dowg mechanize momo momo_adam prodigy polyak_sgd"),
-    _no(RMSPROP + 'learning_rate = 0.001, rho = 0.95, epsilon = 1e-7, form = '
-        '"epsilon_outside_root"', "Adadelta also divides by the mean of its own updates",
-        keras="Adadelta", torch="Adadelta", jax="adadelta", tf1="AdadeltaOptimizer"),
+    Row(ADADELTA + "learning_rate = 0.001, rho = 0.95, epsilon = 1e-7", keras="Adadelta"),
+    Row(ADADELTA + "learning_rate = 1.0, rho = 0.9, epsilon = 1e-6", torch="Adadelta",
+        jax="adadelta"),
+    Row(ADADELTA + "learning_rate = 0.001, rho = 0.95, epsilon = 1e-8", tf1="AdadeltaOptimizer"),
     _no(ADAGRAD + 'learning_rate = 0.001, initial_accumulator = 0.1, epsilon = 1e-7, form = '
         '"epsilon_inside_root"', "FTRL also shrinks weights towards 0", keras="Ftrl",
         tf1="FtrlOptimizer"),

@@ -115,7 +115,8 @@ class Training(Frozen):
     Args:
         loss: `mean_squared_error`, `binary_cross_entropy` or `softmax_cross_entropy`.
         l2: an L2 penalty; none by default.
-        optimizer: `sgd`, `momentum`, `nesterov`, `rmsprop`, `adagrad` or `adam`.
+        optimizer: `sgd`, `momentum`, `nesterov`, `rmsprop`, `adagrad`, `adam`, `adamw`, `amsgrad`,
+            `nadam`, `adamax` or `adadelta`.
         schedule: how the learning rate changes (`schedules`); constant by default.
         batches: the rows of each step.
         length: how long training lasts.

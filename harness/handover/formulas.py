@@ -7,7 +7,20 @@ rule alone, with its numbers in them.
 from collections.abc import Iterator
 
 from harness.experiment.model import Experiment
-from harness.experiment.optimizers import SGD, Adagrad, Adam, Momentum, Nesterov, Optimizer, RMSprop
+from harness.experiment.optimizers import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    AMSGrad,
+    Momentum,
+    Nadam,
+    Nesterov,
+    Optimizer,
+    RMSprop,
+)
 from harness.experiment.training import L2, Loss
 
 FUNCTIONS = {
@@ -137,6 +150,19 @@ def _update(rule: Optimizer) -> Iterator[str]:
             yield _divided(rule.epsilon, rule.form)
         case Adam():
             yield from _adam(rule)
+        case AdamW():
+            yield from _adamw(rule)
+        case AMSGrad():
+            yield from _amsgrad(rule)
+        case Nadam():
+            yield from _nadam(rule)
+        case Adamax():
+            yield from _adamax(rule)
+        case Adadelta():
+            yield f"v = {rule.rho!r} v + (1 - {rule.rho!r}) g^2      v and d start at 0"
+            yield f"s = sqrt(d + {rule.epsilon!r}) / sqrt(v + {rule.epsilon!r}) g"
+            yield f"d = {rule.rho!r} d + (1 - {rule.rho!r}) s^2"
+            yield "w = w - rate s"
 
 
 def _momentum(momentum: float, inside: bool | None) -> Iterator[str]:
@@ -162,11 +188,59 @@ def _divided(epsilon: float, form: str) -> str:
     return f"w = w - rate g / {root}"
 
 
-def _adam(rule: Adam) -> Iterator[str]:
+def _adam(rule: Adam | AdamW) -> Iterator[str]:
+    yield from _moments(rule)
+    yield _divided_moment(rule, "v")
+
+
+def _moments(rule: Adam | AdamW | AMSGrad | Nadam) -> Iterator[str]:
     yield f"m = {rule.beta1!r} m + (1 - {rule.beta1!r}) g      m and v start at 0"
     yield f"v = {rule.beta2!r} v + (1 - {rule.beta2!r}) g^2"
     yield f"c1 = 1 - {rule.beta1!r}^t,  c2 = 1 - {rule.beta2!r}^t      t = the step, from 1 on"
+
+
+def _divided_moment(rule: Adam | AdamW | AMSGrad, v: str) -> str:
     if rule.form == "algorithm_1":
-        yield f"w = w - rate (m / c1) / (sqrt(v / c2) + {rule.epsilon!r})"
+        return f"w = w - rate (m / c1) / (sqrt({v} / c2) + {rule.epsilon!r})"
+    return f"w = w - rate sqrt(c2) / c1  m / (sqrt({v}) + {rule.epsilon!r})"
+
+
+def _adamw(rule: AdamW) -> Iterator[str]:
+    of_step = f"rate {rule.weight_decay!r}" if rule.decay_times_rate else f"{rule.weight_decay!r}"
+    which = "all weights and biases" if rule.decay_on == "all" else "of weights alone, not biases"
+    yield f"w = w - {of_step} w      {which}"
+    yield from _adam(rule)
+
+
+def _amsgrad(rule: AMSGrad) -> Iterator[str]:
+    yield from _moments(rule)
+    if rule.maximum == "before_correction":
+        yield "u = maximum(u, v)      u starts at 0"
     else:
-        yield f"w = w - rate sqrt(c2) / c1  m / (sqrt(v) + {rule.epsilon!r})"
+        yield "a = maximum(a, v / c2)      a starts at 0"
+        yield "u = c2 a"
+    yield _divided_moment(rule, "u")
+
+
+def _nadam(rule: Nadam) -> Iterator[str]:
+    beta1 = f"{rule.beta1!r}"
+    yield from _moments(rule)
+    if rule.momentum_decay is None:
+        yield f"p = {beta1}^t"
+        yield f"n = {beta1} m / (1 - p {beta1}) + (1 - {beta1}) g / (1 - p)"
+    else:
+        decay = f"{rule.momentum_decay!r}"
+        yield f"mu = {beta1} (1 - 0.96^(t {decay}) / 2)      mu of this step"
+        yield f"next = {beta1} (1 - 0.96^((t + 1) {decay}) / 2)      mu of the step after it"
+        yield "p = p mu      p starts at 1: it is the product of mu of all steps up to this one"
+        yield "n = next m / (1 - p next) + (1 - mu) g / (1 - p)"
+    yield f"w = w - rate n / (sqrt(v / c2) + {rule.epsilon!r})"
+
+
+def _adamax(rule: Adamax) -> Iterator[str]:
+    inside = rule.form == "epsilon_inside_maximum"
+    added = f" + {rule.epsilon!r}"
+    yield f"m = {rule.beta1!r} m + (1 - {rule.beta1!r}) g      m and u start at 0"
+    yield f"u = maximum({rule.beta2!r} u, abs(g){added if inside else ''})"
+    yield f"c1 = 1 - {rule.beta1!r}^t      t = the step, from 1 on"
+    yield f"w = w - rate / c1  m / {'u' if inside else f'(u{added})'}"

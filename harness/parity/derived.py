@@ -29,7 +29,10 @@ FULL = FullBatches(order="full")
 PLAIN_START = Initializers.model_validate(
     {"weights": {"name": "glorot_uniform"}, "biases": {"name": "zeros"}}
 )
-PLAINEST_FIRST = ("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam")
+PLAINEST_FIRST = (
+    *("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam"),
+    *("adadelta", "adamax", "amsgrad", "nadam", "adamw"),
+)
 ALL_KINDS_OF_DATA = ("classes", "binary", "values")
 GRAFTED = (
     ("initializers",),

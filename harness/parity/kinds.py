@@ -14,6 +14,7 @@ import numpy as np
 from harness import data
 from harness.experiment.model import Experiment
 from harness.experiment.network import Layer
+from harness.experiment.optimizers import AdamW, AMSGrad
 from harness.parity.functions import kinks_of
 from harness.parity.protocols import every
 from harness.parity.reference import Reference
@@ -34,7 +35,8 @@ class Kind(NamedTuple):
 SHORT_BATCH = Kind("batches", "a short last batch")
 FULL_BATCH = Kind("batches", "full")
 SHUFFLED = Kind("batches", "shuffled")
-ADAPTIVE = ("rmsprop", "adagrad", "adam")
+PLAIN = ("sgd", "momentum", "nesterov")
+"""Update rules that do not divide by the size of gradients."""
 
 
 @cache
@@ -126,6 +128,12 @@ def _of_rule(experiment: Experiment) -> Iterator[Kind]:
     rule, l2 = training.optimizer, training.l2
     form = getattr(rule, "form", "").replace("_", " ")
     yield Kind("update rules", f"{rule.name} ({form})" if form else rule.name)
+    if isinstance(rule, AdamW):
+        times = "times the rate" if rule.decay_times_rate else "whatever the rate"
+        where = "weights and biases" if rule.decay_on == "all" else "weights alone"
+        yield from (Kind("update rules", f"adamw, decay {part}") for part in (times, f"of {where}"))
+    if isinstance(rule, AMSGrad):
+        yield Kind("update rules", f"amsgrad, maximum {rule.maximum.replace('_', ' the bias ')}")
     if training.schedule:
         inside = getattr(rule, "rate_inside_velocity", None)
         place = "" if inside is None else f": rate {'inside' if inside else 'outside'} the velocity"
@@ -140,7 +148,7 @@ def _of_rule(experiment: Experiment) -> Iterator[Kind]:
         where = "weights and biases" if l2.on == "all" else "weights alone"
         for part in (*parts, f"on {where}"):
             yield Kind("L2 penalties", part)
-        adaptive = "an adaptive" if rule.name in ADAPTIVE else "a plain"
+        adaptive = "a plain" if rule.name in PLAIN else "an adaptive"
         yield Kind("L2 penalties", f"with {adaptive} update rule")
 
 

@@ -7,7 +7,19 @@ from itertools import combinations
 import numpy as np
 
 from harness.experiment.model import Experiment
-from harness.experiment.optimizers import SGD, Adagrad, Adam, Momentum, Nesterov, RMSprop
+from harness.experiment.optimizers import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    AMSGrad,
+    Momentum,
+    Nadam,
+    Nesterov,
+    RMSprop,
+)
 from harness.parity.estimates import Case, differ
 from harness.parity.trace import Trace
 from harness.trainer import Parameters
@@ -71,8 +83,12 @@ def _after(step: int) -> str:
 
 def _first_update(rule: object) -> str:
     match rule:
-        case Adam():
+        case AdamW():
+            return "the decay, epsilon's size and place, the bias corrections, the learning rate"
+        case Adam() | AMSGrad() | Nadam() | Adamax():
             return "epsilon's size and place, the bias corrections and the learning rate"
+        case Adadelta():
+            return "epsilon's size and place, and the learning rate"
         case RMSprop() | Adagrad():
             return "epsilon's size and place, where the accumulator starts, the learning rate"
     return "the first gradient of every tensor: rows, learning rate, weight decay"
@@ -82,8 +98,10 @@ def _second_update(rule: object) -> str:
     match rule:
         case Momentum() | Nesterov():
             return "the momentum and its form"
-        case Adam():
+        case Adam() | AdamW() | AMSGrad() | Nadam() | Adamax():
             return "beta1 and beta2"
+        case Adadelta():
+            return "rho, and what the average of steps takes"
         case RMSprop() | Adagrad():
             return "how the accumulator grows"
     return "what one step leaves to the next, such as gradients that were not set to zero"

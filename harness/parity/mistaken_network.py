@@ -19,7 +19,8 @@ from harness.parity.functions import (
     sigmoid,
     softmax,
 )
-from harness.parity.reference import Pairs, Reference, map_pairs
+from harness.parity.reference import Reference
+from harness.parity.reference_updates import Pairs, map_pairs
 from harness.parity.switches import PROTOCOL, Scale, Switches
 from harness.trainer import Array, Parameters
 
@@ -198,14 +199,14 @@ class MistakenNetwork(Reference):
         W = self.pairs[index][0]
         if not self.switches.early_kernels:
             return W
-        memory = self.t, self.m, self.v
+        memory = self.t, self.m, self.v, self.u, self.mu_product
         self.t += 1
         alone = map_pairs(np.zeros_like, self.pairs)
         alone[index] = gradient
         for l2, _ in self._penalties_and_places():
             alone = _plus_multiple(alone, 2 * self._coefficient(l2, counted), self._penalised(l2))
         step = self._subtracted(alone, self.rate)[index][0]
-        self.t, self.m, self.v = memory
+        self.t, self.m, self.v, self.u, self.mu_product = memory
         return W - step
 
     # ------------------------------------------------------------ the loss

@@ -11,10 +11,17 @@ from typing import Any
 import numpy as np
 
 from harness.experiment.model import Experiment
-from harness.experiment.optimizers import SGD, Adam, Momentum, Nesterov
+from harness.experiment.optimizers import (
+    SGD,
+    Adadelta,
+    AdamW,
+    Momentum,
+    Nadam,
+    Nesterov,
+)
 from harness.parity.functions import Floats
 from harness.parity.mistaken_network import MistakenNetwork
-from harness.parity.reference import Pairs, map_pairs
+from harness.parity.reference_updates import Moments, Pairs, map_pairs
 from harness.parity.switches import PROTOCOL, Factors, Switches
 from harness.start import float32
 from harness.start.rates import learning_rates
@@ -165,6 +172,8 @@ class Mistaken(MistakenNetwork):
             self.pairs = _decayed(self.pairs, factor, switches.decoupled.on == "all")
         start = self.pairs
         super()._update(gradients, rate)
+        if switches.decay_last and isinstance(self.rule, AdamW):
+            super()._decay(self.rule, rate)
         if switches.rate_factors:
             moved = map_pairs(lambda after, before: after - before, self.pairs, start)
             moved = _multiplied(moved, switches.rate_factors)
@@ -211,7 +220,6 @@ class Mistaken(MistakenNetwork):
     def _empty_memory(self) -> None:
         super()._empty_memory()
         self.t = self.switches.t_start
-        self.largest = map_pairs(np.zeros_like, self.pairs)
         self.is_first_velocity = True
 
     def _subtracted(self, g: Pairs, rate: float) -> Pairs:
@@ -224,10 +232,10 @@ class Mistaken(MistakenNetwork):
 
     def _t_of_every_tensor(self, g: Pairs, rate: float) -> Pairs:
         """The steps of a rule whose t moves with every tensor."""
-        memory = self.m, self.v
+        memory = self.m, self.v, self.u
         all_steps: list[Pairs] = []
         for _ in range(sum(v is not None for pair in g for v in pair)):
-            self.m, self.v = memory
+            self.m, self.v, self.u = memory
             all_steps.append(super()._subtracted(g, rate))
             self.t += 1
         self.t -= 1  # `_update` has moved it once
@@ -245,30 +253,49 @@ class Mistaken(MistakenNetwork):
             return super()._velocity(mu, v, g)
         return mu * v + (1 - switches.dampening) * g
 
-    def _bias_corrections(self, rule: Adam) -> tuple[float, float]:
-        """1 - beta^t of both moments, or 1. AMSGrad's v is put in place of v on the way."""
+    def _bias_corrections(self, rule: Moments) -> tuple[float, float]:
+        """1 - beta^t of both moments, or 1."""
         c1, c2 = super()._bias_corrections(rule)
         c1 = c1 if self.switches.bias_correction in ("both", "first") else 1.0
         c2 = c2 if self.switches.bias_correction in ("both", "second") else 1.0
         return c1, c2
 
-    def _adam(self, rule: Adam, g: Pairs, rate: float) -> Pairs:
-        """Adam; in AMSGrad, with the largest v so far in place of v."""
-        if self.switches.amsgrad == "no":
-            return super()._adam(rule, g, rate)
-        v = self.v
-        next_v = map_pairs(lambda v, g: rule.beta2 * v + (1 - rule.beta2) * g**2, v, g)
-        scale = 1.0
-        if self.switches.amsgrad == "corrected":
-            scale = self._bias_corrections(rule)[1]
-        self.largest = map_pairs(lambda a, v: np.maximum(a, v / scale), self.largest, next_v)
-        # the plain rule adds (1 - beta2) g^2 to beta2 v: it is given the v that ends at the largest
-        self.v = map_pairs(
-            lambda a, g: (a * scale - (1 - rule.beta2) * g**2) / rule.beta2, self.largest, g
-        )
-        steps = super()._adam(rule, g, rate)
-        self.v = next_v
-        return steps
+    def _decay(self, rule: AdamW, rate: float) -> None:
+        """AdamW's decay, unless it comes after the step."""
+        if not self.switches.decay_last:
+            super()._decay(rule, rate)
+
+    def _first_moment(self, rule: Moments, g: Pairs) -> Pairs:
+        """M, in Nadam perhaps with the momentum of its schedule."""
+        if self.switches.nadam != "momentum in m" or not isinstance(rule, Nadam):
+            return super()._first_moment(rule, g)
+        mu = self._mu(rule, self.t)
+        return map_pairs(lambda m, g: mu * m + (1 - mu) * g, self.m, g)
+
+    def _mu_products(self, rule: Nadam, mu: float, next_mu: float) -> tuple[float, float]:
+        """p_t and p_(t+1), or powers of one number in their place, or nothing to correct by."""
+        p, next_p = super()._mu_products(rule, mu, next_mu)
+        match self.switches.nadam:
+            case "powers of beta1":
+                return float(rule.beta1**self.t), float(rule.beta1 ** (self.t + 1))
+            case "same p":
+                return p, p
+            case "no correction":
+                return 0.0, 0.0
+        return p, next_p
+
+    def _ratio(self, rule: Adadelta, d: Floats, v: Floats) -> Floats:
+        e = rule.epsilon
+        match self.switches.adadelta:
+            case "swapped":
+                return super()._ratio(rule, v, d)
+            case "epsilon outside":
+                outside: Floats = (np.sqrt(d) + e) / (np.sqrt(v) + e)
+                return outside
+        return super()._ratio(rule, d, v)
+
+    def _remembered(self, s: Pairs, steps: Pairs) -> Pairs:
+        return steps if self.switches.adadelta == "rate in d" else s
 
 
 def _falls_on(step: int, switches: Switches) -> bool:
@@ -321,6 +348,8 @@ def _constrained(pairs: Pairs, switches: Switches) -> Pairs:
 
 def _other_rule(rule: Any, switches: Switches) -> Any:
     """The optimizer with what the switches put in its place."""
+    if switches.other_rule is not None:
+        rule = switches.other_rule
     if switches.added_momentum and isinstance(rule, SGD):
         kind = Nesterov if switches.added_momentum_is_nesterov else Momentum
         rate, momentum = rule.learning_rate, switches.added_momentum

@@ -31,6 +31,7 @@ def every() -> dict[str, Experiment]:
         _before_the_loss(),
         _losses(),
         _optimizers(),
+        _family_of_adam(),
         _penalties(),
         _batches(),
     )
@@ -109,6 +110,12 @@ ADAM = {
     "epsilon": 1e-8,
     "form": "algorithm_1",
 }
+FAMILY = {"learning_rate": 1e-2, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-3}
+ADAMW = FAMILY | {"name": "adamw", "form": "algorithm_1", "weight_decay": 0.1}
+AMSGRAD = FAMILY | {"name": "amsgrad"}
+NADAM = FAMILY | {"name": "nadam"}
+ADAMAX = FAMILY | {"name": "adamax"}
+ADADELTA = {"name": "adadelta", "learning_rate": 0.5, "rho": 0.9, "epsilon": 1e-4}
 MOMENTUM = {"name": "momentum", "learning_rate": 0.1, "momentum": 0.9}
 NESTEROV = MOMENTUM | {"name": "nesterov"}
 DECAY = {"name": "step_decay", "factor": 0.1, "every_steps": 10}
@@ -404,6 +411,42 @@ def _optimizers() -> Changes:
             name = f"{rule['name']}-rate-{'inside' if inside else 'outside'}-decay"
             changes.append((name, {"training": {"optimizer": stated, "schedule": WARM_DECAY}}))
     return changes
+
+
+def _family_of_adam() -> Changes:
+    """Every form of the rules that come from Adam, and Adadelta; some with a changing rate."""
+    by_itself = {"decay_times_rate": False, "decay_on": "weights"}
+    times_rate = {"decay_times_rate": True, "decay_on": "all"}
+    hat = {"form": "epsilon_hat"}
+    l2 = {"strength": 0.1, "half": True, "per_row": True, "on": "all"}
+    rules: dict[str, dict[str, Any]] = {
+        "adamw": {"optimizer": ADAMW | times_rate, "schedule": WARM_DECAY},
+        "adamw-hat": {"optimizer": ADAMW | hat | by_itself, "schedule": DECAY, "batches": SHORT},
+        "amsgrad": {
+            "optimizer": AMSGRAD | {"form": "algorithm_1", "maximum": "before_correction"},
+            "l2": l2,
+        },
+        "amsgrad-hat": {"optimizer": AMSGRAD | hat | {"maximum": "before_correction"}},
+        "amsgrad-corrected": {
+            "optimizer": AMSGRAD | {"form": "algorithm_1", "maximum": "after_correction"},
+            "batches": SHORT,
+        },
+        "amsgrad-corrected-hat": {"optimizer": AMSGRAD | hat | {"maximum": "after_correction"}},
+        "nadam": {
+            "optimizer": NADAM | {"form": "scheduled_momentum", "momentum_decay": 0.5},
+            "schedule": DECAY,
+        },
+        "nadam-constant": {"optimizer": NADAM | {"form": "constant_momentum"}, "batches": SHORT},
+        "adamax": {"optimizer": ADAMAX | {"form": "epsilon_inside_maximum"}},
+        "adamax-outside": {
+            "optimizer": ADAMAX | {"form": "epsilon_outside_maximum"},
+            "schedule": DECAY,
+        },
+        "adadelta": {"optimizer": ADADELTA, "schedule": DECAY, "batches": SHORT},
+    }
+    return [
+        (name, {"training": training, "layer": _layer("tanh")}) for name, training in rules.items()
+    ]
 
 
 def _penalties() -> Changes:

@@ -4,28 +4,23 @@ Every line is the textbook's formula on whole arrays; nothing is done in place, 
 It has no options: what it computes is the protocol. Finite differences and a step worked by hand
 prove it (`tests/parity`). `mistakes` overrides some of its methods to be wrong in a known way.
 
+Its update rules are in `reference_updates`.
+
 Shapes: X (rows, inputs), W (inputs, outputs), b (outputs,), z = X W + b (rows, outputs).
 """
-
-import math
-from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 
 from harness.experiment.model import Experiment
 from harness.experiment.network import Layer
-from harness.experiment.optimizers import SGD, Adagrad, Adam, Momentum, Nesterov, RMSprop
 from harness.experiment.training import Loss
 from harness.parity.functions import Floats, activate, log_softmax, sigmoid, slope, softmax
+from harness.parity.reference_updates import Pairs, ReferenceUpdates, map_pairs
 from harness.start import given, given_network
 from harness.trainer import Array, Batches, Parameters
 
-Pairs = list[tuple[Floats, Floats | None]]
-"""Per layer an array for the weights and one for the biases, None without bias."""
 
-
-class Reference:
+class Reference(ReferenceUpdates):
     """A network that trains as the protocol says.
 
     Args:
@@ -173,81 +168,8 @@ class Reference:
         self._update(gradients, rate)
         return loss
 
-    def _update(self, gradients: Pairs, rate: float) -> None:
-        """w <- w - the step of the update rule; t counts from 1."""
-        self.t += 1
-        steps = self._subtracted(gradients, rate)
-        self.pairs = map_pairs(lambda w, step: w - step, self.pairs, steps)
-
-    def _empty_memory(self) -> None:
-        """t = m = v = 0, except for Adagrad's v, which starts at its initial accumulator."""
-        self.t = 0
-        start = self.rule.initial_accumulator if isinstance(self.rule, Adagrad) else 0.0
-        self.m = map_pairs(np.zeros_like, self.pairs)
-        self.v = map_pairs(lambda w: np.full_like(w, start), self.pairs)
-
-    def _subtracted(self, g: Pairs, rate: float) -> Pairs:
-        """What the update rule subtracts; `harness.experiment.optimizers` states the formulas."""
-        rule = self.rule
-        match rule:
-            case SGD():
-                return map_pairs(lambda g: rate * g, g)
-            case Momentum() | Nesterov():
-                return self._momentum(rule, g, rate)
-            case RMSprop():
-                self.v = map_pairs(lambda v, g: rule.rho * v + (1 - rule.rho) * g**2, self.v, g)
-                return self._divided_by_root(rule, g, rate)
-            case Adagrad():
-                self.v = map_pairs(lambda v, g: v + g**2, self.v, g)
-                return self._divided_by_root(rule, g, rate)
-            case Adam():
-                return self._adam(rule, g, rate)
-        raise ValueError(f"{self.experiment.name} does not train")
-
-    def _momentum(self, rule: Momentum | Nesterov, g: Pairs, rate: float) -> Pairs:
-        """v <- mu v + g; the step is v, or g + mu v (Nesterov). The rate is in g or in the step."""
-        mu, inside = rule.momentum, rule.rate_inside_velocity
-        if inside:
-            g = map_pairs(lambda g: rate * g, g)
-        self.v = map_pairs(lambda v, g: self._velocity(mu, v, g), self.v, g)
-        steps = self.v
-        if rule.name == "nesterov":
-            steps = map_pairs(lambda g, v: g + mu * v, g, self.v)
-        return steps if inside else map_pairs(lambda step: rate * step, steps)
-
-    def _velocity(self, mu: float, v: Floats, g: Floats) -> Floats:
-        return mu * v + g
-
-    def _divided_by_root(self, rule: RMSprop | Adagrad, g: Pairs, rate: float) -> Pairs:
-        """rate * g / sqrt(v + epsilon), or rate * g / (sqrt(v) + epsilon)."""
-        if rule.form == "epsilon_inside_root":
-            return map_pairs(lambda g, v: rate * g / np.sqrt(v + rule.epsilon), g, self.v)
-        return map_pairs(lambda g, v: rate * g / (np.sqrt(v) + rule.epsilon), g, self.v)
-
-    def _adam(self, rule: Adam, g: Pairs, rate: float) -> Pairs:
-        """Kingma and Ba, algorithm 1, line by line; or its epsilon-hat form."""
-        self.m = map_pairs(lambda m, g: rule.beta1 * m + (1 - rule.beta1) * g, self.m, g)
-        self.v = map_pairs(lambda v, g: rule.beta2 * v + (1 - rule.beta2) * g**2, self.v, g)
-        c1, c2 = self._bias_corrections(rule)
-        e = rule.epsilon
-        if rule.form == "algorithm_1":
-            return map_pairs(lambda m, v: rate * (m / c1) / (np.sqrt(v / c2) + e), self.m, self.v)
-        scale = rate * math.sqrt(c2) / c1
-        return map_pairs(lambda m, v: scale * m / (np.sqrt(v) + e), self.m, self.v)
-
-    def _bias_corrections(self, rule: Adam) -> tuple[float, float]:
-        return 1 - rule.beta1**self.t, 1 - rule.beta2**self.t
-
 
 # ---------------------------------------------------------------- parameters, pair by pair
-
-
-def map_pairs(function: Callable[..., Floats], *lists: Sequence[tuple[Any, Any]]) -> Pairs:
-    """Apply a function to every array of parallel lists of (weights, biases)."""
-    return [
-        tuple(None if part[0] is None else function(*part) for part in zip(*pairs, strict=True))  # type: ignore[misc]
-        for pairs in zip(*lists, strict=True)
-    ]
 
 
 def _sum_of_squares(pairs: Pairs, with_biases: bool) -> float:

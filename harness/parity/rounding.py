@@ -22,7 +22,8 @@ from harness.parity.clipped import Clipped
 from harness.parity.computed_once import computed_once
 from harness.parity.functions import Floats
 from harness.parity.judgement import Judgement, Rung, Verdict
-from harness.parity.reference import Pairs, Reference, map_pairs
+from harness.parity.reference import Reference
+from harness.parity.reference_updates import Pairs, map_pairs
 from harness.parity.rungs import (
     EPS,
     FIRST_RUNGS,

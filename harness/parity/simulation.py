@@ -5,7 +5,7 @@ import numpy as np
 from harness.experiment.model import Experiment
 from harness.experiment.training import Length
 from harness.parity.mistakes import Mistaken
-from harness.parity.reference import map_pairs
+from harness.parity.reference_updates import map_pairs
 from harness.parity.rungs import compare, equal_tolerances
 from harness.parity.switches import Switches
 from harness.parity.trace import KEPT_STEPS, Trace, prepared_of, record

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.experiment.network import Layer
+from harness.experiment.optimizers import Optimizer
 from harness.experiment.schedules import Schedule
 from harness.experiment.training import L2
 
@@ -78,13 +79,18 @@ class Switches:
         rate_of_step: the rate is that of so many steps later, or earlier below 0.
         rates_rounded: whether the rates of a schedule are rounded to float32, as those given are.
         warm_up, warm_up_from: the rate grows over this many steps, from this part of a step.
+        other_rule: this optimizer stands in place of the protocol's.
         rule: constants and forms of the optimizer that are others, by name.
         added_momentum, added_momentum_is_nesterov: plain SGD has this momentum.
         dampening, first_velocity: momentum takes (1 - dampening) of each gradient, perhaps all
             of the first.
-        amsgrad: Adam divides by the largest v so far, bias-corrected or not.
-        bias_correction: which moments of Adam have it.
-        t_step, t_start: how far Adam's t moves in a step, and where it starts.
+        bias_correction: which moments of Adam and its relatives have it.
+        t_step, t_start: how far their t moves in a step, and where it starts.
+        decay_last: AdamW's decay comes after the step, and takes from it too.
+        nadam: Nadam's m has the momentum of the schedule; its p are powers of beta1, the same for
+            m and g, or 0.
+        adadelta: its two averages are swapped, epsilon is outside the roots, or d averages steps
+            that were multiplied by the rate.
         reset_at: the optimizer's memory is emptied before these steps, counted from 0.
         weight_decay, decay_biases, decay_alone: decoupled weight decay, w <- w - rate * decay * w,
             or without the rate.
@@ -162,15 +168,18 @@ class Switches:
     rates_rounded: bool = True
     warm_up: int = 0
     warm_up_from: Literal[0, 1] = 1
+    other_rule: Optimizer | None = None
     rule: tuple[tuple[str, Any], ...] = ()
     added_momentum: float = 0.0
     added_momentum_is_nesterov: bool = False
     dampening: float = 0.0
     first_velocity: Literal["dampened", "whole"] = "dampened"
-    amsgrad: Literal["no", "raw", "corrected"] = "no"
     bias_correction: Literal["both", "none", "first", "second"] = "both"
     t_step: Literal["steps", "tensors", "never"] = "steps"
     t_start: int = 0
+    decay_last: bool = False
+    nadam: Literal["right", "momentum in m", "powers of beta1", "same p", "no correction"] = "right"
+    adadelta: Literal["right", "swapped", "epsilon outside", "rate in d"] = "right"
     reset_at: frozenset[int] = frozenset()
     weight_decay: float = 0.0
     decay_biases: bool = True

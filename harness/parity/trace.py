@@ -22,7 +22,8 @@ from harness.experiment.proof_length import STEPS
 from harness.experiment.training import Evaluation, Length
 from harness.parity.computed_once import computed_once
 from harness.parity.functions import Floats
-from harness.parity.reference import Reference, map_pairs
+from harness.parity.reference import Reference
+from harness.parity.reference_updates import map_pairs
 from harness.start import BatchPlan, initial_parameters
 from harness.trainer import Array, Batches, Parameters
 

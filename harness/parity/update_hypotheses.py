@@ -2,11 +2,19 @@
 
 from collections.abc import Callable, Iterator
 from itertools import product
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from harness.experiment.optimizers import SGD, Adagrad, Adam, Momentum, Nesterov, RMSprop
+from harness.experiment.optimizers import (
+    SGD,
+    Adagrad,
+    Momentum,
+    Nesterov,
+    RMSprop,
+)
+from harness.parity.adam_hypotheses import adam_hypotheses
+from harness.parity.constant_hypotheses import OTHER_BETAS, OTHER_EPSILONS, constants, others
 from harness.parity.estimates import (
     Case,
     first_wrong_step,
@@ -25,9 +33,7 @@ from harness.parity.switches import Switches
 from harness.start import float32
 from harness.trainer import Parameters
 
-OTHER_EPSILONS = (1e-7, 1e-8, 1e-6, 1e-10, 1e-16, 1e-5, 1e-4, 1e-3)
 USUAL_MOMENTA = (0.9, 0.99, 0.95, 0.5)
-OTHER_BETAS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999)
 USUAL_BOUNDS = (1.0, 0.5, 5.0, 10.0, 0.1, 2.0, 3.0)
 USUAL_PERIODS = (2, 3, 4, 5, 8, 10, 20, 25, 50, 100)
 
@@ -56,8 +62,7 @@ def _rule(case: Case) -> Iterator[Hypothesis]:
         epochs = frozenset(range(epoch, case.experiment.steps, epoch))
         words = "the optimizer's memory is emptied after every epoch"
         yield Hypothesis(words, RULE, Switches(reset_at=epochs))
-    if isinstance(rule, Adam):
-        yield from _adam(rule, case)
+    yield from adam_hypotheses(case)
     if isinstance(rule, RMSprop | Adagrad):
         yield from _divided_by_root(rule, case)
     if isinstance(rule, Momentum | Nesterov):
@@ -72,77 +77,29 @@ def _rule(case: Case) -> Iterator[Hypothesis]:
     yield Hypothesis(words, RULE, Switches(centred=True))
 
 
-def _adam(rule: Adam, case: Case) -> Iterator[Hypothesis]:
-    other, words = "epsilon_hat", "the epsilon-hat form (epsilon outside the bias correction)"
-    if rule.form == "epsilon_hat":
-        other, words = "algorithm_1", "the form of algorithm 1 (epsilon after the bias correction)"
-    yield Hypothesis(f"Adam has {words}", RULE, _constants(form=other))
-    yield Hypothesis("Adam has no bias correction", RULE, Switches(bias_correction="none"))
-    for moment in ("first", "second"):
-        missing = f"Adam has a bias correction of its {moment} moment only"
-        yield Hypothesis(missing, RULE, Switches(bias_correction=moment))
-    for epsilon, differs in _others("Adam's epsilon", OTHER_EPSILONS, rule.epsilon, case):
-        yield Hypothesis(differs, RULE, _constants(epsilon=epsilon))
-        if epsilon != rule.epsilon:
-            both = _constants(epsilon=epsilon, form=other)
-            yield Hypothesis(f"{differs}, and has {words}", RULE, both)
-    yield from _betas(rule, case)
-    yield Hypothesis("Adam is AMSGrad", RULE, Switches(amsgrad="raw"))
-    corrected = "Adam is AMSGrad, of the corrected second moment"
-    yield Hypothesis(corrected, RULE, Switches(amsgrad="corrected"))
-    yield Hypothesis("Adam's t counts tensors, not steps", RULE, Switches(t_step="tensors"))
-    yield Hypothesis("Adam's t stays at 1", RULE, Switches(t_step="never"))
-    yield Hypothesis("Adam's t starts at 2, not at 1", RULE, Switches(t_start=1))
-
-
-def _betas(rule: Adam, case: Case) -> Iterator[Hypothesis]:
-    swapped = _constants(beta1=case.given(rule.beta2), beta2=case.given(rule.beta1))
-    yield Hypothesis("Adam's beta1 and beta2 are swapped", RULE, swapped)
-    for name in ("beta1", "beta2"):
-        for beta, words in _others(f"Adam's {name}", OTHER_BETAS, getattr(rule, name), case):
-            yield Hypothesis(words, RULE, _constants(**{name: beta}))
-
-
 def _divided_by_root(rule: RMSprop | Adagrad, case: Case) -> Iterator[Hypothesis]:
     place = "inside" if rule.form == "epsilon_outside_root" else "outside"
     form = f"epsilon_{place}_root"
-    yield Hypothesis(f"epsilon is {place} the root", RULE, _constants(form=form))
-    for epsilon, words in _others("epsilon", OTHER_EPSILONS, rule.epsilon, case):
-        yield Hypothesis(words, RULE, _constants(epsilon=epsilon))
+    yield Hypothesis(f"epsilon is {place} the root", RULE, constants(form=form))
+    for epsilon, words in others("epsilon", OTHER_EPSILONS, rule.epsilon, case):
+        yield Hypothesis(words, RULE, constants(epsilon=epsilon))
         if epsilon != rule.epsilon:
-            both = _constants(epsilon=epsilon, form=form)
+            both = constants(epsilon=epsilon, form=form)
             yield Hypothesis(f"{words}, and is {place} the root", RULE, both)
     if isinstance(rule, RMSprop):
-        for rho, words in _others("RMSprop's rho", OTHER_BETAS[1:], rule.rho, case):
-            yield Hypothesis(words, RULE, _constants(rho=rho))
+        for rho, words in others("RMSprop's rho", OTHER_BETAS[1:], rule.rho, case):
+            yield Hypothesis(words, RULE, constants(rho=rho))
         return
     for start in (0.0, 0.1, 1.0):
         if float32(start) != float32(rule.initial_accumulator):
             words = f"Adagrad's accumulator starts at {start:g}, not {rule.initial_accumulator:g}"
-            yield Hypothesis(words, RULE, _constants(initial_accumulator=case.given(start)))
-
-
-def _others(
-    who: str, numbers: tuple[float, ...], given: float, case: Case
-) -> Iterator[tuple[float, str]]:
-    """Yield other values of a constant, each rounded to float32 or not, and the words for it."""
-    other_form = "exactly, not rounded to float32 as in the task"
-    if case.given(given) == given:
-        other_form = "rounded to float32, not exactly"
-    for number in dict.fromkeys((*numbers, given)):
-        for value in dict.fromkeys((float32(number), number)):
-            if value == case.given(given):
-                continue
-            if float32(number) == float32(given):
-                yield value, f"{who} is {number:g} {other_form}"
-            else:
-                yield value, f"{who} is {number:g}, not {given:g}"
+            yield Hypothesis(words, RULE, constants(initial_accumulator=case.given(start)))
 
 
 def _momentum(rule: Momentum | Nesterov, case: Case) -> Iterator[Hypothesis]:
     plain = isinstance(rule, Momentum)
     words = "momentum is Nesterov's" if plain else "momentum is plain, not Nesterov's"
-    yield Hypothesis(words, RULE, _constants(name="nesterov" if plain else "momentum"))
+    yield Hypothesis(words, RULE, constants(name="nesterov" if plain else "momentum"))
     mu = case.given(rule.momentum)
     yield Hypothesis("momentum is dampened", RULE, Switches(dampening=mu))
     words = "momentum is dampened, except for the first velocity"
@@ -150,11 +107,11 @@ def _momentum(rule: Momentum | Nesterov, case: Case) -> Iterator[Hypothesis]:
     if case.experiment.rate_changes:
         inside = not rule.rate_inside_velocity
         words = f"the learning rate is {'inside' if inside else 'outside'} the velocity"
-        yield Hypothesis(words, RULE, _constants(rate_inside_velocity=inside))
+        yield Hypothesis(words, RULE, constants(rate_inside_velocity=inside))
     for other in _other_momenta(mu, plain, case):
         words = f"momentum is {other:.6g}, not {rule.momentum:g}"
         words = "there is no momentum" if abs(other) < 1e-6 else words
-        yield Hypothesis(words, RULE, _constants(momentum=other), estimated=1)
+        yield Hypothesis(words, RULE, constants(momentum=other), estimated=1)
     whole = Switches(dampening=1.0, first_velocity="whole")
     damped = second_update_strength(case, whole)
     if damped is not None and 1e-6 < damped <= 1:
@@ -180,16 +137,12 @@ def _added_momentum(case: Case) -> Iterator[Hypothesis]:
 
 def _other_momenta(mu: float, plain: bool, case: Case) -> Iterator[float]:
     """Yield another momentum, as the second update shows it, or the first one of Nesterov's."""
-    missing = second_update_strength(case, _constants(momentum=0.0))
+    missing = second_update_strength(case, constants(momentum=0.0))
     if missing is not None and abs(missing) > 1e-6:
         yield case.digits.plain(mu * (1 - missing))
     first = rate_ratio(case, 0, 1)
     if not plain and first is not None and abs(first - 1) > 1e-6:
         yield case.digits.plain(first * (1 + mu) - 1)
-
-
-def _constants(**changes: Any) -> Switches:
-    return Switches(rule=tuple(changes.items()))
 
 
 # ---------------------------------------------------------------- clipping and constraints

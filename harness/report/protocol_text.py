@@ -19,6 +19,11 @@ OPTIMIZERS = {
     "rmsprop": "RMSprop",
     "adagrad": "Adagrad",
     "adam": "Adam",
+    "adamw": "AdamW",
+    "amsgrad": "AMSGrad",
+    "nadam": "Nadam",
+    "adamax": "Adamax",
+    "adadelta": "Adadelta",
 }
 
 

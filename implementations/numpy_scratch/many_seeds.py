@@ -140,7 +140,7 @@ def _train_group(task: Task, starts: Sequence[Parameters], batches: Batches) -> 
     assert task.optimizer is not None
     layers, w, g = _networks(task, starts)
     overwrite_with_gradient = Gradient(task.loss, task.targets, task.network.outputs, task.dtype)
-    rule = optimizers.make(task.optimizer, w, g)
+    rule = optimizers.make(task.optimizer, w, g, [layer.W for layer in layers])
     penalized = _penalized(task, layers)
     ends_linear = task.network.layers[-1].activation == "identity"
     with np.errstate(over="ignore"):  # as in `NumpyTrainer.advance`

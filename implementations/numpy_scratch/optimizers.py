@@ -6,11 +6,26 @@ reading the whole network from memory ten times.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
 
-from harness.trainer import SGD, Adagrad, Adam, Array, Momentum, Nesterov, Optimizer, RMSprop
+from harness.trainer import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    AMSGrad,
+    Array,
+    Momentum,
+    Nadam,
+    Nesterov,
+    Optimizer,
+    RMSprop,
+)
 
 BLOCK = 32_768
 
@@ -126,7 +141,7 @@ class AdaptiveMoments:
     differ by the size of epsilon alone.
     """
 
-    def __init__(self, w: Array, g: Array, rule: Adam) -> None:
+    def __init__(self, w: Array, g: Array, rule: Adam | AdamW) -> None:
         self.rule = rule
         self.t = 0
         self.blocks = _blocks(w, g, np.zeros_like(w), np.zeros_like(w))
@@ -153,8 +168,186 @@ class AdaptiveMoments:
             np.subtract(w, g, out=w)
 
 
-def make(optimizer: Optimizer, w: Array, g: Array) -> UpdateRule:
-    """Return the update rule of a protocol, on these buffers."""
+class DecoupledDecay:
+    """AdamW (Loshchilov and Hutter 2019): w <- (1 - decay) w, then Adam's step.
+
+    The decay is no part of the gradient, so Adam does not divide it by the size of the gradient.
+
+    Args:
+        adam: the step.
+        rule: says whether a step's decay is rate * weight_decay, or weight_decay.
+        parts: views of what decays: the weights, or all.
+    """
+
+    def __init__(self, adam: AdaptiveMoments, rule: AdamW, parts: Sequence[Array]) -> None:
+        self.adam, self.rule, self.parts = adam, rule, parts
+
+    def update(self, rate: float) -> None:
+        """Take one step of AdamW."""
+        decay = self.rule.weight_decay * (rate if self.rule.decay_times_rate else 1.0)
+        for w in self.parts:
+            np.multiply(w, 1 - decay, out=w)
+        self.adam.update(rate)
+
+
+class LargestMoment:
+    """AMSGrad (Reddi et al. 2018): Adam with the largest v so far in place of v.
+
+    With M, V, s1 and r2 of `AdaptiveMoments`, U <- max(U, V) before the bias correction; after it
+    A <- max(A, V / c2), whose root times sqrt(c2) stands for sqrt(U).
+    """
+
+    def __init__(self, w: Array, g: Array, rule: AMSGrad) -> None:
+        self.rule = rule
+        self.t = 0
+        self.blocks = _blocks(w, g, np.zeros_like(w), np.zeros_like(w), np.zeros_like(w))
+
+    def update(self, rate: float) -> None:
+        """Take one step of AMSGrad. After its last use g serves as the work array."""
+        self.t += 1
+        beta1, beta2, epsilon = self.rule.beta1, self.rule.beta2, self.rule.epsilon
+        c1, root_c2 = 1 - beta1**self.t, math.sqrt(1 - beta2**self.t)
+        if self.rule.form == "algorithm_1":
+            epsilon *= root_c2
+        s1, r2 = 1 - beta1, math.sqrt(1 - beta2)
+        factor, epsilon = rate * root_c2 / c1 * s1 / r2, epsilon / r2
+        after = self.rule.maximum == "after_correction"
+        for w, g, M, V, U in self.blocks:
+            np.multiply(M, beta1, out=M)
+            np.add(M, g, out=M)
+            np.multiply(g, g, out=g)
+            np.multiply(V, beta2, out=V)
+            np.add(V, g, out=V)
+            np.multiply(V, 1 / root_c2**2 if after else 1, out=g)
+            np.maximum(U, g, out=U)
+            np.sqrt(U, out=g)
+            if after:
+                np.multiply(g, root_c2, out=g)
+            np.add(g, epsilon, out=g)
+            np.divide(M, g, out=g)
+            np.multiply(g, factor, out=g)
+            np.subtract(w, g, out=w)
+
+
+class NesterovMoments:
+    """Nadam (Dozat 2016): Adam whose step looks one step of momentum ahead.
+
+    mu_t is the momentum of step t, p_t = mu_1 ... mu_t, and the step is rate * n / (sqrt(v / c2) +
+    epsilon) with n = mu_(t+1) m / (1 - p_(t+1)) + (1 - mu_t) g / (1 - p_t): the momentum of the
+    step to come, and the gradient of this one, each with its own correction. mu_t = beta1, or
+    beta1 (1 - 0.96^(t momentum_decay) / 2), which grows from beta1 / 2 to beta1.
+    """
+
+    def __init__(self, w: Array, g: Array, rule: Nadam) -> None:
+        self.rule = rule
+        self.t, self.p = 0, 1.0
+        self.blocks = _blocks(w, g, np.zeros_like(w), np.zeros_like(w))
+        self.work = np.empty(min(BLOCK, w.size), w.dtype)
+
+    def update(self, rate: float) -> None:
+        """Take one step of Nadam."""
+        self.t += 1
+        beta1, beta2 = self.rule.beta1, self.rule.beta2
+        mu, next_mu = self._mu(self.t), self._mu(self.t + 1)
+        self.p *= mu
+        root_c2 = math.sqrt(1 - beta2**self.t)
+        of_m, of_g = next_mu / (1 - self.p * next_mu), (1 - mu) / (1 - self.p)
+        epsilon, factor = self.rule.epsilon * root_c2, rate * root_c2
+        for w, g, m, v in self.blocks:
+            work = self.work[: g.size]
+            np.multiply(m, beta1, out=m)
+            np.multiply(g, 1 - beta1, out=work)
+            np.add(m, work, out=m)
+            np.multiply(v, beta2, out=v)
+            np.multiply(g, g, out=work)
+            np.multiply(work, 1 - beta2, out=work)
+            np.add(v, work, out=v)
+            np.multiply(m, of_m, out=work)
+            np.multiply(g, of_g, out=g)
+            np.add(g, work, out=g)
+            np.sqrt(v, out=work)
+            np.add(work, epsilon, out=work)
+            np.divide(g, work, out=g)
+            np.multiply(g, factor, out=g)
+            np.subtract(w, g, out=w)
+
+    def _mu(self, t: int) -> float:
+        if self.rule.momentum_decay is None:
+            return self.rule.beta1
+        return float(self.rule.beta1 * (1 - 0.5 * 0.96 ** (t * self.rule.momentum_decay)))
+
+
+class LargestGradient:
+    """Adamax (Kingma and Ba 2015): Adam with the largest gradient in place of a root of squares.
+
+    u <- max(beta2 u, |g|) is what (beta2^p u^p + (1 - beta2^p) |g|^p)^(1/p) tends to for large p.
+    It needs no bias correction: from u = 0 it is |g| at once. Epsilon is added to |g| in the
+    maximum, or to u in the division.
+    """
+
+    def __init__(self, w: Array, g: Array, rule: Adamax) -> None:
+        self.rule = rule
+        self.t = 0
+        self.blocks = _blocks(w, g, np.zeros_like(w), np.zeros_like(w))
+
+    def update(self, rate: float) -> None:
+        """Take one step of Adamax. M is m / (1 - beta1), as in `AdaptiveMoments`."""
+        self.t += 1
+        beta1, beta2, epsilon = self.rule.beta1, self.rule.beta2, self.rule.epsilon
+        factor = rate * (1 - beta1) / (1 - beta1**self.t)
+        inside = self.rule.form == "epsilon_inside_maximum"
+        for w, g, M, u in self.blocks:
+            np.multiply(M, beta1, out=M)
+            np.add(M, g, out=M)
+            np.abs(g, out=g)
+            if inside:
+                np.add(g, epsilon, out=g)
+            np.multiply(u, beta2, out=u)
+            np.maximum(u, g, out=u)
+            np.add(u, 0 if inside else epsilon, out=g)
+            np.divide(M, g, out=g)
+            np.multiply(g, factor, out=g)
+            np.subtract(w, g, out=w)
+
+
+class RatioOfRoots:
+    """Adadelta (Zeiler 2012): g times the usual size of a step over the usual size of a gradient.
+
+    v <- rho v + (1 - rho) g^2; s = sqrt(d + epsilon) / sqrt(v + epsilon) * g; d <- rho d +
+    (1 - rho) s^2; w <- w - rate * s. v and d start at 0: epsilon makes the first step.
+    """
+
+    def __init__(self, w: Array, g: Array, rule: Adadelta) -> None:
+        self.rule = rule
+        self.blocks = _blocks(w, g, np.zeros_like(w), np.zeros_like(w))
+        self.work = np.empty(min(BLOCK, w.size), w.dtype)
+
+    def update(self, rate: float) -> None:
+        """Take one step of Adadelta."""
+        rho, epsilon = self.rule.rho, self.rule.epsilon
+        for w, g, v, d in self.blocks:
+            work = self.work[: g.size]
+            _average(v, g, rho, work)
+            np.add(v, epsilon, out=work)
+            np.sqrt(work, out=work)
+            np.divide(g, work, out=g)
+            np.add(d, epsilon, out=work)
+            np.sqrt(work, out=work)
+            np.multiply(g, work, out=g)
+            _average(d, g, rho, work)
+            np.multiply(g, rate, out=g)
+            np.subtract(w, g, out=w)
+
+
+def make(optimizer: Optimizer, w: Array, g: Array, weights: Sequence[Array] = ()) -> UpdateRule:
+    """Return the update rule of a protocol, on these buffers.
+
+    Args:
+        optimizer: the rule.
+        w: flat parameters.
+        g: flat gradients.
+        weights: views of the weights in w, which may be all that decays.
+    """
     match optimizer:
         case SGD():
             return Descent(w, g)
@@ -162,7 +355,26 @@ def make(optimizer: Optimizer, w: Array, g: Array) -> UpdateRule:
             return Velocity(w, g, optimizer)
         case RMSprop() | Adagrad():
             return ScaledByRoot(w, g, optimizer)
+        case AdamW():
+            parts = weights if optimizer.decay_on == "weights" else [w]
+            return DecoupledDecay(AdaptiveMoments(w, g, optimizer), optimizer, parts)
+        case AMSGrad():
+            return LargestMoment(w, g, optimizer)
+        case Nadam():
+            return NesterovMoments(w, g, optimizer)
+        case Adamax():
+            return LargestGradient(w, g, optimizer)
+        case Adadelta():
+            return RatioOfRoots(w, g, optimizer)
     return AdaptiveMoments(w, g, optimizer)
+
+
+def _average(average: Array, values: Array, keep: float, work: Array) -> None:
+    """Average <- keep * average + (1 - keep) * values^2, in place."""
+    np.multiply(values, values, out=work)
+    np.multiply(work, 1 - keep, out=work)
+    np.multiply(average, keep, out=average)
+    np.add(average, work, out=average)
 
 
 def _blocks(*buffers: Array) -> list[tuple[Array, ...]]:

@@ -44,7 +44,8 @@ class NumpyTrainer(StepTrainer):
             return  # a network that only predicts
         rows = min(task.batch_size, ROWS_AT_ONCE)
         self.loss = losses.make(task.loss, task.network.outputs, rows, task.dtype)
-        self.rule = optimizers.make(task.optimizer, w, g)
+        weights = [layer.W for layer in self.layers]
+        self.rule = optimizers.make(task.optimizer, w, g, weights)
         self.block = _Block(task.inputs, task.targets, rows)
 
     def advance(self, batches: Batches) -> Array:

@@ -18,12 +18,19 @@ from harness.experiment.translating import field_translation, translation
 from harness.registry import installed
 from tests.conftest import protocol
 
+BETAS = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-3}
 OPTIMIZERS = {
     "sgd": {},
     "momentum": {"momentum": 0.9},
     "rmsprop": {"rho": 0.9, "epsilon": 1e-3, "form": "epsilon_inside_root"},
     "adagrad": {"initial_accumulator": 0.1, "epsilon": 1e-3, "form": "epsilon_inside_root"},
     "adam": {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "form": "algorithm_1"},
+    "adamw": BETAS
+    | {"form": "epsilon_hat", "weight_decay": 0.1, "decay_times_rate": False, "decay_on": "all"},
+    "amsgrad": BETAS | {"form": "epsilon_hat", "maximum": "after_correction"},
+    "nadam": BETAS | {"form": "scheduled_momentum", "momentum_decay": 0.5},
+    "adamax": BETAS | {"form": "epsilon_inside_maximum"},
+    "adadelta": {"rho": 0.9, "epsilon": 1e-3},
 }
 COUNTED = {"by": "step", "first": "unchanged"}
 COURSE = {"steps": 100, "end_rate": 0.0, **COUNTED}
@@ -209,7 +216,9 @@ ACTIVATION = "network.layers[0].activation"
         ("training.loss.name", "categorical_crossentropy", '"softmax_cross_entropy"'),
         ("training.loss.name", "mse", '"mean_squared_error"'),
         ("training.loss.name", "mean_absolute_error", "cannot be said"),
-        ("training.optimizer.name", "adamw", "cannot be said"),
+        ("training.optimizer.name", "lamb", "cannot be said"),
+        ("training.optimizer.name", "torch.optim.AdamW", "weight_decay = 0.01, decay_times_rate"),
+        ("training.optimizer.name", "tf.keras.optimizers.Nadam()", "momentum_decay = 1.0"),
         ("training.optimizer.name", "torch.optim.Adam", 'epsilon = 1e-8, form = "algorithm_1"'),
         ("training.optimizer.name", "tf.keras.optimizers.Adam()", 'form = "epsilon_hat"'),
         ("training.optimizer.name", "SGD with momentum", '"momentum"'),
@@ -356,7 +365,8 @@ FIELD_OF = {
     "learning_rate": "learning_rate", "lr": "learning_rate", "learning_rate_init": "learning_rate",
     "beta_1": "beta1", "beta_2": "beta2", "b1": "beta1", "b2": "beta2", "eps": "epsilon",
     "epsilon": "epsilon", "rho": "rho", "alpha": "rho", "decay": "rho", "momentum": "momentum",
-    "initial_accumulator_value": "initial_accumulator",
+    "initial_accumulator_value": "initial_accumulator", "weight_decay": "weight_decay",
+    "momentum_decay": "momentum_decay",
 }  # fmt: skip
 
 
@@ -371,7 +381,7 @@ def defaults(module, name):
         (arguments.kwonlyargs, arguments.kw_defaults),
     ):
         for argument, value in zip(names, given, strict=False):
-            if value is not None:
+            if value is not None and ast.unparse(value) != "None":
                 values[argument.arg] = ast.unparse(value)
     if "betas" in values:
         values["beta_1"], values["beta_2"] = values.pop("betas").strip("()").split(", ")
@@ -385,13 +395,25 @@ def defaults(module, name):
         ("keras.src.optimizers.adam", "Adam", "keras.Adam"),
         ("keras.src.optimizers.rmsprop", "RMSprop", "keras.RMSprop"),
         ("keras.src.optimizers.adagrad", "Adagrad", "keras.Adagrad"),
+        ("keras.src.optimizers.adamw", "AdamW", "keras.AdamW"),
+        ("keras.src.optimizers.nadam", "Nadam", "keras.Nadam"),
+        ("keras.src.optimizers.adamax", "Adamax", "keras.Adamax"),
+        ("keras.src.optimizers.adadelta", "Adadelta", "keras.Adadelta"),
         ("torch.optim.sgd", "SGD", "torch.SGD"),
         ("torch.optim.adam", "Adam", "torch.Adam"),
         ("torch.optim.rmsprop", "RMSprop", "torch.RMSprop"),
         ("torch.optim.adagrad", "Adagrad", "torch.Adagrad"),
+        ("torch.optim.adamw", "AdamW", "torch.AdamW"),
+        ("torch.optim.nadam", "NAdam", "torch.NAdam"),
+        ("torch.optim.adamax", "Adamax", "torch.Adamax"),
+        ("torch.optim.adadelta", "Adadelta", "torch.Adadelta"),
         ("optax._src.alias", "adam", "optax.adam"),
         ("optax._src.alias", "rmsprop", "optax.rmsprop"),
         ("optax._src.alias", "adagrad", "optax.adagrad"),
+        ("optax._src.alias", "adamw", "optax.adamw"),
+        ("optax._src.alias", "adamax", "optax.adamax"),
+        ("optax._src.alias", "adadelta", "optax.adadelta"),
+        ("optax._src.alias", "amsgrad", "optax.amsgrad"),
     ],
 )
 def test_the_numbers_of_a_row_are_the_defaults_of_the_library(module, name, written_as):

@@ -18,7 +18,7 @@ def as_python(line, product):
     """`w = w - rate g` with its products written out; what is right of it is a remark."""
     line = re.split(r"\s{3,}", line)[0]
     line = re.sub(r"(?<=[\w.)])\s+(?=[\w(])", f" {product} ", line)
-    return line.replace("^", "**").replace(",", ";")
+    return line.replace("^", "**").replace(",  ", ";  ")
 
 
 def updates():
@@ -28,6 +28,7 @@ def updates():
         if experiment.training is not None:
             rule = experiment.training.optimizer
             form = getattr(rule, "form", getattr(rule, "rate_inside_velocity", ""))
+            form = f"{form}-{getattr(rule, 'maximum', '')}".rstrip("-")
             found.setdefault((rule.name, form), experiment)
     return [pytest.param(e, id=f"{name}-{form}") for (name, form), e in found.items()]
 
@@ -39,6 +40,7 @@ def test_the_update(experiment):
     W = random.normal(size=(3, 2))
     oracle = Reference(experiment, [(W, None)], np.zeros((1, 3)), None)
     names = {"w": W, "m": 0.0, "v": oracle.v[0][0], "sqrt": np.sqrt, "rate": 0.05}
+    names |= {"u": 0.0, "a": 0.0, "d": 0.0, "p": 1.0, "maximum": np.maximum, "abs": np.abs}
     lines = formulas.update_lines(experiment)
     if experiment.training.optimizer.name == "adagrad":
         start = experiment.training.optimizer.initial_accumulator

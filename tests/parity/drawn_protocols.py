@@ -7,6 +7,7 @@ import numpy as np
 from harness.experiment.loading import ProtocolError, parse
 from harness.experiment.model import Experiment
 
+RELATIVES = ("adamw", "amsgrad", "nadam", "adamax", "adadelta")
 SMOOTH = ("identity", "sigmoid", "tanh", "elu", "swish", "softplus", "gelu", "gelu_tanh")
 LATER = ("selu", "softsign", "log_sigmoid", "mish", "relu6", "hard_tanh", "hard_sigmoid",
          "hard_sigmoid_fifth", "hard_swish")  # fmt: skip
@@ -25,6 +26,7 @@ class Draw:
 
     def __init__(self, number: int) -> None:
         self.generator = np.random.default_rng(number)
+        self.has_relative_of_adam = number % 3 == 0
 
     def one_of(self, *choices: Any) -> Any:
         return choices[self.generator.integers(len(choices))]
@@ -122,7 +124,8 @@ def _loss(draw: Draw, name: str) -> dict[str, Any]:
 
 
 def _optimizer(draw: Draw) -> dict[str, Any]:
-    name = draw.one_of("sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam")
+    rules = ("sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam")
+    name = draw.one_of(*(RELATIVES if draw.has_relative_of_adam else rules))
     rate = draw.one_of(1e-5, 1e-3, 1e-2, 0.1)
     rule = {"name": name, "learning_rate": rate}
     epsilon = draw.one_of(1e-8, 1e-7, 1e-3, 1e-10)
@@ -140,7 +143,30 @@ def _optimizer(draw: Draw) -> dict[str, Any]:
             form = draw.one_of("algorithm_1", "epsilon_hat")
             rule |= {"beta1": 0.9, "beta2": draw.one_of(0.99, 0.999)}
             rule |= {"epsilon": epsilon, "form": form}
+        case "adadelta":
+            rule |= {"rho": draw.one_of(0.9, 0.99), "epsilon": epsilon}
+        case _:
+            if name in RELATIVES:
+                rule |= {"beta1": draw.one_of(0.0, 0.9), "beta2": draw.one_of(0.99, 0.999)}
+                rule |= {"epsilon": epsilon, **_of_relative(draw, name)}
     return rule
+
+
+def _of_relative(draw: Draw, name: str) -> dict[str, Any]:
+    """What AdamW, AMSGrad, Nadam and Adamax state besides."""
+    form = draw.one_of("algorithm_1", "epsilon_hat")
+    match name:
+        case "adamw":
+            times, on = draw.often(0.5), draw.one_of("weights", "all")
+            decay = {"weight_decay": draw.one_of(1e-4, 0.1), "decay_times_rate": times}
+            return {"form": form, "decay_on": on, **decay}
+        case "amsgrad":
+            return {"form": form, "maximum": draw.one_of("before_correction", "after_correction")}
+        case "adamax":
+            return {"form": draw.one_of("epsilon_inside_maximum", "epsilon_outside_maximum")}
+    if draw.often(0.5):
+        return {"form": "constant_momentum"}
+    return {"form": "scheduled_momentum", "momentum_decay": draw.one_of(0.004, 1.0)}
 
 
 def _batches(draw: Draw, rows: int) -> dict[str, Any]:

@@ -42,6 +42,10 @@ CLAMPED = {
     "hard_sigmoid": lambda z: (z / 6 + 0.5).clamp(0, 1),
 }
 """The same with torch.clamp, whose derivative at its bounds is 1."""
+NO_DECAY_BEFORE = (
+    *("decay after the step", "decay coupled", "decay coupled, in the gradient", "no decay"),
+)
+"""Mistakes with which AdamW's parameters do not decay before the step."""
 INPUT_FACTORS = {"inputs scaled twice": 1 / 255, "inputs not scaled": 16.0}
 
 
@@ -276,6 +280,12 @@ class Mutant(StepTrainer):
             squares = sum((v * v).sum() for v in weights + (biases if on_all else []))
             trained = coefficient * squares
             shown = 0.0 if mistake in ("penalty as torch", "penalty not returned") else trained
+        if mistake.startswith("decay coupled"):
+            rule = self.task.optimizer
+            kept = weights + (biases if rule.decay_on == "all" else [])
+            decay = rule.weight_decay / 2 * sum((v * v).sum() for v in kept)
+            trained = trained + decay
+            shown = shown + decay if mistake == "decay coupled" else shown
         if mistake.startswith("weight decay"):
             kept = weights + (biases if "on all" in mistake else [])
             decay = 0.005 * sum((v * v).sum() for v in kept)
@@ -445,6 +455,7 @@ class Mutant(StepTrainer):
                 if mistake == "t of every tensor":
                     self.since = (self.t - 1) * 2 * len(self.pairs) + 2 * index + part + 1
                 with torch.no_grad():
+                    self.task_rate = rate
                     self._decayed(v, part, rate)
                     step = self._stepped(gradients[index][part], slots, rate * own)
                     v.add_(step) if mistake == "sign flipped" else v.sub_(step)
@@ -452,6 +463,8 @@ class Mutant(StepTrainer):
         self._average(before)
 
     def _decayed(self, v, part, rate):
+        if self.task.optimizer.name == "adamw" and self.mistake not in NO_DECAY_BEFORE:
+            v.mul_(1 - self._decay_of_adamw(part, rate))
         if self.mistake == "decoupled decay":
             v.mul_(1 - rate * 0.05)
         if self.mistake == "decoupled decay on weights" and part == 0:
@@ -462,7 +475,18 @@ class Mutant(StepTrainer):
             l2 = self.task.l2
             v.mul_(1 - rate * l2.strength * (1 if l2.half else 2))
 
+    def _decay_of_adamw(self, part, rate):
+        rule, mistake = self.task.optimizer, self.mistake
+        on_all = (rule.decay_on == "all") != (mistake == "decay on the others")
+        if part == 1 and not on_all:
+            return 0.0
+        times = rule.decay_times_rate != (mistake == "decay times the rate, or not")
+        decay = self.number("decay of") or rule.weight_decay
+        return decay * (rate if times else 1.0)
+
     def _constrained(self, v, part):
+        if self.mistake == "decay after the step":
+            v.mul_(1 - self._decay_of_adamw(part, self.task_rate))
         if self.number("max-norm") and part == 0:
             norms = v.norm(dim=0, keepdim=True)
             v.mul_((self.number("max-norm") / norms.clamp(min=1e-30)).clamp(max=1))
@@ -500,7 +524,10 @@ class Mutant(StepTrainer):
             inside = (rule.form == "epsilon_inside_root") != (self.mistake == "other form")
             v = slots[0]
             return rate * g / ((v + epsilon).sqrt() if inside else v.sqrt() + epsilon)
-        return self._adam(rule, g, slots, rate, t, epsilon)
+        if rule.name == "adadelta":
+            return self._adadelta(rule, g, slots, rate, epsilon)
+        of_name = {"nadam": self._nadam, "adamax": self._adamax}
+        return of_name.get(rule.name, self._adam)(rule, g, slots, rate, t, epsilon)
 
     def _momentum(self, rule, g, slots, rate):
         mistake, velocity = self.mistake, slots[0]
@@ -528,13 +555,68 @@ class Mutant(StepTrainer):
         c1, c2 = 1 - beta1**t, 1 - beta2**t
         if mistake == "no bias correction":
             c1 = c2 = 1
-        if mistake == "amsgrad":
+        maximum = getattr(rule, "maximum", "none")
+        if mistake == "maximum at the other place":
+            before = maximum == "before_correction"
+            maximum = "after_correction" if before else "before_correction"
+        if mistake == "no maximum":
+            maximum = "none"
+        if mistake == "amsgrad" or maximum == "before_correction":
             v = torch.maximum(largest, v, out=largest)
-        if mistake == "amsgrad, corrected":
+        if mistake == "amsgrad, corrected" or maximum == "after_correction":
             v = c2 * torch.maximum(largest, v / c2, out=largest)
         if (rule.form == "algorithm_1") != (mistake == "other form"):
             return rate * (m / c1) / ((v / c2).sqrt() + epsilon)
         return rate * math.sqrt(c2) / c1 * m / (v.sqrt() + epsilon)
+
+    def _nadam(self, rule, g, slots, rate, t, epsilon):
+        mistake, scheduled = self.mistake, rule.form == "scheduled_momentum"
+        psi = self.number("momentum decay of") or rule.momentum_decay
+        scheduled = scheduled and mistake != "no schedule of the momentum"
+
+        def mu(t):
+            return rule.beta1 * (1 - 0.5 * 0.96 ** (t * psi)) if scheduled else rule.beta1
+
+        t += mistake == "t starts at 2"
+        v, m, _ = slots
+        kept = mu(t) if mistake == "momentum of the schedule in m" else rule.beta1
+        m.mul_(kept).add_((1 - kept) * g)
+        v.mul_(rule.beta2).add_((1 - rule.beta2) * g * g)
+        p = math.prod(mu(i) for i in range(1 + (mistake == "t starts at 2"), t + 1))
+        p, next_p = p, p * mu(t + 1)
+        if mistake == "powers of beta1":
+            p, next_p = rule.beta1**t, rule.beta1 ** (t + 1)
+        n = mu(t + 1) * m / (1 - next_p) + (1 - mu(t)) * g / (1 - p)
+        if mistake == "no nesterov":
+            n = m / (1 - rule.beta1**t)
+        if mistake == "m corrected by this step":
+            n = mu(t + 1) * m / (1 - p) + (1 - mu(t)) * g / (1 - p)
+        c2 = 1 - rule.beta2**t
+        return rate * n / ((v / c2).sqrt() + epsilon)
+
+    def _adamax(self, rule, g, slots, rate, t, epsilon):
+        mistake = self.mistake
+        u, m, _ = slots
+        beta2 = self.number("beta2") or rule.beta2
+        m.mul_(rule.beta1).add_((1 - rule.beta1) * g)
+        inside = (rule.form == "epsilon_inside_maximum") != (mistake == "other form")
+        epsilon = 0.0 if mistake == "no epsilon" else epsilon
+        torch.maximum(beta2 * u, g.abs() + (epsilon if inside else 0.0), out=u)
+        c1 = 1 if mistake == "no bias correction" else 1 - rule.beta1**t
+        return rate / c1 * m / (u if inside else u + epsilon)
+
+    def _adadelta(self, rule, g, slots, rate, epsilon):
+        mistake, (v, d, _) = self.mistake, slots
+        rho = self.number("rho") or rule.rho
+        v.mul_(rho).add_((1 - rho) * g * g)
+        one, other = (v, d) if mistake == "averages swapped" else (d, v)
+        if mistake == "epsilon outside the roots":
+            s = (one.sqrt() + epsilon) / (other.sqrt() + epsilon) * g
+        else:
+            s = (one + epsilon).sqrt() / (other + epsilon).sqrt() * g
+        taken = rate * s if mistake == "rate in the average" else s
+        d.mul_(rho).add_((1 - rho) * taken * taken)
+        return s if mistake == "no rate" else rate * s
 
     # ------------------------------------------------------------ what is returned
 

@@ -122,14 +122,47 @@ def activations() -> dict[str, Experiment]:
 
 
 @cache
+def relatives() -> dict[str, Experiment]:
+    """A protocol for each form of AdamW, AMSGrad, Nadam, Adamax and Adadelta."""
+    betas = {"learning_rate": 0.01, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-3}
+    adamw = betas | {"name": "adamw", "weight_decay": 0.05}
+    amsgrad, nadam = betas | {"name": "amsgrad"}, betas | {"name": "nadam"}
+    adamax = betas | {"name": "adamax"}
+    before, after = {"maximum": "before_correction"}, {"maximum": "after_correction"}
+    one, hat = {"form": "algorithm_1"}, {"form": "epsilon_hat"}
+    rules = {
+        "adamw": adamw | one | {"decay_times_rate": True, "decay_on": "all"},
+        "adamw by itself": adamw | hat | {"decay_times_rate": False, "decay_on": "weights"},
+        "amsgrad": amsgrad | one | before,
+        "amsgrad corrected": amsgrad | hat | after,
+        "nadam": nadam | {"form": "scheduled_momentum", "momentum_decay": 0.5},
+        "nadam constant": nadam | {"form": "constant_momentum"},
+        "adamax": adamax | {"form": "epsilon_inside_maximum"},
+        "adamax outside": adamax | {"form": "epsilon_outside_maximum"},
+        "adadelta": {"name": "adadelta", "learning_rate": 0.5, "rho": 0.9, "epsilon": 1e-4},
+    }
+    decay = {"training__schedule": DECAY, "training__batches": SHORT}
+    return {
+        name: _made(
+            network__layers=layers("tanh"),
+            training__optimizer=rule,
+            initializers=NORMAL,
+            **(decay if name in ("adamw", "nadam", "adadelta") else {}),
+        )
+        for name, rule in rules.items()
+    }
+
+
+@cache
 def every_protocol() -> dict[str, Experiment]:
     """Return the protocols of all groups of mistakes."""
-    return protocols() | scheduled() | activations()
+    return protocols() | scheduled() | relatives() | activations()
 
 
 def protocols_of(group: str) -> dict[str, Experiment]:
     """Return the protocols in which the mistakes of a group are planted."""
-    return {"rates": scheduled(), "activations": activations()}.get(group, protocols())
+    groups = {"rates": scheduled, "relatives of Adam": relatives, "activations": activations}
+    return groups.get(group, protocols)()
 
 
 def _made(base="digits-mlp", **changes) -> Experiment:
@@ -426,11 +459,59 @@ ACTIVATIONS = [
     Planted("softmax twice", "^softmax is applied twice", loss(CE)),
 ]  # fmt: skip
 
+
+def scheduled_momentum(e: Experiment) -> bool:
+    return getattr(e.training.optimizer, "momentum_decay", None) is not None
+
+
+RELATIVES = [
+    Planted("other form", "has (the|epsilon)", optimizer("adamw", "amsgrad", "adamax")),
+    Planted("epsilon 1e-7", "epsilon is 1e-07"),
+    Planted("epsilon 1e-8", "epsilon is 1e-08"),
+    Planted("beta2 0.999", "beta2 is 0.999", optimizer("adamw", "amsgrad", "adamax")),
+    Planted("no bias correction", "has no bias correction", optimizer("adamw", "amsgrad", "adamax")),
+    Planted("t starts at 2", "t starts at 2", optimizer("adamw", "amsgrad", "nadam")),
+    Planted("state reset", "memory is emptied between calls"),
+    Planted("memory emptied every epoch", "memory is emptied after every epoch", short),
+    Planted("decay coupled", "the weight decay is coupled, in loss and gradient: ", optimizer("adamw")),
+    Planted("decay coupled, in the gradient", "the weight decay is coupled, in the gradient: ", optimizer("adamw")),
+    Planted("no decay", "the weight decay is missing", optimizer("adamw")),
+    Planted("decay times the rate, or not", "the weight decay is (not )?multiplied by the learning rate", optimizer("adamw")),
+    Planted("decay on the others", "the weight decay is on", optimizer("adamw")),
+    Planted("decay after the step", "the weights decay after Adam's step", optimizer("adamw")),
+    Planted("decay of 0.01", r"the weight decay is 0\.01, not 0\.05", optimizer("adamw")),
+    Planted("decay of 0.004", r"the weight decay is 0\.004, not 0\.05", optimizer("adamw")),
+    Planted("no maximum", "AMSGrad is plain Adam", optimizer("amsgrad")),
+    Planted("maximum at the other place", "AMSGrad takes its maximum", optimizer("amsgrad")),
+    Planted("no schedule of the momentum", "Nadam's momentum has no schedule", scheduled_momentum),
+    Planted("momentum decay of 1", "Nadam's momentum_decay is 1, not 0.5", scheduled_momentum),
+    Planted("momentum decay of 0.004", "Nadam's momentum_decay is 0.004, not 0.5", scheduled_momentum),
+    Planted("momentum of the schedule in m", "Nadam's m is taken with the momentum of the schedule", scheduled_momentum),
+    Planted("powers of beta1", "Nadam corrects by powers of beta1", scheduled_momentum),
+    Planted("no nesterov", "Nadam is plain Adam", optimizer("nadam")),
+    Planted("m corrected by this step", "Nadam corrects m by this step's product", optimizer("nadam")),
+    Planted("no epsilon", "Adamax has no epsilon", optimizer("adamax")),
+    Planted("averages swapped", "Adadelta's averages are swapped", optimizer("adadelta")),
+    Planted("epsilon outside the roots", "Adadelta's epsilon is outside the roots", optimizer("adadelta")),
+    Planted("rate in the average", "average of steps takes them times the learning rate", optimizer("adadelta")),
+    Planted("no rate", "the learning rate is 1 whatever is given", optimizer("adadelta")),
+    Planted("rho 0.99", "Adadelta's rho is 0.99", optimizer("adadelta")),
+    Planted("rate scaled", "3 times the given one"),
+    Planted("loss halved", "^the loss is halved"),
+    Planted("weight decay", r"^a weight decay of 0\.01 is added on the weights"),
+    Planted("clip norm 0.3", r"^gradients are clipped to a norm of 0\.3, that of all"),
+    Planted("biases at twice the rate", "^biases( of layer . and biases of layer .)? move at 2 times"),
+    Planted("sign flipped", "the sign of the update is flipped"),
+    Planted("biases missing", r"^there are no biases|\(or there are none\)"),
+    Planted("labels next", "labels are off by one: the next class"),
+]  # fmt: skip
+
 GROUPS = {
-    "activations": ACTIVATIONS,
     "old": OLD,
     "listed": LISTED,
     "threads": THREADS,
     "cousins": COUSINS,
     "rates": OWN_RATES,
+    "relatives of Adam": RELATIVES,
+    "activations": ACTIVATIONS,
 }

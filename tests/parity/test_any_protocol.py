@@ -14,7 +14,7 @@ from harness.parity.trace import record
 from harness.registry import find
 from harness.trial.measure import how_gradients_are_shown
 from tests.conftest import skip_without
-from tests.parity.drawn_protocols import drawn
+from tests.parity.drawn_protocols import RELATIVES, drawn
 
 FEW, MANY = 12, 1_000
 CASES = [
@@ -66,7 +66,7 @@ def test_drawn_protocols_have_every_part_of_the_language():
     experiments = [drawn(number) for number in range(300)]
     trainings = [experiment.training for experiment in experiments]
     rules = {training.optimizer.name for training in trainings}
-    assert rules == {"sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam"}
+    assert rules == {"sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", *RELATIVES}
     assert len({training.loss.name for training in trainings}) == 3
     assert {training.batches.order for training in trainings} == {
         "full",

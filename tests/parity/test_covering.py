@@ -7,7 +7,7 @@ import pytest
 
 from harness.experiment.loading import load
 from harness.experiment.network import ActivationName
-from harness.experiment.optimizers import Adagrad, Adam, RMSprop
+from harness.experiment.optimizers import Adagrad, Adam, Adamax, AdamW, AMSGrad, Nadam, RMSprop
 from harness.parity.covering import cover, covering, nearest
 from harness.parity.covering_text import not_looked_at, refusals, refused_kinds
 from harness.parity.functions import KINKS
@@ -72,7 +72,7 @@ def test_all_that_a_protocol_can_ask_is_a_kind_of_some_protocol():
         "softmax cross entropy behind sigmoid",
         "binary cross entropy behind sigmoid",
     } <= names
-    for rule in (Adam, RMSprop, Adagrad):
+    for rule in (Adam, RMSprop, Adagrad, AdamW, AMSGrad, Nadam, Adamax):
         forms = get_args(rule.model_fields["form"].annotation)
         rule_name = get_args(rule.model_fields["name"].annotation)[0]
         assert {f"{rule_name} ({form.replace('_', ' ')})" for form in forms} <= names
@@ -96,7 +96,7 @@ def test_every_kind_that_is_accepted_is_looked_at(supports):
 
 
 def test_a_complete_adapter_is_checked_by_few():
-    assert len(covering()) <= 30
+    assert len(covering()) <= 40
     assert set(kinds_in(covering().values())) == set(all_kinds())
 
 

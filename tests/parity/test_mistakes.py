@@ -9,7 +9,7 @@ import pytest
 
 from harness.experiment.network import Layer
 from harness.experiment.training import L2
-from harness.parity import reference
+from harness.parity import reference, reference_updates
 from harness.parity.covering import covering
 from harness.parity.mistaken_network import rounded_to
 from harness.parity.mistakes import Mistaken
@@ -30,7 +30,12 @@ def test_the_plain_network_has_no_switches():
     tree = ast.parse(inspect.getsource(reference))
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     modules = {node.module for node in imports if node.module.startswith("harness.parity")}
-    assert modules == {"harness.parity.functions"}
+    assert modules == {"harness.parity.functions", "harness.parity.reference_updates"}
+    updates = ast.parse(inspect.getsource(reference_updates))
+    imports = [node.module for node in ast.walk(updates) if isinstance(node, ast.ImportFrom)]
+    assert [name for name in imports if name.startswith("harness.parity")] == [
+        "harness.parity.functions"
+    ]
 
 
 @pytest.mark.parametrize(("protocol", "dtype"), CASES)
@@ -121,8 +126,15 @@ MISTAKES = [
     ("rule", (("rate_inside_velocity", False),), "short-batch-momentum-decay"),
     ("rule", (("form", "algorithm_1"),), "adam-hat"),
     ("rule", (("epsilon", 1e-8),), "adam-hat"),
-    ("amsgrad", "raw", "adam-hat"),
-    ("amsgrad", "corrected", "adam-hat"),
+    ("other_rule", every()["amsgrad-hat"].training.optimizer, "adam-hat"),
+    ("decay_last", True, "adamw-hat"),
+    ("nadam", "momentum in m", "nadam"),
+    ("nadam", "powers of beta1", "nadam"),
+    ("nadam", "same p", "nadam"),
+    ("nadam", "no correction", "nadam"),
+    ("adadelta", "swapped", "adadelta"),
+    ("adadelta", "epsilon outside", "adadelta"),
+    ("adadelta", "rate in d", "adadelta"),
     ("bias_correction", "none", "adam-hat"),
     ("bias_correction", "first", "adam-hat"),
     ("bias_correction", "second", "adam-hat"),

@@ -105,6 +105,9 @@ def test_the_golden_forward_pass():
     np.testing.assert_allclose(outputs, [[0.31682708, 0.69627909]], atol=5e-9)
 
 
+BETAS = {"beta1": 0.5, "beta2": 0.75, "epsilon": 0.5}
+MU = [0.5 * (1 - 0.96 ** (2 * t) / 2) for t in range(4)]
+"""Nadam's momentum after t steps, with beta1 = 1/2 and momentum_decay = 2."""
 OPTIMIZERS = {
     "sgd": ({"name": "sgd"}, lambda g: [0.1 * g[0], 0.1 * g[1]]),
     "momentum": (
@@ -161,6 +164,82 @@ OPTIMIZERS = {
             / (math.sqrt(0.1875 * g[0] ** 2 + 0.25 * g[1] ** 2) + 0.5),
         ],
     ),
+    "amsgrad": (
+        BETAS | {"name": "amsgrad", "form": "algorithm_1", "maximum": "before_correction"},
+        lambda g: [  # v = 2.25, then 1.9375: the largest stays 2.25
+            0.1 * g[0] / (math.sqrt(2.25 / 0.25) + 0.5),
+            0.1 * (0.25 * g[0] + 0.5 * g[1]) / 0.75 / (math.sqrt(2.25 / 0.4375) + 0.5),
+        ],
+    ),
+    "amsgrad-corrected": (
+        BETAS | {"name": "amsgrad", "form": "algorithm_1", "maximum": "after_correction"},
+        lambda g: [  # v / c2 = 9, then 4.43: the largest stays 9
+            0.1 * g[0] / (math.sqrt(9) + 0.5),
+            0.1 * (0.25 * g[0] + 0.5 * g[1]) / 0.75 / (math.sqrt(9) + 0.5),
+        ],
+    ),
+    "amsgrad-hat": (
+        BETAS | {"name": "amsgrad", "form": "epsilon_hat", "maximum": "before_correction"},
+        lambda g: [
+            0.1 * 0.5 / 0.5 * 0.5 * g[0] / (math.sqrt(2.25) + 0.5),
+            0.1 * math.sqrt(0.4375) / 0.75 * (0.25 * g[0] + 0.5 * g[1]) / (math.sqrt(2.25) + 0.5),
+        ],
+    ),
+    "amsgrad-corrected-hat": (
+        BETAS | {"name": "amsgrad", "form": "epsilon_hat", "maximum": "after_correction"},
+        lambda g: [
+            0.1 * 0.5 / 0.5 * 0.5 * g[0] / (math.sqrt(0.25 * 9) + 0.5),
+            0.1
+            * math.sqrt(0.4375)
+            / 0.75
+            * (0.25 * g[0] + 0.5 * g[1])
+            / (math.sqrt(0.4375 * 9) + 0.5),
+        ],
+    ),
+    "nadam": (
+        BETAS | {"name": "nadam", "form": "constant_momentum"},
+        lambda g: [  # mu is 1/2, p is 1/2, 1/4, 1/8; m is g0 / 2, then g0 / 4 + g1 / 2
+            0.1 * (0.5 * 0.5 * g[0] / 0.75 + 0.5 * g[0] / 0.5) / (abs(g[0]) + 0.5),
+            0.1
+            * (0.5 * (0.25 * g[0] + 0.5 * g[1]) / 0.875 + 0.5 * g[1] / 0.75)
+            / (math.sqrt((0.1875 * g[0] ** 2 + 0.25 * g[1] ** 2) / 0.4375) + 0.5),
+        ],
+    ),
+    "nadam-scheduled": (
+        BETAS | {"name": "nadam", "form": "scheduled_momentum", "momentum_decay": 2.0},
+        lambda g: [
+            0.1
+            * (MU[2] * 0.5 * g[0] / (1 - MU[1] * MU[2]) + (1 - MU[1]) * g[0] / (1 - MU[1]))
+            / (abs(g[0]) + 0.5),
+            0.1
+            * (
+                MU[3] * (0.25 * g[0] + 0.5 * g[1]) / (1 - MU[1] * MU[2] * MU[3])
+                + (1 - MU[2]) * g[1] / (1 - MU[1] * MU[2])
+            )
+            / (math.sqrt((0.1875 * g[0] ** 2 + 0.25 * g[1] ** 2) / 0.4375) + 0.5),
+        ],
+    ),
+    "adamax": (
+        BETAS | {"name": "adamax", "form": "epsilon_inside_maximum"},
+        lambda g: [  # u is 3.5, then max(0.75 * 3.5, 1.5)
+            0.1 * g[0] / 3.5,
+            0.1 / 0.75 * (0.25 * g[0] + 0.5 * g[1]) / 2.625,
+        ],
+    ),
+    "adamax-outside": (
+        BETAS | {"name": "adamax", "form": "epsilon_outside_maximum"},
+        lambda g: [  # u is 3, then max(0.75 * 3, 1)
+            0.1 * g[0] / 3.5,
+            0.1 / 0.75 * (0.25 * g[0] + 0.5 * g[1]) / 2.75,
+        ],
+    ),
+    "adadelta": (
+        {"name": "adadelta", "rho": 0.75, "epsilon": 0.5},
+        lambda g: [  # v is 2.25, then 1.9375; d is 0, then a quarter of the first step squared
+            0.1 * math.sqrt(0.5 / 2.75) * g[0],
+            0.1 * math.sqrt((0.25 * 0.5 / 2.75 * g[0] ** 2 + 0.5) / 2.4375) * g[1],
+        ],
+    ),
 }
 
 
@@ -178,3 +257,18 @@ def test_two_steps_of_every_optimizer_on_one_number(name):
         before = reference.parameters()[0][0]
         reference._update([(np.full((10, 1), gradient), np.full(1, gradient))], 0.125)
         np.testing.assert_allclose(before - reference.parameters()[0][0], step, rtol=1e-12)
+
+
+@pytest.mark.parametrize("on", ["weights", "all"])
+@pytest.mark.parametrize(("times", "decay"), [(True, 0.125 * 0.25), (False, 0.25)])
+def test_the_decay_of_adamw_is_of_the_parameters_before_the_step(times, decay, on):
+    """w = 2 and g = 3: the first step of Adam is rate * 3 / (3 + epsilon), whatever w is."""
+    decays = {"weight_decay": 0.25, "decay_times_rate": times, "decay_on": on}
+    rule = BETAS | {"name": "adamw", "learning_rate": 0.125, "form": "algorithm_1", **decays}
+    reference = reference_of(experiment_of("diabetes-linear", training__optimizer=rule))
+    reference.pairs = [(np.full((10, 1), 2.0), np.full(1, 2.0))]
+    reference._update([(np.full((10, 1), 3.0), np.full(1, 3.0))], 0.125)
+    step = 0.125 * 3 / 3.5
+    W, b = reference.pairs[0]
+    np.testing.assert_allclose(W, 2 - decay * 2 - step, rtol=1e-14)
+    np.testing.assert_allclose(b, 2 - (decay * 2 if on == "all" else 0) - step, rtol=1e-14)

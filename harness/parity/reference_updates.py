@@ -1,0 +1,208 @@
+"""The oracle's update rules: the formulas of `harness.experiment.optimizers`, on whole arrays.
+
+Nothing is done in place, nothing is fast. `mistakes` overrides some of these methods to be wrong
+in a known way.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from harness.experiment.optimizers import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    AMSGrad,
+    Momentum,
+    Nadam,
+    Nesterov,
+    Optimizer,
+    RMSprop,
+)
+from harness.parity.functions import Floats
+
+Pairs = list[tuple[Floats, Floats | None]]
+"""Per layer an array for the weights and one for the biases, None without bias."""
+Moments = Adam | AdamW | AMSGrad | Nadam | Adamax
+"""The rules with beta1 and beta2."""
+
+
+class ReferenceUpdates:
+    """Parameters, an update rule and its memory.
+
+    Attributes:
+        pairs: the parameters, changed by every update.
+        rule: the update rule with its numbers as adapters receive them; None without training.
+        t: the updates so far.
+        m, v: the memory of the formulas. `v` of momentum is the velocity, of Adagrad the sum of
+            squares.
+        u: AMSGrad's largest v, Adamax's largest gradient, Adadelta's d.
+        mu_product: Nadam's p_t.
+    """
+
+    pairs: Pairs
+    rule: Optimizer | None
+
+    def _empty_memory(self) -> None:
+        """t = m = v = u = 0, except for Adagrad's v, which starts at its initial accumulator."""
+        self.t = 0
+        start = self.rule.initial_accumulator if isinstance(self.rule, Adagrad) else 0.0
+        self.m = map_pairs(np.zeros_like, self.pairs)
+        self.v = map_pairs(lambda w: np.full_like(w, start), self.pairs)
+        self.u = map_pairs(np.zeros_like, self.pairs)
+        self.mu_product = 1.0
+
+    def _update(self, gradients: Pairs, rate: float) -> None:
+        """w <- w - the step of the update rule; t counts from 1. AdamW's w decays first."""
+        self.t += 1
+        steps = self._subtracted(gradients, rate)
+        if isinstance(self.rule, AdamW):
+            self._decay(self.rule, rate)
+        self.pairs = map_pairs(lambda w, step: w - step, self.pairs, steps)
+
+    def _decay(self, rule: AdamW, rate: float) -> None:
+        """w <- w - rate * weight_decay * w, or without the rate."""
+        decay = rate * rule.weight_decay if rule.decay_times_rate else rule.weight_decay
+        on_biases = rule.decay_on == "all"
+        self.pairs = [
+            (W - decay * W, b - decay * b if on_biases and b is not None else b)
+            for W, b in self.pairs
+        ]
+
+    def _subtracted(self, g: Pairs, rate: float) -> Pairs:
+        """What the update rule subtracts; `harness.experiment.optimizers` states the formulas."""
+        rule = self.rule
+        match rule:
+            case SGD():
+                return map_pairs(lambda g: rate * g, g)
+            case Momentum() | Nesterov():
+                return self._momentum(rule, g, rate)
+            case RMSprop():
+                self.v = _averaged(rule.rho, self.v, map_pairs(np.square, g))
+                return self._divided_by_root(rule, g, rate)
+            case Adagrad():
+                self.v = map_pairs(lambda v, g: v + g**2, self.v, g)
+                return self._divided_by_root(rule, g, rate)
+            case Adam() | AdamW() | AMSGrad():
+                return self._adam(rule, g, rate)
+            case Nadam():
+                return self._nadam(rule, g, rate)
+            case Adamax():
+                return self._adamax(rule, g, rate)
+            case Adadelta():
+                return self._adadelta(rule, g, rate)
+        raise ValueError("a network that does not train has no update")
+
+    def _momentum(self, rule: Momentum | Nesterov, g: Pairs, rate: float) -> Pairs:
+        """v <- mu v + g; the step is v, or g + mu v (Nesterov). The rate is in g or in the step."""
+        mu, inside = rule.momentum, rule.rate_inside_velocity
+        if inside:
+            g = map_pairs(lambda g: rate * g, g)
+        self.v = map_pairs(lambda v, g: self._velocity(mu, v, g), self.v, g)
+        steps = self.v
+        if rule.name == "nesterov":
+            steps = map_pairs(lambda g, v: g + mu * v, g, self.v)
+        return steps if inside else map_pairs(lambda step: rate * step, steps)
+
+    def _velocity(self, mu: float, v: Floats, g: Floats) -> Floats:
+        return mu * v + g
+
+    def _divided_by_root(self, rule: RMSprop | Adagrad, g: Pairs, rate: float) -> Pairs:
+        """rate * g / sqrt(v + epsilon), or rate * g / (sqrt(v) + epsilon)."""
+        if rule.form == "epsilon_inside_root":
+            return map_pairs(lambda g, v: rate * g / np.sqrt(v + rule.epsilon), g, self.v)
+        return map_pairs(lambda g, v: rate * g / (np.sqrt(v) + rule.epsilon), g, self.v)
+
+    # ------------------------------------------------------------ Adam and its relatives
+
+    def _adam(self, rule: Adam | AdamW | AMSGrad, g: Pairs, rate: float) -> Pairs:
+        """Kingma and Ba, algorithm 1, line by line; or its epsilon-hat form."""
+        self.m = self._first_moment(rule, g)
+        self.v = _averaged(rule.beta2, self.v, map_pairs(np.square, g))
+        c1, c2 = self._bias_corrections(rule)
+        v = self._largest_v(rule, c2) if isinstance(rule, AMSGrad) else self.v
+        e = rule.epsilon
+        if rule.form == "algorithm_1":
+            return map_pairs(lambda m, v: rate * (m / c1) / (np.sqrt(v / c2) + e), self.m, v)
+        scale = rate * math.sqrt(c2) / c1
+        return map_pairs(lambda m, v: scale * m / (np.sqrt(v) + e), self.m, v)
+
+    def _first_moment(self, rule: Moments, g: Pairs) -> Pairs:
+        return _averaged(rule.beta1, self.m, g)
+
+    def _bias_corrections(self, rule: Moments) -> tuple[float, float]:
+        return 1 - rule.beta1**self.t, 1 - rule.beta2**self.t
+
+    def _largest_v(self, rule: AMSGrad, c2: float) -> Pairs:
+        """u <- max(u, v); or a <- max(a, v / c2), which gives c2 a."""
+        if rule.maximum == "before_correction":
+            self.u = map_pairs(np.maximum, self.u, self.v)
+            return self.u
+        self.u = map_pairs(lambda a, v: np.maximum(a, v / c2), self.u, self.v)
+        return map_pairs(lambda a: c2 * a, self.u)
+
+    def _nadam(self, rule: Nadam, g: Pairs, rate: float) -> Pairs:
+        """rate (mu_(t+1) m / (1 - p_(t+1)) + (1 - mu_t) g / (1 - p_t)) / (sqrt(v / c2) + e)."""
+        self.m = self._first_moment(rule, g)
+        self.v = _averaged(rule.beta2, self.v, map_pairs(np.square, g))
+        mu, next_mu = self._mu(rule, self.t), self._mu(rule, self.t + 1)
+        p, next_p = self._mu_products(rule, mu, next_mu)
+        _, c2 = self._bias_corrections(rule)
+        n = map_pairs(lambda m, g: next_mu * m / (1 - next_p) + (1 - mu) * g / (1 - p), self.m, g)
+        return map_pairs(lambda n, v: rate * n / (np.sqrt(v / c2) + rule.epsilon), n, self.v)
+
+    def _mu(self, rule: Nadam, t: int) -> float:
+        """beta1 (1 - 0.96^(t momentum_decay) / 2), or beta1."""
+        if rule.momentum_decay is None:
+            return rule.beta1
+        return float(rule.beta1 * (1 - 0.5 * 0.96 ** (t * rule.momentum_decay)))
+
+    def _mu_products(self, rule: Nadam, mu: float, next_mu: float) -> tuple[float, float]:
+        """p_t and p_(t+1)."""
+        self.mu_product *= mu
+        return self.mu_product, self.mu_product * next_mu
+
+    def _adamax(self, rule: Adamax, g: Pairs, rate: float) -> Pairs:
+        """rate / c1 * m / u of u <- max(beta2 u, |g|), with epsilon in one of its places."""
+        self.m = self._first_moment(rule, g)
+        inside = rule.epsilon if rule.form == "epsilon_inside_maximum" else 0.0
+        outside = rule.epsilon - inside
+        self.u = map_pairs(lambda u, g: np.maximum(rule.beta2 * u, np.abs(g) + inside), self.u, g)
+        c1, _ = self._bias_corrections(rule)
+        return map_pairs(lambda m, u: rate / c1 * m / (u + outside), self.m, self.u)
+
+    # ------------------------------------------------------------ Adadelta
+
+    def _adadelta(self, rule: Adadelta, g: Pairs, rate: float) -> Pairs:
+        """Rate * s, s = sqrt(d + epsilon) / sqrt(v + epsilon) * g; d averages the squares of s."""
+        self.v = _averaged(rule.rho, self.v, map_pairs(np.square, g))
+        s = map_pairs(lambda d, v, g: self._ratio(rule, d, v) * g, self.u, self.v, g)
+        steps = map_pairs(lambda s: rate * s, s)
+        self.u = _averaged(rule.rho, self.u, map_pairs(np.square, self._remembered(s, steps)))
+        return steps
+
+    def _ratio(self, rule: Adadelta, d: Floats, v: Floats) -> Floats:
+        ratio: Floats = np.sqrt(d + rule.epsilon) / np.sqrt(v + rule.epsilon)
+        return ratio
+
+    def _remembered(self, s: Pairs, steps: Pairs) -> Pairs:
+        """What d averages the squares of."""
+        return s
+
+
+def map_pairs(function: Callable[..., Floats], *lists: Sequence[tuple[Any, Any]]) -> Pairs:
+    """Apply a function to every array of parallel lists of (weights, biases)."""
+    return [
+        tuple(None if part[0] is None else function(*part) for part in zip(*pairs, strict=True))  # type: ignore[misc]
+        for pairs in zip(*lists, strict=True)
+    ]
+
+
+def _averaged(keep: float, average: Pairs, values: Pairs) -> Pairs:
+    """keep * average + (1 - keep) * values."""
+    return map_pairs(lambda a, x: keep * a + (1 - keep) * x, average, values)

@@ -1,0 +1,149 @@
+"""The update rules of the JAX adapter, on one parameter and its gradient.
+
+`memory_of` is what a rule remembers of a parameter at the start, `updated` a step. Numbers that
+all parameters have in common are in `corrections`.
+"""
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from harness.trainer import (
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    AMSGrad,
+    Momentum,
+    Nadam,
+    Nesterov,
+    Optimizer,
+    RMSprop,
+)
+
+Memory = tuple[jax.Array, ...]
+
+
+def memory_of(rule: Optimizer, w: jax.Array) -> Memory:
+    """Return what a rule remembers of a parameter at the start."""
+
+    def zeros() -> jax.Array:
+        return jnp.zeros_like(w)
+
+    match rule:
+        case SGD():
+            return ()
+        case Momentum() | Nesterov() | RMSprop():
+            return (zeros(),)
+        case Adagrad():
+            return (jnp.full_like(w, rule.initial_accumulator),)
+        case AMSGrad():
+            return (zeros(), zeros(), zeros())
+        case Nadam():
+            return (zeros(), zeros(), jnp.ones((), w.dtype))
+    return (zeros(), zeros())
+
+
+def corrections(rule: Optimizer, t: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the bias corrections of step t, counted from 1: (c1, sqrt(c2)); 1 without any."""
+    if isinstance(rule, Adam | AdamW | AMSGrad | Nadam | Adamax):
+        return _one_minus_power(rule.beta1, t), jnp.sqrt(_one_minus_power(rule.beta2, t))
+    return jnp.ones_like(t), jnp.ones_like(t)
+
+
+def updated(
+    rule: Optimizer,
+    w: jax.Array,
+    g: jax.Array,
+    memory: Memory,
+    rate: jax.Array,
+    t: jax.Array,
+    corrected: tuple[jax.Array, jax.Array],
+) -> tuple[jax.Array, ...]:
+    """Return a parameter and its memory after step t, counted from 1."""
+    c1, root_c2 = corrected
+    match rule:
+        case SGD():
+            return (w - rate * g,)
+        case Momentum() | Nesterov():
+            inside, mu = rule.rate_inside_velocity, rule.momentum
+            g = rate * g if inside else g
+            v = mu * memory[0] + g
+            step = g + mu * v if isinstance(rule, Nesterov) else v
+            return w - (step if inside else rate * step), v
+        case RMSprop() | Adagrad():
+            keep, take = (rule.rho, 1 - rule.rho) if isinstance(rule, RMSprop) else (1, 1)
+            v = keep * memory[0] + take * g * g
+            return w - rate * g / _root(v, rule), v
+        case Adam() | AdamW() | AMSGrad():
+            m, v = _moments(rule, g, memory)
+            root, *largest = _root_and_largest(rule, v, memory, root_c2)
+            epsilon = rule.epsilon * root_c2 if rule.form == "algorithm_1" else rule.epsilon
+            step = rate * root_c2 / c1 * m / (root + epsilon)
+            return _decayed(rule, w, rate) - step, m, v, *largest
+        case Nadam():
+            m, v = _moments(rule, g, memory)
+            mu, next_mu = _mu(rule, t), _mu(rule, t + 1)
+            p = memory[2] * mu
+            n = next_mu / (1 - p * next_mu) * m + (1 - mu) / (1 - p) * g
+            return w - rate * n / (jnp.sqrt(v) / root_c2 + rule.epsilon), m, v, p
+        case Adamax():
+            inside = rule.form == "epsilon_inside_maximum"
+            m = rule.beta1 * memory[0] + (1 - rule.beta1) * g
+            size = jnp.abs(g) + rule.epsilon if inside else jnp.abs(g)
+            u = jnp.maximum(rule.beta2 * memory[1], size)
+            return w - rate / c1 * m / (u if inside else u + rule.epsilon), m, u
+        case Adadelta():
+            v = rule.rho * memory[0] + (1 - rule.rho) * g * g
+            s = jnp.sqrt(memory[1] + rule.epsilon) / jnp.sqrt(v + rule.epsilon) * g
+            return w - rate * s, v, rule.rho * memory[1] + (1 - rule.rho) * s * s
+
+
+def _moments(
+    rule: Adam | AdamW | AMSGrad | Nadam, g: jax.Array, memory: Memory
+) -> tuple[jax.Array, jax.Array]:
+    """Return m and v after a step."""
+    m = rule.beta1 * memory[0] + (1 - rule.beta1) * g
+    return m, rule.beta2 * memory[1] + (1 - rule.beta2) * g * g
+
+
+def _root_and_largest(
+    rule: Adam | AdamW | AMSGrad, v: jax.Array, memory: Memory, root_c2: jax.Array
+) -> tuple[jax.Array, ...]:
+    """Return sqrt(v), or AMSGrad's in its place and the largest v that it remembers."""
+    if not isinstance(rule, AMSGrad):
+        return (jnp.sqrt(v),)
+    if rule.maximum == "before_correction":
+        largest = jnp.maximum(memory[2], v)
+        return jnp.sqrt(largest), largest
+    largest = jnp.maximum(memory[2], v / root_c2**2)
+    return root_c2 * jnp.sqrt(largest), largest
+
+
+def _decayed(rule: Adam | AdamW | AMSGrad, w: jax.Array, rate: jax.Array) -> jax.Array:
+    """Return a parameter after AdamW's decay, if it is one of those that decay."""
+    if not isinstance(rule, AdamW) or (rule.decay_on == "weights" and w.ndim == 1):
+        return w
+    decay = rate * rule.weight_decay if rule.decay_times_rate else rule.weight_decay
+    return w - decay * w
+
+
+def _mu(rule: Nadam, t: jax.Array) -> jax.Array:
+    """Return Nadam's momentum of step t."""
+    if rule.momentum_decay is None:
+        return jnp.full_like(t, rule.beta1)
+    return rule.beta1 * (1 - 0.5 * jnp.exp(t * rule.momentum_decay * math.log(0.96)))
+
+
+def _root(v: jax.Array, rule: RMSprop | Adagrad) -> jax.Array:
+    if rule.form == "epsilon_inside_root":
+        return jnp.sqrt(v + rule.epsilon)
+    return jnp.sqrt(v) + rule.epsilon
+
+
+def _one_minus_power(beta: float, t: jax.Array) -> jax.Array:
+    """Return 1 - beta^t; written plainly, float32 would lose four digits while t is small."""
+    return -jnp.expm1(t * math.log(beta)) if beta else jnp.ones_like(t)
