@@ -161,10 +161,12 @@ def check_stopping(experiment: "Experiment") -> None:
     training = experiment.training
     if training is None or training.stopping is None:
         return
-    if experiment.data.facts.kind not in ("classes", "binary"):
+    rule = training.stopping
+    counts_errors = rule.name == "patience" or rule.watched == "accuracy"
+    if counts_errors and experiment.data.facts.kind not in ("classes", "binary"):
         raise ValueError(
             "training.stopping: needs classes, because it counts errors; "
-            f"{experiment.data.name!r} has none"
+            f"{experiment.data.name!r} has none; 'no_improvement' can watch the loss"
         )
     if experiment.data.rows[1] < 1:
         raise ValueError(
@@ -177,11 +179,11 @@ def check_stopping(experiment: "Experiment") -> None:
             f"training.stopping: its interval must be at most the length of {experiment.steps} "
             f"steps. Got {every}"
         )
-    if every > training.stopping.patience_steps + 1:
+    if rule.name == "patience" and every > rule.patience_steps + 1:
         raise ValueError(
             "training.stopping: its interval must be at most patience_steps + 1, so that the "
             "validation rows are scored before training ends. "
-            f"Got {every} and {training.stopping.patience_steps}"
+            f"Got {every} and {rule.patience_steps}"
         )
 
 

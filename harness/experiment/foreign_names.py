@@ -487,10 +487,11 @@ SPLITS = (
         "cross_val_score LeaveOneOut", words="cv cross_validation k-fold"),
 )  # fmt: skip
 
+NO_IMPROVEMENT = ('name = "no_improvement", watched = "loss", patience = 10, min_delta = 0.0, '
+                  'restore = "never", every_epochs = 1')  # fmt: skip
 STOPPING = (
-    _no('name = "patience", patience_steps = 500, growth = 1.0, threshold = 1.0, every_epochs = 1',
-        "samestep stops by the validation error, as its README says, and counts patience in steps",
-        keras="EarlyStopping", torch="EarlyStopping", words="early"),
+    Row(NO_IMPROVEMENT, 'for restore_best_weights=True restore = "always"',
+        keras="EarlyStopping", torch="EarlyStopping", words="early early_stopping"),
 )  # fmt: skip
 
 DTYPES = (

@@ -83,11 +83,11 @@ class Network(Frozen):
     Args:
         inputs: number of columns that the first layer takes, 1 to 1,000,000; must be that of
             the data.
-        layers: 1 to 64 layers, the first one first.
+        layers: 1 to 256 layers, the first one first.
     """
 
     inputs: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
-    layers: Annotated[tuple[Layer, ...], Field(min_length=1, max_length=64)]
+    layers: Annotated[tuple[Layer, ...], Field(min_length=1, max_length=256)]
 
     @property
     def outputs(self) -> int:

@@ -8,7 +8,7 @@ from harness.experiment.fields import Frozen, Interval, PositiveNumber
 from harness.experiment.fields import Length as Length
 from harness.experiment.optimizers import Optimizer
 from harness.experiment.schedules import Schedule
-from harness.experiment.stopping import Patience
+from harness.experiment.stopping import Stopping
 
 
 class MeanSquaredError(Frozen):
@@ -131,4 +131,4 @@ class Training(Frozen):
     batches: Batching
     length: Length
     evaluation: Evaluation
-    stopping: Patience | None = None
+    stopping: Stopping | None = None

@@ -118,8 +118,8 @@ ERRORS = [
         "std = 0.05",
     ),
     (
-        {"network__layers": [{"units": 10, "activation": "identity"}] * 65},
-        "network.layers: must have at most 64 items. Got a list",
+        {"network__layers": [{"units": 10, "activation": "identity"}] * 257},
+        "network.layers: must have at most 256 items. Got a list",
         "",
     ),
     ({"training__optimizer__epsilon": -1.0}, "training.optimizer.epsilon", "Got -1.0"),
@@ -199,7 +199,7 @@ ERRORS = [
         "classes",
     ),
     ({"name": "../../x"}, "name: lower-case", "'../../x'"),
-    ({"name": "x" * 65}, "name:", "64"),
+    ({"name": "x" * 257}, "name:", "64"),
     ({"titel": "x"}, "titel: unknown field", "'title'"),
     ({"training": 3}, "training", "Got 3"),
 ]

@@ -106,6 +106,13 @@ def bases():
         },
         native=[{"framework": "sklearn", "estimator": "LogisticRegression"}],
     )  # fmt: skip
+    yield protocol(
+        data__validation=0.1,
+        training__stopping={
+            "name": "no_improvement", "watched": "loss", "patience": 5, "min_delta": 0.0,
+            "restore": "never", "every_epochs": 1,
+        },
+    )  # fmt: skip
     for schedule in SCHEDULES:
         yield protocol(training__schedule=dict(schedule))
     drawn = {"name": "stratified", "test": 0.2, "seed": 0}
