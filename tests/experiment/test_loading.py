@@ -199,7 +199,7 @@ ERRORS = [
         "classes",
     ),
     ({"name": "../../x"}, "name: lower-case", "'../../x'"),
-    ({"name": "x" * 257}, "name:", "64"),
+    ({"name": "x" * 65}, "name:", "64"),
     ({"titel": "x"}, "titel: unknown field", "'title'"),
     ({"training": 3}, "training", "Got 3"),
 ]
