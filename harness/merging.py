@@ -4,6 +4,7 @@ Rows, proofs and limits are copied; nothing is run. The folder that is written t
 first one, so that more folders can be added later.
 """
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ from harness.experiment.vocabulary import Status
 from harness.parity import verdicts
 from harness.plan import Plan
 from harness.results import Row, RunFolder, to_json, write_atomically
+from harness.stored_arrays import BYTES_AT_MOST
+from harness.untrusted import NotAPlainFileError, read_plain
 
 
 class NotMergedError(ValueError):
@@ -47,7 +50,7 @@ def plan_in(folder: Path) -> Plan:
     """
     file = RunFolder(folder).plan_file
     try:
-        return Plan.from_json(file.read_text(encoding="utf-8"))
+        return Plan.from_json(read_plain(file))
     except OSError as error:
         raise NotMergedError(
             f"{folder}: holds no run ({file.name}: {error.strerror or error}); give folders that "
@@ -137,8 +140,9 @@ def _is_whole(folder: RunFolder, row: Row) -> bool:
 def _copy(trial: str, row: Row, source: RunFolder, target: RunFolder) -> None:
     """Copy a trial's arrays first: a row on disk says that they are there."""
     arrays = source.trials / f"{trial}.npz"
-    if row.status == Status.OK and arrays.is_file():
-        write_atomically(target.trials / arrays.name, arrays.read_bytes())
+    if row.status == Status.OK:
+        with contextlib.suppress(FileNotFoundError, NotAPlainFileError):
+            write_atomically(target.trials / arrays.name, read_plain(arrays, BYTES_AT_MOST))
     target.write_row(row)
 
 
@@ -159,7 +163,7 @@ def _merge_proofs(
             merged.contradicted.append(proof.id)
         file, _ = worst_first[0]
         if file.parent != target.proofs:
-            write_atomically(target.proofs / file.name, file.read_bytes())
+            write_atomically(target.proofs / file.name, read_plain(file))
 
 
 def _merge_limits(plan: Plan, folders: Iterable[RunFolder], target: RunFolder) -> None:

@@ -5,13 +5,13 @@ The folder of a run holds `plan.json`, `trials/<trial>.json` (the row), `trials/
 One process writes a row last, after its arrays, so a row that exists is whole.
 """
 
+import contextlib
 import dataclasses
 import json
 import math
-import os
+import re
+import secrets
 import tempfile
-import zipfile
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,11 @@ from typing import Any
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
+from harness import stored_arrays
 from harness.clock.conditions import Conditions
 from harness.experiment.vocabulary import Dtype, Purpose, Status, Track
 from harness.trainer import Array
-from harness.untrusted import parse_json
+from harness.untrusted import NotAPlainFileError, check_plain, parse_json, read_plain
 
 SCHEMA = 1
 """Version of the row's columns."""
@@ -33,6 +34,7 @@ PROTOCOL = 1
 WHOLE_PARAMETERS_BELOW = 5_000
 """A larger network leaves histograms of its parameters, not the parameters."""
 HISTOGRAM_BINS = 64
+ROW_BYTES_AT_MOST = 2**20
 
 
 @dataclass(frozen=True)
@@ -222,7 +224,7 @@ def to_json(row: Row) -> str:
     return json.dumps(clean(dataclasses.asdict(row)), indent=1, allow_nan=False) + "\n"
 
 
-def from_json(text: str) -> Row:
+def from_json(text: str | bytes) -> Row:
     """Read one row back.
 
     Raises:
@@ -264,6 +266,7 @@ class RunFolder:
         self.limits = path / "limits"
         self.logs = path / "logs"
         self.data = path / "data"
+        self.parts = self.trials, self.proofs, self.limits, self.logs, self.data
 
     def rows(self, trials: Iterable[str] | None = None, set_bad_aside: bool = False) -> list[Row]:
         """Return the whole rows of the given trials (default: all), in that order.
@@ -290,27 +293,28 @@ class RunFolder:
         for name in names:
             file = folder / f"{name}.json"
             try:
-                row = from_json(file.read_text(encoding="utf-8"))
+                row = from_json(read_plain(file, ROW_BYTES_AT_MOST))
                 if row.trial != name.partition("@")[0]:
                     raise BadRowError(f"holds trial {row.trial!r}")
             except FileNotFoundError:
                 continue
-            except (BadRowError, UnicodeDecodeError):
+            except (ValueError, NotAPlainFileError):
                 if set_bad_aside:
                     file.replace(file.with_suffix(".json.bad"))
                 continue
             rows.append(row)
         return rows
 
-    def arrays(self, trial: str) -> dict[str, Array]:
-        """Return curves and outputs of a trial; {} where there are none that can be read."""
+    def arrays(self, trial: str, at_most: int = stored_arrays.BYTES_AT_MOST) -> dict[str, Array]:
+        """Return curves and outputs of a trial; {} where there are none that can be read.
+
+        Args:
+            trial: its id.
+            at_most: how many bytes they may have, unpacked.
+        """
         try:
-            with (
-                (self.trials / f"{trial}.npz").open("rb") as file,
-                np.load(file, allow_pickle=False) as arrays,
-            ):
-                return dict(arrays)
-        except (OSError, ValueError, EOFError, AttributeError, zlib.error, zipfile.BadZipFile):
+            return stored_arrays.read_arrays(self.trials / f"{trial}.npz", at_most)
+        except (OSError, stored_arrays.DamagedArraysError):
             return {}
 
     def write_row(self, row: Row) -> None:
@@ -324,6 +328,21 @@ class RunFolder:
                 (self.trials / f"{trial}{suffix}").unlink(missing_ok=True)
 
 
+def histogram(values: Array) -> tuple[Array, Array]:
+    """Return counts (bins,) and edges (bins + 1,) of finite values, at most 1e300 large.
+
+    Values that differ by less than bins can tell apart get bins around them.
+    """
+    values = np.clip(np.asarray(values, np.float64), -1e300, 1e300)
+    try:
+        counts, edges = np.histogram(values, HISTOGRAM_BINS)
+    except ValueError:  # too close together for their size
+        reach = 1e-6 * np.abs(values).max()
+        bounds = values.min() - reach, values.max() + reach
+        counts, edges = np.histogram(values, HISTOGRAM_BINS, bounds)
+    return counts, edges
+
+
 def write_arrays(file: Path, arrays: Mapping[str, Array]) -> None:
     """Write a `.npz` atomically."""
     with tempfile.SpooledTemporaryFile(max_size=2**28) as buffer:
@@ -332,15 +351,31 @@ def write_arrays(file: Path, arrays: Mapping[str, Array]) -> None:
         write_atomically(file, buffer.read())
 
 
+LEFTOVER = re.compile(r"\..+\.[0-9a-z_]{8}")
+"""Names of the temporary files of `write_atomically`, and of earlier versions."""
+
+
 def write_atomically(file: Path, content: bytes) -> None:
-    """Write to a temporary file beside `file`, then rename: never half a file."""
+    """Write to a temporary file beside `file`, then rename: never half a file.
+
+    The file gets the permissions that the umask leaves. A link that stands there is replaced, not
+    followed.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}.")
+    temporary = file.parent / f".{file.name}.{secrets.token_hex(4)}"
     try:
-        with os.fdopen(handle, "wb") as opened:
+        with temporary.open("xb") as opened:
             opened.write(content)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(file)
+        temporary.replace(file)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files of a process that was killed while it wrote."""
+    with contextlib.suppress(OSError):
+        for file in folder.iterdir():
+            if LEFTOVER.fullmatch(file.name):
+                check_plain(file)
+                file.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from harness.parity.verdicts import CellKey, read
 from harness.plan import Plan
 from harness.results import Row, RunFolder
 from harness.trainer import Array
+from harness.untrusted import read_plain
 
 NATIVE_SOLVER = Judgement(Verdict.NOT_COMPARABLE, "a library's own solver", ())
 NO_PROOF = Judgement(Verdict.NOT_COMPARABLE, "no proof was made", ())
@@ -63,7 +64,7 @@ def load_run(path: Path, plan: Plan | None = None) -> Run:
         ValueError: its plan cannot be read by this version.
     """
     folder = RunFolder(path)
-    plan = plan or Plan.from_json(folder.plan_file.read_text(encoding="utf-8"))
+    plan = plan or Plan.from_json(read_plain(folder.plan_file))
     rows = folder.rows(trial.id for trial in plan.trials)
     return Run(
         plan=plan,

@@ -186,6 +186,9 @@ class Batches:
         learning_rates: float64 (steps,), each exactly representable in float32. They replace
             the learning rate that the optimizer states. They may fall, rise and be 0: divide by
             none.
+
+    Copy what you want to change: a trial that wrote into its batches or into the arrays of its
+    task is an error, even if it lifted their read-only flags.
     """
 
     rows: NDArray[np.int32] | None

@@ -4,12 +4,66 @@ JSON is read here, and text is made whole here, so that nothing later fails on i
 written in UTF-8, and numbers are computed with.
 """
 
+import contextlib
 import json
 import math
-from typing import Any
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
 
 LARGEST_INTEGER = 2**63
 DEEPEST = 100
+TEXT_BYTES_AT_MOST = 64 * 2**20
+"""Of a file of JSON: a plan of ten thousand trials has 5 MB."""
+
+
+class NotAPlainFileError(OSError):
+    """What stands at a path is a symbolic link, a pipe, a device or a folder."""
+
+
+@contextlib.contextmanager
+def open_plain(path: Path) -> Iterator[IO[bytes]]:
+    """Open a plain file to read. A link is not followed, and a pipe or device not waited for.
+
+    Raises:
+        NotAPlainFileError: it is no plain file.
+        OSError: it cannot be opened.
+    """
+    check_plain(path)
+    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    flags |= getattr(os, "O_BINARY", 0)
+    with os.fdopen(os.open(path, flags), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # it was replaced meanwhile
+            raise NotAPlainFileError(0, "is no plain file", str(path))
+        yield file
+
+
+def check_plain(path: Path) -> None:
+    """Refuse what is there and is no plain file; follow no link.
+
+    Raises:
+        NotAPlainFileError: it is no plain file.
+        OSError: nothing is there, or it cannot be looked at.
+    """
+    if not stat.S_ISREG(path.lstat().st_mode):
+        raise NotAPlainFileError(0, "is no plain file", str(path))
+
+
+def read_plain(path: Path, at_most: int = TEXT_BYTES_AT_MOST) -> bytes:
+    """Return what a plain file holds.
+
+    Raises:
+        NotAPlainFileError: it is no plain file.
+        OSError: it cannot be read.
+        ValueError: it is larger than `at_most` bytes.
+    """
+    with open_plain(path) as file:
+        content = file.read(at_most + 1)
+    if len(content) > at_most:
+        raise ValueError(f"{path.name} is larger than {at_most:,} bytes")
+    return content
 
 
 def parse_json(text: str | bytes, keeps_infinite: bool = False) -> Any:

@@ -35,7 +35,7 @@ from implementations.tensorflow_updates import corrections, memory_of, updated
 
 v1 = tf.compat.v1
 
-PLANNED_STEPS, PLANNED_ROWS = 1_024, 65_536
+PLANNED_STEPS, PLANNED_ROWS = 8_192, 65_536
 """The largest plan of the fused program, in steps and in rows, but at least 16 steps.
 
 The plan is copied whole for every segment, so it must not be large. A longer segment is run in
@@ -73,6 +73,7 @@ class TensorflowTrainer(StepTrainer):
         self.predict_compiled = tf.function(self._forward, jit_compile=True, autograph=False)
         self.step_compiled = tf.function(self._gathered_step, jit_compile=True, autograph=False)
         self.segment_compiled = tf.function(self._segment, jit_compile=True, autograph=False)
+        self.segment: Callable[..., tf.Tensor] | None = None
 
     # ------------------------------------------------------------ start
 
@@ -225,7 +226,7 @@ class TensorflowTrainer(StepTrainer):
         with tf.device(self.target_device):
             losses = list(run(batches))
             self.steps_done.numpy()
-            return np.concatenate([loss.numpy() for loss in losses])
+            return np.concatenate([loss.numpy() for loss in losses])[: len(batches)]
 
     def _advance_idiomatic(self, batches: Batches) -> Array:
         inputs, targets, losses = self.task.inputs, self.task.targets, []
@@ -252,9 +253,13 @@ class TensorflowTrainer(StepTrainer):
     def _advance_fused(self, batches: Batches) -> Iterator[tf.Tensor]:
         for first in range(0, len(batches), self.steps_planned):
             values = self._planned(batches, first)
-            steps = len(values[0])
+            steps = tf.constant(len(values[0]))
             plan = tuple(tf.constant(_padded(each, self.steps_planned)) for each in values)
-            yield self.segment_compiled(self.inputs, self.targets, plan, tf.constant(steps))[:steps]
+            if self.segment is None:  # as in `_advance_stepwise`
+                self.segment = self.segment_compiled.get_concrete_function(
+                    self.inputs, self.targets, plan, steps
+                )
+            yield self.segment(self.inputs, self.targets, plan, steps)
 
     def _planned(self, batches: Batches, first: int) -> tuple[Array, Array, Array]:
         """Return (rows, sizes, rates) of a piece; rows are empty where a step takes all."""

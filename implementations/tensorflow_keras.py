@@ -31,7 +31,7 @@ from implementations.keras_parts.fit_calls import FitCall, fit, fit_calls
 from implementations.keras_parts.losses import RowLoss, penalty
 from implementations.keras_parts.optimizers import optimizer_of
 
-PLANNED_STEPS, PLANNED_ROWS = 1_024, 65_536
+PLANNED_STEPS, PLANNED_ROWS = 8_192, 65_536
 """The largest plan of the fused program, in steps and in rows, but at least 16 steps.
 
 The plan is copied whole for every segment, so it must not be large. A longer segment is run in
@@ -68,6 +68,7 @@ class KerasTrainer(StepTrainer):
             self.model.compile(optimizer=self.optimizer, loss=self.loss)
         self.step_compiled = tf.function(self._gathered_step, jit_compile=True, autograph=False)
         self.segment_compiled = tf.function(self._segment, jit_compile=True, autograph=False)
+        self.segment: Callable[..., tf.Tensor] | None = None
 
     # ------------------------------------------------------------ loss and update
 
@@ -130,7 +131,7 @@ class KerasTrainer(StepTrainer):
             run = self._advance_fused if self.task.loop == "fused" else self._advance_stepwise
             losses = list(run(batches))
             self.optimizer.iterations.numpy()
-            return np.concatenate([loss.numpy() for loss in losses])
+            return np.concatenate([loss.numpy() for loss in losses])[: len(batches)]
 
     def _advance_stepwise(self, batches: Batches) -> Iterator[tf.Tensor]:
         for first in range(0, len(batches), self.steps_planned):
@@ -144,9 +145,13 @@ class KerasTrainer(StepTrainer):
     def _advance_fused(self, batches: Batches) -> Iterator[tf.Tensor]:
         for first in range(0, len(batches), self.steps_planned):
             values = self._planned(batches, first)
-            steps = len(values[0])
+            steps = tf.constant(len(values[0]))
             plan = tuple(tf.constant(_padded(each, self.steps_planned)) for each in values)
-            yield self.segment_compiled(self.inputs, self.targets, plan, tf.constant(steps))[:steps]
+            if self.segment is None:  # as in `_advance_stepwise`
+                self.segment = self.segment_compiled.get_concrete_function(
+                    self.inputs, self.targets, plan, steps
+                )
+            yield self.segment(self.inputs, self.targets, plan, steps)
 
     def _planned(self, batches: Batches, first: int) -> tuple[Array, Array, Array]:
         """Return (rows, sizes, rates) of a piece; rows are empty where a step takes all."""

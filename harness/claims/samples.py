@@ -24,9 +24,12 @@ from harness.experiment.vocabulary import Status, Track
 from harness.parity.judgement import PROVEN
 from harness.results import Row, clean, write_atomically
 from harness.trainer import Array
+from harness.untrusted import parse_json, read_plain
 
 FILE = "samples.jsonl"
 SCHEMA = 1
+BYTES_AT_MOST = 2**28
+ROWS_AT_MOST = 10**8
 DEFAULTS = {field.name: field.default for field in dataclasses.fields(Row)}
 """A column that has this value is left out of a line."""
 TIMING_COLUMNS = {
@@ -71,11 +74,17 @@ class Sample:
         return self.row.status == Status.OK and proven
 
     def right_rows(self) -> NDArray[np.bool_] | None:
-        """Return which test rows were right, bool (tested,); None where this is not stored."""
-        if not self.right:
+        """Return which test rows were right, bool (tested,); None where that is not stored."""
+        if not self.right or not 0 <= self.tested <= ROWS_AT_MOST:
             return None
-        bits = np.frombuffer(zlib.decompress(base64.b85decode(self.right)), np.uint8)
-        return np.unpackbits(bits, count=self.tested).astype(bool)
+        try:
+            packed, at_most = base64.b85decode(self.right), -(-self.tested // 8)
+            bits = zlib.decompressobj().decompress(packed, max(at_most, 1))
+        except (ValueError, zlib.error):
+            return None
+        if len(bits) < at_most:
+            return None
+        return np.unpackbits(np.frombuffer(bits, np.uint8), count=self.tested).astype(bool)
 
 
 SAMPLE = TypeAdapter(Sample)
@@ -138,11 +147,11 @@ def from_line(line: str) -> Sample:
         ValueError: the line is not a sample of this version.
     """
     try:
-        values: dict[str, Any] = json.loads(line)
+        values: dict[str, Any] = parse_json(line)
         if values.pop("schema") != SCHEMA:
             raise ValueError(f"not schema {SCHEMA}")
         return SAMPLE.validate_python(values)
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"not a sample of this version ({error!r})") from error
 
 
@@ -157,7 +166,7 @@ def read(folder: Path) -> list[Sample]:
     if not file.exists():
         return []
     samples = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(read_plain(file, BYTES_AT_MOST).decode().splitlines(), 1):
         try:
             samples.append(from_line(line))
         except ValueError as error:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from harness.plan import Plan
     from harness.run import Run
 
-WRITTEN = ("report.md", "results.csv", "report.html")
+PAGE = "report.html"
+WRITTEN = ("report.md", "results.csv", PAGE)
 """Files that every report writes into its run's folder."""
 SUFFIXES = (".md", ".csv", ".json", ".html")
 AUTO = "auto"
@@ -68,6 +69,7 @@ Source = Annotated[
     Path | None,
     typer.Option("--from", metavar="FOLDER", help="Read this run again; train nothing."),
 ]
+OpenPage = Annotated[bool, typer.Option("--open", help="Open the page in a browser.")]
 TensorBoard = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="Also write TensorBoard runs there.")
 ]
@@ -102,6 +104,7 @@ def report(
     ] = None,
     source: Source = None,
     tensorboard: TensorBoard = None,
+    open_page: OpenPage = False,
 ) -> None:
     """Train the same networks in every framework and compare.
 
@@ -112,9 +115,10 @@ def report(
     from harness.run import load_run
 
     if source is not None:
-        options.only_read(context, ("output", "chart", "tensorboard"))
+        options.only_read(context, ("output", "chart", "tensorboard", "open_page"))
         run = run_plan.read_run(source)
-        _finish(run, exit_code(run), _outputs(run.plan, output, chart), tensorboard)
+        files = _outputs(run.plan, output, chart)
+        _finish(run, exit_code(run), files, tensorboard, open_page)
     table = own_data.TableOptions(target, header, encoding, test_file, test_target)
     request = Request(
         experiments=own_data.protocols_of(experiments or (), table, out),
@@ -150,7 +154,8 @@ def report(
             soft_wrap=True,
         )
     run = load_run(path, plan)
-    _finish(run, exit_code(run) if finished else INTERRUPTED, files, tensorboard)
+    code = exit_code(run) if finished else INTERRUPTED
+    _finish(run, code, files, tensorboard, open_page)
 
 
 def _outputs(
@@ -164,9 +169,13 @@ def _outputs(
 
 
 def _finish(
-    run: "Run", code: int, files: Sequence[Output], tensorboard_folder: Path | None
+    run: "Run",
+    code: int,
+    files: Sequence[Output],
+    tensorboard_folder: Path | None,
+    open_page: bool,
 ) -> NoReturn:
-    """Print the tables, write the files, draw last, and exit.
+    """Print the tables, write the files, draw last, show the page, and exit.
 
     What cannot be written decides the exit code only of a run that would exit with 0.
     """
@@ -189,4 +198,17 @@ def _finish(
         code = code or failed
     drawn, failed = outputs.write(charts, lambda file, chart: write_report(file, report, chart))
     print_lines(f"wrote {file}" for file in drawn)
+    if run.path / PAGE in written:
+        _show(run.path / PAGE, open_page)
     sys.exit(code or failed)
+
+
+def _show(page: Path, in_browser: bool) -> None:
+    """Print the page's link; many a terminal opens it with a click."""
+    import webbrowser
+
+    link = page.resolve().as_uri()
+    opened = in_browser and webbrowser.open(link)
+    print_lines([link])
+    if in_browser and not opened:
+        console(stderr=True).print("no browser can be started here; the link above opens the page")

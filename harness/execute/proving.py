@@ -20,6 +20,8 @@ from harness.results import Row
 
 _diagnosing = threading.Lock()
 """A mistake that one lane has named is tried first in the others."""
+TRACE_BYTES_AT_MOST = 2**34
+"""Of a network of a hundred million weights."""
 WORTH_A_PROCESS = 8
 """A lane without work starts a second process of a framework if so many of its proofs wait."""
 
@@ -174,6 +176,12 @@ def _trace(
 ) -> tuple[Trace | None, Row, list[str]]:
     """Run a proof; read its trace and delete the file."""
     row, log_tail = workers.run(proof, experiment, lane)
-    arrays = workers.folder.arrays(proof.id)
+    arrays = workers.folder.arrays(proof.id, TRACE_BYTES_AT_MOST)
     (workers.folder.trials / f"{proof.id}.npz").unlink(missing_ok=True)
-    return (Trace.from_arrays(arrays) if row.status == Status.OK else None), row, log_tail
+    if row.status != Status.OK:
+        return None, row, log_tail
+    try:
+        return Trace.from_arrays(arrays), row, log_tail
+    except (KeyError, TypeError, ValueError, AttributeError):  # what it left is no trace
+        detail = "what it left is no trace, or is too large"
+        return None, dataclasses.replace(row, status=Status.ERROR, status_detail=detail), log_tail

@@ -16,8 +16,9 @@ import psutil
 from harness.analysis import noise
 from harness.clock.environment import available_cpus, has_gpu, machine_label
 from harness.execute import product_times, proving
-from harness.execute.folder import locked, prepare
+from harness.execute.folder import locked, prepare, sweep_all
 from harness.execute.lanes import in_lanes
+from harness.execute.left_processes import end_marked, mark_of_folder
 from harness.execute.listener import Listener
 from harness.execute.workers import FIRST_LANE, Workers
 from harness.experiment.vocabulary import Preset, Status
@@ -74,6 +75,8 @@ class Runner:
         prepare(self.folder, self.plan)
         with locked(self.folder):
             prepare(self.folder, self.plan)  # another run may have come first meanwhile
+            sweep_all(self.folder)
+            end_marked(mark_of_folder(self.folder.path))  # of a run that was killed
             whole = self.whole or self.plan
             write_atomically(self.folder.plan_file, whole.to_json().encode())
             if fresh:

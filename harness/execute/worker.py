@@ -24,6 +24,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, TextIO
 
 from harness.clock.environment import END_OF_TRIAL, allowed_cpus, pin
+from harness.clock.process_state import IS_SPENT, ProcessState
 from harness.experiment.vocabulary import Purpose, Status
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def main() -> None:
     setup = messages.get()
     cpus, lane = allowed_cpus(), setup.get("lane", 0)
     affinity_problem = pin(setup["threads"], lane, cpus)
+    as_given = ProcessState.now()
 
     began = perf_counter()
     import numpy  # noqa: F401  (every framework needs it; its import counts as theirs)
@@ -77,10 +79,16 @@ def main() -> None:
         if message.get("lane", lane) != lane:
             lane = message["lane"]
             affinity_problem = pin(setup["threads"], lane, cpus)
+            as_given = ProcessState.now()
         row, keep_serving = _serve(message, framework, first, import_s, interrupts)
         gc.collect()  # a trainer that refers to itself would hold its data until much later
         if affinity_problem and row.get("status") == "ok":
             row["status_detail"] = row["status_detail"] or affinity_problem
+        changes = ProcessState.now().changes_since(as_given)
+        if changes and "trial" in message:
+            row[IS_SPENT] = True
+            why = f"changed its process: {', '.join(changes)}"
+            row["status_detail"] = "; ".join(filter(None, [row["status_detail"], why]))
         sys.stderr.flush()
         os.write(2, END_OF_TRIAL)
         channel.write(json.dumps(row) + "\n")
@@ -192,7 +200,7 @@ def _attempt(
     from harness.data.fetching import DataMissingError
     from harness.execute.adapter_errors import describe_exception
     from harness.trainer import DeviceUnavailableError, ToolMissingError
-    from harness.trial.outcome import Diverged, Unsupported
+    from harness.trial.outcome import Diverged, GivenChanged, Unsupported
 
     try:
         began = perf_counter()
@@ -207,6 +215,8 @@ def _attempt(
         return Status.MISSING, str(reason)
     except Diverged as reason:
         return Status.DIVERGED, str(reason)
+    except GivenChanged as reason:
+        return Status.ERROR, str(reason)
     except DataMissingError as reason:
         return Status.MISSING, str(reason)
     except ModuleNotFoundError as error:
@@ -290,13 +300,17 @@ def _own_channel() -> TextIO:
 
 
 def _die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies."""
+    """Ask Linux to kill this process when its parent dies, and to have what its children leave.
+
+    A process that one of them detached is then a child of this one, and ends with it.
+    """
     if not sys.platform.startswith("linux"):
         return
     import ctypes
 
-    pr_set_pdeathsig = 1
+    pr_set_pdeathsig, pr_set_child_subreaper = 1, 36
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGKILL)
+    ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1)
 
 
 def _messages() -> "queue.SimpleQueue[dict[str, Any]]":

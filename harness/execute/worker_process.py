@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -18,6 +18,7 @@ from typing import IO, Any
 import psutil
 
 from harness.clock.environment import END_OF_TRIAL
+from harness.execute.left_processes import MARK, end_marked, new_mark
 from harness.experiment.vocabulary import Status
 from harness.untrusted import parse_json
 
@@ -38,17 +39,27 @@ class Death:
 
 
 class WorkerProcess:
-    """A child in a process group of its own, so that nothing it starts outlives it."""
+    """A child in a process group of its own, so that nothing it starts outlives it.
 
-    def __init__(self, setup: Mapping[str, Any], environment: dict[str, str], log: Path) -> None:
+    Args:
+        setup: the first message: framework, threads, lane.
+        environment: the whole environment of the process.
+        log: file for what it prints.
+        run: how the marks of all workers of its run begin.
+    """
+
+    def __init__(
+        self, setup: Mapping[str, Any], environment: dict[str, str], log: Path, run: str = ""
+    ) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
+        self._mark = new_mark(run)
         self._oom_kills = oom_kills()
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "harness.execute.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=environment,
+            env=environment | {MARK: self._mark},
             start_new_session=True,
         )
         self._answers: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
@@ -91,30 +102,37 @@ class WorkerProcess:
 
     def close(self) -> None:
         """Ask the worker to exit, and kill the process after `GRACE_S` seconds."""
+        started = self._descendants()  # nobody knows them once the process has ended
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             if self._process.stdin:
                 self._process.stdin.close()
             self._process.wait(GRACE_S)
-        self.kill()
+        self.kill(started)
 
-    def kill(self) -> None:
-        """Kill the process, its group, and whatever else descends from it, at once."""
-        with contextlib.suppress(psutil.Error):
-            for descendant in psutil.Process(self._process.pid).children(recursive=True):
-                with contextlib.suppress(psutil.Error):
-                    descendant.kill()
+    def kill(self, started: Iterable[psutil.Process] = ()) -> None:
+        """Kill the process, its group, and whatever else it started, detached or not, at once."""
+        for descendant in (*started, *self._descendants()):
+            with contextlib.suppress(psutil.Error):  # it has ended; psutil knows reused numbers
+                descendant.kill()
         if hasattr(os, "killpg"):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         else:
             self._process.kill()
         self._process.wait()
+        end_marked(self._mark)
         with contextlib.suppress(OSError):
             if self._process.stdin:
                 self._process.stdin.close()
         # Each thread ends when its pipe does. A process that inherited the pipe may delay that.
         for thread in self._threads:
             thread.join(GRACE_S)
+
+    def _descendants(self) -> list[psutil.Process]:
+        descendants: list[psutil.Process] = []
+        with contextlib.suppress(psutil.Error):  # it has ended
+            descendants = psutil.Process(self._process.pid).children(recursive=True)
+        return descendants
 
     def _send(self, message: Mapping[str, Any]) -> None:
         pipe = self._process.stdin

@@ -8,7 +8,9 @@ from dataclasses import asdict
 from typing import Any, NamedTuple
 
 from harness.clock.environment import child_environment
+from harness.clock.process_state import IS_SPENT
 from harness.data import fetching, own_rows
+from harness.execute.left_processes import mark_of_folder
 from harness.execute.listener import Listener
 from harness.execute.worker_process import Death, WorkerProcess
 from harness.experiment.data import Data
@@ -99,7 +101,7 @@ class Workers:
             if self.ended.is_set():
                 return self.blank(trial, Status.INTERRUPTED, "Ctrl-C"), tail
             return self.blank(trial, answer.status, answer.detail), tail
-        if not keep or answer.get("status") not in ENDED_WELL:
+        if not keep or answer.get("status") not in ENDED_WELL or answer.get(IS_SPENT):
             self._alive.pop((lane, Key.of(trial)), None)
             worker.close()
         try:
@@ -192,7 +194,7 @@ class Workers:
         environment[own_rows.FOLDER_VARIABLE] = str(self.folder.data.resolve())
         name = f"{_slug(trial.framework)}-{trial.track}"
         log = self.folder.logs / f"{name}{f'-{lane}' if lane else ''}.log"
-        return WorkerProcess(setup, environment, log)
+        return WorkerProcess(setup, environment, log, mark_of_folder(self.folder.path))
 
     def _message(self, trial: Trial, experiment: Experiment, lane: int) -> Mapping[str, Any]:
         return {

@@ -8,10 +8,13 @@ from harness.experiment.translating import misspelt, plain, translation
 SMALLEST_SIMILARITY = 0.66
 """The smallest similarity (`difflib` ratio, 0 to 1) of a name that is suggested."""
 SUGGESTIONS_AT_MOST = 5
+MOST_LISTED = 40
+"""Of more names, the nearest are listed, not all."""
+NEAREST_LISTED = 3
 
 
 def unknown(value: str, known: Iterable[str], place: str = "") -> str:
-    """Return `'value' is not known. Did you mean …? Known: …`.
+    """Return `'value' is not known. Did you mean …? Known: …`, or the nearest of many names.
 
     Args:
         value: what was typed.
@@ -19,7 +22,11 @@ def unknown(value: str, known: Iterable[str], place: str = "") -> str:
         place: where it was typed, as `foreign_names` calls it; empty where only our own names do.
     """
     names = [str(name) for name in known]
-    return f"{value!r} is not known.{meant(value, names, place)} Known: {', '.join(names)}"
+    sentence = f"{value!r} is not known.{meant(value, names, place)}"
+    if len(names) <= MOST_LISTED:
+        return f"{sentence} Known: {', '.join(names)}"
+    similar = sorted(names, key=lambda name: -_similarity(name, value))[:NEAREST_LISTED]
+    return f"{sentence} The nearest of {len(names)} names: {', '.join(similar)}"
 
 
 def meant(value: object, names: Sequence[str], place: str = "") -> str:
@@ -40,8 +47,11 @@ def nearest(value: object, names: Sequence[str]) -> str:
         *others, last = map(repr, longer[:SUGGESTIONS_AT_MOST])
         return f" Did you mean {', '.join(others)}{' or ' * bool(others)}{last}?"
 
-    def similarity(name: str) -> float:
-        return difflib.SequenceMatcher(None, name.lower(), typed).ratio()
+    best = max(names, key=lambda name: _similarity(name, value), default="")
+    is_near = best and _similarity(best, value) >= SMALLEST_SIMILARITY
+    return f" Did you mean {best!r}?" if is_near else ""
 
-    best = max(names, key=similarity, default="")
-    return f" Did you mean {best!r}?" if best and similarity(best) >= SMALLEST_SIMILARITY else ""
+
+def _similarity(name: str, value: object) -> float:
+    typed = plain(str(value)).lower()
+    return difflib.SequenceMatcher(None, name.lower(), typed).ratio()

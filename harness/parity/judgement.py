@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from harness.experiment.vocabulary import Status
 
 
@@ -74,11 +76,9 @@ class Judgement:
         """Read what `to_dict` returned.
 
         Raises:
-            ValueError, KeyError, TypeError: they are not a judgement's.
+            ValueError: they are not a judgement's.
         """
-        rungs = tuple(Rung(**rung) for rung in values["rungs"])
-        verdict, status = Verdict(values["verdict"]), Status(values.get("status", Status.OK))
-        return cls(verdict, values["reason"], rungs, status)
+        return TypeAdapter(cls).validate_python(values)
 
     @property
     def proven(self) -> bool:

@@ -18,7 +18,7 @@ from harness.clock.environment import on_this_machine
 from harness.parity.judgement import Judgement, Verdict, with_proof_as_timed
 from harness.plan import Trial
 from harness.results import RunFolder, write_atomically
-from harness.untrusted import parse_json
+from harness.untrusted import parse_json, read_plain
 
 SCHEMA = 1
 
@@ -88,7 +88,7 @@ def oracle_digest(folder: Path = Path(__file__).parent) -> str:
 
 def _read_file(file: Path) -> Judgement | None:
     try:
-        values = parse_json(file.read_text(encoding="utf-8"), keeps_infinite=True)
+        values = parse_json(read_plain(file), keeps_infinite=True)
         return Judgement.from_dict(values) if values["schema"] == SCHEMA else None
     except (OSError, ValueError, KeyError, TypeError):
         return None

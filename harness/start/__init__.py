@@ -6,7 +6,7 @@ repeats the seeded run of a source, one `RandomState` draws everything (`random_
 makes what an adapter is given.
 """
 
-from harness.start.batches import BatchPlan
+from harness.start.batches import BatchPlan, checksum
 from harness.start.constants import float32, given, given_network, given_number, rounded
 from harness.start.digest import start_digest
 from harness.start.parameters import initial_parameters
@@ -14,6 +14,7 @@ from harness.start.task import task_of
 
 __all__ = [
     "BatchPlan",
+    "checksum",
     "float32",
     "given",
     "given_network",

@@ -1,5 +1,6 @@
 """The batches of every step of a trial, drawn when they are needed, epoch by epoch."""
 
+import zlib
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -83,6 +84,12 @@ class BatchPlan:
         steps = np.arange(start, stop)
         rates = learning_rates(self.schedule, self.learning_rate, self.steps_per_epoch, steps)
         return rates if self.exact else rates.astype(np.float32).astype(np.float64)
+
+
+def checksum(batches: Batches) -> tuple[int, ...]:
+    """Return numbers that change with anything that the batches say."""
+    arrays = batches.sizes, batches.learning_rates, batches.rows
+    return tuple(zlib.crc32(array.data) for array in arrays if array is not None)
 
 
 @lru_cache(maxsize=2)

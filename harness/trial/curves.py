@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from harness.experiment.network import Network
-from harness.results import HISTOGRAM_BINS, WHOLE_PARAMETERS_BELOW
+from harness.results import WHOLE_PARAMETERS_BELOW, histogram
 from harness.trainer import Array, Parameters
 from harness.trial.evaluation import Scores, score_columns
 
@@ -38,7 +38,7 @@ class Curves:
         if self.stores_parameters:
             self._append(name, np.array(values))
         elif np.isfinite(values).all():
-            counts, edges = np.histogram(values, HISTOGRAM_BINS)
+            counts, edges = histogram(values)
             self._append(f"{name}_counts", counts)
             self._append(f"{name}_edges", edges)
 

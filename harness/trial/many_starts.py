@@ -14,6 +14,7 @@ from harness.parity.reference import Reference
 from harness.plan import Trial
 from harness.start import BatchPlan, initial_parameters
 from harness.trainer import Parameters, StepTrainer, Trainer
+from harness.trial.given import arrays_of_data, left_alone
 from harness.trial.measure import (
     check_dtype,
     check_loop,
@@ -48,11 +49,12 @@ def train_many_starts(
     check_dtype(trial, adapter)
     _check_shared_batches(experiment)
     prepared = data.load(experiment.data, experiment.loss, trial.dtype)
-    trainer = adapter(task_of(trial, experiment, prepared))
     seeds = np.arange(trial.seed, trial.seed + trial.starts)
     starts = [initial_parameters(experiment, int(seed), trial.dtype) for seed in seeds]
     batches = BatchPlan.of(experiment, trial.seed).segment(0, experiment.steps)
-    ends = trainer.many_seeds(starts, batches)
+    with left_alone(arrays_of_data(prepared), outcome):
+        trainer = adapter(task_of(trial, experiment, prepared))
+        ends = trainer.many_seeds(starts, batches)
     if ends is None:
         raise Unsupported("has no many_seeds for this protocol: run it seed by seed")
     if len(ends) != trial.starts:

@@ -14,6 +14,7 @@ from harness.clock.stopwatch import timed
 from harness.experiment.model import Experiment
 from harness.plan import Trial
 from harness.trainer import Operands, StepTrainer, Trainer
+from harness.trial.given import arrays_of_data, left_alone
 from harness.trial.measure import check_dtype, check_protocol, products_library, task_of
 from harness.trial.outcome import Outcome, Unsupported
 
@@ -57,11 +58,12 @@ def measure_limit(
         raise Unsupported("a native solver has no steps")
     check_dtype(trial, adapter)
     prepared = data.load(experiment.data, experiment.loss, trial.dtype)
-    trainer = adapter(task_of(trial, experiment, prepared))
-    outcome.columns.device = str(trainer.device)
-    outcome.columns.blas = products_library(trainer)
-    with record_conditions() as conditions:
-        time_matrix_products(trainer, trial, experiment, outcome)
+    with left_alone(arrays_of_data(prepared), outcome):
+        trainer = adapter(task_of(trial, experiment, prepared))
+        outcome.columns.device = str(trainer.device)
+        outcome.columns.blas = products_library(trainer)
+        with record_conditions() as conditions:
+            time_matrix_products(trainer, trial, experiment, outcome)
     outcome.columns.set_conditions(conditions)
 
 

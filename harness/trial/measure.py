@@ -27,6 +27,7 @@ from harness.trial import training
 from harness.trial.contradictions import Contradictions
 from harness.trial.early_stopping import Restored
 from harness.trial.evaluation import evaluate, predict, right_rows, score_columns
+from harness.trial.given import arrays_of_data, arrays_of_start, left_alone
 from harness.trial.outcome import Diverged, Outcome, Unsupported
 
 COMPUTE_BY_NUMPY = frozenset({"numpy", "scipy", "sklearn", "autograd", "numba"})
@@ -41,6 +42,7 @@ def measure(
     Raises:
         Unsupported: the adapter cannot follow the protocol.
         Diverged: loss or outputs are not finite.
+        GivenChanged: the adapter wrote into what it was given.
         harness.data.fetching.DataMissingError: the dataset is not on this machine.
         harness.trainer.DeviceUnavailableError: the adapter sees no such device.
         Exception: whatever the adapter or its framework raises.
@@ -54,21 +56,22 @@ def measure(
         absent_classes=json.dumps(absent, ensure_ascii=False) if absent else None,
     )
     contradictions = Contradictions(experiment, prepared, trial.dtype)
-    if issubclass(adapter, NativeTrainer):
-        trainer: Trainer = _fit_native(trial, experiment, adapter, prepared, outcome)
-    elif issubclass(adapter, StepTrainer):
-        check_loop(trial, adapter)
-        check_dtype(trial, adapter)
-        training.check_can_stop(experiment, trial.loop)
-        trainer = _train(trial, experiment, adapter, prepared, outcome, contradictions)
-    else:
-        raise TypeError(f"{adapter.__name__} must be a StepTrainer or a NativeTrainer")
-    describe_device(trainer, trial, outcome.columns)
-    _finish(trainer, experiment, prepared, outcome, contradictions)
-    if isinstance(trainer, StepTrainer) and experiment.training is not None:
-        began = perf_counter()
-        contradictions.look_at_clock(trainer, start.BatchPlan.of(experiment, trial.seed))
-        outcome.not_counted_s += perf_counter() - began
+    with left_alone(arrays_of_data(prepared), outcome):
+        if issubclass(adapter, NativeTrainer):
+            trainer: Trainer = _fit_native(trial, experiment, adapter, prepared, outcome)
+        elif issubclass(adapter, StepTrainer):
+            check_loop(trial, adapter)
+            check_dtype(trial, adapter)
+            training.check_can_stop(experiment, trial.loop)
+            trainer = _train(trial, experiment, adapter, prepared, outcome, contradictions)
+        else:
+            raise TypeError(f"{adapter.__name__} must be a StepTrainer or a NativeTrainer")
+        describe_device(trainer, trial, outcome.columns)
+        _finish(trainer, experiment, prepared, outcome, contradictions)
+        if isinstance(trainer, StepTrainer) and experiment.training is not None:
+            began = perf_counter()
+            contradictions.look_at_clock(trainer, start.BatchPlan.of(experiment, trial.seed))
+            outcome.not_counted_s += perf_counter() - began
     outcome.columns.contradiction = contradictions.found
     return trainer
 
@@ -141,7 +144,8 @@ def prove(trial: Trial, experiment: Experiment, adapter: type[Trainer], outcome:
 
     kept = FIRST_20_STEPS if trial.purpose == Purpose.PROOF_IN_DETAIL else KEPT_STEPS
     shown_by = how_gradients_are_shown(trial.purpose, trial.dtype)
-    trace = record(build, experiment, prepared, trial.seed, kept, shown_by)
+    with left_alone(arrays_of_data(prepared), outcome):
+        trace = record(build, experiment, prepared, trial.seed, kept, shown_by)
     outcome.arrays = trace.to_arrays()
 
 
@@ -215,13 +219,14 @@ def _train(
     plan = start.BatchPlan.of(experiment, trial.seed) if experiment.training else None
     task = task_of(trial, experiment, prepared)
     outcome.columns.start_digest = start.start_digest(task.parameters, plan)
-    with timed() as build:
-        trainer = adapter(task)
-    outcome.columns.build_s = build.seconds
-    if plan is not None:
-        with record_conditions() as conditions:
-            training.train(trainer, experiment, plan, prepared, task, outcome, contradictions)
-        outcome.columns.set_conditions(conditions)
+    with left_alone(arrays_of_start(task.parameters), outcome):
+        with timed() as build:
+            trainer = adapter(task)
+        outcome.columns.build_s = build.seconds
+        if plan is not None:
+            with record_conditions() as conditions:
+                training.train(trainer, experiment, plan, prepared, task, outcome, contradictions)
+            outcome.columns.set_conditions(conditions)
     return trainer
 
 

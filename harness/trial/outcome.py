@@ -21,6 +21,10 @@ class Diverged(Exception):  # noqa: N818
     """Loss or outputs are no longer finite; the message says since when."""
 
 
+class GivenChanged(Exception):  # noqa: N818
+    """The adapter wrote into what it was given; the message says into what."""
+
+
 @dataclass
 class Outcome:
     """What a trial has left so far.

@@ -16,7 +16,7 @@ from harness.trial.contradictions import Contradictions
 from harness.trial.curves import Curves
 from harness.trial.early_stopping import EarlyStopping
 from harness.trial.evaluation import evaluate, score_columns
-from harness.trial.outcome import Diverged, Outcome, Unsupported
+from harness.trial.outcome import Diverged, GivenChanged, Outcome, Unsupported
 from harness.trial.recompiling import Segment, recompile_s
 
 IDIOMATIC_SEGMENTS_AT_MOST = 10
@@ -44,13 +44,20 @@ class Clock:
     read_s: float = 0.0
 
     def advance(self, trainer: StepTrainer, batches: Batches) -> Array | None:
-        """Train on one segment, timed; overwrite it, and return its losses."""
+        """Train on one segment, timed; overwrite it, and return its losses.
+
+        Raises:
+            GivenChanged: the adapter wrote into the batches.
+        """
+        before = start.checksum(batches)
         with timed() as staging:
             trainer.stage(batches)
         cpu_began = process_time()
         with timed() as region:
             losses = trainer.advance(batches)
         segment = Segment(len(batches), region.seconds, process_time() - cpu_began)
+        if start.checksum(batches) != before:
+            raise GivenChanged("wrote into the batches. Copy what you want to change")
         batches.overwrite()
         losses = None if losses is None else np.array(losses)
         if self.first is None:
@@ -103,6 +110,7 @@ def train(
 
     Raises:
         Diverged: a loss is not finite.
+        GivenChanged: the adapter wrote into the batches.
         ValueError: the losses are not one per step.
     """
     columns = outcome.columns

@@ -285,7 +285,7 @@ def test_the_list():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["reproduce", "C0l"], "is not known. Did you mean 'C01'? Known: "),
+        (["reproduce", "C0l"], "is not known. Did you mean 'C01'? The nearest of "),
         (["reproduce", "C01", "c01"], "named twice"),
         (["reproduce", "C01", "-o", "x.csv"], "suffix must be .md, .json or .html. Got"),
         (["reproduce", "--from", "nowhere"], "holds no samples"),

@@ -204,7 +204,7 @@ def test_a_protocol_of_the_users_is_checked_and_rules_run_on_it(invoke, tmp_path
     [
         (("--protocol", "xor"), "--protocol: experiment: 'xor' is not known. Did you mean"),
         (("--loop", "fused"), "--loop of numpy: 'fused' is not known. Known: stepwise"),
-        (("--only", "relu-adm"), "Did you mean 'relu-adam'? Known: step-forward, "),
+        (("--only", "relu-adm"), "Did you mean 'relu-adam'? The nearest of "),
         (("--timeout", "soon"), "--timeout must be none, or a time such as 90s"),
     ],
 )

@@ -83,6 +83,19 @@ def test_usage_errors_say_what_to_do(invoke, tmp_path, arguments, message):
     assert not (tmp_path / "results").exists()
 
 
+@pytest.mark.parametrize("there_is_a_browser", [True, False])
+def test_the_page_is_opened_and_its_link_printed(invoke, tmp_path, monkeypatch, there_is_a_browser):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", lambda link: opened.append(link) or there_is_a_browser)
+    done = invoke("report", "short.toml", "--frameworks", "numpy", "--out", "한글 run")
+    link = (tmp_path / "한글 run" / "report.html").as_uri()
+    assert done.stdout.splitlines()[-1] == link
+    assert not opened
+    again = invoke("report", "--from", "한글 run", "--open")
+    assert opened == [link]
+    assert ("no browser can be started here" in again.stderr) != there_is_a_browser
+
+
 def test_a_usage_error_of_the_process_itself(samestep):
     done = samestep("report", "xor_mlp")
     assert (done.returncode, done.stdout) == (2, "")

@@ -14,7 +14,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from harness.data import fetching, idx, raw, sources, wheel
+from harness.data import downloading, fetching, idx, raw, sources, wheel
 from harness.data.fetching import DataMissingError
 from harness.data.sources import MEMBERS
 
@@ -37,6 +37,7 @@ def small(cache, monkeypatch):
     monkeypatch.setitem(sources.SHA256, "mnist", hashes)
     monkeypatch.setitem(sources.MIRRORS, "mnist", ())
     monkeypatch.setattr(sources, "_from_package_index", _refused)
+    monkeypatch.setattr(downloading, "SCHEMES", ("http",))  # the tests' server has no certificate
     return contents
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -192,6 +193,86 @@ def test_a_fault_is_a_row_and_the_rest_goes_on(tmp_path, short, name, advance, s
     assert all(row.framework == name for row in again.rows)
 
 
+CHANGES = [
+    ("os.sched_setaffinity(0, set(range(os.cpu_count())) - os.sched_getaffinity(0))",
+     "assert len(os.sched_getaffinity(0)) == 1 and max(os.sched_getaffinity(0)) in {cpus}",
+     "may run on CPUs"),
+    ("os.nice(5)", "assert os.nice(0) == {nice}", "niceness {nice} to"),
+    ("os.environ['OMP_NUM_THREADS'] = '7'", "assert os.environ['OMP_NUM_THREADS'] == '1'",
+     "the variable OMP_NUM_THREADS"),
+    ("os.environ.pop('PATH', None)", "assert 'PATH' in os.environ", "the variable PATH"),
+    ("os.chdir('/')", "assert os.getcwd() != '/'", "the working directory"),
+    ("os.umask(0o777)", "assert os.umask(0o022) != 0o777", "umask"),
+    ("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (99, 99))",
+     "import resource; assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] != 99",
+     "the limit RLIMIT_NOFILE"),
+    ("signal.alarm(1000)", "assert not signal.getitimer(signal.ITIMER_REAL)[0]",
+     "an alarm is set"),
+    ("signal.signal(signal.SIGINT, signal.SIG_IGN)",
+     "assert signal.getsignal(signal.SIGINT) != signal.SIG_IGN", "the handler of SIGINT"),
+    ("time.perf_counter = lambda: 0", "assert time.perf_counter()", "time.perf_counter"),
+]  # fmt: skip
+
+
+def once(tmp_path, name, does, later="pass"):
+    """An adapter whose first trial does something, at every `advance`; the later ones, another."""
+    mark = f"{tmp_path}/{name}-ran"
+    init = f"self.is_first = not os.path.exists({mark!r})\nopen({mark!r}, 'w').close()"
+    advance = f"if self.is_first:\n    {does}\nelse:\n    {later}"
+    return adapter(tmp_path, name, advance, init)
+
+
+def test_what_a_trial_changes_in_its_process_is_said_and_not_inherited(tmp_path, short):
+    place = {"cpus": sorted(os.sched_getaffinity(0)), "nice": os.nice(0)}
+    names = [
+        once(tmp_path, f"changes{number}", change, check.format(**place))
+        for number, (change, check, _) in enumerate(CHANGES)
+    ]
+    recorder = run(short, tmp_path / "run", *names, seeds=2)
+    rows = {(row.framework, row.seed): row for row in recorder.rows}
+    for number, (change, _, said) in enumerate(CHANGES):
+        first, second = rows[f"changes{number}", 0], rows[f"changes{number}", 1]
+        assert first.status == "ok", change
+        assert first.status_detail.startswith("changed its process: "), change
+        assert said.format(**place) in first.status_detail
+        assert (second.status, second.status_detail) == ("ok", None), change
+
+
+def test_a_trace_that_its_adapter_replaces_is_not_comparable(tmp_path, short):
+    replace = """
+import harness.results, harness.execute.worker as worker
+def write(file, arrays):
+    file.write_bytes(b'no archive')
+harness.results.write_arrays = write
+"""
+    recorder = run(short, tmp_path / "run", adapter(tmp_path, "mine", init=replace), prove=True)
+    (judgement,) = recorder.verdicts.values()
+    assert judgement.verdict == "not comparable"
+    assert "what it left is no trace" in judgement.reason
+
+
+WRITES = [
+    ("inputs = self.task.inputs; inputs.setflags(write=True); inputs[:] = 0", "training inputs"),
+    ("y = self.task.targets; y.setflags(write=True); y[:] = 1 - y", "training targets"),
+    ("w = self.task.parameters[0][0]; w.setflags(write=True); w += 1", "initial weights of layer"),
+    ("batches.sizes[:] = 1", "the batches"),
+    ("batches.learning_rates[:] = 2", "the batches"),
+]  # fmt: skip
+
+
+def test_what_is_written_by_force_is_an_error_and_stays_in_its_trial(tmp_path, short):
+    names = [once(tmp_path, f"writes{n}", write) for n, (write, _) in enumerate(WRITES)]
+    recorder = run(short, tmp_path / "run", *names, seeds=2)
+    rows = {(row.framework, row.seed): row for row in recorder.rows}
+    for number, (_, what) in enumerate(WRITES):
+        first, second = rows[f"writes{number}", 0], rows[f"writes{number}", 1]
+        assert first.status == "error"
+        assert "wrote into" in first.status_detail
+        assert what in first.status_detail
+        assert (second.status, second.train_accuracy) == ("ok", 0.5)
+    assert len({row.data_digest for row in recorder.rows}) == 1
+
+
 def test_in_lanes_a_crash_is_a_row_and_every_lane_goes_on(tmp_path, short, monkeypatch):
     monkeypatch.setattr("harness.execute.runner.lanes", lambda plan: 2)
     faulty = adapter(tmp_path, "crashes", "os.abort()")
@@ -285,6 +366,34 @@ def test_a_stranger_that_holds_the_pipe_blocks_nobody(tmp_path, short):
     recorder = run(short, tmp_path / "run", adapter(tmp_path, "leaves", advance))
     assert time.monotonic() - began < 12
     assert recorder.rows[0].status == "error"
+
+
+@pytest.mark.parametrize(
+    "detach",
+    [
+        "subprocess.Popen(['sleep', '{seconds}'], start_new_session=True)",
+        "subprocess.Popen(['sleep', '{seconds}'], start_new_session=True, env={{}})",
+        "subprocess.run(['setsid', '--fork', 'sleep', '{seconds}'])",
+        "subprocess.run(['setsid', '--fork', 'env', '-i', '/bin/sleep', '{seconds}'])",
+        "subprocess.run(['setsid', '--fork', 'sleep', '{seconds}']); os._exit(3)",
+        "subprocess.run(['setsid', '--fork', 'sleep', '{seconds}']); time.sleep(60)",
+    ],
+    ids=["session", "no-environment", "forked-twice", "both", "then-dies", "then-hangs"],
+)
+def test_a_detached_process_ends_with_the_run(tmp_path, short, detach):
+    seconds = 400 + secrets.randbelow(10**9)
+    detaches = adapter(tmp_path, "detaches", detach.format(seconds=seconds))
+    run(short, tmp_path / "run", detaches, timeout_s=8.0)
+    assert not _processes_of(str(seconds))
+
+
+def _processes_of(argument):
+    found = []
+    for process in psutil.process_iter(["cmdline", "status"]):
+        is_over = process.info["status"] == psutil.STATUS_ZOMBIE
+        if argument in (process.info["cmdline"] or ()) and not is_over:
+            found.append(process)
+    return found
 
 
 def test_the_log_of_a_failure_ends_with_its_exception(tmp_path, short):
@@ -507,16 +616,22 @@ def test_ctrl_c_keeps_what_is_done_and_goes_on_later(tmp_path, short, sign):
 
 
 def test_kill_9_leaves_no_orphan_and_loses_nothing(tmp_path, short):
-    slow = slow_adapter(tmp_path, "slow", "ctypes.PyDLL(None).usleep(30_000_000)")
+    seconds = str(400 + secrets.randbelow(10**9))
+    detach = f"subprocess.run(['setsid', '--fork', 'sleep', '{seconds}'])"
+    slow = slow_adapter(tmp_path, "slow", f"{detach}; ctypes.PyDLL(None).usleep(30_000_000)")
     process = _start(tmp_path, short, "numpy", slow)
     workers = _workers_once_it_trains(process, tmp_path)
+    while not (detached := _processes_of(seconds)):
+        time.sleep(0.05)
     process.kill()
     process.communicate(timeout=60)
-    _, alive = psutil.wait_procs(workers, timeout=30)
+    _, alive = psutil.wait_procs(set(workers) - set(detached), timeout=30)
     assert not alive
+    assert _processes_of(seconds)  # nothing is left that could end it, until the next run
     adapter(tmp_path, "slow")
     recorder = run(short, tmp_path / "run", "numpy", slow)
     assert [trial.framework for trial in recorder.done] == ["numpy"]
     assert [row.framework for row in recorder.rows] == ["slow"]
+    assert not _processes_of(seconds)
     stored = json.loads((tmp_path / "run" / "plan.json").read_text())
     assert len(stored["trials"]) == 2

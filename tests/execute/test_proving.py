@@ -86,9 +86,9 @@ def started(monkeypatch):
     frameworks = []
     start = WorkerProcess.__init__
 
-    def spy(self, setup, environment, log):
+    def spy(self, setup, environment, log, run=""):
         frameworks.append(setup["framework"]["name"])
-        start(self, setup, environment, log)
+        start(self, setup, environment, log, run)
 
     monkeypatch.setattr(WorkerProcess, "__init__", spy)
     return frameworks

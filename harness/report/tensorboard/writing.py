@@ -15,7 +15,7 @@ from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Status, Track
 from harness.plan import Trial
 from harness.report.tensorboard.curves import StoredCurves, layer_outputs
-from harness.results import HISTOGRAM_BINS, WHOLE_PARAMETERS_BELOW, Row
+from harness.results import WHOLE_PARAMETERS_BELOW, Row, histogram
 from harness.run import Run
 from harness.trainer import Array
 
@@ -134,7 +134,7 @@ def _add_histogram(
 ) -> None:
     finite = np.asarray(values, np.float64)[np.isfinite(values)]
     if finite.size:
-        counts, edges = np.histogram(finite, HISTOGRAM_BINS)
+        counts, edges = histogram(finite)
         at = int(curves.steps[point]), float(curves.train_s[point])
         events.histogram(tag, counts, edges, *at)
 
