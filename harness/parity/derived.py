@@ -354,6 +354,11 @@ def _place(experiment: Experiment) -> int:
     return PLAINEST_FIRST.index(training.optimizer.name) if training else len(PLAINEST_FIRST)
 
 
+def _form(rule: Any) -> tuple[Any, ...]:
+    """What an adapter may refuse a rule for: all that it states but numbers."""
+    return tuple(value for _, value in rule if not isinstance(value, float))
+
+
 def _plainer(loss: str, place: int, accepted: Iterable[Experiment]) -> Iterator[_Parts]:
     """All that the parts of the ladder make with this loss, the plainest update rule first.
 
@@ -365,10 +370,13 @@ def _plainer(loss: str, place: int, accepted: Iterable[Experiment]) -> Iterator[
     losses = [each for each in _every_loss() if each.name == loss]
     places = {(p.data.data.dataset, p.output): p for p in of_loss}.values()
     rules = [p.optimizer for p in known if PLAINEST_FIRST.index(p.optimizer.name) < place]
-    hiddens = dict.fromkeys(p.hidden for p in known)
-    batches = dict.fromkeys(p.batches for p in known)
+    forms = {_form(rule): rule for rule in reversed(rules)}.values()
+    hiddens = dict.fromkeys(p.hidden for p in known if len(p.hidden) < 2 or known is not donors)
+    batches = {
+        (p.batches.order, getattr(p.batches, "size", 0) == 1): p.batches for p in known
+    }.values()
     plain = {"schedule": None, "l2": None}
-    for optimizer in sorted(dict.fromkeys(rules), key=lambda r: PLAINEST_FIRST.index(r.name)):
+    for optimizer in sorted(forms, key=lambda r: PLAINEST_FIRST.index(r.name)):
         for order, each, given, hidden in itertools.product(batches, losses, places, hiddens):
             yield given._replace(
                 loss=each, hidden=hidden, optimizer=optimizer, batches=order, **plain
