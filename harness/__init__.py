@@ -146,8 +146,9 @@ def run(
 
     Args:
         experiments: one or several: names, `.toml` files, dictionaries or experiments.
-        frameworks: one or several: names, adapter files, `module:Class`, or classes that derive
-            from `harness.trainer.StepTrainer`, also those of a cell. By default all.
+        frameworks: one or several: names, adapter files, `module:Class`, commands such as
+            "cmd:julia train.jl {folder}", or classes that derive from
+            `harness.trainer.StepTrainer`, also those of a cell. By default all.
         seeds: how many; by default as the preset has it: 1, 3, 10.
         repeats: runs of every seed; by default 1, 1, 3.
         loops: "best", "all", or names of loops.

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+from harness import command_line
 from harness.clock.environment import KERNEL_CHOICE
+from harness.command_line import Command
 from harness.experiment.digests import digest_of
 from harness.experiment.loading import catalogue_names, load
 from harness.experiment.model import Experiment
@@ -106,12 +108,26 @@ def _frameworks(request: Request, experiments: Mapping[str, Experiment]) -> list
             for framework in installed().values()
             if any(_takes_part(framework, name, request) for name in experiments)
         ]
-    frameworks = [find(name) for name in request.frameworks]
+    frameworks = _with_names_of_their_own([_requested(name) for name in request.frameworks])
     names = [framework.name for framework in frameworks]
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"framework: {name!r} is named twice")
     return frameworks
+
+
+def _requested(name: str) -> Framework:
+    """An adapter, or a command: a request alone, which somebody typed, may name one."""
+    return command_line.parse(name) if command_line.is_command(name) else find(name)
+
+
+def _with_names_of_their_own(frameworks: Sequence[Framework]) -> list[Framework]:
+    """Commands that have the same short name get the names with their paths."""
+    names = [framework.name for framework in frameworks]
+    return [
+        f.with_paths if isinstance(f, Command) and names.count(f.name) > 1 else f
+        for f in frameworks
+    ]
 
 
 def _takes_part(framework: Framework, experiment: str, request: Request) -> bool:
@@ -207,9 +223,12 @@ def _loops_of(
 
 
 def _loops(experiment: Experiment, framework: Framework, request: Request) -> list[str]:
-    """Loops to run; one that was requested by name stays even where the framework lacks it."""
+    """Loops to run; one that was requested by name stays even where the framework lacks it.
+
+    A command has the loop that its program has, whatever was requested.
+    """
     has = framework.loops
-    if "all" in request.loops:
+    if "all" in request.loops or isinstance(framework, Command):
         return list(has)
     wanted = {
         _best_loop(experiment, framework, request) if loop == "best" else loop

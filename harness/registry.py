@@ -32,7 +32,7 @@ from harness.adapter_source import (
     stated_names,
 )
 from harness.experiment.names import meant
-from harness.experiment.vocabulary import Dtype, Loop, Track
+from harness.experiment.vocabulary import COMMAND, Dtype, Loop, Track
 
 __all__ = ["BROKEN", "GROUPS", "Framework", "UnknownFrameworkError", "find", "installed"]
 
@@ -112,6 +112,11 @@ class Framework:
         return tuple(name for name in self.requirements if _version(name) is None)
 
     @property
+    def why_missing(self) -> str:
+        """What is not here, and what to do."""
+        return f"{', '.join(self.missing)} not installed; {self.install_line}"
+
+    @property
     def install_line(self) -> str:
         """The command that installs what is missing."""
         if not self.distribution:
@@ -177,6 +182,11 @@ def find(name: str, track: Track = Track.IDENTICAL) -> Framework:
     """
     if name in installed(track):
         return installed(track)[name]
+    if name.startswith(COMMAND):
+        raise UnknownFrameworkError(
+            f"framework: {name!r} is a command. Commands are run only where somebody types them: "
+            "`samestep report --frameworks`, `samestep check` and `harness.run`"
+        )
     if name in BROKEN:
         raise UnknownFrameworkError(f"framework: {name} is broken: {BROKEN[name]}")
     if name.endswith(".py"):

@@ -63,6 +63,9 @@ class Row:
     `absent_classes`: part of the rows to the classes that none of its rows has, as a JSON object
     such as `{"training": ["2"]}`; null where every part has every class.
 
+    `command`: what was run, where a command of the user's is compared; null for an adapter. Nothing
+    of it is timed: `stated_train_s` is the training time that its program states, by its own clock.
+
     `target_s` is the training time (first step included) at the first evaluation point whose
     test accuracy reaches the protocol's target. `gemm_us`: the step's matrix products alone.
     What went on meanwhile: see `harness.clock.conditions.Conditions`. `attempt` counts reruns of
@@ -127,6 +130,9 @@ class Row:
     classes: str | None = None
     absent_classes: str | None = None
     restored_step: int | None = None
+    command: str | None = None
+    stated_train_s: float | None = None
+    idle_fraction: float | None = None
 
     @property
     def failed(self) -> bool:
@@ -175,10 +181,12 @@ class MeasuredColumns:
     other_cpus: float | None = None
     frequency_mhz: float | None = None
     probe_us: float | None = None
+    idle_fraction: float | None = None
     contradiction: str | None = None
     recompile_s: float | None = None
     absent_classes: str | None = None
     restored_step: int | None = None
+    stated_train_s: float | None = None
 
     def set(self, **columns: Any) -> None:
         """Set several columns.

@@ -8,6 +8,11 @@ To add a framework, write a subclass of `StepTrainer`. Name the class in an entr
 group `samestep.trainers`, or give its file on the command line: `--frameworks` accepts both.
 `samestep new-adapter` writes a file to start from, and `samestep check` proves an adapter.
 
+An adapter is code: naming it runs it, with the rights of its user, in the process that measures.
+Faults are caught, malice is not. Such an adapter can fake its times, outputs, parameters, traces
+and memory, replace the harness in its process, and read and write what its user may. Rows and
+verdicts of an adapter that you do not trust are its own word.
+
 A proof holds for one digest of the adapter's source. The digest of a package covers all files
 of the package. That of a module in a package covers the helpers beside the module, and the files
 of the package that these mention by name. That of a file given on the command line covers what

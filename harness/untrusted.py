@@ -94,6 +94,11 @@ def whole_text(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def printable(text: str) -> str:
+    """Return text for a terminal: no character but the end of a line controls anything."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
 def _finite(text: str) -> float | None:
     number = float(text)
     return number if math.isfinite(number) else None

@@ -244,3 +244,21 @@ def test_the_skeletons_have_the_methods_of_the_contract():
         methods = {n.name for n in ast.walk(ast.parse(skeleton)) if isinstance(n, ast.FunctionDef)}
         assert StepTrainer.__abstractmethods__ <= methods
         assert all(hasattr(StepTrainer, method) for method in methods)
+
+
+def test_every_test_of_the_faults_exists():
+    text = (ROOT / "tests" / "README.md").read_text()
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", text)
+    assert len(named) > 40
+    for file, test in named:
+        assert f"def {test}(" in (ROOT / "tests" / file).read_text(), (file, test)
+
+
+def test_the_table_of_faults_is_complete():
+    text = (ROOT / "tests" / "README.md").read_text()
+    numbers = set()
+    for cell in re.findall(r"^\| ([\d, to]+) \|", text, re.MULTILINE):
+        for part in cell.split(", "):
+            first, _, last = part.partition(" to ")
+            numbers |= set(range(int(first), int(last or first) + 1))
+    assert numbers | {27, 28} == set(range(1, 59))

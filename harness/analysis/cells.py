@@ -62,13 +62,14 @@ def ratios_to_baseline(
     """Return a cell's values over those of the baseline in the same block.
 
     The baseline of an experiment is NumPy, or else the first framework by name. It has no ratios
-    itself, and neither have cells of the native track.
+    itself, and neither have cells of the native track, and commands, which are not timed.
     """
     candidates = [
         key
-        for key in cells
+        for key, rows in cells.items()
         if (key.experiment, key.threads) == (cell.experiment, cell.threads)
         and key.track == Track.IDENTICAL
+        and not any(row.command for row in rows)
     ]
     if cell.track != Track.IDENTICAL or not candidates:
         return {}

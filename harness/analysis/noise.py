@@ -6,6 +6,8 @@ from harness.results import Row
 
 WAIT_FRACTION = 0.05
 STEAL_FRACTION = 0.02
+IDLE_FRACTION, IDLE_AT_LEAST_S = 0.2, 0.2
+"""A process on the CPU that is idle for less is reading a file, or its clock ticks coarsely."""
 PROBE_RATIO = 1.3
 """A machine is slow where fixed work takes this many times as long as at the run's best."""
 ATTEMPTS = 3
@@ -45,6 +47,11 @@ def _ratios(rows: Sequence[Row]) -> dict[str, list[tuple[float, str]]]:
         if row.steal_fraction is not None:
             text = f"{row.steal_fraction:.0%} of the CPUs stolen by the hypervisor"
             ratios.append((row.steal_fraction / STEAL_FRACTION, text))
+        idle_s = (row.idle_fraction or 0.0) * (row.train_s or 0.0)
+        if row.device == "cpu" and idle_s > IDLE_AT_LEAST_S:
+            idle = row.idle_fraction or 0.0
+            text = f"neither computed nor waited for a CPU in {idle:.0%} of the time"
+            ratios.append((idle / IDLE_FRACTION, text))
         if row.probe_us:
             slower = row.probe_us / best[row.machine, row.threads]
             ratios.append((slower / PROBE_RATIO, f"the same work took {slower:.1f} times as long"))

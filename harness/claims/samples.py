@@ -38,6 +38,7 @@ TIMING_COLUMNS = {
     "wait_fraction",
     "steal_fraction",
     "other_cpus",
+    "idle_fraction",
     "frequency_mhz",
     "probe_us",
     "allocator",

@@ -4,6 +4,7 @@ Nothing heavy is imported at the top, so `--help` answers at once; each command 
 needs. Exit codes: 0 ok; 1 a trial failed; 2 usage or protocol; 3 environment; 130 interrupted.
 """
 
+import io
 import os
 import sys
 from typing import Annotated
@@ -28,7 +29,7 @@ from harness.cli import (
     status,
     step,
 )
-from harness.cli.exits import FAILED
+from harness.cli.exits import ENVIRONMENT, FAILED, stop
 
 app = typer.Typer(
     help="The same network, from the same weights, on the same batches, in every framework.",
@@ -84,12 +85,37 @@ data_app.command()(data.where)
 
 
 def main() -> None:
-    """Run the command; a closed pipe (`| head`) ends it quietly."""
+    """Run the command; a closed pipe (`| head`) ends it quietly, a full disk with a sentence."""
+    _make_streams_safe()
     try:
         try:
             app()
         finally:
             sys.stdout.flush()  # here, where what it raises is still caught
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         sys.exit(FAILED)
+    except OSError as error:
+        if error.filename is not None:  # a file, not the output
+            raise
+        _discard_output()
+        stop(ENVIRONMENT, f"The output cannot be written ({error.strerror or error})")
+
+
+def _make_streams_safe() -> None:
+    """Open what the shell closed, and print what the locale lacks as a question mark.
+
+    A file that is opened later would else get the number of a closed stream, and what is printed.
+    """
+    for name in ("stdin", "stdout", "stderr"):  # in the order of their numbers
+        if getattr(sys, name) is None:
+            mode = "r" if name == "stdin" else "w"
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _discard_output() -> None:
+    """Let what is still buffered go nowhere when Python ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

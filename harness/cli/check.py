@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from harness.cli import options
+from harness.cli.check_command import check_commands, commands_in
 from harness.cli.check_folder import check_folders, folders_in, refuse_options
 from harness.cli.console import console
 from harness.cli.exits import (
@@ -20,7 +21,7 @@ from harness.cli.exits import (
     stop,
 )
 from harness.cli.run_plan import one_blas_thread
-from harness.experiment.vocabulary import Device
+from harness.experiment.vocabulary import COMMAND, Device
 
 if TYPE_CHECKING:
     from harness.experiment.model import Experiment
@@ -48,7 +49,8 @@ def check(
     adapters: Annotated[
         list[str],
         typer.Argument(
-            help="Names of frameworks, adapter files, module:Class, or folders of `export`."
+            help="Names of frameworks, adapter files, module:Class, folders of `export`, or "
+            "commands with --protocol, such as 'cmd:julia train.jl {folder}'."
         ),
     ],
     full: Annotated[
@@ -79,8 +81,11 @@ def check(
 
     timeout_s = options.timeout_s(timeout)
     folders = folders_in(adapters)
-    frameworks = _frameworks([name for name in adapters if name not in folders])
-    if folders and not frameworks:
+    commands = commands_in(context, adapters)
+    frameworks = _frameworks(
+        [name for name in adapters if name not in folders and not name.startswith(COMMAND)]
+    )
+    if folders and not frameworks and not commands:
         refuse_options(context)
     names = [_known(name) for name in only or ()]
     own = [_protocol(name) for name in protocol or ()]
@@ -91,6 +96,7 @@ def check(
     interrupt_on_sigterm()
     try:
         check_folders(folders, printer)
+        check_commands(commands, own, device, timeout_s, printer)
         for framework in frameworks:
             with tempfile.TemporaryDirectory(prefix="samestep-check-") as scratch:
                 checked = Check(

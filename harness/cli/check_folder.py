@@ -37,12 +37,18 @@ def folders_in(names: Sequence[str]) -> list[str]:
 
 def refuse_options(context: typer.Context) -> None:
     """Exit where an option was given that is about adapters alone."""
+    refuse_given(
+        context, OF_ADAPTERS, "is about adapters; a folder takes --json alone. Leave it out"
+    )
+
+
+def refuse_given(context: typer.Context, names: Sequence[str], why: str) -> None:
+    """Exit where one of these options was given, and say why it does not fit."""
     for parameter in context.command.params:
         source = context.get_parameter_source(str(parameter.name))
         given = source is not None and not source.name.startswith("DEFAULT")
-        if parameter.name in OF_ADAPTERS and given:
-            option = parameter.opts[0]
-            stop(USAGE, f"{option}: is about adapters; a folder takes --json alone. Leave it out")
+        if parameter.name in names and given:
+            stop(USAGE, f"{parameter.opts[0]}: {why}")
 
 
 def check_folders(folders: Sequence[str], printer: "FindingsPrinter") -> None:

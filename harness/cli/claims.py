@@ -68,7 +68,7 @@ def run(
     """
     from harness.running.claims import plan_claims, store_samples
 
-    names = options.split(frameworks)
+    names = options.adapters(frameworks)
     try:
         whole = plan_claims(runs, names, options.threads(threads), device, only_fastest)
     except ValueError as error:

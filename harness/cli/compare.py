@@ -1,6 +1,5 @@
 """`compare`: what changed between two runs."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,7 +7,7 @@ import typer
 
 from harness.cli import options, outputs, run_plan
 from harness.cli.console import console
-from harness.cli.exits import FAILED, OK, USAGE, stop
+from harness.cli.exits import FAILED, OK, USAGE, say, stop
 
 if TYPE_CHECKING:
     from harness.analysis.gates import Gate
@@ -48,13 +47,13 @@ def compare(
 
     def show() -> None:
         if comparison.refusal:
-            print(f"{a} and {b} cannot be compared:\n{comparison.refusal}", file=sys.stderr)
+            say(f"{a} and {b} cannot be compared:\n{comparison.refusal}")
         elif json_output:
             print(change_table.as_json(comparison))
         else:
             change_table.print_comparison(comparison, console())
         for failure in comparison.failures:
-            print(failure, file=sys.stderr)
+            say(failure)
 
     def write(file: Path, chart: str) -> None:
         from harness.report.files import write_comparison

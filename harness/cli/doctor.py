@@ -21,7 +21,9 @@ def doctor(
     errors = console(stderr=True)
     interrupt_on_sigterm()
     try:
-        facts = inspect(options.split(frameworks), lambda line: report.print_progress(line, errors))
+        facts = inspect(
+            options.adapters(frameworks), lambda line: report.print_progress(line, errors)
+        )
     except UnknownFrameworkError as error:
         stop(USAGE, str(error))
     except KeyboardInterrupt:

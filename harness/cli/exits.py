@@ -5,6 +5,7 @@ import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from harness.experiment.vocabulary import Status
+from harness.untrusted import printable
 
 if TYPE_CHECKING:
     from harness.run import Run
@@ -14,14 +15,19 @@ OK, FAILED, USAGE, ENVIRONMENT, INTERRUPTED = 0, 1, 2, 3, 130
 
 def stop(code: int, message: str) -> NoReturn:
     """Print the message on standard error, and exit with the code."""
-    print(message, file=sys.stderr)
+    say(message)
     sys.exit(code)
 
 
 def fail(code: int, message: str) -> int:
     """Print the message on standard error, and return the code for a later exit."""
-    print(message, file=sys.stderr)
+    say(message)
     return code
+
+
+def say(message: str) -> None:
+    """Print a message on standard error; nothing that it quotes controls the terminal."""
+    print(printable(message), file=sys.stderr)
 
 
 def exit_code(run: "Run") -> int:

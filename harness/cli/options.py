@@ -24,6 +24,14 @@ FrameworksOption = Annotated[
         metavar="NAMES", help="Names, adapter files or module:Class, by comma. Default: all."
     ),
 ]
+EntrantsOption = Annotated[
+    str,
+    typer.Option(
+        metavar="NAMES",
+        help="Names, adapter files, module:Class or commands such as 'cmd:julia train.jl "
+        "{folder}', by comma; a comma of a command stands in quotes. Default: all.",
+    ),
+]
 ThreadsOption = Annotated[
     str, typer.Option(metavar="N|all", help="How many threads every trial may use.")
 ]
@@ -89,6 +97,21 @@ def only_read(context: typer.Context, beside: Sequence[str]) -> None:
 def split(text: str) -> tuple[str, ...]:
     """Return the parts of a text with commas."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def adapters(text: str) -> tuple[str, ...]:
+    """Return the adapters that `--frameworks` names, or exit where it names a command."""
+    from harness.command_line import is_command, split_names
+
+    names = split_names(text)
+    for name in names:
+        if is_command(name):
+            stop(
+                USAGE,
+                f"--frameworks: {name!r} is a command. Commands are run by `samestep report` and "
+                "`samestep check` alone; here it takes an adapter: samestep new-adapter NAME",
+            )
+    return names
 
 
 def loops(text: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from harness.cli.exits import ENVIRONMENT, OK, USAGE, fail, stop
+from harness.cli.exits import ENVIRONMENT, OK, USAGE, fail, say, stop
 
 IMAGES = (".svg", ".png")
 DEVICE = re.compile("@[^/]*")
@@ -133,7 +133,7 @@ def finish(
     finally:  # even if nobody reads what is printed
         written, failed = write(outputs, write_one)
     for file in written:
-        print(f"wrote {file}", file=sys.stderr)
+        say(f"wrote {file}")
     sys.exit(code or failed)
 
 

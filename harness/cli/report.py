@@ -83,7 +83,7 @@ def report(
     encoding: own_data.EncodingOption = "",
     test_file: own_data.TestFileOption = None,
     test_target: own_data.TestTargetOption = "",
-    frameworks: options.FrameworksOption = "",
+    frameworks: options.EntrantsOption = "",
     loops: Loops = "best",
     preset: PresetOption = Preset.QUICK,
     seeds: Seeds = None,
@@ -111,6 +111,7 @@ def report(
     Prints accuracy, times and proof of every framework, one table per experiment. Files and
     rows are written to the run's folder. The same command continues an interrupted run.
     """
+    from harness.command_line import split_names
     from harness.plan import Request
     from harness.run import load_run
 
@@ -122,7 +123,7 @@ def report(
     table = own_data.TableOptions(target, header, encoding, test_file, test_target)
     request = Request(
         experiments=own_data.protocols_of(experiments or (), table, out),
-        frameworks=options.split(frameworks),
+        frameworks=split_names(frameworks),
         loops=options.loops(loops),
         preset=preset,
         seeds=seeds,

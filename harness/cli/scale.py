@@ -44,7 +44,7 @@ def scale(
     from harness.run import load_run
 
     request = Request(
-        frameworks=options.split(frameworks),
+        frameworks=options.adapters(frameworks),
         loops=("best",) if quick else ("all",),
         threads=options.thread_counts(threads),
         device=device,

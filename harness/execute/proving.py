@@ -36,13 +36,14 @@ def prove(workers: Workers, listener: Listener, lanes: int) -> None:
 
     def store(proof: Trial, judgement: Judgement, log_tail: list[str]) -> None:
         with storing:
-            verdicts.store(workers.folder, proof, judgement)
+            is_adapter = workers.command_of(proof) is None
+            verdicts.store(workers.folder, proof, judgement, in_cache=is_adapter)
             listener.proved(proof, judgement, log_tail)
 
     for proof in workers.plan.proofs:
         if workers.missing(proof):
             continue
-        judgement = verdicts.cached(proof)
+        judgement = _known(proof, workers)
         if judgement is None:
             workers.data_problem(workers.plan.experiments[proof.experiment])
             todo.append(proof)
@@ -56,6 +57,19 @@ def prove(workers: Workers, listener: Listener, lanes: int) -> None:
 
     rows = workers.folder.rows(trial.id for trial in workers.plan.trials)
     serve(_Queue(todo, rows).take, prove_one, lanes, workers.kill)
+
+
+def _known(proof: Trial, workers: Workers) -> Judgement | None:
+    """The verdict of an earlier proof of the same computation; None where there is none.
+
+    What a command computes depends on more than the files that it names, so its verdict holds for
+    its own run alone, as its rows do.
+    """
+    if workers.command_of(proof) is None:
+        return verdicts.cached(proof)
+    judgement = verdicts.read_one(workers.folder, proof)
+    is_tried_again = judgement is None or judgement.verdict == Verdict.NOT_COMPARABLE
+    return None if is_tried_again else judgement
 
 
 class _Queue:
@@ -123,6 +137,9 @@ def judge(proof: Trial, workers: Workers, lane: int = FIRST_LANE) -> tuple[Judge
     Returns:
         The judgement, with the cause where the trace differs, and the tail of the log.
     """
+    command = workers.command_of(proof)
+    if command is not None:
+        return workers.judge_command(proof, command, lane)
     as_timed = proof.purpose == Purpose.PROOF_AS_TIMED
     experiment = proof_of(workers.plan.experiments[proof.experiment], as_timed)
     trace, row, log_tail = _trace(proof, experiment, workers, lane)

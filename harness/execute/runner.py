@@ -154,7 +154,7 @@ class Runner:
         """Trials of experiments where times are compared: those of two or more cells."""
         cells: dict[tuple[str, int], set[tuple[str, str]]] = {}
         for trial in self.plan.trials:
-            if not self._workers.missing(trial):
+            if not self._workers.missing(trial) and self._workers.command_of(trial) is None:
                 cell = (trial.framework, trial.loop)
                 cells.setdefault((trial.experiment, trial.threads), set()).add(cell)
         ranked = {place for place, of_place in cells.items() if len(of_place) > 1}

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import queue
 import signal
@@ -28,6 +29,8 @@ LINE_BYTES_AT_MOST = 1_000
 ANSWER_BYTES_AT_MOST = 1_000_000
 GRACE_S = 2.0
 LOG_GRACE_S = 0.5
+LOOK_EVERY_S = 0.1
+MEMORY_SHARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -74,15 +77,32 @@ class WorkerProcess:
         self._send(setup)
 
     def ask(self, message: Mapping[str, Any], timeout_s: float | None) -> dict[str, Any] | Death:
-        """Send one request and wait for its answer; after a Death the process is gone."""
+        """Send one request and wait for its answer; after a Death the process is gone.
+
+        A process that takes `MEMORY_SHARE` of the memory that was free is killed, before the
+        system kills whatever it likes.
+        """
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         self._tail.clear()
         self._log_is_complete.clear()
+        allowed_bytes = self._used_bytes() + MEMORY_SHARE * free_bytes()
         self._send(message)
-        try:
-            line = self._answers.get(timeout=timeout_s)
-        except queue.Empty:
-            return self._timed_out(timeout_s)
+        while True:
+            left = math.inf if deadline is None else deadline - time.monotonic()
+            try:
+                line = self._answers.get(timeout=max(0.0, min(LOOK_EVERY_S, left)))
+                break
+            except queue.Empty:
+                if left <= 0:
+                    return self._timed_out(timeout_s)
+            used_bytes = self._used_bytes()
+            if used_bytes > allowed_bytes:
+                self.kill()
+                taken, allowed = used_bytes / 2**20, allowed_bytes / 2**20
+                detail = (
+                    f"killed at {taken:,.0f} MiB of memory; {allowed:,.0f} MiB were free for it"
+                )
+                return Death(Status.OOM, detail)
         if line is None:
             return self._cause_of_death(deadline, timeout_s)
         self._log_is_complete.wait(LOG_GRACE_S)
@@ -102,7 +122,7 @@ class WorkerProcess:
 
     def close(self) -> None:
         """Ask the worker to exit, and kill the process after `GRACE_S` seconds."""
-        started = self._descendants()  # nobody knows them once the process has ended
+        started = _descendants(self._process)  # nobody knows them once the process has ended
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             if self._process.stdin:
                 self._process.stdin.close()
@@ -111,15 +131,7 @@ class WorkerProcess:
 
     def kill(self, started: Iterable[psutil.Process] = ()) -> None:
         """Kill the process, its group, and whatever else it started, detached or not, at once."""
-        for descendant in (*started, *self._descendants()):
-            with contextlib.suppress(psutil.Error):  # it has ended; psutil knows reused numbers
-                descendant.kill()
-        if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-        else:
-            self._process.kill()
-        self._process.wait()
+        kill_group(self._process, started)
         end_marked(self._mark)
         with contextlib.suppress(OSError):
             if self._process.stdin:
@@ -128,11 +140,12 @@ class WorkerProcess:
         for thread in self._threads:
             thread.join(GRACE_S)
 
-    def _descendants(self) -> list[psutil.Process]:
-        descendants: list[psutil.Process] = []
-        with contextlib.suppress(psutil.Error):  # it has ended
-            descendants = psutil.Process(self._process.pid).children(recursive=True)
-        return descendants
+    def _used_bytes(self) -> int:
+        """Memory that the process itself has resident; 0 once it has ended."""
+        used: int = 0
+        with contextlib.suppress(psutil.Error):
+            used = psutil.Process(self._process.pid).memory_info().rss
+        return used
 
     def _send(self, message: Mapping[str, Any]) -> None:
         pipe = self._process.stdin
@@ -142,14 +155,14 @@ class WorkerProcess:
                 pipe.flush()
 
     def _read_answers(self) -> None:
-        for line in _lines(self._process.stdout, ANSWER_BYTES_AT_MOST):
+        for line in lines_of(self._process.stdout, ANSWER_BYTES_AT_MOST):
             self._answers.put(line)
         self._answers.put(None)
 
     def _drain(self, log: Path) -> None:
         """Read the log so that the child never blocks on a full pipe; store its beginning."""
         left = LOG_BYTES_AT_MOST
-        for line in _lines(self._process.stderr, LINE_BYTES_AT_MOST):
+        for line in lines_of(self._process.stderr, LINE_BYTES_AT_MOST):
             if line == END_OF_TRIAL.strip():
                 self._log_is_complete.set()
                 continue
@@ -176,22 +189,47 @@ class WorkerProcess:
         self.kill()
         if code >= 0:
             return Death(Status.ERROR, f"ended without a result (exit code {code})")
-        name = _signal_name(-code)
+        name = signal_name(-code)
         if name == "SIGKILL" and oom_kills() > self._oom_kills:
             return Death(Status.OOM, "killed by the system: out of memory")
         return Death(Status.CRASHED, name)
 
 
-def _signal_name(number: int) -> str:
-    """`SIGSEGV`; a real-time signal has a number only, counted from the first."""
+def kill_group(process: subprocess.Popen[bytes], started: Iterable[psutil.Process] = ()) -> None:
+    """Kill a process that leads a group, the group, and whatever else descends from it.
+
+    Args:
+        process: the leader.
+        started: what is known to be started by it, and may be no descendant any more.
+    """
+    for descendant in (*started, *_descendants(process)):
+        with contextlib.suppress(psutil.Error):  # it has ended; psutil knows reused numbers
+            descendant.kill()
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()
+
+
+def _descendants(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    descendants: list[psutil.Process] = []
+    with contextlib.suppress(psutil.Error):  # it has ended
+        descendants = psutil.Process(process.pid).children(recursive=True)
+    return descendants
+
+
+def signal_name(number: int) -> str:
+    """Return `SIGSEGV`; a real-time signal has a number only, counted from the first."""
     try:
         return signal.Signals(number).name
     except ValueError:
         return f"SIGRTMIN+{number - signal.SIGRTMIN}"
 
 
-def _lines(pipe: IO[bytes] | None, at_most: int) -> Iterator[bytes]:
-    """Lines without their ends, until the pipe ends; a line that is too long is cut."""
+def lines_of(pipe: IO[bytes] | None, at_most: int) -> Iterator[bytes]:
+    """Yield lines without their ends, until the pipe ends; a line that is too long is cut."""
     if pipe is None:
         return
     line = b""
@@ -204,6 +242,17 @@ def _lines(pipe: IO[bytes] | None, at_most: int) -> Iterator[bytes]:
             line = (line + rest)[:at_most]
     if line:
         yield line
+
+
+def free_bytes() -> int:
+    """Return how much memory is free, on this machine and in this control group."""
+    free: int = psutil.virtual_memory().available
+    group = Path("/sys/fs/cgroup")
+    with contextlib.suppress(OSError, ValueError):  # without a limit it says `max`
+        limit = int((group / "memory.max").read_text(encoding="ascii"))
+        used = int((group / "memory.current").read_text(encoding="ascii"))
+        free = min(free, max(0, limit - used))
+    return free
 
 
 def oom_kills() -> int:

@@ -4,18 +4,21 @@ import json
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
 from harness.clock.environment import child_environment
 from harness.clock.process_state import IS_SPENT
+from harness.command_line import Command
 from harness.data import fetching, own_rows
+from harness.execute.commands import Commands
 from harness.execute.left_processes import mark_of_folder
 from harness.execute.listener import Listener
 from harness.execute.worker_process import Death, WorkerProcess
 from harness.experiment.data import Data
 from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Status
+from harness.parity.judgement import Judgement
 from harness.plan import Plan, Trial
 from harness.results import BadRowError, Row, RunFolder, from_json
 from harness.trial.outcome import blank_row
@@ -63,6 +66,7 @@ class Workers:
         self._alive: dict[tuple[int, Key], WorkerProcess] = {}
         self._parked: dict[Key, WorkerProcess] = {}
         self._frameworks = plan.frameworks
+        self._commands = Commands(folder, timeout_s, plan.request.timed)
         self._data_problems: dict[str | Data, str | None] = {}
         self._lock = threading.Lock()
         """Held to start and move workers, and to end them for good."""
@@ -70,6 +74,11 @@ class Workers:
     def missing(self, trial: Trial) -> tuple[str, ...]:
         """Return the packages that the trial's framework lacks."""
         return self._frameworks[trial.framework_key].missing
+
+    def command_of(self, trial: Trial) -> Command | None:
+        """Return the command that a trial runs; None where it has an adapter."""
+        framework = self._frameworks[trial.framework_key]
+        return framework if isinstance(framework, Command) else None
 
     def run(
         self, trial: Trial, experiment: Experiment, lane: int = FIRST_LANE, keep: bool = True
@@ -84,12 +93,13 @@ class Workers:
         """
         framework = self._frameworks[trial.framework_key]
         if framework.missing:
-            names = ", ".join(framework.missing)
-            detail = f"{names} not installed; {framework.install_line}"
-            return self.blank(trial, Status.MISSING, detail), []
+            return self.blank(trial, Status.MISSING, framework.why_missing), []
         problem = self.data_problem(experiment)
         if problem:
             return self.blank(trial, Status.MISSING, problem), []
+        if isinstance(framework, Command):
+            blank = self.blank(trial, Status.OK, None)
+            return self._commands.measure(trial, experiment, framework, blank, lane)
         with self._lock:
             if self.ended.is_set():
                 return self.blank(trial, Status.INTERRUPTED, "Ctrl-C"), []
@@ -112,11 +122,20 @@ class Workers:
             return self.blank(trial, Status.ERROR, f"bad result: row of trial {row.trial!r}"), tail
         return row, tail
 
-    def blank(self, trial: Trial, status: Status, detail: str) -> Row:
+    def judge_command(
+        self, proof: Trial, command: Command, lane: int = FIRST_LANE
+    ) -> tuple[Judgement, list[str]]:
+        """Run the proof of a command; return its judgement, and the end of what was printed."""
+        experiment = self.plan.experiments[proof.experiment]
+        return self._commands.judge(proof, experiment, command, lane)
+
+    def blank(self, trial: Trial, status: Status, detail: str | None) -> Row:
         """Return the row of a trial that measured nothing."""
         framework = self._frameworks[trial.framework_key]
         experiment = self.plan.experiments[trial.experiment]
-        return blank_row(trial, self.plan.digest, framework.version, experiment, status, detail)
+        version, command = framework.version, self.command_of(trial)
+        row = blank_row(trial, self.plan.digest, version, experiment, status, detail)
+        return replace(row, command=command.module) if command else row
 
     def park(self) -> None:
         """Let idle workers serve whichever lane needs them first.
@@ -141,6 +160,7 @@ class Workers:
         """End every worker at once, for good; a trial in progress becomes `interrupted`."""
         with self._lock:
             self.ended.set()
+            self._commands.kill()
             for worker in (*self._alive.values(), *self._parked.values()):
                 worker.kill()
             self._alive.clear()

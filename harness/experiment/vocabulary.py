@@ -22,6 +22,12 @@ class Loop(StrEnum):
     FUSED = "fused"
 
 
+COMMAND = "cmd:"
+"""What a request for a command begins with, see `harness.command_line`."""
+OWN_LOOP = "own"
+"""What a command has in place of a loop: which one its program has is not known."""
+
+
 class Dtype(StrEnum):
     """The precision of parameters and data."""
 

@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import math
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,7 @@ from harness.handover.layout import (
     PAGE,
     PARAMETERS,
     TENSOR,
+    TRAIN_S,
     folder_of_step,
     steps_asked_for,
     tensors,
@@ -34,6 +36,7 @@ from harness.handover.layout import (
 from harness.parity.answer import PartialAnswer
 from harness.parity.trace import predicted_rows
 from harness.trainer import Array
+from harness.untrusted import open_plain
 
 FILES_AT_MOST = 10_000
 Pairs = list[tuple[Array, Array | None]]
@@ -46,10 +49,12 @@ class Answer:
     Args:
         parts: all that can be judged.
         remarks: files that were not read, and why.
+        stated_train_s: seconds of training, as the program says; None where it does not.
     """
 
     parts: PartialAnswer
     remarks: tuple[str, ...] = ()
+    stated_train_s: float | None = None
 
 
 def read(folder: Path, experiment: Experiment) -> Answer:
@@ -69,7 +74,7 @@ def read(folder: Path, experiment: Experiment) -> Answer:
             reader.add_file(name, path)
         if (folder / ARCHIVE).exists():
             reader.add_archive(ARCHIVE, folder / ARCHIVE)
-        return Answer(reader.answer(), tuple(reader.remarks))
+        return Answer(reader.answer(), tuple(reader.remarks), reader.stated_train_s)
     except OSError as error:
         place = error.filename or folder / ANSWER
         raise HandoverError(f"{place}: cannot be read ({error.strerror or error})") from error
@@ -96,11 +101,13 @@ class _Reader:
         experiment: the protocol.
         found: name to place and array.
         remarks: what was not read.
+        stated_train_s: seconds of training, as the program says.
     """
 
     experiment: Experiment
     found: dict[str, tuple[str, Any]] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
+    stated_train_s: float | None = None
 
     def __post_init__(self) -> None:
         self._tensors = {tensor.name: tensor for tensor in tensors(self.experiment)}
@@ -148,7 +155,7 @@ class _Reader:
     def _content(self, place: str, path: Path, count: int) -> bytes:
         """The bytes of a file that is to hold so many numbers."""
         largest = arrays.largest_bytes(count)
-        with path.open("rb") as file:
+        with open_plain(path.resolve()) as file:
             content = file.read(largest + 1)
         if len(content) > largest:
             raise HandoverError(_too_large(place, path.stat().st_size, count))
@@ -159,7 +166,7 @@ class _Reader:
     def _is_asked_for(self, stem: str, place: str) -> bool:
         """Whether a name is; if not, a remark says so."""
         steps = self.experiment.steps
-        if stem == OUTPUTS or (steps and stem in (LOSSES, OUTPUTS_AFTER)):
+        if stem == OUTPUTS or (steps and stem in (LOSSES, OUTPUTS_AFTER, TRAIN_S)):
             return True
         folder, _, name = stem.rpartition("/")
         step = PARAMETERS.fullmatch(folder)
@@ -186,6 +193,8 @@ class _Reader:
         """How many numbers are expected, at most."""
         if stem == LOSSES:
             return 2 * self.experiment.steps  # with the number of each step
+        if stem == TRAIN_S:
+            return 1
         return int(np.prod(self._shape(stem)))
 
     def _shape(self, stem: str) -> tuple[int, ...]:
@@ -197,6 +206,9 @@ class _Reader:
         if stem in self.found:
             raise HandoverError(f"{place}: is in {self.found[stem][0]} too; remove one")
         read = arrays.parse(place, content, is_text)
+        if stem == TRAIN_S:
+            self.stated_train_s = _seconds(place, read.values)
+            return
         if stem == LOSSES:
             self.found[stem] = place, _losses(place, read, self.experiment.steps)
             return
@@ -255,6 +267,17 @@ def _fitted(place: str, values: Array, shape: tuple[int, ...], is_weights: bool)
             "(outputs, inputs), as PyTorch's Linear has its weight; write the transposed array, W.T"
         )
     raise HandoverError(f"{place}: must have shape {shape}. Got {values.shape}")
+
+
+def _seconds(place: str, values: Array) -> float:
+    """The one number of `train_s`."""
+    seconds = float(values.ravel()[0]) if values.size == 1 else math.nan
+    if not (math.isfinite(seconds) and seconds > 0):
+        got = f"shape {values.shape}" if values.size != 1 else f"{seconds:g}"
+        raise HandoverError(
+            f"{place}: must be one number above 0, the seconds that training took. Got {got}"
+        )
+    return seconds
 
 
 def _losses(place: str, found: Found, steps: int) -> Array | Mapping[int, float]:

@@ -33,7 +33,14 @@ def check(exported: Path) -> tuple[Finding, list[str]]:
         HandoverError: the folder or its answer cannot be used.
         harness.data.fetching.DataMissingError: the data of the protocol is not here.
     """
-    handover = folder.read(exported)
+    return judge(exported, folder.read(exported))
+
+
+def judge(exported: Path, handover: Handover) -> tuple[Finding, list[str]]:
+    """Judge the answer in a folder to what is known to be handed over, whatever the folder says.
+
+    Returns and raises what `check` does.
+    """
     given = answer.read(exported, handover.experiment)
     changed = folder.changed_files(exported, handover)
     try:

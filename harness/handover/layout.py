@@ -19,6 +19,8 @@ START = "start"
 
 LOSSES, OUTPUTS, OUTPUTS_AFTER = "losses", "outputs_before", "outputs_after"
 GRADIENTS = "gradients_of_first_batch"
+TRAIN_S = "train_s"
+"""Seconds of training, by the program's own clock."""
 PARAMETERS = re.compile(r"parameters_after_step_(0|[1-9]\d{0,8})")
 TENSOR = re.compile(r"(?:weights|biases)_\d{1,3}")
 IN_ONE_NAME = re.compile(rf"({PARAMETERS.pattern}|{GRADIENTS})_({TENSOR.pattern})")

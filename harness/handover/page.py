@@ -23,6 +23,7 @@ from harness.handover.layout import (
     START,
     TARGETS,
     TO_PREDICT,
+    TRAIN_S,
     folder_of_step,
     steps_asked_for,
     tensors,
@@ -210,7 +211,9 @@ def _handed_back(page: Page) -> list[str]:
     wanted = f"Parameters are wanted after steps {', '.join(others)} and {last}, in a folder each:"
     more = (
         f"Also read, where you have them: `{OUTPUTS_AFTER}`, the same after the last step; "
-        f"`{GRADIENTS}/weights_1` and so on, before any update; parameters after any other step."
+        f"`{GRADIENTS}/weights_1` and so on, before any update; parameters after any other step; "
+        f"`{TRAIN_S}`, one number, the seconds that the steps took by a clock of your own, which a "
+        "report repeats as such."
     )
     return [
         "## What to hand back",
@@ -226,6 +229,7 @@ def _handed_back(page: Page) -> list[str]:
             "(inputs, outputs); PyTorch's `Linear` has them transposed, so write `weight.T`.",
             more if others else "",
         ),
+        *_curves(experiment),
         "In Python, all in one file is as good:",
         _code(
             [
@@ -238,6 +242,17 @@ def _handed_back(page: Page) -> list[str]:
             ],
             "python",
         ),
+    ]
+
+
+def _curves(experiment: Experiment) -> list[str]:
+    """What a whole training hands back for its learning curves; a proof has none."""
+    more = set(experiment.evaluation_points) - set(steps_asked_for(experiment))
+    if not more or experiment.training is None:
+        return []
+    every = experiment.training.evaluation.in_steps(experiment.steps_per_epoch)
+    return [
+        _text(f"With parameters after every {every} steps, too, a report draws learning curves.")
     ]
 
 

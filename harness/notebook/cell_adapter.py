@@ -27,7 +27,9 @@ from harness.results import write_atomically
 from harness.running.run_plan import RUNS
 from harness.trainer import StepTrainer
 
-RULE = "must be names, adapter files, module:Class, or classes that derive from StepTrainer"
+RULE = (
+    "must be names, adapter files, module:Class, commands, or classes that derive from StepTrainer"
+)
 LONGEST_LITERAL = 10_000
 """Characters of a constant that goes into an adapter's file."""
 FIRST_LINE = "# Written by harness.run from a class in a notebook or script. Changes are lost."
@@ -39,7 +41,7 @@ class NoSourceError(ValueError):
 
 
 def requested_framework(given: Any, runs: Path = RUNS) -> str:
-    """Return what a request calls a framework: its name, `module:Class`, or the path of a file.
+    """Return what a request calls a framework: a name, `module:Class`, a file's path, a command.
 
     A class that stands in a notebook or a script is written to `<runs>/adapters`.
 

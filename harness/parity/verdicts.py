@@ -53,14 +53,20 @@ def cached(trial: Trial) -> Judgement | None:
     return _read_file(_cached_file(trial))
 
 
-def store(folder: RunFolder, trial: Trial, judgement: Judgement) -> None:
+def store(folder: RunFolder, trial: Trial, judgement: Judgement, in_cache: bool = True) -> None:
     """Store a verdict with the run, and in the cache if the ladder gave it.
 
     What was not comparable is not cached: the next run tries it again.
+
+    Args:
+        folder: of the run.
+        trial: the proof.
+        judgement: its verdict.
+        in_cache: whether the verdict holds for other runs on this machine, too.
     """
     content = json.dumps({"schema": SCHEMA, **judgement.to_dict()}, indent=1).encode()
     write_atomically(folder.proofs / f"{trial.id}.json", content)
-    if judgement.verdict != Verdict.NOT_COMPARABLE:
+    if in_cache and judgement.verdict != Verdict.NOT_COMPARABLE:
         with contextlib.suppress(OSError):  # a cache that cannot be written costs time only
             write_atomically(_cached_file(trial), content)
 

@@ -92,8 +92,8 @@ def _section(section: Section) -> list[str]:
     place = f" ({escaped(section.place)})" if section.place else ""
     rows = (map(escaped, cells(section, line)) for line in section.lines)
     blocks = [
-        f"## {section.experiment.name}: {escaped(section.experiment.title)}{place}",
-        markdown_table(headings(section), [list(row) for row in rows]),
+        f"## {escaped(section.experiment.name)}: {escaped(section.experiment.title)}{place}",
+        markdown_table([escaped(h) for h in headings(section)], [list(row) for row in rows]),
         escaped(section.caption),
     ]
     sentences = remarks(section)

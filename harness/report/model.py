@@ -103,6 +103,8 @@ class Line:
         best: whether it is its framework's most compiled loop that ran.
         recompile_s: seconds of training that seem to be compiling again, median of its trials;
             0 unless more than half of them show that.
+        command: what was run, where it is a command of the user's; "" for an adapter.
+        stated_s: seconds of training as the program of a command says, median; never ranked.
     """
 
     framework: str
@@ -131,6 +133,8 @@ class Line:
     ratio: Estimate | None = None
     best: bool = True
     recompile_s: float = 0.0
+    command: str = ""
+    stated_s: float | None = None
 
     @property
     def name(self) -> str:

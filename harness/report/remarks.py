@@ -27,6 +27,7 @@ def remarks(section: Section) -> list[str]:
         *(gap_text(gap) for gap in product_gaps(section.lines)),
         *_idiomatic(section),
         *_recompiled(section),
+        *_commands(section),
         *_limits(section),
         *_reasons(section),
         *filter(None, [data_text(section.experiment), *_without_test(section)]),
@@ -200,6 +201,19 @@ def _recompiled(section: Section) -> list[str]:
         for line in section.lines
         if line.recompile_s and line.train
     ]
+
+
+def _commands(section: Section) -> list[str]:
+    """Say which lines are commands, of which nothing is timed here."""
+    names = [line.framework for line in section.lines if line.command and line.has_result]
+    if not names or not section.timed:
+        return []
+    has_stated = any(line.stated_s is not None for line in section.lines)
+    stated = "; its stated time is its own word" if has_stated else ""
+    if has_stated and len(names) > 1:
+        stated = "; a stated time is the program's own word"
+    verb = "is a command" if len(names) == 1 else "are commands"
+    return [f"{', '.join(names)} {verb}: not timed here, and not ranked{stated}"]
 
 
 def _limits(section: Section) -> list[str]:

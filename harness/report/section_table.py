@@ -30,16 +30,20 @@ class Bound(StrEnum):
     NEITHER = "noisy"
 
 
-TIME_COLUMNS = slice(3, 8)
-"""Places of the columns on time: from the first step to the limits."""
+TIME_COLUMNS = slice(3, 9)
+"""Places of the columns on time: from the first step to what programs state."""
+STATED = 8
+"""Place of the column of the times that programs of commands state."""
 Cell = TypeVar("Cell")
 
 
 def shown(section: Section, columns: Sequence[Cell]) -> tuple[Cell, ...]:
-    """Return the columns of a table; without those on time where none was measured."""
-    if section.timed:
+    """Return the columns of a table; without those on time where none was measured or stated."""
+    if not section.timed:
+        return (*columns[: TIME_COLUMNS.start], *columns[TIME_COLUMNS.stop :])
+    if any(line.stated_s is not None for line in section.lines):
         return tuple(columns)
-    return (*columns[: TIME_COLUMNS.start], *columns[TIME_COLUMNS.stop :])
+    return (*columns[:STATED], *columns[STATED + 1 :])
 
 
 def headings(section: Section) -> tuple[str, ...]:
@@ -52,6 +56,7 @@ def headings(section: Section) -> tuple[str, ...]:
         f"/ {baseline_name(section)}",
         "step time",
         "limits",
+        "stated time",
         "status",
         "parity",
     )
@@ -70,6 +75,7 @@ def cells(section: Section, line: Line) -> tuple[str, ...]:
         over_baseline(section, line),
         at_most(line, time_text(line.step)),
         _shares(line),
+        "-" if line.stated_s is None else seconds(line.stated_s),
         _status_and_noise(line),
         line.judgement.verdict if line.identical else "native",
     )

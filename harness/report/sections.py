@@ -14,7 +14,7 @@ from harness.analysis.limits import (
     machine_limits_us,
 )
 from harness.analysis.noise import disturbances
-from harness.experiment.vocabulary import Loop, Status, Track
+from harness.experiment.vocabulary import Device, Loop, Status, Track
 from harness.report.model import Line, Report, Section, measure_of, time_ratio
 from harness.report.protocol_text import caption
 from harness.results import Row
@@ -98,9 +98,11 @@ def _absent_classes(rows: Sequence[Row]) -> dict[str, list[str]]:
 def _by_device(rows: Sequence[Row]) -> list[tuple[str, list[Row]]]:
     """Device to its rows; ("", all rows) where no row has a result.
 
-    A row without a result belongs to the device that was planned for it, or else to the first.
+    A row without a result belongs to the device that was planned for it, or else to the first. So
+    does a command of which nobody knows whether it took a GPU.
     """
-    devices = list(dict.fromkeys(row.device for row in rows if row.status == Status.OK)) or [""]
+    known = [r.device for r in rows if r.status == Status.OK and r.device != Device.AUTO]
+    devices = list(dict.fromkeys(known)) or [""]
     of_device: dict[str, list[Row]] = {device: [] for device in devices}
     for row in rows:
         of_device[row.device if row.device in of_device else devices[0]].append(row)
@@ -182,6 +184,8 @@ def _line(rows: list[Row], facts: Facts) -> Line:
         detail=others[0].status_detail if others else example.status_detail,
         judgement=facts.run.judgement_of(example),
         recompile_s=_shown_by_most([row.recompile_s for row in ended_well]),
+        command=example.command or "",
+        stated_s=_median([row.stated_train_s for row in ended_well]),
     )
 
 

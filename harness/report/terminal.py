@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from rich import box
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from harness.experiment.vocabulary import Status
 from harness.report.answer import BOUNDARY, answer, statements
@@ -42,7 +41,9 @@ def print_answer(report: Report, console: Console) -> None:
 
 def _table(section: Section) -> Table:
     experiment = section.experiment
-    title = Text(experiment.name, style="bold").append(": ").append(plain(experiment.title))
+    title = plain(experiment.name)
+    title.stylize("bold")
+    title.append(": ").append(plain(experiment.title))
     if section.place:
         title.append(plain(f" ({section.place})"))
     table = Table(
@@ -54,7 +55,7 @@ def _table(section: Section) -> Table:
     )
     for heading in headings(section):
         table.add_column(
-            heading,
+            plain(heading),
             justify="right" if heading in RIGHT_ALIGNED else "left",
             no_wrap=heading in NEVER_WRAPPED,
         )

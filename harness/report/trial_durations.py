@@ -28,7 +28,8 @@ def estimate_s(plan: Plan, trial: Trial) -> float:
     train, _, test = experiment.data.rows
     arithmetic = 6 * multiplications * experiment.batch_size / FLOP_PER_S
     evaluation = len(experiment.evaluation_points) * 2 * multiplications * (train + test)
-    steps = experiment.steps * (OVERHEAD_S[trial.loop] + arithmetic)
+    overhead_s = OVERHEAD_S.get(trial.loop, OVERHEAD_S["idiomatic"])  # a command's is not known
+    steps = experiment.steps * (overhead_s + arithmetic)
     return FIXED_S + steps + evaluation / FLOP_PER_S
 
 

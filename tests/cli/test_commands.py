@@ -4,11 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from harness import planning
-from harness.cli.exits import FAILED
+from harness.cli.exits import ENVIRONMENT, FAILED, OK
 from harness.plan import Request
 from harness.registry import Framework
 from tests.execute.test_faults import PROTOCOL, adapter
@@ -225,6 +226,71 @@ def test_lists(invoke, what):
     value = json.loads(invoke("list", what, "--json").stdout)
     assert value["schema"] == 1
     assert value[what][0]["name"] in done.stdout
+
+
+STREAMS = {
+    "closed output": (">&-", {}, OK, ""),
+    "all closed": ("<&- >&- 2>&-", {}, OK, ""),
+    "a full disk": (">/dev/full", {}, ENVIRONMENT, "The output cannot be written (No space left"),
+    "a full disk, unbuffered": (
+        ">/dev/full", {"PYTHONUNBUFFERED": "1"}, ENVIRONMENT, "The output cannot be written"
+    ),
+    "ASCII": (">/dev/null", {"PYTHONIOENCODING": "ascii"}, OK, ""),
+    "Latin 1": (">/dev/null", {"PYTHONIOENCODING": "latin-1"}, OK, ""),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("shell", "variables", "code", "said"), STREAMS.values(), ids=STREAMS)
+def test_output_that_cannot_be_written_is_a_sentence_at_most(shell, variables, code, said):
+    done = subprocess.run(
+        ["sh", "-c", f'"{sys.executable}" -m harness list frameworks {shell}'],
+        capture_output=True, text=True, timeout=120, check=False,
+        env=os.environ | {"PYTHONUNBUFFERED": ""} | variables,
+    )  # fmt: skip
+    assert done.returncode == code
+    assert done.stderr.startswith(said)
+    assert len(done.stderr.splitlines()) == bool(said)
+
+
+NO_HOME = """
+import os, pwd, tempfile
+pwd.getpwuid = lambda number: (_ for _ in ()).throw(KeyError(number))
+os.environ.pop("HOME", None); os.environ.pop("SAMESTEP_CACHE", None)
+os.environ.pop("XDG_CACHE_HOME", None)
+from harness.cache import cache_folder
+from harness.data import sources
+assert str(cache_folder()).startswith(tempfile.gettempdir()), cache_folder()
+assert sources.routes("mnist")
+"""
+
+
+def test_a_user_without_a_home_has_a_cache(tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    command = [sys.executable, "-c", NO_HOME]
+    done = subprocess.run(command, cwd=empty, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not list(empty.iterdir())
+
+
+MARK = "from pathlib import Path; Path({mark!r}).touch()"
+
+
+@pytest.mark.parametrize("command", [["samestep"], ["python", "-P", "-m", "harness"]])
+def test_no_module_of_the_working_folder_runs(tmp_path, command):
+    scripts = Path(sys.executable).parent
+    if not (scripts / command[0]).exists():
+        pytest.skip("samestep is not installed in this environment")
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    for name in ("re", "json", "typing", "numpy", "harness", "os", "contextlib"):
+        (mine / f"{name}.py").write_text(MARK.format(mark=str(tmp_path / "ran")))
+    done = subprocess.run(
+        [scripts / command[0], *command[1:], "list", "frameworks"],
+        cwd=mine, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize(

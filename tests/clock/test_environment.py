@@ -4,7 +4,7 @@ import subprocess
 import venv
 from pathlib import Path
 
-from harness.clock.environment import child_environment
+from harness.clock.environment import STATED, THREAD_VARIABLES, child_environment
 
 ROOT = Path(__file__).parents[2]
 PRINT = """
@@ -33,3 +33,16 @@ def test_installed_packages_never_come_before_the_standard_library(tmp_path):
             [python, "-c", PRINT], env=inherited, cwd=tmp_path, capture_output=True, text=True
         )
         assert done.stdout.strip() == expected, done.stderr
+
+
+def test_what_a_scheduler_or_shell_presets_does_not_reach_a_worker():
+    """Dask's nanny exports these; they change times two- to threefold."""
+    preset = dict.fromkeys(THREAD_VARIABLES, "7") | {
+        "MALLOC_TRIM_THRESHOLD_": "65536", "XLA_FLAGS": "--x", "TF_ENABLE_ONEDNN_OPTS": "1",
+        "OMP_PROC_BIND": "close", "OPENBLAS_CORETYPE": "Prescott", "LD_PRELOAD": "/x.so",
+    }  # fmt: skip
+    environment = child_environment(preset | {"PATH": "/bin"}, 2, "cpu")
+    assert {environment[name] for name in THREAD_VARIABLES} == {"2"}
+    assert environment["MALLOC_TRIM_THRESHOLD_"] == STATED["MALLOC_TRIM_THRESHOLD_"]
+    stated = {*THREAD_VARIABLES, *STATED}
+    assert not (set(preset) - stated) & set(environment)

@@ -1,8 +1,10 @@
 """What goes wrong in an adapter becomes a row; the other trials go on."""
 
 import dataclasses
+import errno
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -17,6 +19,7 @@ import psutil
 import pytest
 
 from harness import planning
+from harness.analysis.noise import disturbances
 from harness.execute.folder import FolderInUseError, OtherPlanError, prepare
 from harness.execute.listener import Listener
 from harness.execute.runner import Runner, rerun_budget_s
@@ -159,6 +162,9 @@ FAULTS = [
     ("aborts", "os.abort()", "crashed", "SIGABRT"),
     ("killed", "os.kill(os.getpid(), signal.SIGKILL)", "crashed", "SIGKILL"),
     ("memory", "raise MemoryError('1 TiB')", "oom", "MemoryError"),
+    ("gpu", "raise type('OutOfMemoryError', (RuntimeError,), {})('CUDA out of memory')", "oom",
+     "CUDA out of memory"),
+    ("xla", "raise RuntimeError('RESOURCE_EXHAUSTED: 8 GiB')", "oom", "RESOURCE_EXHAUSTED"),
     ("nan", "return np.full(len(batches), np.nan)", "diverged", "not finite at step 1"),
     ("shape", "return np.zeros(len(batches) + 1)", "error", "one loss per step"),
     ("tool", "raise ToolMissingError('it compiles: install g++')", "missing", "install g++"),
@@ -236,6 +242,40 @@ def test_what_a_trial_changes_in_its_process_is_said_and_not_inherited(tmp_path,
         assert first.status_detail.startswith("changed its process: "), change
         assert said.format(**place) in first.status_detail
         assert (second.status, second.status_detail) == ("ok", None), change
+
+
+def test_what_takes_the_machines_memory_is_killed_before_the_machine_is(
+    tmp_path, short, monkeypatch
+):
+    monkeypatch.setattr("harness.execute.worker_process.free_bytes", lambda: 500 * 2**20)
+    grow = "self.kept = []\nwhile True: self.kept.append(np.ones(2**20)); time.sleep(0.002)"
+    greedy, good = adapter(tmp_path, "greedy", grow), adapter(tmp_path, "good")
+    recorder = run(short, tmp_path / "run", greedy, good)
+    assert [row.status for row in recorder.rows] == ["oom", "ok"]
+    said = re.fullmatch(
+        r"killed at (\d+) MiB of memory; (\d+) MiB were free for it",
+        recorder.rows[0].status_detail.replace(",", ""),
+    )
+    peak, allowed = map(int, said.groups())
+    assert 450 <= allowed < peak < 3 * allowed  # a busy machine looks late
+
+
+def test_an_adapter_whose_import_raises_is_a_row_and_the_rest_goes_on(tmp_path, short):
+    broken = tmp_path / "broken.py"
+    broken.write_text(Path(adapter(tmp_path, "good")).read_text() + "\nraise OSError('no licence')")
+    recorder = run(short, tmp_path / "run", str(broken), str(tmp_path / "good.py"))
+    assert [row.status for row in recorder.rows] == ["error", "ok"]
+    assert recorder.rows[0].status_detail.endswith("OSError: no licence")
+
+
+def test_a_worker_that_was_frozen_says_so(tmp_path, short):
+    stop = "subprocess.Popen(['sh', '-c', f'sleep 1; kill -CONT {os.getpid()}']); "
+    stop += "os.kill(os.getpid(), signal.SIGSTOP)"
+    recorder = run(short, tmp_path / "run", once(tmp_path, "frozen", stop), seeds=2)
+    first, second = recorder.rows
+    assert first.idle_fraction > 0.5
+    assert (second.idle_fraction or 0.0) < 0.5
+    assert disturbances([first])[first.trial].startswith("neither computed nor waited for")
 
 
 def test_a_trace_that_its_adapter_replaces_is_not_comparable(tmp_path, short):
@@ -562,6 +602,25 @@ def test_a_damaged_row_is_set_aside_and_run_again(tmp_path, short):
     again = run(short, tmp_path / "run", "numpy", seeds=3)
     assert {row.seed for row in again.rows} == {0, 1}
     assert len(list((tmp_path / "run" / "trials").glob("*.bad"))) == 2
+
+
+def test_a_full_disk_ends_the_run_and_keeps_what_is_written(tmp_path, short, monkeypatch):
+    write, written = RunFolder.write_row, []
+
+    def full_after_one(folder, row):
+        if written:
+            raise OSError(errno.ENOSPC, "No space left on device", str(folder.trials))
+        written.append(row)
+        write(folder, row)
+
+    monkeypatch.setattr(RunFolder, "write_row", full_after_one)
+    with pytest.raises(OSError, match="No space left"):
+        run(short, tmp_path / "run", "numpy", seeds=3)
+    assert RunFolder(tmp_path / "run").rows() == written
+    assert not _own_processes("harness.execute.worker")
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert len(run(short, tmp_path / "run", "numpy", seeds=3).rows) == 2
 
 
 def test_a_changed_adapter_is_run_again(tmp_path, short):

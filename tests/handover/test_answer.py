@@ -192,3 +192,30 @@ def test_an_archive_of_pickles(export):
 def test_nothing_at_all(export):
     with pytest.raises(HandoverError, match="nothing was handed back"):
         answer.read(export("xor-mlp", steps=20), XOR)
+
+
+STATED = [("train_s.csv", "0.25\n"), ("train_s.txt", "2.5e-1"), ("train_s.npy", np.array(0.25))]
+
+
+@pytest.mark.parametrize(("name", "content"), STATED, ids=[name for name, _ in STATED])
+def test_a_program_may_state_its_training_time(export, name, content):
+    folder = export("xor-mlp")
+    put(folder, "losses.csv", "0.7\n" * 8)
+    put(folder, name, content)
+    read = answer.read(folder, experiment_of("xor-mlp"))
+    assert (read.stated_train_s, read.remarks) == (0.25, ())
+
+
+@pytest.mark.parametrize("content", ["0", "-1", "nan", "inf", "1 2", "1\n2\n"])
+def test_a_stated_time_is_one_number_above_zero(export, content):
+    folder = export("xor-mlp")
+    put(folder, "train_s.csv", content)
+    with pytest.raises(HandoverError, match=r"train_s\.csv: must be one number above 0"):
+        answer.read(folder, experiment_of("xor-mlp"))
+
+
+def test_a_time_alone_is_no_answer(export):
+    folder = export("xor-mlp")
+    put(folder, "train_s.csv", "1")
+    with pytest.raises(HandoverError, match="nothing was handed back"):
+        answer.read(folder, experiment_of("xor-mlp"))

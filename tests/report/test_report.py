@@ -320,6 +320,28 @@ def test_hostile_text_stays_text(run, text):
     assert not exported(report.run).status_detail.iloc[0].startswith("=")
 
 
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_stays_text_in_headings_too(run, name):
+    def renamed(item):
+        return dataclasses.replace(item, framework=name) if item.framework == "numpy" else item
+
+    parts = {
+        part: tuple(map(renamed, getattr(run.plan, part)))
+        for part in ("trials", "proofs", "limits")
+    }
+    plan = dataclasses.replace(run.plan, **parts)
+    report = make_report(dataclasses.replace(run, plan=plan, rows=list(map(renamed, run.rows))))
+    assert "\x1b[31m" not in rendered(report.sections)
+    markdown = as_markdown(report)
+    headings = [line for line in markdown.splitlines() if line.startswith("| framework | loop |")]
+    assert any(" / " in line for line in headings)
+    assert "\x1b" not in markdown
+    assert "<script>" not in markdown.replace("\\<", "")
+    counts = [line.replace("\\|", "").count("|") for line in headings]
+    assert set(counts) <= {11, 9}
+    assert 11 in counts
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [

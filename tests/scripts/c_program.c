@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#define MOST 1000
+#define MOST 100000
 
 static const char *folder;
 

@@ -7,6 +7,7 @@ does for `xor-mlp` too. What the harness gives, and what it gets back, is in `ma
 """
 
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,7 @@ def main(folder):
 
     answer = {"outputs_before": forward(np.load(folder / "inputs_to_predict.npy"), *parameters)[-1]}
     losses = []
+    began = time.perf_counter()
     for step in range(steps):
         rows = batches[step]
         *parameters, loss = train_step(X[rows], t[rows], *parameters, rates[step])
@@ -88,6 +90,7 @@ def main(folder):
         if step + 1 in (1, 2, steps):
             for name, values in zip(names, parameters):
                 answer[f"parameters_after_step_{step + 1}/{name}"] = values
+    answer["train_s"] = time.perf_counter() - began
     np.savez(folder / "answer.npz", losses=losses, **answer)
 
 

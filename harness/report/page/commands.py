@@ -3,7 +3,9 @@
 import shlex
 from dataclasses import replace
 
+from harness.command_line import as_option
 from harness.experiment.loading import catalogue_names
+from harness.experiment.vocabulary import COMMAND
 from harness.plan import REPEATS, SEEDS, Plan, Request
 from harness.report.model import Line
 
@@ -27,7 +29,7 @@ def of_run(plan: Plan) -> str:
         return ""
     words = ["samestep", "report", *request.experiments]
     if request.frameworks:
-        words += ["--frameworks", ",".join(request.frameworks)]
+        words += ["--frameworks", ",".join(map(as_option, request.frameworks))]
     if request.loops != DEFAULTS.loops:
         words += ["--loops", ",".join(request.loops)]
     return shlex.join([*words, *_options(request)])
@@ -36,7 +38,7 @@ def of_run(plan: Plan) -> str:
 def of_line(plan: Plan, experiment: str, line: Line) -> str:
     """Return the command for one experiment, framework and loop.
 
-    A native solver is run with its framework.
+    A native solver is run with its framework, a command by itself.
     """
     request = plan.request
     if not is_known(plan):
@@ -45,8 +47,12 @@ def of_line(plan: Plan, experiment: str, line: Line) -> str:
     planned = dict.fromkeys(trial.framework for trial in plan.trials)
     frameworks = dict(zip(planned, request.frameworks, strict=False))
     words = ["samestep", "report", names_or_files.get(experiment, experiment)]
-    words += ["--frameworks", frameworks.get(line.framework, line.framework)]
-    if line.identical:
+    if line.command:
+        requested = as_option(f"{COMMAND}{line.command}")
+    else:
+        requested = frameworks.get(line.framework, line.framework)
+    words += ["--frameworks", requested]
+    if line.identical and not line.command:
         words += ["--loops", line.loop]
     return shlex.join([*words, *_options(replace(request, threads=(line.threads,)))])
 

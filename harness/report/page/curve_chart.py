@@ -3,9 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from harness.experiment.vocabulary import OWN_LOOP
 from harness.report.page.figures import COLOURS, NOT_PROVEN, SHAPES, Record, Spec, new_spec
 
-LOOP_DASHES: dict[str, list[int]] = {"idiomatic": [2, 3], "stepwise": [7, 3], "fused": [1, 0]}
+LOOP_DASHES: dict[str, list[int]] = {
+    "idiomatic": [2, 3],
+    "stepwise": [7, 3],
+    "fused": [1, 0],
+    OWN_LOOP: [9, 2, 2, 2],
+}
 UNPROVEN_DASH, UNPROVEN_OPACITY = [4, 10], 0.6
 """A curve that is not proven has wide gaps and hollow points, whatever its loop."""
 DASHES = LOOP_DASHES | {f"{loop}{NOT_PROVEN}": UNPROVEN_DASH for loop in LOOP_DASHES}

@@ -72,18 +72,23 @@ def learning(
     if not all_curves:
         return None
     shown = _curves_of(measure)
-    drawn = [_records(curves) for curves in all_curves]
+    timed = any(curves.seconds is not None for curves in all_curves)
+    drawn = [_records(curves, timed) for curves in all_curves]
     records = tuple(chain.from_iterable(drawn))
-    timed = all(curves.seconds is not None for curves in all_curves)
+    with_time = [record for record in records if record.get("s") is not None]
     axes = [(x, y) for y in shown for x in _axes(timed)]
     evaluation = "; evaluation is not in the time" if timed else ""
     time = ("training time",) if timed else ()
-    specs = {_name(x, y): curve_chart(records, x, y, frameworks) for x, y in axes}
+    specs = {
+        _name(x, y): curve_chart(records if x is STEP else with_time, x, y, frameworks)
+        for x, y in axes
+    }
     return Figure(
         name="learning",
         title="Learning curves",
         caption=f"{length}. {_rows_text(measure)}, at the evaluation points"
-        f"{_medians(all_curves)}{evaluation}.{_unproven_text(all_curves)} By "
+        f"{_medians(all_curves)}{evaluation}.{_unproven_text(all_curves)}"
+        f"{_untimed_text(all_curves) if timed else ''} By "
         "step, curves that compute the same lie on each other, the thin ones on the wide ones."
         f"{_thinned_text(drawn)}",
         specs=specs,
@@ -93,7 +98,8 @@ def learning(
     )
 
 
-def _records(curves: Curves) -> list[Record]:
+def _records(curves: Curves, timed: bool) -> list[Record]:
+    """Return the points of a curve; with seconds where any curve of its chart has them."""
     loss, score = curves.values.values()
     points = zip(curves.steps, loss, score, strict=True)
     records: list[Record] = [
@@ -106,9 +112,10 @@ def _records(curves: Curves) -> list[Record]:
         }
         for step, loss_here, score_here in points
     ]
-    if curves.seconds is not None:
-        for record, train_s in zip(records, curves.seconds, strict=True):
-            record["s"] = five_digits(train_s)
+    if timed:
+        times = [None] * len(records) if curves.seconds is None else curves.seconds
+        for record, train_s in zip(records, times, strict=True):
+            record["s"] = None if train_s is None else five_digits(train_s)
     return records
 
 
@@ -122,9 +129,13 @@ def _cells(record: Record, shown: Sequence[Axis]) -> tuple[str, ...]:
         record["f"],
         record["l"],
         f"{record['step']:,}",
-        *([seconds(record["s"] or 0)] if "s" in record else []),
+        *([_time(record["s"])] if "s" in record else []),
         *(_number(record[axis.field]) for axis in shown),
     )
+
+
+def _time(value: float | None) -> str:
+    return "-" if value is None else seconds(value)
 
 
 def _rows_text(measure: Measure) -> str:
@@ -146,6 +157,12 @@ def _unproven_text(curves: Sequence[Curves] | Sequence[BatchLosses]) -> str:
     if all(curve.proven for curve in curves):
         return ""
     return " Pale curves with wide gaps are not proven to compute the same."
+
+
+def _untimed_text(all_curves: Sequence[Curves]) -> str:
+    """Say whose curves are not among those by time: commands are not timed."""
+    names = dict.fromkeys(curves.framework for curves in all_curves if curves.seconds is None)
+    return f" Not timed, and so not by time: {', '.join(names)}." if names else ""
 
 
 def _table_points(drawn: Sequence[Sequence[Record]]) -> list[Record]:

@@ -79,15 +79,25 @@ def _in_stretches(line: Line, losses: Array) -> BatchLosses:
 
 
 def curves_of(section: Section, run: Run) -> list[Curves]:
-    """Return the curves of every line of the identical track that has at least two points."""
+    """Return the curves of every line of the identical track that has at least two points.
+
+    A command has one if its program handed back parameters at all evaluation points: a line from
+    step 2 to the last would show what never was.
+    """
     score = "test_loss" if section.measure.is_loss else "test_accuracy"
     all_curves = []
     for line in filter(lambda line: line.identical, section.lines):
         rows = rows_of(section, line, run.rows)
+        if line.command:
+            rows = [row for row in rows if _has_all_points(run.arrays(row.trial), section)]
         curves = _curves(line, rows, run.arrays, ("train_loss", score))
         if curves is not None:
             all_curves.append(curves)
     return all_curves
+
+
+def _has_all_points(arrays: Mapping[str, Array], section: Section) -> bool:
+    return set(section.experiment.evaluation_points) <= set(arrays.get("step", np.zeros(0)))
 
 
 def rows_of(section: Section, line: Line, rows: Sequence[Row]) -> list[Row]:

@@ -30,6 +30,7 @@ STATE_SIGNS = {
 """State of a line to its sign and its meaning. Colour alone never says it."""
 TRAINING_TIME, STEP_TIME = "training time", "time of a step"
 """Facts that cells of several tables show."""
+STATED = "stated time"
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,7 @@ def _sort_keys(line: Line) -> tuple[float | str | None, ...]:
         _value(line.ratio) or 1.0,
         _value(line.step),
         line.fractions.of_own,
+        line.stated_s,
         status_text(line),
         line.judgement.verdict,
     )
@@ -146,7 +148,7 @@ def _sort_keys(line: Line) -> tuple[float | str | None, ...]:
 def _column_facts(section: Section) -> tuple[str, ...]:
     """Return which of a line's facts the columns of `section_table.cells` show."""
     result, ratio = str(section.measure), _ratio_fact(section)
-    facts = ("", "", result, "", TRAINING_TIME, ratio, STEP_TIME, "", "status", "parity")
+    facts = ("", "", result, "", TRAINING_TIME, ratio, STEP_TIME, "", STATED, "status", "parity")
     return shown(section, facts)
 
 
@@ -168,10 +170,12 @@ def line_details(plan: Plan, section: Section, line: Line) -> LineDetails:
         (TRAINING_TIME, at_most(line, _interval(line.train))),
         (STEP_TIME, at_most(line, _interval(line.step))),
         (_ratio_fact(section), _ratio(section, line)),
+        (STATED, _stated(line)),
         ("parity", f"{line.judgement.verdict} {line.judgement.reason}".strip()),
         ("status", " ".join(filter(None, [status_text(line), line.detail]))),
         ("disturbed", _disturbed(line)),
         ("ran on", ", ".join(filter(None, [line.device, f"{line.framework} {line.version}"]))),
+        ("command", line.command),
         ("protocol", section.caption),
     ]
     known = tuple((name, text) for name, text in facts if text)
@@ -197,6 +201,13 @@ def _ratio(section: Section, line: Line) -> str:
     if line.ratio.low is None:
         return f"{text}; too few undisturbed pairs of runs for an interval"
     return f"{text}: 95 % interval of {line.ratio.count} pairs of runs"
+
+
+def _stated(line: Line) -> str:
+    """Return the training time that a program states, and whose word it is."""
+    if line.stated_s is None:
+        return ""
+    return f"{seconds(line.stated_s)}: the program's own word, by its own clock; not ranked"
 
 
 def _disturbed(line: Line) -> str:
