@@ -28,10 +28,13 @@ Layer                units                 outputs of the layer; z = x W + b
                      activation            its name; `step` only where nothing is trained
                      bias                  whether b is there
                      slope                 leaky ReLU: z where z > 0, else slope z; None for others
+                     alpha                 ELU: z where z > 0, else alpha (exp(z) - 1); else 1
 MeanSquaredError     half                  (a - y)^2, or half of that
                      batch, outputs        "mean" or "sum" over n rows, over outputs of a row
-BinaryCrossEntropy   batch, outputs        softplus(z) - y z; likewise
-SoftmaxCrossEntropy  batch                 logsumexp(z) - z[label]; likewise over rows
+BinaryCrossEntropy   batch, outputs        softplus(a) - y a; likewise
+                     behind_activation     whether a = f(z) is more than z, on purpose
+SoftmaxCrossEntropy  batch                 logsumexp(a) - a[label]; likewise over rows
+                     behind_activation     as above
 L2                   strength              added to the loss: c sum(w^2), to its gradient: 2 c w
                      half, per_row         c = strength, halved if `half`, over n if `per_row`
                      on                    "weights" alone, or "all": biases too
@@ -237,12 +240,13 @@ class Task:
     exception.
 
     Args:
-        network: the layers, each with units, activation, bias and, for leaky ReLU, slope. The
-            derivative at exactly 0 is that of negative numbers: 0 for ReLU, `slope` for leaky
-            ReLU.
-        loss: the loss with its reductions over batch and outputs. A squared error may stand
-            behind any output activation, whose derivative then counts. None in a network that
-            only predicts.
+        network: the layers, each with units, activation, bias, for leaky ReLU slope, and for ELU
+            alpha. The derivative at a kink at 0 is that of negative numbers: 0 for ReLU, `slope`
+            for leaky ReLU. Where there are two kinks, as in hard tanh, it is that of the outer
+            side.
+        loss: the loss with its reductions over batch and outputs. It may stand behind any output
+            activation, whose derivative then counts: a squared error always, a cross-entropy
+            where it says `behind_activation`. None in a network that only predicts.
         l2: a penalty that is part of the loss, or None.
         optimizer: the update rule with all of its constants. None in a network that only
             predicts.

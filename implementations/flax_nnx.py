@@ -335,7 +335,7 @@ def _activation(layer: Layer) -> Any:
             # the gradient of nnx.leaky_relu is 1 at 0, where the contract's is `slope`
             return lambda z: jnp.where(z > 0, z, layer.slope * z)
         case "elu":
-            return nnx.elu
+            return partial(nnx.elu, alpha=layer.alpha)
         case "swish":
             return nnx.swish
         case "softplus":
@@ -344,7 +344,31 @@ def _activation(layer: Layer) -> Any:
             return partial(nnx.gelu, approximate=layer.activation == "gelu_tanh")
         case "step":
             return lambda z: (z > 0).astype(z.dtype)
+        case "selu":
+            return nnx.selu
+        case "softsign":
+            return nnx.soft_sign
+        case "log_sigmoid":
+            return nnx.log_sigmoid
+        case "mish":
+            return jax.nn.mish  # Flax has none
+        case "relu6":
+            return nnx.relu6
+        case "hard_tanh":
+            # the gradient of nnx.hard_tanh is 1 at -1 and 1, where the contract's is 0
+            return lambda z: _clipped(z, -1, 1)
+        case "hard_sigmoid":
+            return nnx.hard_sigmoid
+        case "hard_sigmoid_fifth":
+            return lambda z: _clipped(0.2 * z + 0.5, 0, 1)
+        case "hard_swish":
+            return nnx.hard_swish
     raise ValueError(f"activation {layer.activation!r} is not known here")
+
+
+def _clipped(z: jax.Array, low: float, high: float) -> jax.Array:
+    """Return z between low and high, with a gradient of 0 at both."""
+    return jnp.where((z > low) & (z < high), z, jnp.clip(jax.lax.stop_gradient(z), low, high))
 
 
 def _device(name: str) -> jax.Device:

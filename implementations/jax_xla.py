@@ -341,7 +341,7 @@ def _activate(layer: Layer, z: jax.Array) -> jax.Array:
             assert layer.slope is not None
             return jnp.where(z > 0, z, layer.slope * z)
         case "elu":
-            return jax.nn.elu(z)
+            return jax.nn.elu(z, layer.alpha)
         case "swish":
             return jax.nn.swish(z)
         case "softplus":
@@ -350,7 +350,31 @@ def _activate(layer: Layer, z: jax.Array) -> jax.Array:
             return jax.nn.gelu(z, approximate=layer.activation == "gelu_tanh")
         case "step":
             return (z > 0).astype(z.dtype)
+        case "selu":
+            return jax.nn.selu(z)
+        case "softsign":
+            return jax.nn.soft_sign(z)
+        case "log_sigmoid":
+            return jax.nn.log_sigmoid(z)
+        case "mish":
+            return jax.nn.mish(z)
+        case "relu6":
+            return jax.nn.relu6(z)
+        case "hard_tanh":
+            # the gradient of jax.nn.hard_tanh is 1 at -1 and 1, where the contract's is 0
+            return _clipped(z, -1, 1)
+        case "hard_sigmoid":
+            return jax.nn.hard_sigmoid(z)
+        case "hard_sigmoid_fifth":
+            return _clipped(0.2 * z + 0.5, 0, 1)
+        case "hard_swish":
+            return jax.nn.hard_swish(z)
     raise ValueError(f"activation {layer.activation!r} is not known here")
+
+
+def _clipped(z: jax.Array, low: float, high: float) -> jax.Array:
+    """Return z between low and high, with a gradient of 0 at both."""
+    return jnp.where((z > low) & (z < high), z, jnp.clip(jax.lax.stop_gradient(z), low, high))
 
 
 def _device(name: str) -> jax.Device:

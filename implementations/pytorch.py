@@ -257,6 +257,18 @@ class Softplus(nn.Module):
         return torch.logaddexp(z, torch.zeros_like(z))
 
 
+class HardSigmoid(nn.Module):
+    """A line between 0 and 1. The gradient of the library's has 1/6 in float32, in float64 too."""
+
+    def __init__(self, slope: float) -> None:
+        super().__init__()
+        self.slope = slope
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """Return slope z + 0.5, between 0 and 1."""
+        return nn.functional.hardtanh(self.slope * z + 0.5, 0.0, 1.0)
+
+
 class Step(nn.Module):
     """The step function, which only predicts: its derivative is 0 wherever it exists."""
 
@@ -277,7 +289,7 @@ def _activation(layer: Layer) -> nn.Module:
             assert layer.slope is not None
             return nn.LeakyReLU(layer.slope)
         case "elu":
-            return nn.ELU()
+            return nn.ELU(layer.alpha)
         case "swish":
             return nn.SiLU()
         case "softplus":
@@ -288,6 +300,24 @@ def _activation(layer: Layer) -> nn.Module:
             return nn.GELU(approximate="tanh")
         case "step":
             return Step()
+        case "selu":
+            return nn.SELU()
+        case "softsign":
+            return nn.Softsign()
+        case "log_sigmoid":
+            return nn.LogSigmoid()
+        case "mish":
+            return nn.Mish()
+        case "relu6":
+            return nn.ReLU6()
+        case "hard_tanh":
+            return nn.Hardtanh()
+        case "hard_sigmoid":
+            return HardSigmoid(1 / 6)
+        case "hard_sigmoid_fifth":
+            return HardSigmoid(0.2)
+        case "hard_swish":
+            return nn.Hardswish()
     raise ValueError(f"activation {layer.activation!r} is not known here")
 
 

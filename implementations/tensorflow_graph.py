@@ -49,6 +49,10 @@ pieces.
 """
 
 
+SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+"""The constants of Klambauer et al. (2017), section 2."""
+
+
 class TensorflowTrainer(StepTrainer):
     """Variables, gradients by `tf.GradientTape` or `tf.gradients`, and XLA."""
 
@@ -392,7 +396,9 @@ def _activate(layer: Layer, z: tf.Tensor) -> tf.Tensor:
             # tf.nn.leaky_relu has its slope in float32
             return tf.where(z > 0, z, layer.slope * z)
         case "elu":
-            return tf.nn.elu(z)
+            if layer.alpha == 1:
+                return tf.nn.elu(z)
+            return tf.where(z > 0, z, layer.alpha * tf.nn.elu(z))
         case "swish":
             return tf.nn.silu(z)
         case "softplus":
@@ -405,7 +411,33 @@ def _activate(layer: Layer, z: tf.Tensor) -> tf.Tensor:
             return 0.5 * z * (1 + tf.tanh(k * (z + 0.044715 * z * z * z)))
         case "step":
             return tf.cast(z > 0, z.dtype)
+        case "selu":
+            # the gradient of tf.nn.selu is that of positive z at 0, except in XLA
+            below = SELU_ALPHA * tf.nn.elu(z)
+            return SELU_SCALE * tf.where(z > 0, z, below)
+        case "softsign":
+            return tf.nn.softsign(z)
+        case "log_sigmoid":
+            return tf.math.log_sigmoid(z)
+        case "mish":
+            return z * tf.tanh(tf.nn.softplus(z))
+        case "relu6":
+            return tf.nn.relu6(z)
+        case "hard_tanh":
+            return _clipped(z, -1, 1)
+        case "hard_sigmoid":
+            return tf.nn.relu6(z + 3) / 6
+        case "hard_sigmoid_fifth":
+            return _clipped(0.2 * z + 0.5, 0, 1)
+        case "hard_swish":
+            return z * tf.nn.relu6(z + 3) / 6
     raise ValueError(f"activation {layer.activation!r} is not known here")
+
+
+def _clipped(z: tf.Tensor, low: float, high: float) -> tf.Tensor:
+    """Return z between low and high, with a gradient of 0 at both; tf.clip_by_value's is 1."""
+    inside = tf.logical_and(z > low, z < high)
+    return tf.where(inside, z, tf.clip_by_value(tf.stop_gradient(z), low, high))
 
 
 def _device(name: str) -> str:

@@ -10,6 +10,7 @@ from harness.experiment.foreign_names import (
     DECAYS_ALL,
     MOMENTUM,
     NESTEROV,
+    NO_IMPROVEMENT,
     POWER,
     SOFTMAX,
     SQUARE,
@@ -69,6 +70,7 @@ MODEL = (
     _row("inputs = 64", where="[network]", keras="input_dim input_shape", torch="in_features",
          words="input_size n_in"),
     _row('activation = "relu"', words="act activation_fn nonlinearity act_fn func"),
+    _row('activation = "elu", alpha = 1.0', keras="alpha", torch="alpha", jax="alpha"),
     _row('activation = "leaky_relu", slope = 0.01', keras="negative_slope alpha",
          torch="negative_slope", jax="negative_slope", words="leak"),
     _row('weights = { name = "glorot_uniform" }', where="[initializers]",
@@ -150,7 +152,8 @@ FIELDS: dict[str, tuple[Row, ...]] = {
     "training.loss": (
         _row('batch = "mean"', keras="reduction", torch="reduction size_average reduce"),
         _row('outputs = "mean"', keras="axis", words="output_reduction"),
-        _no("losses take logits: the last layer is 'identity'", keras="from_logits"),
+        _no("losses take logits: the last layer is 'identity'; an activation before the softmax "
+            "is stated by behind_activation = true", keras="from_logits"),
         _row(SOFTMAX, "labels are not smoothed", missing=True, keras="label_smoothing",
              torch="label_smoothing", jax="label_smoothing"),
         _row(BINARY, "there is no width to state", missing=True, keras="delta", torch="beta delta"),
@@ -173,8 +176,8 @@ FIELDS: dict[str, tuple[Row, ...]] = {
         L1,
         SCHEDULE,
         INVERSE_TIME,
-        _row('stopping = { name = "patience", patience_steps = 500, growth = 1.0, threshold = 1.0, '
-             "every_epochs = 1 }", "it needs validation rows", keras="EarlyStopping patience "
+        _row(f"stopping = {{ {NO_IMPROVEMENT} }}", "it needs validation rows",
+             keras="EarlyStopping patience "
              "callbacks", sklearn="early_stopping n_iter_no_change tol", words="earlystopping"),
         _row("validation = 0.1", "", "[data]", keras="validation_split",
              sklearn="validation_fraction", words="validation"),
@@ -240,13 +243,16 @@ FIELDS: dict[str, tuple[Row, ...]] = {
         _row(L1_PENALTY, "a table of its own", TRAINING, keras="l1"),
     ),
     "training.stopping": (
-        _row("patience_steps = 500", "patience counts steps, not epochs", keras="patience",
+        _row("patience = 10", "theirs waits for one validation more", of="no_improvement",
              sklearn="n_iter_no_change"),
-        _row("threshold = 0.995", "a share of the best error, not a difference", keras="min_delta",
-             sklearn="tol", missing=True),
+        _row("min_delta = 0.0001", of="no_improvement", sklearn="tol", words="delta"),
+        _row('watched = "loss"', "of the validation rows", of="no_improvement", keras="monitor",
+             torch="monitor", words="metric quantity"),
+        _row('restore = "always"', "Keras 2 restored only where it had stopped: \"if_stopped\"",
+             of="no_improvement", keras="restore_best_weights", words="restore_best"),
         _row("every_epochs = 1", words="every interval frequency"),
-        _no("it is the validation error that is watched, and the scores are those of its best",
-            keras="monitor mode restore_best_weights start_from_epoch baseline"),
+        _no("a loss must fall and an accuracy must rise, from the first validation on",
+            keras="mode start_from_epoch baseline"),
     ),
     "initializers": (
         _row('weights = { name = "glorot_uniform" }', keras="kernel kernel_initializer",

@@ -9,7 +9,7 @@ from harness.experiment.fields import Length as Length
 from harness.experiment.gradients import L1, Clipping, MaxNorm
 from harness.experiment.optimizers import Optimizer
 from harness.experiment.schedules import Schedule
-from harness.experiment.stopping import Patience
+from harness.experiment.stopping import Stopping
 
 
 class MeanSquaredError(Frozen):
@@ -22,18 +22,32 @@ class MeanSquaredError(Frozen):
 
 
 class BinaryCrossEntropy(Frozen):
-    """-y log p - (1 - y) log(1 - p) per output, p = sigmoid(logit)."""
+    """-y log p - (1 - y) log(1 - p) per output, p = sigmoid(logit).
+
+    Args:
+        name, batch, outputs: see `[training]`.
+        behind_activation: whether the last layer's activation comes before this sigmoid, as in
+            code that applies both. Then logit = activation(z); false by default.
+    """
 
     name: Literal["binary_cross_entropy"]
     batch: Literal["mean", "sum"]
     outputs: Literal["mean", "sum"]
+    behind_activation: Annotated[bool, Field(strict=True)] = False
 
 
 class SoftmaxCrossEntropy(Frozen):
-    """-log p[label] per row, p = softmax(logits)."""
+    """-log p[label] per row, p = softmax(logits).
+
+    Args:
+        name, batch: see `[training]`.
+        behind_activation: whether the last layer's activation comes before this softmax, as in
+            code that applies both. Then logits = activation(z); false by default.
+    """
 
     name: Literal["softmax_cross_entropy"]
     batch: Literal["mean", "sum"]
+    behind_activation: Annotated[bool, Field(strict=True)] = False
 
 
 Loss = Annotated[
@@ -124,4 +138,4 @@ class Training(Frozen):
     batches: Batching
     length: Length
     evaluation: Evaluation
-    stopping: Patience | None = None
+    stopping: Stopping | None = None

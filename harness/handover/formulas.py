@@ -28,14 +28,26 @@ FUNCTIONS = {
     "sigmoid": "sigmoid(z) = 1 / (1 + exp(-z))",
     "tanh": "tanh(z), the hyperbolic tangent",
     "relu": "relu(z) = z where z > 0, else 0; its derivative at exactly 0 is 0",
-    "elu": "elu(z) = z where z > 0, else exp(z) - 1",
     "swish": "swish(z) = z sigmoid(z) = z / (1 + exp(-z))",
     "softplus": "softplus(z) = log(1 + exp(z))",
     "gelu": "gelu(z) = z (1 + erf(z / sqrt(2))) / 2, the exact one",
     "gelu_tanh": "gelu_tanh(z) = z (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))) / 2",
     "step": "step(z) = 1 where z > 0, else 0",
+    "selu": "selu(z) = 1.0507009873554805 z where z > 0, else 1.7580993408473766 (exp(z) - 1); "
+    "its derivative at exactly 0 is 1.7580993408473766",
+    "softsign": "softsign(z) = z / (1 + |z|)",
+    "log_sigmoid": "log_sigmoid(z) = -log(1 + exp(-z))",
+    "mish": "mish(z) = z tanh(log(1 + exp(z)))",
+    "relu6": "relu6(z) = min(max(z, 0), 6); its derivative at exactly 0 and 6 is 0",
+    "hard_tanh": "hard_tanh(z) = min(max(z, -1), 1); its derivative at exactly -1 and 1 is 0",
+    "hard_sigmoid": "hard_sigmoid(z) = min(max(z + 3, 0), 6) / 6; its derivative at exactly -3 "
+    "and 3 is 0",
+    "hard_sigmoid_fifth": "hard_sigmoid_fifth(z) = min(max(0.2 z + 0.5, 0), 1); its derivative "
+    "where 0.2 z + 0.5 is exactly 0 or 1 is 0",
+    "hard_swish": "hard_swish(z) = z min(max(z + 3, 0), 6) / 6; its derivative at exactly -3 is "
+    "0, at 3 it is 1",
 }
-"""What activations are; `identity` and `leaky_relu` are written out where they stand."""
+"""What activations are; those with a number of the protocol are written out where they stand."""
 
 
 def network_lines(experiment: Experiment) -> list[str]:
@@ -62,6 +74,10 @@ def function_lines(experiment: Experiment) -> list[str]:
     for layer in experiment.network.layers:
         if layer.activation == "leaky_relu":
             found[f"leaky_relu(z) = z where z > 0, else {layer.slope!r} z"] = True
+        elif layer.activation == "elu":
+            factor = "" if layer.alpha == 1 else f"{layer.alpha!r} "
+            inside = "exp(z) - 1" if layer.alpha == 1 else "(exp(z) - 1)"
+            found[f"elu(z) = z where z > 0, else {factor}{inside}"] = True
         elif layer.activation != "identity":
             found[FUNCTIONS[layer.activation]] = True
     return list(found)
@@ -69,11 +85,10 @@ def function_lines(experiment: Experiment) -> list[str]:
 
 def _meaning(experiment: Experiment) -> str:
     loss = experiment.loss
-    if loss is not None and loss.name == "softmax_cross_entropy":
-        return "raw: no softmax"
-    if loss is not None and loss.name == "binary_cross_entropy":
-        return "raw: no sigmoid"
-    return ""
+    if loss is None or loss.name == "mean_squared_error":
+        return ""
+    own = "softmax" if loss.name == "softmax_cross_entropy" else "sigmoid"
+    return f"without the {own} of the loss" if loss.behind_activation else f"raw: no {own}"
 
 
 def loss_lines(experiment: Experiment) -> list[str]:

@@ -92,7 +92,12 @@ class _Parts(NamedTuple):
         if training is None or not self._may_fit():
             return None
         slope = LEAKY_SLOPE if self.output == "leaky_relu" else None
-        output = {"activation": self.output, "slope": slope, "bias": self.output_bias}
+        output = {
+            "activation": self.output,
+            "slope": slope,
+            "alpha": 1.0,
+            "bias": self.output_bias,
+        }
         last = network.layers[-1].model_copy(update=output)
         kept = ("loss", "optimizer", "schedule", "l2", "batches", "l1", "clipping", "max_norm")
         changes = {part: getattr(self, part) for part in kept}
@@ -109,7 +114,8 @@ class _Parts(NamedTuple):
         """Whether loss, output and data belong together, at a glance."""
         kind = self.data.data.facts.kind
         kinds = {"softmax_cross_entropy": ("classes",), "mean_squared_error": ALL_KINDS_OF_DATA}
-        logits = "cross_entropy" not in self.loss.name or self.output == "identity"
+        behind = getattr(self.loss, "behind_activation", None)
+        logits = behind is None or behind == (self.output != "identity")
         return logits and kind in kinds.get(self.loss.name, ("classes", "binary"))
 
     def _start_fits(self) -> bool:
@@ -266,7 +272,7 @@ def _changes_of_losses(donors: Sequence[_Parts]) -> Iterator[tuple[str, str, Cha
     """Every loss in every reduction, every output activation, and data of another width."""
     losses = _every_loss()
     for output in ACTIVATIONS:
-        yield "losses", f"behind-{output.replace('_', '-')}", _with(output=output)
+        yield "losses", f"behind-{output.replace('_', '-')}", partial(_behind, output)
     for loss in losses:
         yield "losses", loss.name.replace("_", "-"), _with(loss=loss)
         yield "losses", loss.name.replace("_", "-"), _with(loss=loss, output="identity")
@@ -278,6 +284,14 @@ def _changes_of_losses(donors: Sequence[_Parts]) -> Iterator[tuple[str, str, Cha
         name = f"{place.data.data.dataset}-{loss.name.replace('_', '-')}"
         yield "losses", name, _with(loss=loss, **given)
         yield "losses", name, _with(loss=loss, batches=FULL, **given)
+
+
+def _behind(output: str, parts: _Parts) -> _Parts:
+    """Another output activation, which a cross-entropy has to say is meant."""
+    loss = parts.loss
+    if not isinstance(loss, MeanSquaredError):
+        loss = loss.model_copy(update={"behind_activation": output != "identity"})
+    return parts._replace(output=output, loss=loss)
 
 
 def _every_loss() -> list[Any]:
@@ -360,6 +374,11 @@ def _place(experiment: Experiment) -> int:
     return PLAINEST_FIRST.index(training.optimizer.name) if training else len(PLAINEST_FIRST)
 
 
+def _form(rule: Any) -> tuple[Any, ...]:
+    """What an adapter may refuse a rule for: all that it states but numbers."""
+    return tuple(value for _, value in rule if not isinstance(value, float))
+
+
 def _plainer(loss: str, place: int, accepted: Iterable[Experiment]) -> Iterator[_Parts]:
     """All that the parts of the ladder make with this loss, the plainest update rule first.
 
@@ -371,10 +390,13 @@ def _plainer(loss: str, place: int, accepted: Iterable[Experiment]) -> Iterator[
     losses = [each for each in _every_loss() if each.name == loss]
     places = {(p.data.data.dataset, p.output): p for p in of_loss}.values()
     rules = [p.optimizer for p in known if PLAINEST_FIRST.index(p.optimizer.name) < place]
-    hiddens = dict.fromkeys(p.hidden for p in known)
-    batches = dict.fromkeys(p.batches for p in known)
+    forms = {_form(rule): rule for rule in reversed(rules)}.values()
+    hiddens = dict.fromkeys(p.hidden for p in known if len(p.hidden) < 2 or known is not donors)
+    batches = {
+        (p.batches.order, getattr(p.batches, "size", 0) == 1): p.batches for p in known
+    }.values()
     plain = dict.fromkeys(("schedule", "l2", "l1", "clipping", "max_norm"))
-    for optimizer in sorted(dict.fromkeys(rules), key=lambda r: PLAINEST_FIRST.index(r.name)):
+    for optimizer in sorted(forms, key=lambda r: PLAINEST_FIRST.index(r.name)):
         for order, each, given, hidden in itertools.product(batches, losses, places, hiddens):
             yield given._replace(
                 loss=each, hidden=hidden, optimizer=optimizer, batches=order, **plain

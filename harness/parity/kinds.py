@@ -14,8 +14,10 @@ import numpy as np
 from harness import data
 from harness.experiment.gradients import NormClipping
 from harness.experiment.model import Experiment
+from harness.experiment.network import Layer
 from harness.experiment.optimizers import AdamW, AMSGrad
 from harness.experiment.training import Training
+from harness.parity.functions import kinks_of
 from harness.parity.protocols import every
 from harness.parity.reference import Reference
 from harness.start import BatchPlan, initial_parameters
@@ -77,7 +79,7 @@ def _is_dead(experiment: Experiment) -> bool:
 
 def _of_network(experiment: Experiment) -> Iterator[Kind]:
     *hidden, _ = experiment.network.layers
-    activations = {layer.activation for layer in hidden}
+    activations = {_named(layer) for layer in hidden}
     if experiment.training is None:
         yield Kind("networks", "a network that only predicts")
         activations &= {"step"}  # the others are looked at where they train
@@ -89,6 +91,11 @@ def _of_network(experiment: Experiment) -> Iterator[Kind]:
         yield Kind("networks", "hidden layers of different activations")
     if not all(layer.bias for layer in experiment.network.layers):
         yield Kind("networks", "layers without bias")
+
+
+def _named(layer: Layer) -> str:
+    """The activation; ELU apart where its alpha is not 1, which some libraries cannot say."""
+    return layer.activation if layer.alpha == 1 else f"{layer.activation} with alpha"
 
 
 def _of_training(experiment: Experiment) -> Iterator[Kind]:
@@ -185,8 +192,8 @@ def _of_numbers(experiment: Experiment) -> Iterator[Kind]:
         return
     oracle = Reference(experiment, start, inputs, targets[rows])
     X = np.asarray(inputs, np.float64)
-    for activation in _at_kink(experiment, start, inputs):
-        yield Kind("numbers", f"{activation} at exactly 0")
+    for activation, kink in _at_kinks(experiment, start, inputs):
+        yield Kind("numbers", f"{activation} at exactly {kink:g}")
     takes_logits = training.loss.name != "mean_squared_error"
     if takes_logits and float(np.abs(oracle.predict(inputs)).max()) > SATURATED:
         yield Kind("numbers", f"{training.loss.name.replace('_', ' ')} of saturated outputs")
@@ -195,17 +202,17 @@ def _of_numbers(experiment: Experiment) -> Iterator[Kind]:
         yield Kind("numbers", "gradients larger than 1 in every layer")
 
 
-def _at_kink(experiment: Experiment, start: Parameters, inputs: Array) -> set[str]:
-    """Hidden activations with a kink that get an input of exactly 0 in the first batch."""
-    found: set[str] = set()
+def _at_kinks(experiment: Experiment, start: Parameters, inputs: Array) -> set[tuple[str, float]]:
+    """Hidden activations that get an input of exactly their kink in the first batch."""
+    found: set[tuple[str, float]] = set()
     for count, layer in enumerate(experiment.network.layers[:-1], start=1):
-        if layer.activation not in ("relu", "leaky_relu"):
+        if not kinks_of(layer):
             continue
-        linear = layer.model_copy(update={"activation": "identity", "slope": None})
+        linear = layer.model_copy(update={"activation": "identity", "slope": None, "alpha": 1.0})
         layers = (*experiment.network.layers[: count - 1], linear)
         network = experiment.network.model_copy(update={"layers": layers})
         below = experiment.model_copy(update={"network": network})
         z = Reference(below, start[:count], inputs, None).predict(inputs)
-        if (z == 0).any():
-            found.add(layer.activation.replace("_", " "))
+        name = layer.activation.replace("_", " ")
+        found |= {(name, kink) for kink in kinks_of(layer) if (z == kink).any()}
     return found

@@ -10,9 +10,17 @@ import numpy as np
 
 from harness.experiment.gradients import Clipping
 from harness.experiment.model import Experiment
+from harness.experiment.network import Layer
 from harness.experiment.optimizers import AdamW
 from harness.experiment.training import L2, Loss
-from harness.parity.functions import Floats, activate, log_softmax, sigmoid, slope, softmax
+from harness.parity.functions import (
+    Floats,
+    activate,
+    jump_at_kinks,
+    log_softmax,
+    sigmoid,
+    softmax,
+)
 from harness.parity.reference import Reference, penalised, sum_of
 from harness.parity.reference_updates import Pairs, map_pairs
 from harness.parity.switches import PROTOCOL, Scale, Switches
@@ -39,6 +47,8 @@ class MistakenNetwork(Reference):
         if switches.activation is not None:
             hidden = [switches.activation] * (len(self.layers) - 1)
             self.layers = (*hidden, self.layers[-1])
+        if switches.output is not None:
+            self.layers = (*self.layers[:-1], switches.output)
         if switches.no_penalty:
             self.penalties = []
         if self.l1 is not None and switches.other_l1 != "given":
@@ -81,8 +91,15 @@ class MistakenNetwork(Reference):
             z = self._product(values[-1], W, forward=True)
             z = z if b is None else z + b * np.asarray(self.switches.bias_factor, self.dtype)
             zs.append(z)
-            values.append(activate(layer, z))
+            values.append(self._activate(layer, z))
         return zs, values
+
+    def _activate(self, layer: Layer, z: Floats) -> Floats:
+        a = super()._activate(layer, z)
+        if self.switches.activation_scale == 1 or layer is not self.switches.activation:
+            return a
+        scaled: Floats = a * np.asarray(self.switches.activation_scale, self.dtype)
+        return scaled
 
     def _other_inputs(self, X: Floats) -> Floats:
         switches = self.switches
@@ -186,10 +203,17 @@ class MistakenNetwork(Reference):
         if self.switches.slope_missing in ("all", "output" if is_output else "hidden"):
             return np.ones_like(z)
         if self.switches.slope_at_outputs and not is_output:
-            return slope(layer, activate(layer, z))
-        if self.switches.kink and layer.activation == "relu":
-            return np.where(z == 0, self.switches.kink, slope(layer, z)).astype(z.dtype)
-        return slope(layer, z)
+            return self._slope(layer, activate(layer, z))
+        if self.switches.kink:
+            return self._slope(layer, z) + self.switches.kink * jump_at_kinks(layer, z)
+        return self._slope(layer, z)
+
+    def _slope(self, layer: Layer, z: Floats) -> Floats:
+        slopes = super()._slope(layer, z)
+        if self.switches.activation_scale == 1 or layer is not self.switches.activation:
+            return slopes
+        scaled: Floats = slopes * np.asarray(self.switches.activation_scale, self.dtype)
+        return scaled
 
     def _biases_lack_slope(self, index: int) -> bool:
         is_hidden = index < len(self.layers) - 1

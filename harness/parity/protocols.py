@@ -27,6 +27,8 @@ def every() -> dict[str, Experiment]:
         _behind_activations(),
         _extremes(),
         _activations(),
+        _kinks(),
+        _before_the_loss(),
         _losses(),
         _optimizers(),
         _family_of_adam(),
@@ -96,6 +98,7 @@ def forward(activation: str) -> Experiment:
 
 
 LEAKY_SLOPE = 0.07
+ELU_ALPHA = 0.4
 BCE = {"name": "binary_cross_entropy", "batch": "mean", "outputs": "mean"}
 MSE = {"name": "mean_squared_error", "half": False, "batch": "mean", "outputs": "mean"}
 SGD = {"name": "sgd", "learning_rate": 0.1}
@@ -330,6 +333,55 @@ def _extremes() -> Changes:
 def _activations() -> Changes:
     names = ("identity", "sigmoid", "tanh", "elu", "swish", "softplus", "gelu", "gelu_tanh")
     return [(f"{name.replace('_', '-')}-adam", {"layer": {"activation": name}}) for name in names]
+
+
+def _kinks() -> Changes:
+    """Inputs exactly at the kinks, by x = 0 or 1 with w = k, b = -k, where z is -k, 0 or k.
+
+    Squared error is behind the other new output activations.
+    """
+    places: list[tuple[str, float, float, str]] = [
+        ("relu6", 3.0, 0.0, "selu"),
+        ("hard_tanh", 1.0, -1.0, "softsign"),
+        ("hard_sigmoid", 3.0, -3.0, "mish"),
+        ("hard_sigmoid_fifth", 2.5, -2.5, "log_sigmoid"),
+        ("hard_swish", 3.0, -3.0, "hard_tanh"),
+        ("selu", 1.0, 0.0, "hard_sigmoid"),
+        ("elu", 1.0, 0.0, "hard_swish"),
+    ]
+    changes: Changes = []
+    for hidden, weight, bias, output in places:
+        name = f"{hidden.replace('_', '-')}-at-kinks"
+        starts = ({"name": "constant", "value": value} for value in (weight, bias))
+        weights, biases = ([start, {"name": "normal", "std": 0.5}] for start in starts)
+        alpha = {"alpha": ELU_ALPHA} if hidden == "elu" else {}
+        layers = {"base": "xor-mlp", "hidden": [_layer(hidden) | alpha], "output": output}
+        initializers = {"weights": weights, "biases": biases}
+        training = {"loss": MSE, "optimizer": SGD}
+        changes.append((name, layers | {"initializers": initializers, "training": training}))
+    return changes
+
+
+def _before_the_loss() -> Changes:
+    """An activation before the softmax or sigmoid of the loss; new activations in hidden layers."""
+    softmax = {"name": "softmax_cross_entropy", "batch": "mean", "behind_activation": True}
+    smooth = [_layer(name) for name in ("mish", "softsign", "log_sigmoid")]
+    parts: list[tuple[str, list[dict[str, Any]], str, dict[str, Any]]] = [
+        ("softmax-behind-relu", [_layer("selu")], "relu", softmax),
+        ("softmax-behind-sigmoid", smooth, "sigmoid", softmax),
+        (
+            "bce-behind-sigmoid",
+            [_layer("hard_sigmoid")],
+            "sigmoid",
+            BCE | {"behind_activation": True},
+        ),
+        ("mse-behind-relu6", [_layer("hard_swish")], "relu6", MSE),
+        ("mse-behind-hard-sigmoid-fifth", [_layer("relu6")], "hard_sigmoid_fifth", MSE),
+    ]
+    return [
+        (name, {"hidden": hidden, "output": output, "training": {"loss": loss}})
+        for name, hidden, output, loss in parts
+    ]
 
 
 def _losses() -> Changes:

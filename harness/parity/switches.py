@@ -27,7 +27,8 @@ class Switches:
             of torch.
         biases: as given, absent, or started at zero.
         bias_factor, bias_by_hand: biases are added this many times; their gradient may forget it.
-        activation: hidden layers have this one instead.
+        activation, activation_scale: hidden layers have this one instead, times this.
+        output: the last layer has this activation instead.
         input_scale, inputs: inputs are multiplied by this; or have their mean taken away, and
             are divided by their standard deviation, column by column or as a whole.
         inputs_where: in training and prediction, or in one of them.
@@ -52,7 +53,8 @@ class Switches:
         slope_missing: no derivative of the activation of the output, or of hidden layers, or of
             these in the gradient of their biases alone.
         slope_at_outputs: the derivative of hidden activations is taken at their outputs: f'(f(z)).
-        kink: the derivative of ReLU at 0.
+        kink: the derivative at a kink is so far from the stated one to that of the other side:
+            for ReLU the derivative itself.
         early_kernels: a kernel is updated before the error is sent back through it.
         no_penalty, penalty, penalty_where: the protocol's penalty is left out; another one is
             added, to loss and gradient or to one of them.
@@ -110,6 +112,8 @@ class Switches:
     bias_factor: float = 1.0
     bias_by_hand: bool = False
     activation: Layer | None = None
+    activation_scale: float = 1.0
+    output: Layer | None = None
     input_scale: float = 1.0
     inputs: Literal["given", "centred", "standardised", "standardised as a whole"] = "given"
     inputs_where: Literal["everywhere", "training", "predict"] = "everywhere"

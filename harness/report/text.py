@@ -71,8 +71,14 @@ def count_text(number: int, noun: str) -> str:
 
 
 def plain(text: str) -> Text:
-    """Return text for a terminal. Neither markup nor a control character in it has an effect."""
-    return Text("".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text))
+    """Return text for a terminal, on one line: a line break in it becomes a space.
+
+    Neither markup nor a control character in it has an effect.
+    """
+    shown = (
+        " " if c.isspace() else c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+    return Text("".join(shown))
 
 
 def escaped(text: str) -> str:

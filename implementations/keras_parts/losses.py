@@ -31,12 +31,11 @@ class RowLoss(keras.losses.Loss):
         """Return the loss of every row (rows,)."""
         match self.protocol:
             case SoftmaxCrossEntropy():
-                labels = ops.reshape(y, (-1,))
-                return ops.sparse_categorical_crossentropy(labels, z, from_logits=True)
+                return _softmax_cross_entropy(self.protocol, ops.reshape(y, (-1,)), z)
             case MeanSquaredError():
                 per_output = ops.square(z - y) * (0.5 if self.protocol.half else 1.0)
             case BinaryCrossEntropy():
-                per_output = ops.binary_crossentropy(y, z, from_logits=True)
+                per_output = _binary_cross_entropy(self.protocol, y, z)
         total = ops.sum(per_output, axis=-1)
         # not ops.mean, which rounds float64 to float32 on JAX
         return total / per_output.shape[-1] if self.protocol.outputs == "mean" else total
@@ -51,6 +50,22 @@ class RowLoss(keras.losses.Loss):
         if self.protocol.batch == "sum":
             return total
         return total / (rows.shape[0] if size is None else ops.cast(size, z.dtype))
+
+
+def _softmax_cross_entropy(loss: SoftmaxCrossEntropy, labels: Tensor, z: Tensor) -> Tensor:
+    """Return the loss of every row."""
+    if loss.behind_activation:
+        # Keras would take the input of a sigmoid for the logits, not its output
+        of_label = ops.sum(ops.one_hot(labels, z.shape[1], dtype=z.dtype) * z, axis=1)
+        return ops.logsumexp(z, axis=1) - of_label
+    return ops.sparse_categorical_crossentropy(labels, z, from_logits=True)
+
+
+def _binary_cross_entropy(loss: BinaryCrossEntropy, y: Tensor, z: Tensor) -> Tensor:
+    """Return the loss of every output."""
+    if loss.behind_activation:  # as above
+        return -ops.log_sigmoid(-z) - y * z  # -log_sigmoid(-z) = log(1 + exp(z))
+    return ops.binary_crossentropy(y, z, from_logits=True)
 
 
 class Penalty(keras.regularizers.Regularizer):

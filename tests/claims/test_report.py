@@ -66,6 +66,14 @@ def test_a_block_says_all():
     assert "beware of the comma" in words
 
 
+def test_why_a_trial_is_missing_is_readable():
+    claim = make_claim()
+    detail = "no route worked\n  a mirror: not found\n  another:\x1b[2J down"
+    missing = make_sample(claim, {}, status="missing", status_detail=detail)
+    words = printed(judged(claim, [missing]))
+    assert "numpy: missing (no route worked a mirror: not found another:�[2J down)" in words
+
+
 def test_the_summary_counts():
     claim = make_claim(expected="CONSISTENT")
     good = judged(claim, accuracies(claim, *GOOD))

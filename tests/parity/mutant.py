@@ -21,12 +21,27 @@ ACTIVATIONS = {
     "tanh": lambda z, layer: torch.tanh(z),
     "relu": lambda z, layer: torch.relu(z),
     "leaky_relu": lambda z, layer: functional.leaky_relu(z, layer.slope),
-    "elu": lambda z, layer: functional.elu(z),
+    "elu": lambda z, layer: functional.elu(z, layer.alpha),
+    "selu": lambda z, layer: functional.selu(z),
+    "softsign": lambda z, layer: functional.softsign(z),
+    "log_sigmoid": lambda z, layer: functional.logsigmoid(z),
+    "mish": lambda z, layer: functional.mish(z),
+    "relu6": lambda z, layer: functional.relu6(z),
+    "hard_tanh": lambda z, layer: functional.hardtanh(z),
+    "hard_sigmoid": lambda z, layer: functional.hardtanh(z / 6 + 0.5, 0.0, 1.0),
+    "hard_sigmoid_fifth": lambda z, layer: functional.hardtanh(0.2 * z + 0.5, 0.0, 1.0),
+    "hard_swish": lambda z, layer: functional.hardswish(z),
     "swish": lambda z, layer: functional.silu(z),
     "softplus": lambda z, layer: torch.logaddexp(z, torch.zeros_like(z)),
     "gelu": lambda z, layer: functional.gelu(z),
     "gelu_tanh": lambda z, layer: functional.gelu(z, approximate="tanh"),
 }
+CLAMPED = {
+    "relu6": lambda z: z.clamp(0, 6),
+    "hard_tanh": lambda z: z.clamp(-1, 1),
+    "hard_sigmoid": lambda z: (z / 6 + 0.5).clamp(0, 1),
+}
+"""The same with torch.clamp, whose derivative at its bounds is 1."""
 NO_DECAY_BEFORE = (
     *("decay after the step", "decay coupled", "decay coupled, in the gradient", "no decay"),
 )
@@ -157,6 +172,15 @@ class Mutant(StepTrainer):
             return functional.leaky_relu(z, self.number("slope"))
         if not is_last and self.mistake.startswith("activation "):
             name = self.mistake.removeprefix("activation ")
+        if self.mistake == "clamped" and name in CLAMPED:
+            return CLAMPED[name](z)
+        if self.number("alpha") is not None and name in ("elu", "selu"):
+            scale = 1.0507009873554805 if name == "selu" else 1.0
+            return scale * functional.elu(z, self.number("alpha"))
+        if self.mistake == "selu without scale" and name == "selu":
+            return functional.elu(z, 1.6732632423543772)
+        if is_last and self.mistake.startswith("output is "):
+            name = self.mistake.removeprefix("output is ")
         if self.mistake == "relu slope 1 at 0" and name == "relu":
             return torch.where(z >= 0, z, torch.zeros_like(z))
         value = ACTIVATIONS[name](z, layer)

@@ -13,6 +13,7 @@ from harness import data
 from harness.experiment.loading import parse
 from harness.experiment.model import Experiment
 from harness.experiment.proof_length import proof_of
+from harness.parity.protocols import every
 from harness.parity.trace import FIRST_20_STEPS, KEPT_STEPS, Trace, record
 from harness.start import BatchPlan, task_of
 from tests.conftest import protocol
@@ -21,6 +22,7 @@ from tests.parity.own_rates import SCHEDULES, can_be_made, own_rates
 
 OF_RATES = "rates: "
 
+CE, BINARY, SQUARED = "softmax_cross_entropy", "binary_cross_entropy", "mean_squared_error"
 NORMAL = {"weights": {"name": "he_normal"}, "biases": {"name": "normal", "std": 0.3}}
 LENGTH = {"training__length": {"steps": 100}, "training__evaluation": {"every_steps": 100}}
 SGD = {"name": "sgd", "learning_rate": 0.1}
@@ -86,6 +88,37 @@ def scheduled() -> dict[str, Experiment]:
         name: _made(training__schedule=schedule, training__optimizer=rule, **changes)
         for (name, schedule), rule in zip(SCHEDULES.items(), rules, strict=True)
     }
+
+
+@cache
+def activations() -> dict[str, Experiment]:
+    """Protocols of activations that the others do not have, and of one before the softmax."""
+    names = (
+        "selu",
+        "softsign",
+        "log_sigmoid",
+        "mish",
+        "relu6",
+        "hard_tanh",
+        "hard_sigmoid",
+        "hard_sigmoid_fifth",
+        "hard_swish",
+    )
+    behind = {"name": CE, "batch": "mean", "behind_activation": True}
+    changes = {name: {"network__layers": layers(name)} for name in names}
+    changes["elu"] = {"network__layers": layers("elu", alpha=0.3)}
+    changes["softmax behind relu"] = {
+        "network__layers": layers("tanh", "relu"),
+        "training__loss": behind,
+    }
+    changes["softmax behind sigmoid"] = {
+        "network__layers": layers("tanh", "sigmoid"),
+        "training__loss": behind,
+    }
+    plain = {"initializers": NORMAL, "training__optimizer": SGD}
+    made = {name: _made(**values, **plain) for name, values in changes.items()}
+    kinked = {name: experiment for name, experiment in every().items() if "at-kinks" in name}
+    return made | {name: proof_of(experiment) for name, experiment in kinked.items()}
 
 
 @cache
@@ -164,13 +197,18 @@ def around() -> dict[str, Experiment]:
 @cache
 def every_protocol() -> dict[str, Experiment]:
     """Return the protocols of all groups of mistakes."""
-    return protocols() | scheduled() | relatives() | around()
+    return protocols() | scheduled() | relatives() | activations() | around()
 
 
 def protocols_of(group: str) -> dict[str, Experiment]:
     """Return the protocols in which the mistakes of a group are planted."""
-    of_groups = {"rates": scheduled, "relatives of Adam": relatives, "around updates": around}
-    return of_groups.get(group, protocols)()
+    groups = {
+        "rates": scheduled,
+        "relatives of Adam": relatives,
+        "activations": activations,
+        "around updates": around,
+    }
+    return groups.get(group, protocols)()
 
 
 def _made(base="digits-mlp", **changes) -> Experiment:
@@ -253,6 +291,10 @@ def has(activation: str) -> Callable[[Experiment], bool]:
     return lambda e: any(layer.activation == activation for layer in e.network.layers)
 
 
+def hidden_is(*names: str) -> Callable[[Experiment], bool]:
+    return lambda e: e.network.layers[0].activation in names
+
+
 def many(e: Experiment) -> bool:
     return e.network.outputs > 1
 
@@ -260,8 +302,6 @@ def many(e: Experiment) -> bool:
 def saturated(e: Experiment) -> bool:
     return getattr(e.initializers.weights, "std", 0) == 20
 
-
-CE, BINARY, SQUARED = "softmax_cross_entropy", "binary_cross_entropy", "mean_squared_error"
 
 OLD = [
     Planted("kernel transposed", r"^the kernel of layer 2 is transposed", hidden),
@@ -446,6 +486,25 @@ OWN_RATES = [
     _of_rates("three phases", "the cycle has three phases"),
 ]  # fmt: skip
 
+ACTIVATIONS = [
+    Planted("activation elu", "hidden layers have elu, not selu", hidden_is("selu")),
+    Planted("alpha 1", "(SELU|ELU) has alpha 1", hidden_is("selu", "elu")),
+    Planted("selu without scale", "SELU lacks its scale", hidden_is("selu")),
+    Planted("activation hard_sigmoid", "hard sigmoid has slope 1/6", hidden_is("hard_sigmoid_fifth")),
+    Planted("activation hard_sigmoid_fifth", "hard sigmoid has slope 1/5", hidden_is("hard_sigmoid")),
+    Planted("activation relu", "hidden layers have relu, not relu6", hidden_is("relu6")),
+    Planted("activation tanh", "hidden layers have tanh, not (softsign|hard_tanh)", hidden_is("softsign", "hard_tanh")),
+    Planted("activation swish", "hidden layers have swish, not (mish|hard_swish)", hidden_is("mish", "hard_swish")),
+    Planted("activation softplus", "hidden layers have softplus, not log_sigmoid", hidden_is("log_sigmoid")),
+    Planted("clamped", "derivative of (relu6|hard_tanh|hard_sigmoid) at a kink is that of the other side", hidden_is("relu6", "hard_tanh", "hard_sigmoid")),
+    Planted("output is identity", "the activation (before the softmax|of the last layer) .* is missing", lambda e: e.network.layers[-1].activation != "identity"),
+    Planted("output is relu", "the last layer has relu, not identity", lambda e: e.network.layers[-1].activation == "identity"),
+    Planted("output is sigmoid", "the last layer has sigmoid, not identity", lambda e: e.network.layers[-1].activation == "identity"),
+    Planted("output slope missing", "derivative of the output's activation is missing", lambda e: e.network.layers[-1].activation != "identity"),
+    Planted("hidden slopes missing", "derivative of the hidden activations is missing", hidden),
+    Planted("softmax twice", "^softmax is applied twice", loss(CE)),
+]  # fmt: skip
+
 
 def scheduled_momentum(e: Experiment) -> bool:
     return getattr(e.training.optimizer, "momentum_decay", None) is not None
@@ -539,4 +598,5 @@ GROUPS = {
     "rates": OWN_RATES,
     "relatives of Adam": RELATIVES,
     "around updates": AROUND,
+    "activations": ACTIVATIONS,
 }

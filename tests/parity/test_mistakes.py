@@ -58,6 +58,7 @@ def test_without_a_mistake_it_leaves_the_same_bits(protocol, dtype):
 
 
 PENALTY = L2(strength=0.1, half=False, per_row=False, on="weights")
+RELU = Layer(units=1, activation="relu")
 TWICE = ((1.0, 2.0), (1.0, 2.0))
 MISTAKES = [
     ("transposed", 1, "adam-hat"),
@@ -105,6 +106,7 @@ MISTAKES = [
     ("inputs", "standardised as a whole", "adam-hat"),
     ("product_bits", 11, "adam-hat"),
     ("activation", Layer(units=1, activation="relu"), "adam-hat"),
+    ("output", Layer(units=1, activation="relu"), "adam-hat"),
     ("own_rate", 0.5, "adam-hat"),
     ("rate_scale", 2.0, "adam-hat"),
     ("rate_decay", 0.9, "adam-hat"),
@@ -187,6 +189,7 @@ REFINED = [
     ({"dampening": 0.9}, {"first_velocity": "whole"}, "short-batch-momentum-decay"),
     ({"added_momentum": 0.9}, {"added_momentum_is_nesterov": True}, "swish-l2"),
     ({"warm_up": 5}, {"warm_up_from": 0}, "adam-hat"),
+    ({"activation": RELU}, {"activation_scale": 2.0}, "adam-hat"),
     ({"clip": "all"}, {"clip_bound": 0.01}, "adam-hat"),
     ({"max_norm": 0.5}, {"norm_axis": 1}, "adam-hat"),
     ({"averaged": "exponential"}, {"average": 0.9}, "adam-hat"),
