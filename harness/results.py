@@ -54,6 +54,9 @@ class Row:
     `recompile_s`: how much of `train_s` segments of a new length seem to have compiled again; null
     where nothing points at that.
 
+    `restored_step`: the step whose parameters are scored in place of the last ones, because early
+    stopping restores those of the best validation; null where the last ones are scored.
+
     `data_file`: name and SHA-256 of the user's file that the data is from; null for a dataset.
     `classes`: the names of that file's classes in their order, as a JSON list.
 
@@ -126,6 +129,7 @@ class Row:
     data_file: str | None = None
     classes: str | None = None
     absent_classes: str | None = None
+    restored_step: int | None = None
     command: str | None = None
     stated_train_s: float | None = None
     idle_fraction: float | None = None
@@ -181,6 +185,7 @@ class MeasuredColumns:
     contradiction: str | None = None
     recompile_s: float | None = None
     absent_classes: str | None = None
+    restored_step: int | None = None
     stated_train_s: float | None = None
 
     def set(self, **columns: Any) -> None:

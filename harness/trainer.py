@@ -28,13 +28,30 @@ Layer                units                 outputs of the layer; z = x W + b
                      activation            its name; `step` only where nothing is trained
                      bias                  whether b is there
                      slope                 leaky ReLU: z where z > 0, else slope z; None for others
+                     alpha                 ELU: z where z > 0, else alpha (exp(z) - 1); else 1
 MeanSquaredError     half                  (a - y)^2, or half of that
                      batch, outputs        "mean" or "sum" over n rows, over outputs of a row
-BinaryCrossEntropy   batch, outputs        softplus(z) - y z; likewise
-SoftmaxCrossEntropy  batch                 logsumexp(z) - z[label]; likewise over rows
+BinaryCrossEntropy   batch, outputs        softplus(a) - y a; likewise
+                     behind_activation     whether a = f(z) is more than z, on purpose
+SoftmaxCrossEntropy  batch                 logsumexp(a) - a[label]; likewise over rows
+                     behind_activation     as above
 L2                   strength              added to the loss: c sum(w^2), to its gradient: 2 c w
                      half, per_row         c = strength, halved if `half`, over n if `per_row`
                      on                    "weights" alone, or "all": biases too
+L1                   strength, per_row     added to the loss: c sum(|w|), to its gradient:
+                                           c sign(w); c = strength, over n if `per_row`
+                     on                    as L2
+ValueClipping        bound                 g = min(max(g, -bound), bound)
+                     includes_penalty      True: g has the penalty's gradient. False: that is added
+                                           after the clipping. None: there is no penalty
+NormClipping         bound, epsilon        g = g min(1, bound / (norm + epsilon)); `name` is
+                                           "array_norm": of each array, or "global_norm": of all
+                     includes_penalty      as ValueClipping
+MaxNorm              bound, of             after the update W is multiplied by a factor for each
+                                           column ("units") or row ("inputs") of W
+                     epsilon, form         "every_norm": min(norm, bound) / (norm + epsilon)
+                                           "beyond_bound": where norm > bound, bound / (norm +
+                                           epsilon), else 1
 SGD                  learning_rate         w -= rate g (`learning_rate` is that without a schedule)
 Momentum             learning_rate
                      momentum              v = momentum v + g; w -= rate v
@@ -93,6 +110,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.experiment.gradients import L1, Clipping, MaxNorm, NormClipping, ValueClipping
 from harness.experiment.model import Experiment
 from harness.experiment.native import Native
 from harness.experiment.network import Layer, Network
@@ -119,6 +137,7 @@ from harness.experiment.training import (
 )
 
 __all__ = [
+    "L1",
     "L2",
     "SGD",
     "AMSGrad",
@@ -130,10 +149,12 @@ __all__ = [
     "Array",
     "Batches",
     "BinaryCrossEntropy",
+    "Clipping",
     "DeviceUnavailableError",
     "Experiment",
     "Layer",
     "Loss",
+    "MaxNorm",
     "MeanSquaredError",
     "Momentum",
     "Nadam",
@@ -142,6 +163,7 @@ __all__ = [
     "NativeTrainer",
     "Nesterov",
     "Network",
+    "NormClipping",
     "Operands",
     "Optimizer",
     "Parameters",
@@ -151,6 +173,7 @@ __all__ = [
     "Task",
     "ToolMissingError",
     "Trainer",
+    "ValueClipping",
 ]
 
 Array = NDArray[Any]
@@ -217,12 +240,13 @@ class Task:
     exception.
 
     Args:
-        network: the layers, each with units, activation, bias and, for leaky ReLU, slope. The
-            derivative at exactly 0 is that of negative numbers: 0 for ReLU, `slope` for leaky
-            ReLU.
-        loss: the loss with its reductions over batch and outputs. A squared error may stand
-            behind any output activation, whose derivative then counts. None in a network that
-            only predicts.
+        network: the layers, each with units, activation, bias, for leaky ReLU slope, and for ELU
+            alpha. The derivative at a kink at 0 is that of negative numbers: 0 for ReLU, `slope`
+            for leaky ReLU. Where there are two kinks, as in hard tanh, it is that of the outer
+            side.
+        loss: the loss with its reductions over batch and outputs. It may stand behind any output
+            activation, whose derivative then counts: a squared error always, a cross-entropy
+            where it says `behind_activation`. None in a network that only predicts.
         l2: a penalty that is part of the loss, or None.
         optimizer: the update rule with all of its constants. None in a network that only
             predicts.
@@ -239,6 +263,9 @@ class Task:
             framework sees one, otherwise the CPU).
         threads: the number of threads that the process may use. Affinity and the sizes of
             thread pools are already set in the environment.
+        l1: another penalty that is part of the loss, or None.
+        clipping: what is done to gradients before the update rule, or None.
+        max_norm: what is done to weights after the update, or None.
     """
 
     network: Network
@@ -254,6 +281,9 @@ class Task:
     dtype: str
     device: str
     threads: int
+    l1: L1 | None = None
+    clipping: Clipping | None = None
+    max_norm: MaxNorm | None = None
 
 
 @dataclass(frozen=True)

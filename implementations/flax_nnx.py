@@ -22,7 +22,6 @@ import optax
 from flax import nnx
 
 from harness.trainer import (
-    L2,
     Array,
     Batches,
     BinaryCrossEntropy,
@@ -35,7 +34,7 @@ from harness.trainer import (
     StepTrainer,
     Task,
 )
-from implementations.flax_updates import update_of
+from implementations.flax_updates import clipped, constrained, penalty_of, update_of
 
 PLANNED_STEPS, PLANNED_ROWS = 8_192, 65_536
 """The largest plan of the fused program, in steps and in rows, but at least 16 steps.
@@ -131,13 +130,14 @@ class FlaxTrainer(StepTrainer):
             return rows.sum() / size if loss.batch == "mean" else rows.sum()
         return rows.mean() if loss.batch == "mean" else rows.sum()
 
-    def _penalty(self, l2: L2, model: nnx.Sequential, size: jax.Array) -> jax.Array:
-        """Return c * sum of squares, of the weights or of all parameters."""
+    def _penalty(self, model: nnx.Sequential, size: jax.Array) -> jax.Array:
+        task, dtype = self.task, self.task.dtype
         parameters = jax.tree.leaves(nnx.state(model, nnx.Param))
-        squares = sum((v * v).sum() for v in parameters if l2.on == "all" or v.ndim == 2)
-        # coefficient(1), because `size` is known at run time only
-        c = l2.coefficient(1) / size if l2.per_row else l2.coefficient(1)
-        return c * squares
+        return penalty_of(task.l2, task.l1, parameters, size.astype(dtype))
+
+    def _clipped(self, gradients: Pytree) -> Pytree:
+        clipping = self.task.clipping
+        return gradients if clipping is None else clipped(clipping, gradients)
 
     def _step(
         self,
@@ -151,12 +151,27 @@ class FlaxTrainer(StepTrainer):
         model, optimizer = self._put_together(state)
 
         def loss_of(model: nnx.Sequential) -> jax.Array:
-            loss = self._loss(model(x), y, size)
-            l2 = self.task.l2
-            return loss if l2 is None else loss + self._penalty(l2, model, size)
+            return self._loss(model(x), y, size)
 
-        loss, gradients = nnx.value_and_grad(loss_of)(model)
+        def whole_loss_of(model: nnx.Sequential) -> jax.Array:
+            if self.task.l2 is None and self.task.l1 is None:
+                return loss_of(model)
+            return loss_of(model) + self._penalty(model, size)
+
+        clipping = self.task.clipping
+        if clipping is not None and clipping.includes_penalty is False:
+            loss, gradients = nnx.value_and_grad(loss_of)(model)
+            penalty, more = nnx.value_and_grad(self._penalty)(model, size)
+            loss, gradients = loss + penalty, jax.tree.map(jnp.add, self._clipped(gradients), more)
+        else:
+            loss, gradients = nnx.value_and_grad(whole_loss_of)(model)
+            gradients = self._clipped(gradients)
         optimizer.update(model, gradients, learning_rate=rate)
+        if self.task.max_norm is not None:
+            for module in model.layers:
+                if isinstance(module, nnx.Linear):
+                    bounded = constrained(self.task.max_norm, module.kernel.get_value())
+                    module.kernel.set_value(bounded)
         return jax.tree.leaves(nnx.state((model, optimizer))), loss
 
     def _gathered_step(
@@ -320,7 +335,7 @@ def _activation(layer: Layer) -> Any:
             # the gradient of nnx.leaky_relu is 1 at 0, where the contract's is `slope`
             return lambda z: jnp.where(z > 0, z, layer.slope * z)
         case "elu":
-            return nnx.elu
+            return partial(nnx.elu, alpha=layer.alpha)
         case "swish":
             return nnx.swish
         case "softplus":
@@ -329,7 +344,31 @@ def _activation(layer: Layer) -> Any:
             return partial(nnx.gelu, approximate=layer.activation == "gelu_tanh")
         case "step":
             return lambda z: (z > 0).astype(z.dtype)
+        case "selu":
+            return nnx.selu
+        case "softsign":
+            return nnx.soft_sign
+        case "log_sigmoid":
+            return nnx.log_sigmoid
+        case "mish":
+            return jax.nn.mish  # Flax has none
+        case "relu6":
+            return nnx.relu6
+        case "hard_tanh":
+            # the gradient of nnx.hard_tanh is 1 at -1 and 1, where the contract's is 0
+            return lambda z: _clipped(z, -1, 1)
+        case "hard_sigmoid":
+            return nnx.hard_sigmoid
+        case "hard_sigmoid_fifth":
+            return lambda z: _clipped(0.2 * z + 0.5, 0, 1)
+        case "hard_swish":
+            return nnx.hard_swish
     raise ValueError(f"activation {layer.activation!r} is not known here")
+
+
+def _clipped(z: jax.Array, low: float, high: float) -> jax.Array:
+    """Return z between low and high, with a gradient of 0 at both."""
+    return jnp.where((z > low) & (z < high), z, jnp.clip(jax.lax.stop_gradient(z), low, high))
 
 
 def _device(name: str) -> jax.Device:

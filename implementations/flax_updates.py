@@ -7,7 +7,7 @@ have is written as a gradient transformation.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,8 @@ import jax.numpy as jnp
 import optax
 
 from harness.trainer import (
+    L1,
+    L2,
     SGD,
     Adadelta,
     Adagrad,
@@ -23,11 +25,14 @@ from harness.trainer import (
     Adamax,
     AdamW,
     AMSGrad,
+    Clipping,
+    MaxNorm,
     Momentum,
     Nadam,
     Nesterov,
     Optimizer,
     RMSprop,
+    ValueClipping,
 )
 
 Pytree = Any
@@ -184,3 +189,47 @@ def _scale_by_adamax_outside(rule: Adamax) -> optax.GradientTransformation:
         return jax.tree.map(lambda m, u: m / c1 / (u + rule.epsilon), state.mu, state.nu), state
 
     return optax.GradientTransformation(adamax.init, update)
+
+
+# ---------------------------------------------------------------- around the update rule
+
+
+def penalty_of(
+    l2: L2 | None, l1: L1 | None, parameters: Sequence[jax.Array], size: jax.Array
+) -> jax.Array:
+    """Return c * sum of squares and c * sum of |w|, of the weights or of all parameters."""
+    # coefficient(1), because `size` is known at run time only
+    total = 0 * size
+    if l2 is not None:
+        squares = sum((w * w).sum() for w in parameters if l2.on == "all" or w.ndim == 2)
+        total = total + l2.coefficient(1) * squares / (size if l2.per_row else 1)
+    if l1 is not None:
+        sizes = sum(jnp.abs(w).sum() for w in parameters if l1.on == "all" or w.ndim == 2)
+        total = total + l1.coefficient(1) * sizes / (size if l1.per_row else 1)
+    return total
+
+
+def clipped(clipping: Clipping, gradients: Pytree) -> Pytree:
+    """Return gradients clipped by Optax, which has no epsilon; its norm is that of all arrays."""
+    if isinstance(clipping, ValueClipping):
+        return optax.clip(clipping.bound).update(gradients, optax.EmptyState())[0]
+    bound, epsilon = clipping.bound, clipping.epsilon
+
+    def shrunk(g: jax.Array, norm: jax.Array) -> jax.Array:
+        return jnp.where(norm + epsilon > bound, g * (bound / (norm + epsilon)), g)
+
+    if clipping.name == "array_norm":
+        return jax.tree.map(lambda g: shrunk(g, optax.tree.norm(g)), gradients)
+    if not epsilon:
+        return optax.clip_by_global_norm(bound).update(gradients, optax.EmptyState())[0]
+    norm = optax.tree.norm(gradients)
+    return jax.tree.map(lambda g: shrunk(g, norm), gradients)
+
+
+def constrained(max_norm: MaxNorm, w: jax.Array) -> jax.Array:
+    """Return weights with the norms of their columns or rows bounded."""
+    axis = 0 if max_norm.of == "units" else 1
+    norm = jnp.sqrt(jnp.sum(w * w, axis=axis, keepdims=True))
+    within = w if max_norm.form == "beyond_bound" else w * norm / (norm + max_norm.epsilon)
+    bounded = w * max_norm.bound / (norm + max_norm.epsilon)
+    return jnp.where(norm > max_norm.bound, bounded, jnp.where(norm > 0, within, w))

@@ -5,11 +5,14 @@ all parameters have in common are in `corrections`.
 """
 
 import math
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 
 from harness.trainer import (
+    L1,
+    L2,
     SGD,
     Adadelta,
     Adagrad,
@@ -17,11 +20,14 @@ from harness.trainer import (
     Adamax,
     AdamW,
     AMSGrad,
+    Clipping,
+    MaxNorm,
     Momentum,
     Nadam,
     Nesterov,
     Optimizer,
     RMSprop,
+    ValueClipping,
 )
 
 Memory = tuple[jax.Array, ...]
@@ -147,3 +153,48 @@ def _root(v: jax.Array, rule: RMSprop | Adagrad) -> jax.Array:
 def _one_minus_power(beta: float, t: jax.Array) -> jax.Array:
     """Return 1 - beta^t; written plainly, float32 would lose four digits while t is small."""
     return -jnp.expm1(t * math.log(beta)) if beta else jnp.ones_like(t)
+
+
+# ---------------------------------------------------------------- around the update rule
+
+
+def penalty_of(
+    l2: L2 | None, l1: L1 | None, parameters: Sequence[jax.Array], size: jax.Array
+) -> jax.Array:
+    """Return c * sum of squares and c * sum of |w|, of the weights or of all parameters."""
+    # coefficient(1), because `size` is known at run time only
+    total = 0 * size
+    if l2 is not None:
+        squares = sum(jnp.sum(w * w) for w in parameters if l2.on == "all" or w.ndim == 2)
+        total = total + l2.coefficient(1) * squares / (size if l2.per_row else 1)
+    if l1 is not None:
+        sizes = sum(jnp.sum(jnp.abs(w)) for w in parameters if l1.on == "all" or w.ndim == 2)
+        total = total + l1.coefficient(1) * sizes / (size if l1.per_row else 1)
+    return total
+
+
+def clipped(clipping: Clipping, gradients: Sequence[jax.Array]) -> list[jax.Array]:
+    """Return gradients clipped to a bound: number by number, array by array, or all together."""
+    bound = clipping.bound
+    if isinstance(clipping, ValueClipping):
+        return [jnp.clip(g, -bound, bound) for g in gradients]
+    squares = [jnp.sum(g * g) for g in gradients]
+    if clipping.name == "global_norm":
+        squares = [sum(squares)] * len(squares)
+    norms = [jnp.sqrt(square) + clipping.epsilon for square in squares]
+    # not divided where it is not clipped: a norm may be 0
+    return [
+        jnp.where(norm > bound, g * (bound / norm), g)
+        for g, norm in zip(gradients, norms, strict=True)
+    ]
+
+
+def constrained(max_norm: MaxNorm, w: jax.Array) -> jax.Array:
+    """Return weights with the norms of their columns or rows bounded; biases as they are."""
+    if w.ndim != 2:
+        return w
+    axis = 0 if max_norm.of == "units" else 1
+    norm = jnp.sqrt(jnp.sum(w * w, axis=axis, keepdims=True))
+    within = w if max_norm.form == "beyond_bound" else w * norm / (norm + max_norm.epsilon)
+    bounded = w * max_norm.bound / (norm + max_norm.epsilon)
+    return jnp.where(norm > max_norm.bound, bounded, jnp.where(norm > 0, within, w))

@@ -14,7 +14,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from harness.trainer import (
-    L2,
     Array,
     Batches,
     BinaryCrossEntropy,
@@ -27,7 +26,14 @@ from harness.trainer import (
     StepTrainer,
     Task,
 )
-from implementations.jax_updates import corrections, memory_of, updated
+from implementations.jax_updates import (
+    clipped,
+    constrained,
+    corrections,
+    memory_of,
+    penalty_of,
+    updated,
+)
 
 PLANNED_STEPS, PLANNED_ROWS = 8_192, 65_536
 """The largest plan of the fused program, in steps and in rows, but at least 16 steps.
@@ -106,13 +112,15 @@ class JaxTrainer(StepTrainer):
             return rows.sum() / size if loss.batch == "mean" else rows.sum()
         return rows.mean() if loss.batch == "mean" else rows.sum()
 
-    def _penalty(self, l2: L2, parameters: Pytree, size: jax.Array) -> jax.Array:
-        """Return c * sum of squares, of the weights or of all parameters."""
-        penalized = [v for layer in parameters for v in layer if l2.on == "all" or v.ndim == 2]
-        squares = sum((v * v).sum() for v in penalized)
-        # coefficient(1), because `size` is known at run time only
-        c = l2.coefficient(1) / size if l2.per_row else l2.coefficient(1)
-        return c * squares
+    def _penalty(self, parameters: Pytree, size: jax.Array) -> jax.Array:
+        task, dtype = self.task, self.task.dtype
+        return penalty_of(task.l2, task.l1, jax.tree.leaves(parameters), size.astype(dtype))
+
+    def _clipped(self, gradients: Pytree) -> Pytree:
+        if self.task.clipping is None:
+            return gradients
+        leaves, tree = jax.tree.flatten(gradients)
+        return tree.unflatten(clipped(self.task.clipping, leaves))
 
     def _update(
         self, parameters: Pytree, memory: Pytree, gradients: Pytree, t: jax.Array, rate: jax.Array
@@ -134,12 +142,24 @@ class JaxTrainer(StepTrainer):
         parameters, memory, t = state
 
         def loss_of(parameters: Pytree) -> jax.Array:
-            loss = self._loss(self._forward(parameters, x), y, size)
-            l2 = self.task.l2
-            return loss if l2 is None else loss + self._penalty(l2, parameters, size)
+            return self._loss(self._forward(parameters, x), y, size)
 
-        loss, gradients = jax.value_and_grad(loss_of)(parameters)
+        def whole_loss_of(parameters: Pytree) -> jax.Array:
+            if self.task.l2 is None and self.task.l1 is None:
+                return loss_of(parameters)
+            return loss_of(parameters) + self._penalty(parameters, size)
+
+        clipping = self.task.clipping
+        if clipping is not None and clipping.includes_penalty is False:
+            loss, gradients = jax.value_and_grad(loss_of)(parameters)
+            penalty, more = jax.value_and_grad(self._penalty)(parameters, size)
+            loss, gradients = loss + penalty, jax.tree.map(jnp.add, self._clipped(gradients), more)
+        else:
+            loss, gradients = jax.value_and_grad(whole_loss_of)(parameters)
+            gradients = self._clipped(gradients)
         parameters, memory = self._update(parameters, memory, gradients, t + 1, rate)
+        if self.task.max_norm is not None:
+            parameters = jax.tree.map(partial(constrained, self.task.max_norm), parameters)
         return (parameters, memory, t + 1), loss
 
     def _gathered_step(
@@ -321,7 +341,7 @@ def _activate(layer: Layer, z: jax.Array) -> jax.Array:
             assert layer.slope is not None
             return jnp.where(z > 0, z, layer.slope * z)
         case "elu":
-            return jax.nn.elu(z)
+            return jax.nn.elu(z, layer.alpha)
         case "swish":
             return jax.nn.swish(z)
         case "softplus":
@@ -330,7 +350,31 @@ def _activate(layer: Layer, z: jax.Array) -> jax.Array:
             return jax.nn.gelu(z, approximate=layer.activation == "gelu_tanh")
         case "step":
             return (z > 0).astype(z.dtype)
+        case "selu":
+            return jax.nn.selu(z)
+        case "softsign":
+            return jax.nn.soft_sign(z)
+        case "log_sigmoid":
+            return jax.nn.log_sigmoid(z)
+        case "mish":
+            return jax.nn.mish(z)
+        case "relu6":
+            return jax.nn.relu6(z)
+        case "hard_tanh":
+            # the gradient of jax.nn.hard_tanh is 1 at -1 and 1, where the contract's is 0
+            return _clipped(z, -1, 1)
+        case "hard_sigmoid":
+            return jax.nn.hard_sigmoid(z)
+        case "hard_sigmoid_fifth":
+            return _clipped(0.2 * z + 0.5, 0, 1)
+        case "hard_swish":
+            return jax.nn.hard_swish(z)
     raise ValueError(f"activation {layer.activation!r} is not known here")
+
+
+def _clipped(z: jax.Array, low: float, high: float) -> jax.Array:
+    """Return z between low and high, with a gradient of 0 at both."""
+    return jnp.where((z > low) & (z < high), z, jnp.clip(jax.lax.stop_gradient(z), low, high))
 
 
 def _device(name: str) -> jax.Device:

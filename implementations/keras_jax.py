@@ -18,6 +18,7 @@ from harness.trainer import (
     Array,
     Batches,
     DeviceUnavailableError,
+    Experiment,
     Operands,
     Parameters,
     StepTrainer,
@@ -31,8 +32,8 @@ import keras
 
 from implementations.keras_parts import layers
 from implementations.keras_parts.fit_calls import FitCall, fit, fit_calls
-from implementations.keras_parts.losses import RowLoss, penalty
-from implementations.keras_parts.optimizers import optimizer_of
+from implementations.keras_parts.losses import RowLoss, has_penalty, penalty
+from implementations.keras_parts.optimizers import optimizer_of, supports
 
 PLANNED_STEPS, PLANNED_ROWS = 8_192, 65_536
 """The largest plan of the fused program, in steps and in rows, but at least 16 steps.
@@ -49,6 +50,11 @@ class KerasJaxTrainer(StepTrainer):
     """A Keras model, Keras losses on logits and Keras optimizers, differentiated by JAX."""
 
     loops = ("idiomatic", "stepwise", "fused")
+
+    @classmethod
+    def supports(cls, experiment: Experiment) -> str | None:
+        """Return what Keras's optimizers cannot do around an update, or None."""
+        return supports(experiment)
 
     def __init__(self, task: Task) -> None:
         jax.config.update("jax_enable_x64", task.dtype == "float64")
@@ -68,7 +74,7 @@ class KerasJaxTrainer(StepTrainer):
                 self.state = self._start([])
                 return  # a network that only predicts
             self.loss = RowLoss(task.loss)
-            self.optimizer = optimizer_of(task.optimizer)
+            self.optimizer = optimizer_of(task)
             self.optimizer.build(self.model.trainable_variables)
             self.state = self._start(self.optimizer.variables)
         if task.loop == "idiomatic":
@@ -108,8 +114,9 @@ class KerasJaxTrainer(StepTrainer):
         def loss_of(parameters: Pytree) -> jax.Array:
             z = self._forward(parameters, x)
             loss = self.loss.of_batch(z, y, size if self.task.has_short_batch else None)
-            l2 = self.task.l2
-            return loss if l2 is None else loss + penalty(l2, parameters, size)
+            if not has_penalty(self.task):
+                return loss
+            return loss + penalty(self.task, parameters, size)
 
         loss, gradients = jax.value_and_grad(loss_of)(parameters)
         of_optimizer = [

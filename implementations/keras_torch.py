@@ -14,6 +14,7 @@ from harness.trainer import (
     Array,
     Batches,
     DeviceUnavailableError,
+    Experiment,
     Operands,
     Parameters,
     SoftmaxCrossEntropy,
@@ -28,8 +29,8 @@ import keras
 
 from implementations.keras_parts import layers
 from implementations.keras_parts.fit_calls import FitCall, fit, fit_calls
-from implementations.keras_parts.losses import RowLoss, penalty
-from implementations.keras_parts.optimizers import optimizer_of
+from implementations.keras_parts.losses import RowLoss, has_penalty, penalty
+from implementations.keras_parts.optimizers import optimizer_of, supports
 
 
 class KerasTorchTrainer(StepTrainer):
@@ -37,6 +38,11 @@ class KerasTorchTrainer(StepTrainer):
 
     loops = ("idiomatic", "stepwise")
     dtypes = ("float32",)  # Keras computes products in float32 here, also those of float64
+
+    @classmethod
+    def supports(cls, experiment: Experiment) -> str | None:
+        """Return what Keras's optimizers cannot do around an update, or None."""
+        return supports(experiment)
 
     def __init__(self, task: Task) -> None:
         torch.set_num_threads(task.threads)
@@ -56,7 +62,7 @@ class KerasTorchTrainer(StepTrainer):
             labels = isinstance(task.loss, SoftmaxCrossEntropy)
             self.targets = self._on_device(task.targets, torch.int64 if labels else self.dtype)
             self.loss = RowLoss(task.loss)
-            self.optimizer = optimizer_of(task.optimizer)
+            self.optimizer = optimizer_of(task)
             self.optimizer.build(self.model.trainable_variables)
             self.rate = task.optimizer.learning_rate
         if task.loop == "idiomatic":
@@ -76,8 +82,8 @@ class KerasTorchTrainer(StepTrainer):
             self.optimizer.learning_rate = self.rate = rate
         self.model.zero_grad()
         loss = self.loss.of_batch(self.model(x, training=True), y, None)
-        if self.task.l2 is not None:
-            loss = loss + penalty(self.task.l2, variables, len(x))
+        if has_penalty(self.task):
+            loss = loss + penalty(self.task, variables, len(x))
         loss.backward()
         with torch.no_grad():
             self.optimizer.apply([v.value.grad for v in variables], variables)

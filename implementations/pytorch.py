@@ -13,7 +13,6 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from harness.trainer import (
-    L2,
     Array,
     Batches,
     BinaryCrossEntropy,
@@ -26,7 +25,13 @@ from harness.trainer import (
     StepTrainer,
     Task,
 )
-from implementations.pytorch_updates import decay_by_itself, epsilon_of_step, optimizer_of
+from implementations.pytorch_updates import (
+    clip,
+    constrain,
+    decay_by_itself,
+    epsilon_of_step,
+    optimizer_of,
+)
 
 
 class TorchTrainer(StepTrainer):
@@ -101,10 +106,35 @@ class TorchTrainer(StepTrainer):
             factor /= len(z) if loss.batch == "mean" else z.shape[1]
         return value if factor == 1 else value * factor
 
-    def _penalty(self, l2: L2, rows: int) -> torch.Tensor:
-        """Return c * sum of squares, of the weights or of all parameters."""
-        penalized = [p for p in self.model.parameters() if l2.on == "all" or p.ndim == 2]
-        return l2.coefficient(rows) * sum(p.square().sum() for p in penalized)
+    def _penalty(self, rows: int) -> torch.Tensor | None:
+        """Return c * sum of squares and c * sum of |w|, or None without a penalty."""
+        l2, l1 = self.task.l2, self.task.l1
+        parts = []
+        if l2 is not None:
+            kept = [p for p in self.trained if l2.on == "all" or p.ndim == 2]
+            parts.append(l2.coefficient(rows) * sum(p.square().sum() for p in kept))
+        if l1 is not None:
+            kept = [p for p in self.trained if l1.on == "all" or p.ndim == 2]
+            parts.append(l1.coefficient(rows) * sum(p.abs().sum() for p in kept))
+        return torch.stack(parts).sum() if parts else None
+
+    def _backward(self, loss: torch.Tensor, penalty: torch.Tensor | None) -> torch.Tensor:
+        """Put the gradients of the loss and its penalty into the parameters, clipped.
+
+        Return the loss with its penalty.
+        """
+        clipping = self.task.clipping
+        whole = loss if penalty is None else loss + penalty
+        if clipping is None:
+            whole.backward()
+        elif penalty is None or clipping.includes_penalty:
+            whole.backward()
+            clip(clipping, self.trained)
+        else:  # gradients add up
+            loss.backward()
+            clip(clipping, self.trained)
+            penalty.backward()
+        return whole
 
     def _set_constants(self, rate: float) -> None:
         """Put this step's learning rate and, for epsilon hat, its epsilon into the optimizer."""
@@ -129,14 +159,14 @@ class TorchTrainer(StepTrainer):
         self._set_constants(rate)
         self.optimizer.zero_grad()
         loss = self._loss(self.model(x), y)
-        if self.task.l2 is not None:
-            loss = loss + self._penalty(self.task.l2, len(x))
-        loss.backward()
+        loss = self._backward(loss, self._penalty(len(x)))
         if self.without_gradient:
             for parameter in self.trained:
                 parameter.grad = torch.zeros_like(parameter)
         decay_by_itself(self.rule, self.trained)
         self.optimizer.step()
+        if self.task.max_norm is not None:
+            constrain(self.task.max_norm, self.trained)
         return loss.detach()
 
     # ------------------------------------------------------------ loops
@@ -227,6 +257,18 @@ class Softplus(nn.Module):
         return torch.logaddexp(z, torch.zeros_like(z))
 
 
+class HardSigmoid(nn.Module):
+    """A line between 0 and 1. The gradient of the library's has 1/6 in float32, in float64 too."""
+
+    def __init__(self, slope: float) -> None:
+        super().__init__()
+        self.slope = slope
+
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """Return slope z + 0.5, between 0 and 1."""
+        return nn.functional.hardtanh(self.slope * z + 0.5, 0.0, 1.0)
+
+
 class Step(nn.Module):
     """The step function, which only predicts: its derivative is 0 wherever it exists."""
 
@@ -247,7 +289,7 @@ def _activation(layer: Layer) -> nn.Module:
             assert layer.slope is not None
             return nn.LeakyReLU(layer.slope)
         case "elu":
-            return nn.ELU()
+            return nn.ELU(layer.alpha)
         case "swish":
             return nn.SiLU()
         case "softplus":
@@ -258,6 +300,24 @@ def _activation(layer: Layer) -> nn.Module:
             return nn.GELU(approximate="tanh")
         case "step":
             return Step()
+        case "selu":
+            return nn.SELU()
+        case "softsign":
+            return nn.Softsign()
+        case "log_sigmoid":
+            return nn.LogSigmoid()
+        case "mish":
+            return nn.Mish()
+        case "relu6":
+            return nn.ReLU6()
+        case "hard_tanh":
+            return nn.Hardtanh()
+        case "hard_sigmoid":
+            return HardSigmoid(1 / 6)
+        case "hard_sigmoid_fifth":
+            return HardSigmoid(0.2)
+        case "hard_swish":
+            return nn.Hardswish()
     raise ValueError(f"activation {layer.activation!r} is not known here")
 
 

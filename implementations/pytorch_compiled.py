@@ -32,7 +32,14 @@ from harness.trainer import (
     Task,
     ToolMissingError,
 )
-from implementations.pytorch_compiled_updates import corrections, memory_of, updated
+from implementations.pytorch_compiled_updates import (
+    clipped,
+    constrained,
+    corrections,
+    memory_of,
+    penalty_of,
+    updated,
+)
 
 PLANNED_STEPS, PLANNED_ROWS = 1_024, 65_536
 """The largest plan of the program, in steps and in rows, but at least 16 steps."""
@@ -94,23 +101,40 @@ class CompiledTraining:
     def _loss(
         self, parameters: Tensors, x: torch.Tensor, y: torch.Tensor, size: torch.Tensor
     ) -> torch.Tensor:
-        """Return the protocol's loss with its penalty. Rows beyond `size` weigh nothing."""
+        """Return the protocol's loss from logits. Rows beyond `size` weigh nothing."""
         z = torch.func.functional_call(
             self.model, dict(zip(self.names, parameters, strict=True)), x
         )
-        rows, l2 = _losses_of_rows(self.loss, z, y), self.task.l2
+        rows = _losses_of_rows(self.loss, z, y)
         mean = self.loss.batch == "mean"
         if self.task.has_short_batch:
             total = torch.where(torch.arange(len(rows), device=z.device) < size, rows, 0).sum()
             value = total / size if mean else total
         else:
             value = rows.mean() if mean else rows.sum()
-        if l2 is None:
-            return value
-        # coefficient(1), because `size` is known at run time only
-        penalized = [p for p in parameters if l2.on == "all" or p.ndim == 2]
-        penalty = l2.coefficient(1) * sum(p.square().sum() for p in penalized)
-        return value + (penalty / size if l2.per_row else penalty)
+        return value
+
+    def _penalty(self, parameters: Tensors, size: torch.Tensor) -> torch.Tensor:
+        return penalty_of(self.task.l2, self.task.l1, parameters, size)
+
+    def _gradients(
+        self, parameters: Tensors, x: torch.Tensor, y: torch.Tensor, size: torch.Tensor
+    ) -> tuple[Tensors, torch.Tensor]:
+        """Return the gradients of the loss with its penalties, clipped, and the loss."""
+        task = self.task
+
+        def whole_loss(parameters: Tensors) -> torch.Tensor:
+            loss = self._loss(parameters, x, y, size)
+            plain = task.l2 is None and task.l1 is None
+            return loss if plain else loss + self._penalty(parameters, size)
+
+        if task.clipping is None or task.clipping.includes_penalty is not False:
+            gradients, loss = torch.func.grad_and_value(whole_loss)(parameters)
+            return clipped(task.clipping, gradients) if task.clipping else gradients, loss
+        gradients, loss = torch.func.grad_and_value(self._loss)(parameters, x, y, size)
+        more, penalty = torch.func.grad_and_value(self._penalty)(parameters, size)
+        pairs = zip(clipped(task.clipping, gradients), more, strict=True)
+        return [g + of_penalty for g, of_penalty in pairs], loss + penalty
 
     def _step(
         self, state: Tensors, plan: Plan, steps_done: torch.Tensor, at: torch.Tensor
@@ -123,14 +147,17 @@ class CompiledTraining:
             x, y = x.index_select(0, rows), y.index_select(0, rows)
         count = len(self.names)
         parameters, memory = state[:count], state[count:]
-        gradients, loss = torch.func.grad_and_value(self._loss)(parameters, x, y, size)
+        gradients, loss = self._gradients(parameters, x, y, size)
         t = steps_done + at + 1
         corrected = corrections(self.rule, t)
         steps = [
             updated(self.rule, w, g, tuple(memory[index::count]), rate, t, corrected)
             for index, (w, g) in enumerate(zip(parameters, gradients, strict=True))
         ]
-        return [values for kind in zip(*steps, strict=True) for values in kind], loss
+        new = [values for kind in zip(*steps, strict=True) for values in kind]
+        if self.task.max_norm is not None:
+            new[:count] = [constrained(self.task.max_norm, w) for w in new[:count]]
+        return new, loss
 
     # ------------------------------------------------------------ programs
 

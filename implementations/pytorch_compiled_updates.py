@@ -7,10 +7,13 @@ all parameters have in common are in `corrections`.
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 
 from harness.trainer import (
+    L1,
+    L2,
     SGD,
     Adadelta,
     Adagrad,
@@ -18,11 +21,14 @@ from harness.trainer import (
     Adamax,
     AdamW,
     AMSGrad,
+    Clipping,
+    MaxNorm,
     Momentum,
     Nadam,
     Nesterov,
     Optimizer,
     RMSprop,
+    ValueClipping,
 )
 
 Memory = tuple[torch.Tensor, ...]
@@ -148,3 +154,49 @@ def _root(v: torch.Tensor, rule: RMSprop | Adagrad) -> torch.Tensor:
 def _one_minus_power(beta: float, t: torch.Tensor) -> torch.Tensor:
     """Return 1 - beta^t; written plainly, float32 would lose four digits while t is small."""
     return -torch.expm1(t * math.log(beta)) if beta else torch.ones_like(t)
+
+
+# ---------------------------------------------------------------- around the update rule
+
+
+def penalty_of(
+    l2: L2 | None, l1: L1 | None, parameters: Sequence[torch.Tensor], size: torch.Tensor
+) -> torch.Tensor:
+    """Return c * sum of squares and c * sum of |w|, of the weights or of all parameters."""
+    # coefficient(1), because `size` is known at run time only
+    total = 0 * size
+    if l2 is not None:
+        squares = sum(torch.sum(w * w) for w in parameters if l2.on == "all" or w.ndim == 2)
+        total = total + l2.coefficient(1) * squares / (size if l2.per_row else 1)
+    if l1 is not None:
+        sizes = sum(torch.sum(torch.abs(w)) for w in parameters if l1.on == "all" or w.ndim == 2)
+        total = total + l1.coefficient(1) * sizes / (size if l1.per_row else 1)
+    return total
+
+
+def clipped(clipping: Clipping, gradients: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """Return gradients clipped to a bound: number by number, array by array, or all together."""
+    bound = clipping.bound
+    if isinstance(clipping, ValueClipping):
+        return [torch.clamp(g, -bound, bound) for g in gradients]
+    squares = [torch.sum(g * g) for g in gradients]
+    if clipping.name == "global_norm":
+        squares = [sum(squares)] * len(squares)
+    norms = [torch.sqrt(square) + clipping.epsilon for square in squares]
+    # not divided where it is not clipped: a norm may be 0
+    return [
+        torch.where(norm > bound, g * (bound / norm), g)
+        for g, norm in zip(gradients, norms, strict=True)
+    ]
+
+
+def constrained(max_norm: MaxNorm, w: torch.Tensor) -> torch.Tensor:
+    """Return weights with the norms of their columns or rows bounded; biases as they are."""
+    if w.ndim != 2:
+        return w
+    # a kernel of `nn.Linear` is (outputs, inputs)
+    axis = 1 if max_norm.of == "units" else 0
+    norm = torch.sqrt(torch.sum(w * w, dim=axis, keepdim=True))
+    within = w if max_norm.form == "beyond_bound" else w * norm / (norm + max_norm.epsilon)
+    bounded = w * max_norm.bound / (norm + max_norm.epsilon)
+    return torch.where(norm > max_norm.bound, bounded, torch.where(norm > 0, within, w))

@@ -15,12 +15,18 @@ from harness.trainer import (
     Adamax,
     AdamW,
     AMSGrad,
+    Clipping,
+    MaxNorm,
     Momentum,
     Nadam,
     Nesterov,
     Optimizer,
     RMSprop,
+    ValueClipping,
 )
+
+TORCH_EPSILON = float(torch.tensor(1e-6, dtype=torch.float32))
+"""What `clip_grad_norm_` adds to the norm, as tasks have it."""
 
 
 def optimizer_of(rule: Optimizer, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
@@ -88,6 +94,36 @@ def decay_by_itself(rule: Optimizer, parameters: Sequence[nn.Parameter]) -> None
         for w in parameters:
             if rule.decay_on == "all" or w.ndim == 2:
                 w.mul_(1 - rule.weight_decay)
+
+
+@torch.no_grad()
+def clip(clipping: Clipping, parameters: Sequence[nn.Parameter]) -> None:
+    """Clip gradients in place, by the library's functions where epsilon is theirs."""
+    if isinstance(clipping, ValueClipping):
+        nn.utils.clip_grad_value_(parameters, clipping.bound)
+        return
+    groups = [[p] for p in parameters] if clipping.name == "array_norm" else [list(parameters)]
+    for group in groups:
+        if clipping.epsilon == TORCH_EPSILON:
+            nn.utils.clip_grad_norm_(group, clipping.bound)
+            continue
+        norm = nn.utils.get_total_norm([p.grad for p in group if p.grad is not None])
+        factor = (clipping.bound / (norm + clipping.epsilon)).clamp(max=1.0)
+        for p in group:
+            if p.grad is not None:
+                p.grad.mul_(factor)
+
+
+@torch.no_grad()
+def constrain(max_norm: MaxNorm, parameters: Sequence[nn.Parameter]) -> None:
+    """Bound the norms of the weights in place. A kernel of `nn.Linear` is (outputs, inputs)."""
+    for w in parameters:
+        if w.ndim != 2:
+            continue
+        norm = w.norm(dim=1 if max_norm.of == "units" else 0, keepdim=True)
+        within = norm if max_norm.form == "every_norm" else norm + max_norm.epsilon
+        wanted = torch.where(norm > max_norm.bound, max_norm.bound, within)
+        w.mul_(torch.where(norm > 0, wanted / (norm + max_norm.epsilon), 1.0))
 
 
 class InsideRootRMSprop(torch.optim.Optimizer):

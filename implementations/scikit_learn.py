@@ -101,6 +101,12 @@ class SklearnTrainer(StepTrainer):
             return f"scikit-learn's perceptron has no {training.optimizer.name}"
         if training.l2 is not None and training.l2.on == "all":
             return "scikit-learn's perceptron never penalises biases"
+        if training.l1 is not None:
+            return "scikit-learn's perceptron has no L1 penalty"
+        if training.clipping is not None:
+            return "scikit-learn's perceptron does not clip gradients"
+        if training.max_norm is not None:
+            return "scikit-learn's perceptron does not bound the norms of weights"
         if not isinstance(training.optimizer, Adam):
             return None
         if training.loss.batch == "sum" and experiment.has_short_batch:

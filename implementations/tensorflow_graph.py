@@ -13,7 +13,6 @@ import numpy as np
 import tensorflow as tf
 
 from harness.trainer import (
-    L2,
     SGD,
     Adadelta,
     Adam,
@@ -31,7 +30,14 @@ from harness.trainer import (
     StepTrainer,
     Task,
 )
-from implementations.tensorflow_updates import corrections, memory_of, updated
+from implementations.tensorflow_updates import (
+    clipped,
+    constrained,
+    corrections,
+    memory_of,
+    penalty_of,
+    updated,
+)
 
 v1 = tf.compat.v1
 
@@ -41,6 +47,10 @@ PLANNED_STEPS, PLANNED_ROWS = 8_192, 65_536
 The plan is copied whole for every segment, so it must not be large. A longer segment is run in
 pieces.
 """
+
+
+SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+"""The constants of Klambauer et al. (2017), section 2."""
 
 
 class TensorflowTrainer(StepTrainer):
@@ -93,8 +103,15 @@ class TensorflowTrainer(StepTrainer):
                 assert task.targets is not None
                 self.y = v1.placeholder(task.targets.dtype, (None, *task.targets.shape[1:]))
                 self.rate = v1.placeholder(task.dtype, ())
-                self.loss_of_batch = self._whole_loss(self.z, self.y, tf.shape(self.x)[0])
-                self.train = self._train_operation()
+                loss, penalty = self._losses_of_batch(self.z, self.y, tf.shape(self.x)[0])
+                self.loss_of_batch = loss if penalty is None else loss + penalty
+                gradients = self._gradients(
+                    self.loss_of_batch,
+                    loss,
+                    penalty,
+                    lambda value: tf.gradients(value, self.variables),
+                )
+                self.train = self._train_operation(gradients)
             initialize = v1.global_variables_initializer()
         self.session = v1.Session(graph=graph)
         self.session.run(initialize)
@@ -126,17 +143,34 @@ class TensorflowTrainer(StepTrainer):
             return total / tf.cast(size, z.dtype) if loss.batch == "mean" else total
         return tf.reduce_mean(rows) if loss.batch == "mean" else tf.reduce_sum(rows)
 
-    def _penalty(self, l2: L2, size: tf.Tensor) -> tf.Tensor:
-        """Return c * sum of squares, of the weights or of all parameters."""
-        penalized = [v for v in self.variables if l2.on == "all" or v.shape.rank == 2]
-        squares = tf.add_n([tf.reduce_sum(tf.square(v)) for v in penalized])
-        # coefficient(1), because `size` is known at run time only
-        scaled = l2.coefficient(1) * squares
-        return scaled / tf.cast(size, scaled.dtype) if l2.per_row else scaled
+    def _penalty(self, size: tf.Tensor) -> tf.Tensor:
+        size = tf.cast(size, self.task.dtype)
+        return penalty_of(self.task.l2, self.task.l1, self.variables, size)
 
-    def _whole_loss(self, z: tf.Tensor, y: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
-        loss, l2 = self._loss(z, y, size), self.task.l2
-        return loss if l2 is None else loss + self._penalty(l2, size)
+    def _clipped(self, gradients: list[tf.Tensor]) -> list[tf.Tensor]:
+        clipping = self.task.clipping
+        return gradients if clipping is None else clipped(clipping, gradients)
+
+    def _gradients(
+        self,
+        whole: tf.Tensor,
+        loss: tf.Tensor,
+        penalty: tf.Tensor | None,
+        of: Callable[[tf.Tensor], list[tf.Tensor | None]],
+    ) -> list[tf.Tensor]:
+        """Return the gradients of the loss with its penalties, clipped."""
+        clipping = self.task.clipping
+        if penalty is None or clipping is None or clipping.includes_penalty is not False:
+            return self._clipped(of(whole))
+        pairs = zip(self._clipped(of(loss)), of(penalty), strict=True)
+        return [g if more is None else g + more for g, more in pairs]
+
+    def _losses_of_batch(
+        self, z: tf.Tensor, y: tf.Tensor, size: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Return the loss and the penalty, None without one."""
+        plain = self.task.l2 is None and self.task.l1 is None
+        return self._loss(z, y, size), None if plain else self._penalty(size)
 
     def _update(self, gradients: list[tf.Tensor], rate: tf.Tensor) -> tf.Operation:
         """Assign what follows step t, counted from 1, to parameters and optimizer state."""
@@ -147,13 +181,15 @@ class TensorflowTrainer(StepTrainer):
             updated(self.rule, w, g, tuple(memory), rate, t, corrected)
             for (w, *memory), g in zip(old, gradients, strict=True)
         ]
+        if self.task.max_norm is not None:
+            new = [(constrained(self.task.max_norm, w), *memory) for w, *memory in new]
         assigned = [self.steps_done.assign(t)]
         for variables, values in zip(old, new, strict=True):
             assigned += [v.assign(value) for v, value in zip(variables, values, strict=True)]
         return tf.group(*assigned)
 
-    def _train_operation(self) -> tf.Operation:
-        """Return the operation of a step: `minimize` of the library's optimizer that has the rule.
+    def _train_operation(self, gradients: list[tf.Tensor]) -> tf.Operation:
+        """Return the operation of a step, by the library's optimizer if it has the rule.
 
         Constants are tensors, because the library would round floats to float32.
         """
@@ -174,16 +210,27 @@ class TensorflowTrainer(StepTrainer):
             case Adadelta():
                 rho, epsilon = tf.constant(rule.rho, dtype), tf.constant(rule.epsilon, dtype)
                 optimizer = v1.train.AdadeltaOptimizer(rate, rho, epsilon)
-        if optimizer is not None:
-            return optimizer.minimize(self.loss_of_batch, var_list=self.variables)
-        return self._update(tf.gradients(self.loss_of_batch, self.variables), rate)
+        if optimizer is None:
+            return self._update(gradients, rate)
+        update = optimizer.apply_gradients(zip(gradients, self.variables, strict=True))
+        max_norm = self.task.max_norm
+        if max_norm is None:
+            return update
+        with tf.control_dependencies([update]):
+            return tf.group(
+                *(w.assign(constrained(max_norm, w.read_value())) for w in self.variables)
+            )
 
     def _step(self, x: tf.Tensor, y: tf.Tensor, size: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
         """Update once. Return the loss before the update."""
-        with tf.GradientTape() as tape:
-            loss = self._whole_loss(self._forward(x), y, size)
-        self._update(tape.gradient(loss, self.variables), rate)
-        return loss
+        with tf.GradientTape(persistent=True) as tape:
+            loss, penalty = self._losses_of_batch(self._forward(x), y, size)
+            whole = loss if penalty is None else loss + penalty
+        gradients = self._gradients(
+            whole, loss, penalty, lambda value: tape.gradient(value, self.variables)
+        )
+        self._update(gradients, rate)
+        return whole
 
     def _gathered_step(
         self, x: tf.Tensor, y: tf.Tensor, rows: tf.Tensor, size: tf.Tensor, rate: tf.Tensor
@@ -349,7 +396,9 @@ def _activate(layer: Layer, z: tf.Tensor) -> tf.Tensor:
             # tf.nn.leaky_relu has its slope in float32
             return tf.where(z > 0, z, layer.slope * z)
         case "elu":
-            return tf.nn.elu(z)
+            if layer.alpha == 1:
+                return tf.nn.elu(z)
+            return tf.where(z > 0, z, layer.alpha * tf.nn.elu(z))
         case "swish":
             return tf.nn.silu(z)
         case "softplus":
@@ -362,7 +411,33 @@ def _activate(layer: Layer, z: tf.Tensor) -> tf.Tensor:
             return 0.5 * z * (1 + tf.tanh(k * (z + 0.044715 * z * z * z)))
         case "step":
             return tf.cast(z > 0, z.dtype)
+        case "selu":
+            # the gradient of tf.nn.selu is that of positive z at 0, except in XLA
+            below = SELU_ALPHA * tf.nn.elu(z)
+            return SELU_SCALE * tf.where(z > 0, z, below)
+        case "softsign":
+            return tf.nn.softsign(z)
+        case "log_sigmoid":
+            return tf.math.log_sigmoid(z)
+        case "mish":
+            return z * tf.tanh(tf.nn.softplus(z))
+        case "relu6":
+            return tf.nn.relu6(z)
+        case "hard_tanh":
+            return _clipped(z, -1, 1)
+        case "hard_sigmoid":
+            return tf.nn.relu6(z + 3) / 6
+        case "hard_sigmoid_fifth":
+            return _clipped(0.2 * z + 0.5, 0, 1)
+        case "hard_swish":
+            return z * tf.nn.relu6(z + 3) / 6
     raise ValueError(f"activation {layer.activation!r} is not known here")
+
+
+def _clipped(z: tf.Tensor, low: float, high: float) -> tf.Tensor:
+    """Return z between low and high, with a gradient of 0 at both; tf.clip_by_value's is 1."""
+    inside = tf.logical_and(z > low, z < high)
+    return tf.where(inside, z, tf.clip_by_value(tf.stop_gradient(z), low, high))
 
 
 def _device(name: str) -> str:

@@ -15,6 +15,7 @@ from harness.trainer import (
     Array,
     Batches,
     DeviceUnavailableError,
+    Experiment,
     Operands,
     Parameters,
     StepTrainer,
@@ -28,8 +29,8 @@ import keras
 
 from implementations.keras_parts import layers
 from implementations.keras_parts.fit_calls import FitCall, fit, fit_calls
-from implementations.keras_parts.losses import RowLoss, penalty
-from implementations.keras_parts.optimizers import optimizer_of
+from implementations.keras_parts.losses import RowLoss, has_penalty, penalty
+from implementations.keras_parts.optimizers import optimizer_of, supports
 
 PLANNED_STEPS, PLANNED_ROWS = 8_192, 65_536
 """The largest plan of the fused program, in steps and in rows, but at least 16 steps.
@@ -43,6 +44,11 @@ class KerasTrainer(StepTrainer):
     """A Keras model, Keras losses on logits and Keras optimizers."""
 
     loops = ("idiomatic", "stepwise", "fused")
+
+    @classmethod
+    def supports(cls, experiment: Experiment) -> str | None:
+        """Return what Keras's optimizers cannot do around an update, or None."""
+        return supports(experiment)
 
     def __init__(self, task: Task) -> None:
         keras.config.set_floatx(task.dtype)
@@ -62,7 +68,7 @@ class KerasTrainer(StepTrainer):
                 return  # a network that only predicts
             self.targets = tf.constant(task.targets)
             self.loss = RowLoss(task.loss)
-            self.optimizer = optimizer_of(task.optimizer)
+            self.optimizer = optimizer_of(task)
             self.optimizer.build(self.model.trainable_variables)
         if task.loop == "idiomatic":
             self.model.compile(optimizer=self.optimizer, loss=self.loss)
@@ -78,8 +84,8 @@ class KerasTrainer(StepTrainer):
         with tf.GradientTape() as tape:
             z = self.model(x, training=True)
             loss = self.loss.of_batch(z, y, size if self.task.has_short_batch else None)
-            if self.task.l2 is not None:
-                loss += penalty(self.task.l2, variables, size)
+            if has_penalty(self.task):
+                loss += penalty(self.task, variables, size)
         gradients = tape.gradient(loss, variables)
         self.optimizer.learning_rate.assign(tf.cast(rate, self.optimizer.learning_rate.dtype))
         self.optimizer.apply(gradients, variables)

@@ -5,10 +5,13 @@ all parameters have in common are in `corrections`.
 """
 
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 
 from harness.trainer import (
+    L1,
+    L2,
     SGD,
     Adadelta,
     Adagrad,
@@ -16,11 +19,14 @@ from harness.trainer import (
     Adamax,
     AdamW,
     AMSGrad,
+    Clipping,
+    MaxNorm,
     Momentum,
     Nadam,
     Nesterov,
     Optimizer,
     RMSprop,
+    ValueClipping,
 )
 
 Memory = tuple[tf.Tensor, ...]
@@ -146,3 +152,52 @@ def _root(v: tf.Tensor, rule: RMSprop | Adagrad) -> tf.Tensor:
 def _one_minus_power(beta: float, t: tf.Tensor) -> tf.Tensor:
     """Return 1 - beta^t; written plainly, float32 would lose four digits while t is small."""
     return -tf.math.expm1(t * math.log(beta)) if beta else tf.ones_like(t)
+
+
+# ---------------------------------------------------------------- around the update rule
+
+
+def penalty_of(
+    l2: L2 | None, l1: L1 | None, parameters: Sequence[tf.Tensor], size: tf.Tensor
+) -> tf.Tensor:
+    """Return c * sum of squares and c * sum of |w|, of the weights or of all parameters."""
+    # coefficient(1), because `size` is known at run time only
+    total = 0 * size
+    if l2 is not None:
+        squares = sum(
+            tf.reduce_sum(w * w) for w in parameters if l2.on == "all" or w.shape.rank == 2
+        )
+        total = total + l2.coefficient(1) * squares / (size if l2.per_row else 1)
+    if l1 is not None:
+        sizes = sum(
+            tf.reduce_sum(tf.abs(w)) for w in parameters if l1.on == "all" or w.shape.rank == 2
+        )
+        total = total + l1.coefficient(1) * sizes / (size if l1.per_row else 1)
+    return total
+
+
+def clipped(clipping: Clipping, gradients: Sequence[tf.Tensor]) -> list[tf.Tensor]:
+    """Return gradients clipped to a bound: number by number, array by array, or all together."""
+    bound = clipping.bound
+    if isinstance(clipping, ValueClipping):
+        return [tf.clip_by_value(g, -bound, bound) for g in gradients]
+    squares = [tf.reduce_sum(g * g) for g in gradients]
+    if clipping.name == "global_norm":
+        squares = [sum(squares)] * len(squares)
+    norms = [tf.sqrt(square) + clipping.epsilon for square in squares]
+    # not divided where it is not clipped: a norm may be 0
+    return [
+        tf.where(norm > bound, g * (bound / norm), g)
+        for g, norm in zip(gradients, norms, strict=True)
+    ]
+
+
+def constrained(max_norm: MaxNorm, w: tf.Tensor) -> tf.Tensor:
+    """Return weights with the norms of their columns or rows bounded; biases as they are."""
+    if w.shape.rank != 2:
+        return w
+    axis = 0 if max_norm.of == "units" else 1
+    norm = tf.sqrt(tf.reduce_sum(w * w, axis=axis, keepdims=True))
+    within = w if max_norm.form == "beyond_bound" else w * norm / (norm + max_norm.epsilon)
+    bounded = w * max_norm.bound / (norm + max_norm.epsilon)
+    return tf.where(norm > max_norm.bound, bounded, tf.where(norm > 0, within, w))

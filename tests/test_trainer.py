@@ -7,6 +7,7 @@ import pytest
 
 from harness import trainer
 from harness.trainer import (
+    L1,
     L2,
     SGD,
     Adadelta,
@@ -17,17 +18,21 @@ from harness.trainer import (
     AMSGrad,
     BinaryCrossEntropy,
     Layer,
+    MaxNorm,
     MeanSquaredError,
     Momentum,
     Nadam,
     Nesterov,
+    NormClipping,
     RMSprop,
     SoftmaxCrossEntropy,
+    ValueClipping,
 )
 
 STATED = (
-    L2, SGD, AMSGrad, Adadelta, Adagrad, Adam, AdamW, Adamax, BinaryCrossEntropy, Layer,
-    MeanSquaredError, Momentum, Nadam, Nesterov, RMSprop, SoftmaxCrossEntropy,
+    L1, L2, SGD, AMSGrad, Adadelta, Adagrad, Adam, AdamW, Adamax, BinaryCrossEntropy, Layer,
+    MaxNorm, MeanSquaredError, Momentum, Nadam, Nesterov, NormClipping, RMSprop,
+    SoftmaxCrossEntropy, ValueClipping,
 )  # fmt: skip
 
 
@@ -48,7 +53,7 @@ def test_every_field_that_a_task_states_is_in_the_table(model):
 
 def test_every_form_is_in_the_table():
     for model in STATED:
-        for name in {"form", "maximum", "decay_on"} & set(model.model_fields):
+        for name in {"form", "maximum", "decay_on", "of"} & set(model.model_fields):
             for form in get_args(model.model_fields[name].annotation):
                 assert f'"{form}"' in trainer.__doc__
     assert set(table()) == {model.__name__ for model in STATED}

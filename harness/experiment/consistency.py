@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.experiment.initializers import Constants
 from harness.experiment.rate_checks import check_schedule
+from harness.experiment.training import Loss, MeanSquaredError
 
 if TYPE_CHECKING:
     from harness.experiment.model import Experiment
@@ -55,12 +56,23 @@ def check_loss(experiment: "Experiment") -> None:
             f"network.layers: the last layer must have {facts.outputs} units for "
             f"{experiment.data.name!r}. Got {network.outputs}"
         )
-    if "cross_entropy" in loss.name and network.layers[-1].activation != "identity":
+    _check_logits(loss, network.layers[-1].activation)
+
+
+def _check_logits(loss: Loss, activation: str) -> None:
+    """Check that an activation before the softmax or sigmoid of a loss is meant."""
+    if isinstance(loss, MeanSquaredError) or (activation != "identity") == loss.behind_activation:
+        return
+    if loss.behind_activation:
         raise ValueError(
-            "network.layers: the last activation must be 'identity', because the loss takes "
-            "logits and applies its own activation. "
-            f"Got {network.layers[-1].activation!r}"
+            "training.loss.behind_activation: true needs a last activation other than "
+            "'identity'; leave it out"
         )
+    raise ValueError(
+        "network.layers: the last activation must be 'identity', because the loss takes "
+        "logits and applies its own activation; where both are meant, state "
+        f"behind_activation = true in training.loss. Got {activation!r}"
+    )
 
 
 def check_batches(experiment: "Experiment") -> None:
@@ -79,6 +91,25 @@ def check_batches(experiment: "Experiment") -> None:
             f"training.evaluation: at most {MAX_EVALUATION_POINTS} points besides the first "
             f"step. Got {points}; "
             f"every_steps = {math.ceil(experiment.steps / MAX_EVALUATION_POINTS)} fits"
+        )
+
+
+def check_clipping(experiment: "Experiment") -> None:
+    """Check that clipping says whether it includes a penalty where there is one."""
+    training = experiment.training
+    if training is None or training.clipping is None:
+        return
+    penalised = training.l1 is not None or training.l2 is not None
+    stated = training.clipping.includes_penalty
+    if penalised and stated is None:
+        raise ValueError(
+            "training.clipping.includes_penalty: state it where there is a penalty: true (its "
+            "gradient is clipped too, as in Keras) or false (it is added after the clipping)"
+        )
+    if not penalised and stated is not None:
+        raise ValueError(
+            "training.clipping.includes_penalty: only where there is an l1 or l2 penalty; leave "
+            f"it out. Got {str(stated).lower()}"
         )
 
 
@@ -149,10 +180,12 @@ def check_stopping(experiment: "Experiment") -> None:
     training = experiment.training
     if training is None or training.stopping is None:
         return
-    if experiment.data.facts.kind not in ("classes", "binary"):
+    rule = training.stopping
+    counts_errors = rule.name == "patience" or rule.watched == "accuracy"
+    if counts_errors and experiment.data.facts.kind not in ("classes", "binary"):
         raise ValueError(
             "training.stopping: needs classes, because it counts errors; "
-            f"{experiment.data.name!r} has none"
+            f"{experiment.data.name!r} has none; 'no_improvement' can watch the loss"
         )
     if experiment.data.rows[1] < 1:
         raise ValueError(
@@ -165,11 +198,11 @@ def check_stopping(experiment: "Experiment") -> None:
             f"training.stopping: its interval must be at most the length of {experiment.steps} "
             f"steps. Got {every}"
         )
-    if every > training.stopping.patience_steps + 1:
+    if rule.name == "patience" and every > rule.patience_steps + 1:
         raise ValueError(
             "training.stopping: its interval must be at most patience_steps + 1, so that the "
             "validation rows are scored before training ends. "
-            f"Got {every} and {training.stopping.patience_steps}"
+            f"Got {every} and {rule.patience_steps}"
         )
 
 
@@ -193,6 +226,7 @@ CHECKS = (
     check_ends,
     check_loss,
     check_batches,
+    check_clipping,
     check_schedule,
     check_initializers,
     check_generator,

@@ -20,6 +20,9 @@ ADDED_LATER: tuple[tuple[str, str, Any], ...] = (
     ("", "generator", None),
     ("", "constants", "float32"),
     ("training", "stopping", None),
+    *(("training", name, None) for name in ("l1", "clipping", "max_norm")),
+    ("layers", "alpha", 1.0),
+    ("loss", "behind_activation", False),
     ("schedule", "first", "unchanged"),
     ("schedule", "warm_up", None),
     *(("data", name, None) for name in ("file", "target", "kind", "classes", "inputs")),
@@ -46,11 +49,18 @@ def canonical_form(experiment: "Experiment") -> dict[str, Any]:
     """Return everything that changes what is computed, as JSON values."""
     values = experiment.model_dump(mode="json", exclude=NOT_COMPUTED)
     training = values["training"] or {}
-    tables = {"": values, "training": training, "data": values["data"]}
-    tables["schedule"] = training.get("schedule") or {}
-    for table, field, default in ADDED_LATER:
-        if tables[table].get(field) == default:
-            tables[table].pop(field, None)
+    tables = {
+        "": [values],
+        "training": [training],
+        "data": [values["data"]],
+        "layers": values["network"]["layers"],
+        "loss": [training.get("loss") or {}],
+        "schedule": [training.get("schedule") or {}],
+    }
+    for name, field, default in ADDED_LATER:
+        for table in tables[name]:
+            if table.get(field) == default:
+                table.pop(field, None)
     generator = values.get("generator", {})
     for earlier, today in EARLIER_ORDERS.items():
         if generator.get("order") == today:

@@ -46,6 +46,9 @@ Number = Annotated[float, Field(strict=True, allow_inf_nan=False), AfterValidato
 PositiveNumber = Annotated[
     float, Field(strict=True, gt=0, allow_inf_nan=False), AfterValidator(_in_float32)
 ]
+NotNegative = Annotated[
+    float, Field(strict=True, ge=0, allow_inf_nan=False), AfterValidator(_in_float32)
+]
 Fraction = Annotated[float, Field(strict=True, ge=0, lt=1), AfterValidator(_in_float32)]
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
 Seed = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]

@@ -10,6 +10,7 @@ from harness.experiment.foreign_names import (
     DECAYS_ALL,
     MOMENTUM,
     NESTEROV,
+    NO_IMPROVEMENT,
     POWER,
     SOFTMAX,
     SQUARE,
@@ -36,14 +37,22 @@ def _no(why: str, **names: str) -> Row:
     return Row("", why, missing=True, **names)
 
 
-CLIPPING = _no("gradients are not clipped", keras="clipnorm clipvalue global_clipnorm",
-               torch="max_norm clip_value clip_grad", jax="clip_by_global_norm",
-               words="gradient_clipping grad_clip clip gradient_clip_val "
-               "max_grad_norm")  # fmt: skip
+GLOBAL_NORM = 'clipping = { name = "global_norm", bound = 1.0, epsilon = '
+CLIPPING = (
+    _row(GLOBAL_NORM + "0.0 }", "", TRAINING, keras="global_clipnorm", jax="clip_by_global_norm",
+         words="gradient_clipping grad_clip clip gradient_clip_val max_grad_norm"),
+    _row(GLOBAL_NORM + "1e-6 }", "", TRAINING, torch="max_norm clip_grad clip_grad_norm_"),
+    _row('clipping = { name = "array_norm", bound = 1.0, epsilon = 0.0 }', "", TRAINING,
+         keras="clipnorm"),
+    _row('clipping = { name = "value", bound = 0.5 }', "", TRAINING, keras="clipvalue",
+         torch="clip_value clip_grad_value_"),
+)  # fmt: skip
+L1_PENALTY = 'l1 = { strength = 0.01, per_row = false, on = "weights" }'
+KERAS_MAX_NORM = 'max_norm = { bound = 2.0, of = "units", epsilon = 1e-7, form = "every_norm" }'
 DROPOUT = _no("samestep has no dropout", keras="dropout rate Dropout", torch="p Dropout",
               tf1="keep_prob", words="dropout_rate drop_rate")  # fmt: skip
-L1 = _row(KERAS_L2, "a penalty of absolute values is not offered", TRAINING, missing=True,
-          keras="l1 l1_l2", sklearn="l1_ratio penalty", words="lasso")  # fmt: skip
+L1 = _row(L1_PENALTY, "l1_l2 is both", TRAINING, keras="l1_l2", sklearn="l1_ratio penalty",
+          words="lasso")  # fmt: skip
 WEIGHTS_OF_ROWS = _no("all rows and classes weigh the same", keras="class_weight sample_weight",
                       torch="weight pos_weight ignore_index", words="class_weights")  # fmt: skip
 SEED = _no(NO_SEED, keras="seed", torch="manual_seed generator", sklearn="random_state", jax="key",
@@ -61,6 +70,7 @@ MODEL = (
     _row("inputs = 64", where="[network]", keras="input_dim input_shape", torch="in_features",
          words="input_size n_in"),
     _row('activation = "relu"', words="act activation_fn nonlinearity act_fn func"),
+    _row('activation = "elu", alpha = 1.0', keras="alpha", torch="alpha", jax="alpha"),
     _row('activation = "leaky_relu", slope = 0.01', keras="negative_slope alpha",
          torch="negative_slope", jax="negative_slope", words="leak"),
     _row('weights = { name = "glorot_uniform" }', where="[initializers]",
@@ -76,7 +86,9 @@ MODEL = (
         "layer_norm normalization momentum"),
     _no("layers are dense; convolution and pooling are not offered", keras="filters kernel_size "
         "strides padding pool_size Conv2D", torch="Conv2d stride out_channels in_channels"),
-    _no("all parameters are trained, and none is bounded", keras="trainable kernel_constraint "
+    _row(KERAS_MAX_NORM, "it counts for all layers", TRAINING, keras="kernel_constraint MaxNorm "
+         "max_norm", words="weight_constraint maxnorm"),
+    _no("all parameters are trained, and biases are not bounded", keras="trainable "
         "activity_regularizer bias_constraint", torch="requires_grad"),
     _no("layers are dense and have no name; leave it out", keras="name Dense Flatten Input",
         torch="Linear", words="type kind layer class"),
@@ -125,7 +137,7 @@ FIELDS: dict[str, tuple[Row, ...]] = {
             jax="mu_dtype accumulator_dtype"),
         _no("parameters are not averaged, and gradients not accumulated",
             keras="use_ema ema_momentum ema_overwrite_frequency gradient_accumulation_steps"),
-        CLIPPING,
+        *CLIPPING,
     ),
     "network.layers": MODEL,
     "network": (
@@ -140,7 +152,8 @@ FIELDS: dict[str, tuple[Row, ...]] = {
     "training.loss": (
         _row('batch = "mean"', keras="reduction", torch="reduction size_average reduce"),
         _row('outputs = "mean"', keras="axis", words="output_reduction"),
-        _no("losses take logits: the last layer is 'identity'", keras="from_logits"),
+        _no("losses take logits: the last layer is 'identity'; an activation before the softmax "
+            "is stated by behind_activation = true", keras="from_logits"),
         _row(SOFTMAX, "labels are not smoothed", missing=True, keras="label_smoothing",
              torch="label_smoothing", jax="label_smoothing"),
         _row(BINARY, "there is no width to state", missing=True, keras="delta", torch="beta delta"),
@@ -163,8 +176,8 @@ FIELDS: dict[str, tuple[Row, ...]] = {
         L1,
         SCHEDULE,
         INVERSE_TIME,
-        _row('stopping = { name = "patience", patience_steps = 500, growth = 1.0, threshold = 1.0, '
-             "every_epochs = 1 }", "it needs validation rows", keras="EarlyStopping patience "
+        _row(f"stopping = {{ {NO_IMPROVEMENT} }}", "it needs validation rows",
+             keras="EarlyStopping patience "
              "callbacks", sklearn="early_stopping n_iter_no_change tol", words="earlystopping"),
         _row("validation = 0.1", "", "[data]", keras="validation_split",
              sklearn="validation_fraction", words="validation"),
@@ -175,7 +188,7 @@ FIELDS: dict[str, tuple[Row, ...]] = {
         _no("loss and accuracy are always taken", keras="metrics verbose", sklearn="verbose"),
         SEED,
         DROPOUT,
-        CLIPPING,
+        *CLIPPING,
         WEIGHTS_OF_ROWS,
     ),
     "training.length": (
@@ -227,17 +240,19 @@ FIELDS: dict[str, tuple[Row, ...]] = {
     "training.l2": (
         _row("strength = 0.01", keras="l2", torch="weight_decay", sklearn="alpha C", words="lambda "
              "weight value factor coefficient"),
-        _row(KERAS_L2, "a penalty of absolute values is not offered", TRAINING, missing=True,
-             keras="l1"),
+        _row(L1_PENALTY, "a table of its own", TRAINING, keras="l1"),
     ),
     "training.stopping": (
-        _row("patience_steps = 500", "patience counts steps, not epochs", keras="patience",
+        _row("patience = 10", "theirs waits for one validation more", of="no_improvement",
              sklearn="n_iter_no_change"),
-        _row("threshold = 0.995", "a share of the best error, not a difference", keras="min_delta",
-             sklearn="tol", missing=True),
+        _row("min_delta = 0.0001", of="no_improvement", sklearn="tol", words="delta"),
+        _row('watched = "loss"', "of the validation rows", of="no_improvement", keras="monitor",
+             torch="monitor", words="metric quantity"),
+        _row('restore = "always"', "Keras 2 restored only where it had stopped: \"if_stopped\"",
+             of="no_improvement", keras="restore_best_weights", words="restore_best"),
         _row("every_epochs = 1", words="every interval frequency"),
-        _no("it is the validation error that is watched, and the scores are those of its best",
-            keras="monitor mode restore_best_weights start_from_epoch baseline"),
+        _no("a loss must fall and an accuracy must rise, from the first validation on",
+            keras="mode start_from_epoch baseline"),
     ),
     "initializers": (
         _row('weights = { name = "glorot_uniform" }', keras="kernel kernel_initializer",

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from harness.experiment.fields import Count, Interval
+from harness.experiment.fields import Count, Interval, NotNegative
 
 
 class Patience(Interval):
@@ -29,3 +29,33 @@ class Patience(Interval):
     patience_steps: Count
     growth: Annotated[float, Field(strict=True, ge=1, le=1000)]
     threshold: Annotated[float, Field(strict=True, gt=0, le=1)]
+
+
+class NoImprovement(Interval):
+    """Early stopping after some validations without improvement, as Keras's `EarlyStopping` has it.
+
+    After every `every_steps` (or `every_epochs`) the loss or the accuracy of the validation rows
+    is taken; the loss is the protocol's, without penalty. A value improves if it is better than
+    the best so far by more than `min_delta`: loss + min_delta < best, or accuracy - min_delta >
+    best. It is then the best. Training ends after `patience` validations in a row that did not
+    improve, or at the length.
+
+    Args:
+        name: `no_improvement`.
+        watched: `loss` or `accuracy`, of the validation rows.
+        patience: validations in a row, 1 or more. scikit-learn's `n_iter_no_change` waits for
+            one more.
+        min_delta: 0 or more; below it a change is none.
+        restore: whose parameters are scored at the end. `never`: the last ones. `always`: those
+            of the best validation (Keras 3). `if_stopped`: these only where training ended
+            before its length (Keras 2).
+    """
+
+    name: Literal["no_improvement"]
+    watched: Literal["loss", "accuracy"]
+    patience: Count
+    min_delta: NotNegative
+    restore: Literal["never", "always", "if_stopped"]
+
+
+Stopping = Annotated[Patience | NoImprovement, Field(discriminator="name")]

@@ -6,9 +6,10 @@ from pydantic import Field
 
 from harness.experiment.fields import Frozen, Interval, PositiveNumber
 from harness.experiment.fields import Length as Length
+from harness.experiment.gradients import L1, Clipping, MaxNorm
 from harness.experiment.optimizers import Optimizer
 from harness.experiment.schedules import Schedule
-from harness.experiment.stopping import Patience
+from harness.experiment.stopping import Stopping
 
 
 class MeanSquaredError(Frozen):
@@ -21,18 +22,32 @@ class MeanSquaredError(Frozen):
 
 
 class BinaryCrossEntropy(Frozen):
-    """-y log p - (1 - y) log(1 - p) per output, p = sigmoid(logit)."""
+    """-y log p - (1 - y) log(1 - p) per output, p = sigmoid(logit).
+
+    Args:
+        name, batch, outputs: see `[training]`.
+        behind_activation: whether the last layer's activation comes before this sigmoid, as in
+            code that applies both. Then logit = activation(z); false by default.
+    """
 
     name: Literal["binary_cross_entropy"]
     batch: Literal["mean", "sum"]
     outputs: Literal["mean", "sum"]
+    behind_activation: Annotated[bool, Field(strict=True)] = False
 
 
 class SoftmaxCrossEntropy(Frozen):
-    """-log p[label] per row, p = softmax(logits)."""
+    """-log p[label] per row, p = softmax(logits).
+
+    Args:
+        name, batch: see `[training]`.
+        behind_activation: whether the last layer's activation comes before this softmax, as in
+            code that applies both. Then logits = activation(z); false by default.
+    """
 
     name: Literal["softmax_cross_entropy"]
     batch: Literal["mean", "sum"]
+    behind_activation: Annotated[bool, Field(strict=True)] = False
 
 
 Loss = Annotated[
@@ -101,6 +116,9 @@ class Training(Frozen):
     Args:
         loss: `mean_squared_error`, `binary_cross_entropy` or `softmax_cross_entropy`.
         l2: an L2 penalty; none by default.
+        l1: an L1 penalty; none by default.
+        clipping: how gradients are clipped; not at all by default.
+        max_norm: a bound of the weights' norms after every update; none by default.
         optimizer: `sgd`, `momentum`, `nesterov`, `rmsprop`, `adagrad`, `adam`, `adamw`, `amsgrad`,
             `nadam`, `adamax` or `adadelta`.
         schedule: how the learning rate changes (`schedules`); constant by default.
@@ -112,9 +130,12 @@ class Training(Frozen):
 
     loss: Loss
     l2: L2 | None = None
+    l1: L1 | None = None
+    clipping: Clipping | None = None
+    max_norm: MaxNorm | None = None
     optimizer: Optimizer
     schedule: Schedule | None = None
     batches: Batching
     length: Length
     evaluation: Evaluation
-    stopping: Patience | None = None
+    stopping: Stopping | None = None

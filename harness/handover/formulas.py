@@ -6,6 +6,7 @@ rule alone, with its numbers in them.
 
 from collections.abc import Iterator
 
+from harness.experiment.gradients import Clipping, MaxNorm, ValueClipping
 from harness.experiment.model import Experiment
 from harness.experiment.optimizers import (
     SGD,
@@ -27,14 +28,26 @@ FUNCTIONS = {
     "sigmoid": "sigmoid(z) = 1 / (1 + exp(-z))",
     "tanh": "tanh(z), the hyperbolic tangent",
     "relu": "relu(z) = z where z > 0, else 0; its derivative at exactly 0 is 0",
-    "elu": "elu(z) = z where z > 0, else exp(z) - 1",
     "swish": "swish(z) = z sigmoid(z) = z / (1 + exp(-z))",
     "softplus": "softplus(z) = log(1 + exp(z))",
     "gelu": "gelu(z) = z (1 + erf(z / sqrt(2))) / 2, the exact one",
     "gelu_tanh": "gelu_tanh(z) = z (1 + tanh(sqrt(2 / pi) (z + 0.044715 z^3))) / 2",
     "step": "step(z) = 1 where z > 0, else 0",
+    "selu": "selu(z) = 1.0507009873554805 z where z > 0, else 1.7580993408473766 (exp(z) - 1); "
+    "its derivative at exactly 0 is 1.7580993408473766",
+    "softsign": "softsign(z) = z / (1 + |z|)",
+    "log_sigmoid": "log_sigmoid(z) = -log(1 + exp(-z))",
+    "mish": "mish(z) = z tanh(log(1 + exp(z)))",
+    "relu6": "relu6(z) = min(max(z, 0), 6); its derivative at exactly 0 and 6 is 0",
+    "hard_tanh": "hard_tanh(z) = min(max(z, -1), 1); its derivative at exactly -1 and 1 is 0",
+    "hard_sigmoid": "hard_sigmoid(z) = min(max(z + 3, 0), 6) / 6; its derivative at exactly -3 "
+    "and 3 is 0",
+    "hard_sigmoid_fifth": "hard_sigmoid_fifth(z) = min(max(0.2 z + 0.5, 0), 1); its derivative "
+    "where 0.2 z + 0.5 is exactly 0 or 1 is 0",
+    "hard_swish": "hard_swish(z) = z min(max(z + 3, 0), 6) / 6; its derivative at exactly -3 is "
+    "0, at 3 it is 1",
 }
-"""What activations are; `identity` and `leaky_relu` are written out where they stand."""
+"""What activations are; those with a number of the protocol are written out where they stand."""
 
 
 def network_lines(experiment: Experiment) -> list[str]:
@@ -61,6 +74,10 @@ def function_lines(experiment: Experiment) -> list[str]:
     for layer in experiment.network.layers:
         if layer.activation == "leaky_relu":
             found[f"leaky_relu(z) = z where z > 0, else {layer.slope!r} z"] = True
+        elif layer.activation == "elu":
+            factor = "" if layer.alpha == 1 else f"{layer.alpha!r} "
+            inside = "exp(z) - 1" if layer.alpha == 1 else "(exp(z) - 1)"
+            found[f"elu(z) = z where z > 0, else {factor}{inside}"] = True
         elif layer.activation != "identity":
             found[FUNCTIONS[layer.activation]] = True
     return list(found)
@@ -68,11 +85,10 @@ def function_lines(experiment: Experiment) -> list[str]:
 
 def _meaning(experiment: Experiment) -> str:
     loss = experiment.loss
-    if loss is not None and loss.name == "softmax_cross_entropy":
-        return "raw: no softmax"
-    if loss is not None and loss.name == "binary_cross_entropy":
-        return "raw: no sigmoid"
-    return ""
+    if loss is None or loss.name == "mean_squared_error":
+        return ""
+    own = "softmax" if loss.name == "softmax_cross_entropy" else "sigmoid"
+    return f"without the {own} of the loss" if loss.behind_activation else f"raw: no {own}"
 
 
 def loss_lines(experiment: Experiment) -> list[str]:
@@ -83,6 +99,10 @@ def loss_lines(experiment: Experiment) -> list[str]:
     lines = list(_row_loss(loss, experiment.network.outputs))
     if training.l2 is not None:
         lines.append(_penalty(training.l2))
+    if training.l1 is not None:
+        c = f"{training.l1.strength!r}{' / n' if training.l1.per_row else ''}"
+        which = "all weights" if training.l1.on == "weights" else "all weights and biases"
+        lines.append(f"     + {c} times the sum of |w| of {which} (derivative at 0: 0)")
     return lines
 
 
@@ -116,7 +136,37 @@ def _penalty(l2: L2) -> str:
 def update_lines(experiment: Experiment) -> list[str]:
     """Return the update of every weight and bias w, of which g is the gradient."""
     training = experiment.training
-    return [] if training is None else list(_update(training.optimizer))
+    if training is None:
+        return []
+    lines = [] if training.clipping is None else list(_clipping(training.clipping))
+    lines += _update(training.optimizer)
+    return lines if training.max_norm is None else [*lines, *_max_norm(training.max_norm)]
+
+
+def _clipping(clipping: Clipping) -> Iterator[str]:
+    bound = f"{clipping.bound!r}"
+    if isinstance(clipping, ValueClipping):
+        yield f"g = minimum(maximum(g, -{bound}), {bound})"
+    else:
+        epsilon = f" + {clipping.epsilon!r}" if clipping.epsilon else ""
+        yield f"g = g minimum(1, {bound} / (norm{epsilon}))"
+        of = "all gradients" if clipping.name == "global_norm" else "this array's gradient"
+        yield f"# norm = the root of the sum of squares of {of}"
+    if clipping.includes_penalty is not None:
+        place = "is" if clipping.includes_penalty else "is not yet"
+        added = "" if clipping.includes_penalty else ": it is added to g here"
+        yield f"# the gradient of the penalty {place} part of this g{added}"
+
+
+def _max_norm(max_norm: MaxNorm) -> Iterator[str]:
+    bound, epsilon = f"{max_norm.bound!r}", f"{max_norm.epsilon!r}"
+    each = "column" if max_norm.of == "units" else "row"
+    if max_norm.form == "every_norm":
+        yield f"W = W minimum(norm, {bound}) / (norm + {epsilon})"
+        yield f"# norm: of each {each} of W; where it is 0, W stays 0; biases stay as they are"
+        return
+    yield f"W = W {bound} / (norm + {epsilon}), where norm is beyond {bound}"
+    yield f"# norm: of each {each} of W; other weights and the biases stay as they are"
 
 
 def _update(rule: Optimizer) -> Iterator[str]:

@@ -10,7 +10,7 @@ from harness.parity.reference import Reference
 from harness.parity.reference_updates import Pairs
 from harness.parity.trace import prepared_of
 from harness.start import BatchPlan, initial_parameters
-from harness.trainer import Array, Parameters
+from harness.trainer import Array, Clipping, Parameters
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Training:
         targets: (rows,) or (rows, outputs), of the batch's rows.
         loss: before the update, with its penalty.
         deltas: dL/dz of every layer, (rows, units), without the penalty, which is not behind z.
-        gradients: dL/dW and dL/db of every layer, with the penalty.
+        gradients: dL/dW and dL/db of every layer, with the penalties, before any clipping.
         rate: the learning rate of this step.
         after: the parameters after the update.
         loss_after: of the same rows with these parameters.
@@ -63,10 +63,12 @@ class WorkedStep:
 class _Watched(Reference):
     """The oracle, which keeps z, a and dL/dz of the latest step."""
 
-    def loss_and_gradients(self, X: Floats, y: Array, counted: int) -> tuple[float, Pairs]:
+    def loss_and_gradients(
+        self, X: Floats, y: Array, counted: int, clipping: Clipping | None = None
+    ) -> tuple[float, Pairs]:
         """As the oracle, from no deltas on."""
         self.deltas: list[Floats] = []
-        return super().loss_and_gradients(X, y, counted)
+        return super().loss_and_gradients(X, y, counted, clipping)
 
     def _weights_gradient(self, a: Floats, delta: Floats) -> Floats:
         self.deltas.insert(0, delta)  # the last layer comes first

@@ -130,7 +130,8 @@ def _probabilities(step: WorkedStep) -> Floats | None:
 def _backward(step: WorkedStep, training: Training, view: _View) -> Iterator[str]:
     layers = step.experiment.network.layers
     protocol = step.experiment.training
-    penalty = " + the penalty's" if protocol is not None and protocol.l2 is not None else ""
+    has_penalty = protocol is not None and (protocol.l2 or protocol.l1)
+    penalty = " + the penalty's" if has_penalty else ""
     for index in reversed(range(len(layers))):
         number = index + 1
         activation = layers[index].activation

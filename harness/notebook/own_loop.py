@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from harness import data
+from harness.experiment.gradients import L1, Clipping, MaxNorm
 from harness.experiment.model import Experiment
 from harness.experiment.network import Network
 from harness.experiment.optimizers import Optimizer
@@ -130,6 +131,21 @@ class OwnTask:
     def l2(self) -> L2 | None:
         """The penalty that is part of the loss, or None."""
         return self._task.l2
+
+    @property
+    def l1(self) -> L1 | None:
+        """The penalty of |w| that is part of the loss, or None."""
+        return self._task.l1
+
+    @property
+    def clipping(self) -> Clipping | None:
+        """What is done to gradients before the update rule, or None."""
+        return self._task.clipping
+
+    @property
+    def max_norm(self) -> MaxNorm | None:
+        """What is done to weights after every update, or None."""
+        return self._task.max_norm
 
     def check(
         self,

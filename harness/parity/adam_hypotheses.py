@@ -74,7 +74,13 @@ def _moments(rule: Moments, case: Case) -> Iterator[Hypothesis]:
             yield Hypothesis(missing, RULE, Switches(bias_correction=moment))
     stated = case.experiment.training
     stated_rule = cast(Moments, stated.optimizer if stated else rule)
-    for epsilon, differs in others(f"{name}'s epsilon", OTHER_EPSILONS, stated_rule.epsilon, case):
+    # so small a one is none, which is a mistake of Adamax by itself
+    epsilons = (
+        OTHER_EPSILONS
+        if not isinstance(rule, Adamax)
+        else tuple(each for each in OTHER_EPSILONS if each > 1e-12)
+    )
+    for epsilon, differs in others(f"{name}'s epsilon", epsilons, stated_rule.epsilon, case):
         yield Hypothesis(differs, RULE, constants(epsilon=epsilon))
         if other and epsilon != stated_rule.epsilon:
             both = constants(epsilon=epsilon, form=other)
@@ -148,7 +154,7 @@ def _adamw(rule: AdamW, case: Case) -> Iterator[Hypothesis]:
         strength = decay / (4 if half else 1 if half is None else 2)
         l2 = L2.model_construct(strength=strength, half=False, per_row=False, on=rule.decay_on)
         for where, place in COUPLED_PLACES:
-            coupled = Switches(other_rule=adam, penalty=l2, penalty_where=where)
+            coupled = Switches(other_rule=adam, coupled=l2, coupled_where=where)
             text = f"the weight decay is coupled, {place}{words}: not AdamW's, but an L2 penalty"
             yield Hypothesis(text, RULE, coupled)
     yield _replaced("the weight decay is missing", adam)

@@ -60,6 +60,9 @@ class _Parts(NamedTuple):
     l2: Any
     batches: Any
     initializers: Any
+    l1: Any
+    clipping: Any
+    max_norm: Any
 
     @classmethod
     def of(cls, experiment: Experiment) -> "_Parts":
@@ -78,6 +81,9 @@ class _Parts(NamedTuple):
             l2=training.l2,
             batches=training.batches,
             initializers=experiment.initializers,
+            l1=training.l1,
+            clipping=training.clipping,
+            max_norm=training.max_norm,
         )
 
     def together(self, name: str) -> Experiment | None:
@@ -86,9 +92,14 @@ class _Parts(NamedTuple):
         if training is None or not self._may_fit():
             return None
         slope = LEAKY_SLOPE if self.output == "leaky_relu" else None
-        output = {"activation": self.output, "slope": slope, "bias": self.output_bias}
+        output = {
+            "activation": self.output,
+            "slope": slope,
+            "alpha": 1.0,
+            "bias": self.output_bias,
+        }
         last = network.layers[-1].model_copy(update=output)
-        kept = ("loss", "optimizer", "schedule", "l2", "batches")
+        kept = ("loss", "optimizer", "schedule", "l2", "batches", "l1", "clipping", "max_norm")
         changes = {part: getattr(self, part) for part in kept}
         return self.data.model_copy(
             update={
@@ -103,7 +114,8 @@ class _Parts(NamedTuple):
         """Whether loss, output and data belong together, at a glance."""
         kind = self.data.data.facts.kind
         kinds = {"softmax_cross_entropy": ("classes",), "mean_squared_error": ALL_KINDS_OF_DATA}
-        logits = "cross_entropy" not in self.loss.name or self.output == "identity"
+        behind = getattr(self.loss, "behind_activation", None)
+        logits = behind is None or behind == (self.output != "identity")
         return logits and kind in kinds.get(self.loss.name, ("classes", "binary"))
 
     def _start_fits(self) -> bool:
@@ -216,6 +228,7 @@ def _changes() -> list[tuple[str, str, Change]]:
         *(("update rules", r.name, _with(optimizer=r)) for r in _distinct(donors, "optimizer")),
         *_changes_of_schedules(donors),
         *_changes_of_penalties(donors),
+        *_changes_around_updates(donors),
         *(("batches", b.order, _with(batches=b)) for b in _distinct(donors, "batches")),
         *_changes_of_starts(donors),
     ]
@@ -259,7 +272,7 @@ def _changes_of_losses(donors: Sequence[_Parts]) -> Iterator[tuple[str, str, Cha
     """Every loss in every reduction, every output activation, and data of another width."""
     losses = _every_loss()
     for output in ACTIVATIONS:
-        yield "losses", f"behind-{output.replace('_', '-')}", _with(output=output)
+        yield "losses", f"behind-{output.replace('_', '-')}", partial(_behind, output)
     for loss in losses:
         yield "losses", loss.name.replace("_", "-"), _with(loss=loss)
         yield "losses", loss.name.replace("_", "-"), _with(loss=loss, output="identity")
@@ -271,6 +284,14 @@ def _changes_of_losses(donors: Sequence[_Parts]) -> Iterator[tuple[str, str, Cha
         name = f"{place.data.data.dataset}-{loss.name.replace('_', '-')}"
         yield "losses", name, _with(loss=loss, **given)
         yield "losses", name, _with(loss=loss, batches=FULL, **given)
+
+
+def _behind(output: str, parts: _Parts) -> _Parts:
+    """Another output activation, which a cross-entropy has to say is meant."""
+    loss = parts.loss
+    if not isinstance(loss, MeanSquaredError):
+        loss = loss.model_copy(update={"behind_activation": output != "identity"})
+    return parts._replace(output=output, loss=loss)
 
 
 def _every_loss() -> list[Any]:
@@ -304,6 +325,19 @@ def _changes_of_penalties(donors: Sequence[_Parts]) -> Iterator[tuple[str, str, 
         yield "L2 penalties", f"l2-{on}", _with(l2=l2)
         for rule in _distinct(donors, "optimizer"):
             yield "L2 penalties", f"l2-{on}-{rule.name}", _with(l2=l2, optimizer=rule)
+
+
+def _changes_around_updates(donors: Sequence[_Parts]) -> Iterator[tuple[str, str, Change]]:
+    """What the ladder's protocols have of L1, clipping and bounded norms, alone and together."""
+    for parts in donors:
+        penalties = {"l2": parts.l2, "l1": parts.l1}
+        if parts.l1:
+            yield "L1 penalties", "l1", _with(l1=parts.l1)
+            yield "L1 penalties", "l1", _with(optimizer=parts.optimizer, **penalties)
+        if parts.clipping:
+            yield "clipped gradients", "clipping", _with(clipping=parts.clipping, **penalties)
+        if parts.max_norm:
+            yield "bounded norms", "max-norm", _with(max_norm=parts.max_norm)
 
 
 def _changes_of_starts(donors: Sequence[_Parts]) -> Iterator[tuple[str, str, Change]]:
@@ -340,6 +374,11 @@ def _place(experiment: Experiment) -> int:
     return PLAINEST_FIRST.index(training.optimizer.name) if training else len(PLAINEST_FIRST)
 
 
+def _form(rule: Any) -> tuple[Any, ...]:
+    """What an adapter may refuse a rule for: all that it states but numbers."""
+    return tuple(value for _, value in rule if not isinstance(value, float))
+
+
 def _plainer(loss: str, place: int, accepted: Iterable[Experiment]) -> Iterator[_Parts]:
     """All that the parts of the ladder make with this loss, the plainest update rule first.
 
@@ -351,10 +390,13 @@ def _plainer(loss: str, place: int, accepted: Iterable[Experiment]) -> Iterator[
     losses = [each for each in _every_loss() if each.name == loss]
     places = {(p.data.data.dataset, p.output): p for p in of_loss}.values()
     rules = [p.optimizer for p in known if PLAINEST_FIRST.index(p.optimizer.name) < place]
-    hiddens = dict.fromkeys(p.hidden for p in known)
-    batches = dict.fromkeys(p.batches for p in known)
-    plain = {"schedule": None, "l2": None}
-    for optimizer in sorted(dict.fromkeys(rules), key=lambda r: PLAINEST_FIRST.index(r.name)):
+    forms = {_form(rule): rule for rule in reversed(rules)}.values()
+    hiddens = dict.fromkeys(p.hidden for p in known if len(p.hidden) < 2 or known is not donors)
+    batches = {
+        (p.batches.order, getattr(p.batches, "size", 0) == 1): p.batches for p in known
+    }.values()
+    plain = dict.fromkeys(("schedule", "l2", "l1", "clipping", "max_norm"))
+    for optimizer in sorted(forms, key=lambda r: PLAINEST_FIRST.index(r.name)):
         for order, each, given, hidden in itertools.product(batches, losses, places, hiddens):
             yield given._replace(
                 loss=each, hidden=hidden, optimizer=optimizer, batches=order, **plain

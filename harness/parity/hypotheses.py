@@ -14,6 +14,7 @@ import numpy as np
 from harness.experiment.model import Experiment
 from harness.experiment.network import ActivationName, Layer
 from harness.parity.estimates import Case, flat, gradient_strength, strength
+from harness.parity.functions import SELU_ALPHA, SELU_SCALE, kinks_of
 from harness.parity.switches import Scale, Switches
 from harness.start import float32
 
@@ -37,6 +38,19 @@ OTHER_ACTIVATIONS = [
     name for name in get_args(ActivationName) if name not in ("leaky_relu", "step")
 ]
 OTHER_SLOPES = (0.01, 0.2, 0.3, 0.1)
+OTHER_ALPHAS = (1.0, 0.1, 0.2, 0.3, 0.5)
+BEFORE_THE_LOSS: tuple[ActivationName, ...] = ("relu", "sigmoid", "tanh")
+IN_WORDS = {
+    frozenset({"gelu", "gelu_tanh"}): {
+        "gelu": "GELU is the exact one",
+        "gelu_tanh": "GELU is approximated by tanh",
+    },
+    frozenset({"hard_sigmoid", "hard_sigmoid_fifth"}): {
+        "hard_sigmoid": "the hard sigmoid has slope 1/6, as in PyTorch, not 1/5",
+        "hard_sigmoid_fifth": "the hard sigmoid has slope 1/5, as in Theano, not 1/6",
+    },
+}
+"""What is said where one of two functions that share a name stands for the other."""
 INPUT_SCALES = {
     1 / 255: "divided by 255 again",
     1 / 256: "divided by 256 again",
@@ -87,6 +101,7 @@ def hypotheses(case: Case) -> Iterator[Hypothesis]:
     """Yield every mistake of start, network, loss, rows and results, the plainest first."""
     yield from _start(case)
     yield from _network(case.experiment)
+    yield from _output(case.experiment)
     yield from _predictions()
     yield from _inputs()
     if case.experiment.training is None:
@@ -125,8 +140,7 @@ def _network(experiment: Experiment) -> Iterator[Hypothesis]:
         if name != given.activation:
             layer = Layer(units=given.units, activation=name)
             words = f"hidden layers have {name}, not {given.activation}"
-            if {name, given.activation} == {"gelu", "gelu_tanh"}:
-                words = f"GELU is {'approximated by tanh' if 'tanh' in name else 'the exact one'}"
+            words = IN_WORDS.get(frozenset({name, given.activation}), {}).get(name, words)
             yield Hypothesis(words, NETWORK, Switches(activation=layer))
     for slope in OTHER_SLOPES:
         if slope != given.slope:
@@ -134,6 +148,45 @@ def _network(experiment: Experiment) -> Iterator[Hypothesis]:
             for exact in (slope, float32(slope)):
                 layer = Layer(units=given.units, activation="leaky_relu", slope=exact)
                 yield Hypothesis(words, NETWORK, Switches(activation=layer))
+    yield from _exponential_units(given)
+
+
+def _exponential_units(given: Layer) -> Iterator[Hypothesis]:
+    """ELU with another alpha, SELU with one constant of its two."""
+    if given.activation == "elu":
+        for alpha in OTHER_ALPHAS:
+            if alpha != given.alpha:
+                words = f"ELU has alpha {alpha:g}, not {given.alpha:g}"
+                layer = Layer(units=given.units, activation="elu", alpha=alpha)
+                yield Hypothesis(words, NETWORK, Switches(activation=layer))
+    if given.activation == "selu":
+        plain = Layer(units=given.units, activation="elu")
+        scaled = Switches(activation=plain, activation_scale=SELU_SCALE)
+        yield Hypothesis("SELU has alpha 1", NETWORK, scaled)
+        unscaled = Layer(units=given.units, activation="elu", alpha=SELU_ALPHA)
+        words = "SELU lacks its scale, 1.0507"
+        yield Hypothesis(words, NETWORK, Switches(activation=unscaled))
+
+
+def _output(experiment: Experiment) -> Iterator[Hypothesis]:
+    """Another activation of the last layer."""
+    loss, given = experiment.loss, experiment.network.layers[-1]
+    if loss is None:
+        return
+    words = {
+        "softmax_cross_entropy": "before the softmax",
+        "binary_cross_entropy": "before the sigmoid of the loss",
+    }.get(loss.name, "of the last layer")
+    if given.activation != "identity":
+        none = Layer(units=given.units, activation="identity")
+        missing = f"the activation {words} ({given.activation}) is missing"
+        yield Hypothesis(missing, NETWORK, Switches(output=none))
+        return
+    for name in BEFORE_THE_LOSS:
+        layer = Layer(units=given.units, activation=name)
+        yield Hypothesis(
+            f"the last layer has {name}, not identity", NETWORK, Switches(output=layer)
+        )
 
 
 def _predictions() -> Iterator[Hypothesis]:
@@ -291,9 +344,15 @@ def _backward(experiment: Experiment) -> Iterator[Hypothesis]:
         yield Hypothesis(words, NETWORK, Switches(slope_missing="hidden biases"))
         words = "the derivative of the hidden activations is taken at their outputs, not at z"
         yield Hypothesis(words, NETWORK, Switches(slope_at_outputs=True))
-    if any(layer.activation == "relu" for layer in experiment.network.layers):
-        for kink in (1.0, 0.5):
-            words = f"the derivative of ReLU at 0 is {kink:g}, not 0"
+    kinked = [layer for layer in experiment.network.layers if kinks_of(layer)]
+    if kinked:
+        name = kinked[0].activation
+        for kink, words in (
+            (1.0, f"the derivative of {name} at a kink is that of the other side"),
+            (0.5, f"the derivative of {name} at a kink is the mean of both sides"),
+        ):
+            if name == "relu":
+                words = f"the derivative of ReLU at 0 is {kink:g}, not 0"
             yield Hypothesis(words, NETWORK, Switches(kink=kink))
     if hidden:
         words = "a kernel is updated before the error is sent back through it"

@@ -12,8 +12,12 @@ from typing import NamedTuple
 import numpy as np
 
 from harness import data
+from harness.experiment.gradients import NormClipping
 from harness.experiment.model import Experiment
+from harness.experiment.network import Layer
 from harness.experiment.optimizers import AdamW, AMSGrad
+from harness.experiment.training import Training
+from harness.parity.functions import kinks_of
 from harness.parity.protocols import every
 from harness.parity.reference import Reference
 from harness.start import BatchPlan, initial_parameters
@@ -75,7 +79,7 @@ def _is_dead(experiment: Experiment) -> bool:
 
 def _of_network(experiment: Experiment) -> Iterator[Kind]:
     *hidden, _ = experiment.network.layers
-    activations = {layer.activation for layer in hidden}
+    activations = {_named(layer) for layer in hidden}
     if experiment.training is None:
         yield Kind("networks", "a network that only predicts")
         activations &= {"step"}  # the others are looked at where they train
@@ -87,6 +91,11 @@ def _of_network(experiment: Experiment) -> Iterator[Kind]:
         yield Kind("networks", "hidden layers of different activations")
     if not all(layer.bias for layer in experiment.network.layers):
         yield Kind("networks", "layers without bias")
+
+
+def _named(layer: Layer) -> str:
+    """The activation; ELU apart where its alpha is not 1, which some libraries cannot say."""
+    return layer.activation if layer.alpha == 1 else f"{layer.activation} with alpha"
 
 
 def _of_training(experiment: Experiment) -> Iterator[Kind]:
@@ -136,6 +145,7 @@ def _of_rule(experiment: Experiment) -> Iterator[Kind]:
         warm_up = training.schedule.warm_up
         if warm_up is not None and not warm_up.start and warm_up.first == "unchanged":
             yield Kind("schedules", f"a rate of 0 at first{place}")
+    yield from _around_updates(training)
     if l2:
         parts = ("halved" if l2.half else "not halved", "per row" if l2.per_row else "per batch")
         where = "weights and biases" if l2.on == "all" else "weights alone"
@@ -143,6 +153,25 @@ def _of_rule(experiment: Experiment) -> Iterator[Kind]:
             yield Kind("L2 penalties", part)
         adaptive = "a plain" if rule.name in PLAIN else "an adaptive"
         yield Kind("L2 penalties", f"with {adaptive} update rule")
+
+
+def _around_updates(training: Training) -> Iterator[Kind]:
+    """L1 penalty, clipping and bounded norms."""
+    l1, clipping, max_norm = training.l1, training.clipping, training.max_norm
+    if l1:
+        where = "weights and biases" if l1.on == "all" else "weights alone"
+        yield Kind("L1 penalties", f"on {where}, {'per row' if l1.per_row else 'per batch'}")
+    if clipping:
+        yield Kind("clipped gradients", clipping.name.replace("_", " "))
+        if clipping.includes_penalty is not None:
+            side = "that of a penalty too" if clipping.includes_penalty else "before a penalty"
+            yield Kind("clipped gradients", side)
+        if isinstance(clipping, NormClipping):
+            epsilon = "with" if clipping.epsilon else "without"
+            yield Kind("clipped gradients", f"{epsilon} an epsilon in the norm")
+    if max_norm:
+        form = max_norm.form.replace("_", " ")
+        yield Kind("bounded norms", f"of {max_norm.of}, {form}")
 
 
 def _of_numbers(experiment: Experiment) -> Iterator[Kind]:
@@ -163,8 +192,8 @@ def _of_numbers(experiment: Experiment) -> Iterator[Kind]:
         return
     oracle = Reference(experiment, start, inputs, targets[rows])
     X = np.asarray(inputs, np.float64)
-    for activation in _at_kink(experiment, start, inputs):
-        yield Kind("numbers", f"{activation} at exactly 0")
+    for activation, kink in _at_kinks(experiment, start, inputs):
+        yield Kind("numbers", f"{activation} at exactly {kink:g}")
     takes_logits = training.loss.name != "mean_squared_error"
     if takes_logits and float(np.abs(oracle.predict(inputs)).max()) > SATURATED:
         yield Kind("numbers", f"{training.loss.name.replace('_', ' ')} of saturated outputs")
@@ -173,17 +202,17 @@ def _of_numbers(experiment: Experiment) -> Iterator[Kind]:
         yield Kind("numbers", "gradients larger than 1 in every layer")
 
 
-def _at_kink(experiment: Experiment, start: Parameters, inputs: Array) -> set[str]:
-    """Hidden activations with a kink that get an input of exactly 0 in the first batch."""
-    found: set[str] = set()
+def _at_kinks(experiment: Experiment, start: Parameters, inputs: Array) -> set[tuple[str, float]]:
+    """Hidden activations that get an input of exactly their kink in the first batch."""
+    found: set[tuple[str, float]] = set()
     for count, layer in enumerate(experiment.network.layers[:-1], start=1):
-        if layer.activation not in ("relu", "leaky_relu"):
+        if not kinks_of(layer):
             continue
-        linear = layer.model_copy(update={"activation": "identity", "slope": None})
+        linear = layer.model_copy(update={"activation": "identity", "slope": None, "alpha": 1.0})
         layers = (*experiment.network.layers[: count - 1], linear)
         network = experiment.network.model_copy(update={"layers": layers})
         below = experiment.model_copy(update={"network": network})
         z = Reference(below, start[:count], inputs, None).predict(inputs)
-        if (z == 0).any():
-            found.add(layer.activation.replace("_", " "))
+        name = layer.activation.replace("_", " ")
+        found |= {(name, kink) for kink in kinks_of(layer) if (z == kink).any()}
     return found

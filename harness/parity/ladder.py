@@ -7,6 +7,7 @@ import numpy as np
 
 from harness.experiment.model import Experiment
 from harness.parity.clipped import are_clipped
+from harness.parity.functions import kinks_of
 from harness.parity.judgement import Judgement, Rung, Verdict, first_failure
 from harness.parity.rounding import (
     expected_in,
@@ -142,7 +143,7 @@ def _is_relu_fork(rungs: tuple[Rung, ...], experiment: Experiment) -> bool:
 
     Rounding then put the input of a ReLU on the other side of its kink.
     """
-    kinks = any(layer.activation in ("relu", "leaky_relu") for layer in experiment.network.layers)
+    kinks = any(kinks_of(layer) for layer in experiment.network.layers)
     early = {*FIRST_RUNGS, rung_name(2)}
     failed = [rung for rung in rungs if not rung.passed]
     if experiment.steps <= 2:

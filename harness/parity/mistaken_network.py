@@ -4,14 +4,24 @@ It overrides the methods of the plain network where a mistake enters. With every
 computes the same bits as the plain network.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 
+from harness.experiment.gradients import Clipping
 from harness.experiment.model import Experiment
+from harness.experiment.network import Layer
+from harness.experiment.optimizers import AdamW
 from harness.experiment.training import L2, Loss
-from harness.parity.functions import Floats, activate, log_softmax, sigmoid, slope, softmax
-from harness.parity.reference import Reference
+from harness.parity.functions import (
+    Floats,
+    activate,
+    jump_at_kinks,
+    log_softmax,
+    sigmoid,
+    softmax,
+)
+from harness.parity.reference import Reference, penalised, sum_of
 from harness.parity.reference_updates import Pairs, map_pairs
 from harness.parity.switches import PROTOCOL, Scale, Switches
 from harness.trainer import Array, Parameters
@@ -37,8 +47,19 @@ class MistakenNetwork(Reference):
         if switches.activation is not None:
             hidden = [switches.activation] * (len(self.layers) - 1)
             self.layers = (*hidden, self.layers[-1])
+        if switches.output is not None:
+            self.layers = (*self.layers[:-1], switches.output)
         if switches.no_penalty:
             self.penalties = []
+        if self.l1 is not None and switches.other_l1 != "given":
+            self.l1 = switches.other_l1
+        if self.clipping is not None and switches.other_clipping != "given":
+            self.clipping = switches.other_clipping
+        if self.max_norm is not None and switches.other_max_norm != "given":
+            self.max_norm = switches.other_max_norm
+        self.bound_before = self.max_norm if switches.max_norm_first else None
+        if switches.max_norm_first:
+            self.max_norm = None
 
     # ------------------------------------------------------------ forward
 
@@ -70,8 +91,15 @@ class MistakenNetwork(Reference):
             z = self._product(values[-1], W, forward=True)
             z = z if b is None else z + b * np.asarray(self.switches.bias_factor, self.dtype)
             zs.append(z)
-            values.append(activate(layer, z))
+            values.append(self._activate(layer, z))
         return zs, values
+
+    def _activate(self, layer: Layer, z: Floats) -> Floats:
+        a = super()._activate(layer, z)
+        if self.switches.activation_scale == 1 or layer is not self.switches.activation:
+            return a
+        scaled: Floats = a * np.asarray(self.switches.activation_scale, self.dtype)
+        return scaled
 
     def _other_inputs(self, X: Floats) -> Floats:
         switches = self.switches
@@ -91,7 +119,9 @@ class MistakenNetwork(Reference):
 
     # ------------------------------------------------------------ loss and gradients
 
-    def loss_and_gradients(self, X: Floats, y: Array, counted: int) -> tuple[float, Pairs]:
+    def loss_and_gradients(
+        self, X: Floats, y: Array, counted: int, clipping: Clipping | None = None
+    ) -> tuple[float, Pairs]:
         """The loss and its gradients, of the rows and by the backward pass of the switches."""
         switches = self.switches
         self.trains = True
@@ -99,13 +129,13 @@ class MistakenNetwork(Reference):
             counted = len(X) if switches.padding else counted
             if switches.softmax_over != "row" or switches.pairs_all:
                 X, y = X[:counted], y[:counted]  # padded rows have no part in the others' loss
-            loss, gradients = self._backpropagated(X, y, counted)
+            loss, gradients = super().loss_and_gradients(X, y, counted, clipping)
         finally:
             self.trains = False
         loss *= self._factor(switches.returned_scale, counted)
         return loss, map_pairs(np.negative, gradients) if switches.climbs else gradients
 
-    def _backpropagated(self, X: Floats, y: Array, counted: int) -> tuple[float, Pairs]:
+    def _data_loss(self, X: Floats, y: Array, counted: int) -> tuple[float, Pairs]:
         """As in the plain network, with the mistakes of the backward pass."""
         zs, values = self._forward(X)
         loss, da = self._output_loss(values[-1], y, counted)
@@ -118,15 +148,26 @@ class MistakenNetwork(Reference):
             gradients.insert(0, (dW, None if b is None else self._bias_gradient(of_biases)))
             W = self._kernel_of_the_way_back(index, gradients[0], counted)
             da = self._product(delta, W.T, forward=False)
+        return loss, gradients
+
+    def _penalty(self, counted: int) -> tuple[float, Pairs | None]:
+        """The penalties and their gradients, each in its place; L1 perhaps without its loss."""
+        total, gradients = 0.0, map_pairs(np.zeros_like, self.pairs)
         for l2, where in self._penalties_and_places():
-            c, kept = self._coefficient(l2, counted), self._penalised(l2)
-            if where != "gradient":
-                loss += c * (
-                    _sum_of_squares(W for W, _ in kept) + _sum_of_squares(b for _, b in kept)
-                )
+            c, w = self._coefficient(l2, counted), penalised(self.pairs, l2.on)
+            total += c * sum_of(np.square, w) if where != "gradient" else 0.0
             if where != "loss":
-                gradients = _plus_multiple(gradients, 2 * c, kept)
-        return loss, self._with_l1(gradients)
+                gradients = map_pairs(np.add, gradients, map_pairs(lambda w, c=c: 2 * c * w, w))
+        if self.l1 is not None:
+            c = self.l1.coefficient(counted + self.switches.penalty_rows_more)
+            w = penalised(self.pairs, self.l1.on)
+            total += c * sum_of(np.abs, w) if self.switches.losses != "without penalty" else 0.0
+            at_zero = c * self.switches.sign_of_zero
+            slopes = map_pairs(lambda w: np.where(w == 0, at_zero, c * np.sign(w)), w)
+            if self.l1.on == "weights":
+                slopes = penalised(slopes, "weights")
+            gradients = map_pairs(np.add, gradients, slopes)
+        return total, self._with_l1(gradients)
 
     def _penalties_and_places(self) -> Iterator[tuple[L2, str]]:
         """Each penalty, and whether it is in the loss returned, in the gradient, or in both."""
@@ -135,6 +176,9 @@ class MistakenNetwork(Reference):
         yield from ((l2, where) for l2 in self.penalties)
         if switches.penalty is not None:
             yield switches.penalty, switches.penalty_where
+        training = self.experiment.training
+        if switches.coupled is not None and training and isinstance(training.optimizer, AdamW):
+            yield switches.coupled, switches.coupled_where
 
     def _coefficient(self, l2: L2, counted: int) -> float:
         return l2.coefficient(counted + self.switches.penalty_rows_more)
@@ -159,10 +203,17 @@ class MistakenNetwork(Reference):
         if self.switches.slope_missing in ("all", "output" if is_output else "hidden"):
             return np.ones_like(z)
         if self.switches.slope_at_outputs and not is_output:
-            return slope(layer, activate(layer, z))
-        if self.switches.kink and layer.activation == "relu":
-            return np.where(z == 0, self.switches.kink, slope(layer, z)).astype(z.dtype)
-        return slope(layer, z)
+            return self._slope(layer, activate(layer, z))
+        if self.switches.kink:
+            return self._slope(layer, z) + self.switches.kink * jump_at_kinks(layer, z)
+        return self._slope(layer, z)
+
+    def _slope(self, layer: Layer, z: Floats) -> Floats:
+        slopes = super()._slope(layer, z)
+        if self.switches.activation_scale == 1 or layer is not self.switches.activation:
+            return slopes
+        scaled: Floats = slopes * np.asarray(self.switches.activation_scale, self.dtype)
+        return scaled
 
     def _biases_lack_slope(self, index: int) -> bool:
         is_hidden = index < len(self.layers) - 1
@@ -320,10 +371,6 @@ def rounded_to(values: Floats, bits: int) -> Floats:
     mantissa, exponent = np.frexp(values)
     rounded: Floats = np.ldexp(np.round(np.ldexp(mantissa, bits)), exponent - bits)
     return rounded
-
-
-def _sum_of_squares(arrays: Iterable[Floats | None]) -> float:
-    return sum(float((v**2).sum()) for v in arrays if v is not None)
 
 
 def _plus_multiple(gradients: Pairs, factor: float, pairs: Pairs) -> Pairs:

@@ -21,7 +21,7 @@ from harness.experiment.optimizers import (
 )
 from harness.parity.functions import Floats
 from harness.parity.mistaken_network import MistakenNetwork
-from harness.parity.reference_updates import Moments, Pairs, map_pairs
+from harness.parity.reference_updates import Moments, Pairs, constrained, map_pairs
 from harness.parity.switches import PROTOCOL, Factors, Switches
 from harness.start import float32
 from harness.start.rates import learning_rates
@@ -139,7 +139,7 @@ class Mistaken(MistakenNetwork):
         switches = self.switches
         if not switches.every or not _falls_on(self.steps_done, switches):
             return super()._step(X, y, counted, rate)
-        loss, gradients = self.loss_and_gradients(X, y, counted)
+        loss, gradients = self.loss_and_gradients(X, y, counted, self.clipping)
         if switches.at_those == "skipped":
             return loss
         self._update(gradients, rate)
@@ -164,6 +164,8 @@ class Mistaken(MistakenNetwork):
         switches, rate = self.switches, self.rate
         self.before = self.pairs
         gradients = self._treated(gradients)
+        if self.bound_before is not None:
+            self.pairs = constrained(self.bound_before, self.pairs)
         if switches.weight_decay:
             factor = 1 - (1.0 if switches.decay_alone else rate) * switches.weight_decay
             self.pairs = _decayed(self.pairs, factor, switches.decay_biases)
@@ -348,7 +350,7 @@ def _constrained(pairs: Pairs, switches: Switches) -> Pairs:
 
 def _other_rule(rule: Any, switches: Switches) -> Any:
     """The optimizer with what the switches put in its place."""
-    if switches.other_rule is not None:
+    if switches.other_rule is not None and not isinstance(rule, SGD):  # that shows the gradient
         rule = switches.other_rule
     if switches.added_momentum and isinstance(rule, SGD):
         kind = Nesterov if switches.added_momentum_is_nesterov else Momentum

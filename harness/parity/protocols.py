@@ -27,10 +27,13 @@ def every() -> dict[str, Experiment]:
         _behind_activations(),
         _extremes(),
         _activations(),
+        _kinks(),
+        _before_the_loss(),
         _losses(),
         _optimizers(),
         _family_of_adam(),
         _penalties(),
+        _around_updates(),
         _batches(),
     )
     variants = {name: _variant(name, changes) for group in groups for name, changes in group}
@@ -95,6 +98,7 @@ def forward(activation: str) -> Experiment:
 
 
 LEAKY_SLOPE = 0.07
+ELU_ALPHA = 0.4
 BCE = {"name": "binary_cross_entropy", "batch": "mean", "outputs": "mean"}
 MSE = {"name": "mean_squared_error", "half": False, "batch": "mean", "outputs": "mean"}
 SGD = {"name": "sgd", "learning_rate": 0.1}
@@ -331,6 +335,55 @@ def _activations() -> Changes:
     return [(f"{name.replace('_', '-')}-adam", {"layer": {"activation": name}}) for name in names]
 
 
+def _kinks() -> Changes:
+    """Inputs exactly at the kinks, by x = 0 or 1 with w = k, b = -k, where z is -k, 0 or k.
+
+    Squared error is behind the other new output activations.
+    """
+    places: list[tuple[str, float, float, str]] = [
+        ("relu6", 3.0, 0.0, "selu"),
+        ("hard_tanh", 1.0, -1.0, "softsign"),
+        ("hard_sigmoid", 3.0, -3.0, "mish"),
+        ("hard_sigmoid_fifth", 2.5, -2.5, "log_sigmoid"),
+        ("hard_swish", 3.0, -3.0, "hard_tanh"),
+        ("selu", 1.0, 0.0, "hard_sigmoid"),
+        ("elu", 1.0, 0.0, "hard_swish"),
+    ]
+    changes: Changes = []
+    for hidden, weight, bias, output in places:
+        name = f"{hidden.replace('_', '-')}-at-kinks"
+        starts = ({"name": "constant", "value": value} for value in (weight, bias))
+        weights, biases = ([start, {"name": "normal", "std": 0.5}] for start in starts)
+        alpha = {"alpha": ELU_ALPHA} if hidden == "elu" else {}
+        layers = {"base": "xor-mlp", "hidden": [_layer(hidden) | alpha], "output": output}
+        initializers = {"weights": weights, "biases": biases}
+        training = {"loss": MSE, "optimizer": SGD}
+        changes.append((name, layers | {"initializers": initializers, "training": training}))
+    return changes
+
+
+def _before_the_loss() -> Changes:
+    """An activation before the softmax or sigmoid of the loss; new activations in hidden layers."""
+    softmax = {"name": "softmax_cross_entropy", "batch": "mean", "behind_activation": True}
+    smooth = [_layer(name) for name in ("mish", "softsign", "log_sigmoid")]
+    parts: list[tuple[str, list[dict[str, Any]], str, dict[str, Any]]] = [
+        ("softmax-behind-relu", [_layer("selu")], "relu", softmax),
+        ("softmax-behind-sigmoid", smooth, "sigmoid", softmax),
+        (
+            "bce-behind-sigmoid",
+            [_layer("hard_sigmoid")],
+            "sigmoid",
+            BCE | {"behind_activation": True},
+        ),
+        ("mse-behind-relu6", [_layer("hard_swish")], "relu6", MSE),
+        ("mse-behind-hard-sigmoid-fifth", [_layer("relu6")], "hard_sigmoid_fifth", MSE),
+    ]
+    return [
+        (name, {"hidden": hidden, "output": output, "training": {"loss": loss}})
+        for name, hidden, output, loss in parts
+    ]
+
+
 def _losses() -> Changes:
     losses = {
         "softmax-sum": ({"name": "softmax_cross_entropy", "batch": "sum"}, SLOW),
@@ -421,6 +474,33 @@ def _penalties() -> Changes:
                 },
             },
         ),
+    ]
+
+
+def _around_updates() -> Changes:
+    """L1, clipping and bounded norms; bounds are such that some steps are clipped, others not."""
+    l2 = {"strength": 0.05, "half": True, "per_row": False, "on": "all"}
+    l1 = {"strength": 1e-3, "per_row": False, "on": "all"}
+    per_row = {"strength": 0.1, "per_row": True, "on": "weights"}
+    apart, inside = {"includes_penalty": False}, {"includes_penalty": True}
+    norm = {"name": "global_norm", "bound": 0.5, "epsilon": 0.0}
+    every = {"bound": 1.0, "of": "units", "epsilon": 1e-7, "form": "every_norm"}
+    beyond = {"bound": 0.5, "of": "inputs", "epsilon": 1e-3, "form": "beyond_bound"}
+    trainings: dict[str, dict[str, Any]] = {
+        "l1": {"l1": l1, "batches": SHORT},
+        "l1-per-row": {"l1": per_row, "batches": SHORT, "optimizer": ADAM},
+        "l1-clip-value": {"l1": per_row, "clipping": {"name": "value", "bound": 0.01} | apart},
+        "l2-clip-value": {"l2": l2, "clipping": {"name": "value", "bound": 0.01} | inside},
+        "clip-array-norm": {"clipping": norm | {"name": "array_norm", "bound": 0.2}},
+        "clip-global-norm": {"clipping": norm, "optimizer": MOMENTUM, "batches": SHORT},
+        "l2-clip-global-norm": {"l2": l2, "clipping": norm | {"epsilon": 1e-6} | inside},
+        "l2-clip-apart": {"l2": l2, "clipping": norm | {"epsilon": 1e-3} | apart, "batches": SHORT},
+        "max-norm": {"max_norm": every, "optimizer": MOMENTUM},
+        "max-norm-inputs": {"max_norm": beyond, "optimizer": ADAM, "clipping": norm},
+    }
+    return [
+        (name, {"layer": _layer("tanh"), "training": {"optimizer": SGD} | training})
+        for name, training in trainings.items()
     ]
 
 

@@ -114,6 +114,13 @@ def _rates(case: Case) -> Iterator[Hypothesis]:
         yield Hypothesis(words, RATES, Switches(own_rate=own_rate), estimated=1)
         if 0 < first <= 0.51 and abs(1 / first - round(1 / first)) < 1e-6:
             yield from _warm_up(round(1 / first), 1)
+    training = case.experiment.training
+    if training is not None and (training.clipping or training.max_norm):
+        # an update there is no multiple of the gradient, which is shown by a step without them
+        of_gradient = one_factor(case.trace.gradients, case.expected.gradients, case.digits)
+        if of_gradient is not None:
+            words = f"{who} is {of_gradient:.6g} times the given one"
+            yield Hypothesis(words, RATES, Switches(rate_scale=of_gradient), estimated=1)
     stated = _stated_rate(case)
     for own in dict.fromkeys((given, case.given(stated), stated)):
         words = f"the learning rate is {own:g} whatever is given"

@@ -9,13 +9,16 @@ Its update rules are in `reference_updates`.
 Shapes: X (rows, inputs), W (inputs, outputs), b (outputs,), z = X W + b (rows, outputs).
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
+from harness.experiment.gradients import Clipping
 from harness.experiment.model import Experiment
 from harness.experiment.network import Layer
 from harness.experiment.training import Loss
 from harness.parity.functions import Floats, activate, log_softmax, sigmoid, slope, softmax
-from harness.parity.reference_updates import Pairs, ReferenceUpdates, map_pairs
+from harness.parity.reference_updates import Pairs, ReferenceUpdates, clipped, map_pairs
 from harness.start import given, given_network
 from harness.trainer import Array, Batches, Parameters
 
@@ -44,6 +47,9 @@ class Reference(ReferenceUpdates):
         training = experiment.training
         self.rule = given(training.optimizer, experiment) if training else None
         self.penalties = [given(training.l2, experiment)] if training and training.l2 else []
+        self.l1 = given(training.l1, experiment) if training else None
+        self.clipping = given(training.clipping, experiment) if training else None
+        self.max_norm = given(training.max_norm, experiment) if training else None
         self.pairs = map_pairs(lambda values: np.array(values, dtype), parameters)
         self._empty_memory()
 
@@ -77,12 +83,42 @@ class Reference(ReferenceUpdates):
 
     # ------------------------------------------------------------ loss and gradients
 
-    def loss_and_gradients(self, X: Floats, y: Array, counted: int) -> tuple[float, Pairs]:
-        """The loss of the first `counted` rows with its penalty, c * sum w^2, and its gradients.
+    def loss_and_gradients(
+        self, X: Floats, y: Array, counted: int, clipping: Clipping | None = None
+    ) -> tuple[float, Pairs]:
+        """The loss of the first `counted` rows with its penalties, and its gradients.
+
+        Those of the penalties are added before the gradients are clipped, or after that.
+        """
+        loss, gradients = self._data_loss(X, y, counted)
+        penalty, more = self._penalty(counted)
+        if clipping is not None and clipping.includes_penalty is False:
+            gradients = clipped(clipping, gradients)
+        if more is not None:
+            gradients = map_pairs(np.add, gradients, more)
+        if clipping is not None and clipping.includes_penalty is not False:
+            gradients = clipped(clipping, gradients)
+        return loss + penalty, gradients
+
+    def _penalty(self, counted: int) -> tuple[float, Pairs | None]:
+        """c * sum w^2, whose gradient is 2 c w, and c * sum |w|, whose gradient is c sign(w)."""
+        total, gradients = 0.0, map_pairs(np.zeros_like, self.pairs)
+        for l2 in self.penalties:
+            c, w = l2.coefficient(counted), penalised(self.pairs, l2.on)
+            total += c * sum_of(np.square, w)
+            gradients = map_pairs(np.add, gradients, map_pairs(lambda w, c=c: 2 * c * w, w))
+        if self.l1 is not None:
+            c, w = self.l1.coefficient(counted), penalised(self.pairs, self.l1.on)
+            total += c * sum_of(np.abs, w)
+            gradients = map_pairs(np.add, gradients, map_pairs(lambda w: c * np.sign(w), w))
+        return total, gradients if self.penalties or self.l1 else None
+
+    def _data_loss(self, X: Floats, y: Array, counted: int) -> tuple[float, Pairs]:
+        """The loss without penalties, and its gradients.
 
         Backpropagation, from the last layer to the first: with delta = dL/dz = dL/da * f'(z),
         dL/dW = a^T delta of the a below, dL/db = the sum of delta over the rows, and
-        dL/da = delta W^T of the a below. A penalty adds 2 c w.
+        dL/da = delta W^T of the a below.
         """
         zs, values = self._forward(X)
         loss, da = self._output_loss(values[-1], y, counted)
@@ -93,10 +129,6 @@ class Reference(ReferenceUpdates):
             dW = self._weights_gradient(values[index], delta)
             gradients.insert(0, (dW, None if b is None else self._biases_gradient(delta)))
             da = self._inputs_gradient(delta, W)
-        for l2 in self.penalties:
-            c, on_biases = l2.coefficient(counted), l2.on == "all"
-            loss += c * _sum_of_squares(self.pairs, on_biases)
-            gradients = _add_multiple(gradients, 2 * c, self.pairs, on_biases)
         return loss, gradients
 
     def _slope(self, layer: Layer, z: Floats) -> Floats:
@@ -164,7 +196,7 @@ class Reference(ReferenceUpdates):
 
     def _step(self, X: Floats, y: Array, counted: int, rate: float) -> float:
         """One step of training; returns the loss before the update."""
-        loss, gradients = self.loss_and_gradients(X, y, counted)
+        loss, gradients = self.loss_and_gradients(X, y, counted, self.clipping)
         self._update(gradients, rate)
         return loss
 
@@ -172,18 +204,13 @@ class Reference(ReferenceUpdates):
 # ---------------------------------------------------------------- parameters, pair by pair
 
 
-def _sum_of_squares(pairs: Pairs, with_biases: bool) -> float:
-    total = sum(float((W**2).sum()) for W, _ in pairs)
-    if with_biases:
-        total += sum(float((b**2).sum()) for _, b in pairs if b is not None)
-    return total
+def penalised(pairs: Pairs, on: str) -> Pairs:
+    """Return the parameters with zeros in place of biases that a penalty is not on."""
+    if on == "all":
+        return pairs
+    return [(W, None if b is None else np.zeros_like(b)) for W, b in pairs]
 
 
-def _add_multiple(gradients: Pairs, factor: float, pairs: Pairs, with_biases: bool) -> Pairs:
-    """Return the gradients plus factor * w."""
-    total: Pairs = []
-    for (dW, db), (W, b) in zip(gradients, pairs, strict=True):
-        if with_biases and b is not None and db is not None:
-            db = db + factor * b
-        total.append((dW + factor * W, db))
-    return total
+def sum_of(function: Callable[[Floats], Floats], pairs: Pairs) -> float:
+    """Return the sum of a function of all numbers."""
+    return sum(float(function(v).sum()) for pair in pairs for v in pair if v is not None)

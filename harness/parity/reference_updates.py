@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.experiment.gradients import Clipping, MaxNorm, NormClipping, ValueClipping
 from harness.experiment.optimizers import (
     SGD,
     Adadelta,
@@ -47,6 +48,7 @@ class ReferenceUpdates:
 
     pairs: Pairs
     rule: Optimizer | None
+    max_norm: MaxNorm | None
 
     def _empty_memory(self) -> None:
         """t = m = v = u = 0, except for Adagrad's v, which starts at its initial accumulator."""
@@ -58,12 +60,17 @@ class ReferenceUpdates:
         self.mu_product = 1.0
 
     def _update(self, gradients: Pairs, rate: float) -> None:
-        """w <- w - the step of the update rule; t counts from 1. AdamW's w decays first."""
+        """w <- w - the step of the update rule; t counts from 1. AdamW's w decays first.
+
+        After the update the norms of the weights are bounded, if the protocol says so.
+        """
         self.t += 1
         steps = self._subtracted(gradients, rate)
         if isinstance(self.rule, AdamW):
             self._decay(self.rule, rate)
         self.pairs = map_pairs(lambda w, step: w - step, self.pairs, steps)
+        if self.max_norm is not None:
+            self.pairs = constrained(self.max_norm, self.pairs)
 
     def _decay(self, rule: AdamW, rate: float) -> None:
         """w <- w - rate * weight_decay * w, or without the rate."""
@@ -193,6 +200,37 @@ class ReferenceUpdates:
     def _remembered(self, s: Pairs, steps: Pairs) -> Pairs:
         """What d averages the squares of."""
         return s
+
+
+# ---------------------------------------------------------------- around the update rule
+
+
+def clipped(clipping: Clipping, gradients: Pairs) -> Pairs:
+    """Return each number cut to [-bound, bound], or g min(1, bound / (norm + epsilon))."""
+    if isinstance(clipping, ValueClipping):
+        return map_pairs(lambda g: np.clip(g, -clipping.bound, clipping.bound), gradients)
+    if clipping.name == "array_norm":
+        return map_pairs(lambda g: g * _shrinking(clipping, float((g**2).sum())), gradients)
+    squares = sum(float((g**2).sum()) for pair in gradients for g in pair if g is not None)
+    return map_pairs(lambda g: g * _shrinking(clipping, squares), gradients)
+
+
+def _shrinking(clipping: NormClipping, squares: float) -> float:
+    norm = math.sqrt(squares) + clipping.epsilon
+    return clipping.bound / norm if norm > clipping.bound else 1.0
+
+
+def constrained(max_norm: MaxNorm, pairs: Pairs) -> Pairs:
+    """Return the weights with the norms of their columns or rows bounded."""
+    axis, bound = 0 if max_norm.of == "units" else 1, max_norm.bound
+    bounded: Pairs = []
+    for W, b in pairs:
+        norm = np.sqrt((W**2).sum(axis=axis, keepdims=True))
+        below = norm if max_norm.form == "every_norm" else norm + max_norm.epsilon
+        wanted = np.where(norm > bound, bound, below)
+        divisor = np.where(norm > 0, norm + max_norm.epsilon, 1.0)
+        bounded.append((W * (wanted / divisor).astype(W.dtype), b))
+    return bounded
 
 
 def map_pairs(function: Callable[..., Floats], *lists: Sequence[tuple[Any, Any]]) -> Pairs:

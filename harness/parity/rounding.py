@@ -65,10 +65,11 @@ GROWN_AT_MOST = 1e-5
 COMPARABLE_AT_MOST = 1e-3
 """Losses are compared up to the step where rounding moves them by a tenth of this."""
 
-ABSOLUTE = ("sigmoid", "softplus", "swish", "gelu", "gelu_tanh")
-"""Activations that frameworks compute from others: rounding of 1 enters, not of the result."""
-EXACT_SLOPES = ("identity", "relu", "leaky_relu", "step")
-"""Activations whose slope is a constant on either side of 0."""
+OF_ONE = ("sigmoid", "softplus", "log_sigmoid", "hard_sigmoid", "hard_sigmoid_fifth")
+OF_INPUT = ("swish", "gelu", "gelu_tanh", "mish", "hard_swish")
+"""Activations that frameworks compute from others: rounding of 1, or of z, enters."""
+EXACT = ("identity", "relu", "leaky_relu", "relu6", "hard_tanh", "step")
+"""Activations whose slope is one of two constants that all frameworks have."""
 
 
 class Noisy(Reference):
@@ -103,19 +104,31 @@ class Noisy(Reference):
         return moved
 
     def _affine(self, a: Floats, W: Floats, b: Floats | None) -> Floats:
+        z = super()._affine(a, W, b)
         terms = super()._affine(np.abs(a), np.abs(W), None if b is None else np.abs(b))
-        return self._moved(super()._affine(a, W, b), terms)
+        return self._moved(z, np.where(self._is_exact(a, W, b, z), 0, terms))
+
+    def _is_exact(self, a: Floats, W: Floats, b: Floats | None, z: Floats) -> Any:
+        """Where float32 has the same sum: then it is one of few digits, and nothing is rounded.
+
+        Small whole numbers make such sums, and with them a kink is reached exactly.
+        """
+        if self.dtype != "float64":
+            return False
+        a, W = a.astype(np.float32), W.astype(np.float32)
+        in_few_digits = super()._affine(a, W, None if b is None else b.astype(np.float32))
+        return in_few_digits == z
 
     def _activate(self, layer: Layer, z: Floats) -> Floats:
         a, name = super()._activate(layer, z), layer.activation
-        if name in EXACT_SLOPES:
+        if name in EXACT:
             return a
-        one = 1.0 if name in ("sigmoid", "softplus") else np.abs(z)
-        return self._moved(a, np.abs(a) + (one if name in ABSOLUTE else 0.0))
+        more = 1.0 if name in OF_ONE else np.abs(z) if name in OF_INPUT else 0.0
+        return self._moved(a, np.abs(a) + more)
 
     def _slope(self, layer: Layer, z: Floats) -> Floats:
         slope = super()._slope(layer, z)
-        return slope if layer.activation in EXACT_SLOPES else self._moved(slope, np.abs(slope) + 1)
+        return slope if layer.activation in EXACT else self._moved(slope, np.abs(slope) + 1)
 
     def _weights_gradient(self, a: Floats, delta: Floats) -> Floats:
         terms = super()._weights_gradient(np.abs(a), np.abs(delta))

@@ -7,6 +7,7 @@ optimizer, what is returned) and in `mistaken_network` (forward, loss, backward)
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from harness.experiment.gradients import L1, Clipping, MaxNorm
 from harness.experiment.network import Layer
 from harness.experiment.optimizers import Optimizer
 from harness.experiment.schedules import Schedule
@@ -26,7 +27,8 @@ class Switches:
             of torch.
         biases: as given, absent, or started at zero.
         bias_factor, bias_by_hand: biases are added this many times; their gradient may forget it.
-        activation: hidden layers have this one instead.
+        activation, activation_scale: hidden layers have this one instead, times this.
+        output: the last layer has this activation instead.
         input_scale, inputs: inputs are multiplied by this; or have their mean taken away, and
             are divided by their standard deviation, column by column or as a whole.
         inputs_where: in training and prediction, or in one of them.
@@ -51,13 +53,20 @@ class Switches:
         slope_missing: no derivative of the activation of the output, or of hidden layers, or of
             these in the gradient of their biases alone.
         slope_at_outputs: the derivative of hidden activations is taken at their outputs: f'(f(z)).
-        kink: the derivative of ReLU at 0.
+        kink: the derivative at a kink is so far from the stated one to that of the other side:
+            for ReLU the derivative itself.
         early_kernels: a kernel is updated before the error is sent back through it.
         no_penalty, penalty, penalty_where: the protocol's penalty is left out; another one is
             added, to loss and gradient or to one of them.
+        coupled, coupled_where: AdamW's decay is this penalty, in the gradient or in the loss too.
         decoupled: this penalty decays the parameters instead of being in the gradient.
         penalty_rows_more: a penalty divides by this many rows more than count.
         l1: strength of a penalty on |w|, in the gradient.
+        other_l1: this L1 penalty, or none, is in place of the protocol's.
+        sign_of_zero: what the gradient of |w| is at 0.
+        other_clipping: this clipping, or none, is in place of the protocol's.
+        other_max_norm, max_norm_first: this bound of norms, or none, is in place of the
+            protocol's; or the bound is applied before the update.
         rows: the rows of a step are others than the given ones.
         last_dropped: short batches are left out.
         padding: padded rows count like real ones.
@@ -103,6 +112,8 @@ class Switches:
     bias_factor: float = 1.0
     bias_by_hand: bool = False
     activation: Layer | None = None
+    activation_scale: float = 1.0
+    output: Layer | None = None
     input_scale: float = 1.0
     inputs: Literal["given", "centred", "standardised", "standardised as a whole"] = "given"
     inputs_where: Literal["everywhere", "training", "predict"] = "everywhere"
@@ -137,9 +148,16 @@ class Switches:
     no_penalty: bool = False
     penalty: L2 | None = None
     penalty_where: Literal["both", "gradient", "loss"] = "both"
+    coupled: L2 | None = None
+    coupled_where: Literal["both", "gradient"] = "gradient"
     decoupled: L2 | None = None
     penalty_rows_more: int = 0
     l1: float = 0.0
+    other_l1: L1 | Literal["given"] | None = "given"
+    sign_of_zero: float = 0.0
+    other_clipping: Clipping | Literal["given"] | None = "given"
+    other_max_norm: MaxNorm | Literal["given"] | None = "given"
+    max_norm_first: bool = False
     rows: Literal["given", "next", "previous", "in order", "first batch", "reversed"] = "given"
     last_dropped: bool = False
     padding: bool = False

@@ -239,6 +239,8 @@ def _gradient_step(experiment: Experiment) -> Experiment:
     changes: dict[str, Any] = {
         "optimizer": SGD(name="sgd", learning_rate=1.0),
         "schedule": None,
+        "clipping": None,  # this and the next change more than the gradient
+        "max_norm": None,
         "length": Length(steps=1),
         "evaluation": Evaluation(every_steps=1),
     }
@@ -254,7 +256,8 @@ def _is_plain(experiment: Experiment) -> bool:
     """
     training = experiment.training
     assert training is not None
-    return isinstance(training.optimizer, SGD) and training.schedule is None
+    is_sgd = isinstance(training.optimizer, SGD) and training.schedule is None
+    return is_sgd and training.clipping is None and training.max_norm is None
 
 
 def _one_update(trainer: Trainable, experiment: Experiment, seed: int) -> Parameters:

@@ -14,6 +14,7 @@ from harness.experiment.optimizers import (
     RMSprop,
 )
 from harness.parity.adam_hypotheses import adam_hypotheses
+from harness.parity.around_hypotheses import around_hypotheses
 from harness.parity.constant_hypotheses import OTHER_BETAS, OTHER_EPSILONS, constants, others
 from harness.parity.estimates import (
     Case,
@@ -43,6 +44,7 @@ def update_hypotheses(case: Case) -> Iterator[Hypothesis]:
     if case.experiment.training is None:
         return
     yield from _rule(case)
+    yield from around_hypotheses(case)
     yield from _clipping(case)
     yield from _constraints(case)
     yield from _special_steps(case)

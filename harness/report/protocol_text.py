@@ -25,6 +25,11 @@ OPTIMIZERS = {
     "adamax": "Adamax",
     "adadelta": "Adadelta",
 }
+CLIPPINGS = {
+    "value": "gradients clipped at",
+    "array_norm": "gradients of each array clipped to norm",
+    "global_norm": "gradients clipped to norm",
+}
 
 
 def caption(plan: Plan, name: str, threads: int) -> str:
@@ -68,6 +73,10 @@ def update_rule(experiment: Experiment) -> str:
         batches = f"batches of {training.batches.size}"
     if training.schedule is not None:
         batches = f"{schedule_text(training.schedule)}, {batches}"
+    if training.clipping is not None:
+        batches = f"{CLIPPINGS[training.clipping.name]} {training.clipping.bound:g}, {batches}"
+    if training.max_norm is not None:
+        batches = f"max-norm {training.max_norm.bound:g}, {batches}"
     if isinstance(optimizer, Momentum | Nesterov):
         return f"{name} {optimizer.momentum:g} at rate {optimizer.learning_rate:g}, {batches}"
     return f"{name} {optimizer.learning_rate:g}, {batches}"

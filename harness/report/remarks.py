@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from harness.analysis.intervals import ENOUGH_FOR_AN_INTERVAL, Estimate
+from harness.experiment.stopping import NoImprovement
 from harness.experiment.vocabulary import Loop
 from harness.report.model import Line, Ranking, Section, time_ratio
 from harness.report.product_gaps import ProductGap, product_gaps
@@ -31,6 +32,7 @@ def remarks(section: Section) -> list[str]:
         *_reasons(section),
         *filter(None, [data_text(section.experiment), *_without_test(section)]),
         *_unusual_numbers(section),
+        *_restored(section),
         *_absent_classes(section),
     ]
 
@@ -270,6 +272,19 @@ def _unusual_numbers(section: Section) -> list[str]:
         is_single = section.experiment.network.outputs == 1
         sentences.append(f"targets are {no:g} and {yes:g}{single if is_single else ''}")
     return sentences
+
+
+def _restored(section: Section) -> list[str]:
+    """Say that scores are not those of the last step."""
+    training = section.experiment.training
+    rule = training.stopping if training else None
+    if not isinstance(rule, NoImprovement) or rule.restore == "never":
+        return []
+    where = " where training stopped before its length" if rule.restore == "if_stopped" else ""
+    return [
+        f"scores are those of the best validation {rule.watched}, whose parameters are "
+        f"restored{where}; the column restored_step has its step"
+    ]
 
 
 def _absent_classes(section: Section) -> list[str]:

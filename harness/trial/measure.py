@@ -25,6 +25,7 @@ from harness.results import MeasuredColumns
 from harness.trainer import NativeTask, NativeTrainer, StepTrainer, Task, Trainer
 from harness.trial import training
 from harness.trial.contradictions import Contradictions
+from harness.trial.early_stopping import Restored
 from harness.trial.evaluation import evaluate, predict, right_rows, score_columns
 from harness.trial.given import arrays_of_data, arrays_of_start, left_alone
 from harness.trial.outcome import Diverged, Outcome, Unsupported
@@ -255,3 +256,23 @@ def _finish(
         raise Diverged("outputs are not finite")
     if columns.train_loss is None:
         columns.set(**score_columns(evaluate(trainer, experiment, prepared)))
+    if outcome.restored is not None:
+        _restore(outcome, outcome.restored, trainer, experiment, prepared)
+
+
+def _restore(
+    outcome: Outcome,
+    restored: Restored,
+    trainer: Trainer,
+    experiment: Experiment,
+    prepared: Prepared,
+) -> None:
+    """Put the scores and test outputs of the best validation in place of the last ones."""
+    columns = outcome.columns
+    columns.set(**score_columns(restored.scores))
+    columns.restored_step = restored.step
+    outcome.arrays["test_outputs"] = restored.test_outputs
+    outcome.arrays["first_weights"] = restored.first_weights
+    right = right_rows(trainer, prepared.test, experiment, restored.test_outputs)
+    if right is not None:
+        outcome.arrays["test_right"] = right

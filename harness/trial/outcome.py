@@ -10,6 +10,7 @@ from harness.experiment.vocabulary import Status
 from harness.plan import Trial
 from harness.results import PROTOCOL, SCHEMA, MeasuredColumns, Row
 from harness.trainer import Array
+from harness.trial.early_stopping import Restored
 
 
 class Unsupported(Exception):  # noqa: N818 (an outcome, not a fault)
@@ -32,11 +33,13 @@ class Outcome:
         columns: of its row.
         arrays: stored beside the row.
         not_counted_s: seconds spent on what is no phase of the trial: its limit, its clock.
+        restored: the network of the best validation, where its parameters are restored.
     """
 
     columns: MeasuredColumns = field(default_factory=MeasuredColumns)
     arrays: dict[str, Array] = field(default_factory=dict)
     not_counted_s: float = 0.0
+    restored: Restored | None = None
 
 
 def blank_row(

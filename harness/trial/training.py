@@ -151,6 +151,7 @@ def train(
                 raise Diverged(f"training loss is not finite after step {steps_done}")
     contradictions.clock_is_suspect = clock.seems_elsewhere
     outcome.arrays = curves.arrays() | (stopping.arrays() if stopping else {})
+    outcome.restored = stopping.restored(steps_done) if stopping else None
     _summarise(clock, task, columns)
 
 

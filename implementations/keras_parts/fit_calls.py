@@ -46,7 +46,7 @@ def fit_calls(
         take: returns rows of either, in the order of their numbers.
     """
     short = batches.sizes < task.batch_size
-    alone = task.l2 is not None and task.l2.per_row
+    alone = any(each is not None and each.per_row for each in (task.l2, task.l1))
     cuts = [0]
     for step in range(1, len(batches)):
         new_rate = batches.learning_rates[step] != batches.learning_rates[step - 1]
@@ -71,6 +71,7 @@ def fit(model: keras.Model, calls: list[FitCall], task: Task) -> None:
     """Train a compiled model by these calls."""
     for x, y, batch_size, epochs, rate in calls:
         model.optimizer.learning_rate = rate
-        if task.l2 is not None:
-            model.penalty_factor.assign(task.l2.coefficient(min(batch_size, len(x))))
+        penalties = [each for each in (task.l2, task.l1) if each is not None]
+        for each, factor in zip(penalties, model.penalty_factors, strict=True):
+            factor.assign(each.coefficient(min(batch_size, len(x))))
         model.fit(x, y, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0)

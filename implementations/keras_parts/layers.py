@@ -8,26 +8,37 @@ import numpy as np
 from keras import ops
 
 from harness.trainer import Layer, Parameters, Task
-from implementations.keras_parts.losses import L2Penalty
+from implementations.keras_parts.losses import Penalty
+from implementations.keras_parts.optimizers import norm_bound
+
+SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+"""The constants of Klambauer et al. (2017), section 2."""
 
 
 def network(task: Task) -> keras.Sequential:
     """Return dense layers with the given parameters; a Keras kernel is (inputs, outputs).
 
-    The model of an "idiomatic" loop has the penalty, because `fit` asks the layers for it. Its
-    factor is `penalty_factor` of the model.
+    The model of an "idiomatic" loop has the penalties, because `fit` asks the layers for them.
+    Their factors are `penalty_factors` of the model.
     """
-    penalties: dict[str, L2Penalty] = {}
     model = keras.Sequential()
-    if task.l2 is not None and task.loop == "idiomatic":
-        penalty = L2Penalty(task.dtype)
-        model.penalty_factor = penalty.factor  # a compiled step is given the model's variables
-        names = ["kernel_regularizer"] + (["bias_regularizer"] if task.l2.on == "all" else [])
-        penalties = dict.fromkeys(names, penalty)
+    settings: dict[str, Any] = {}
+    if task.max_norm is not None:
+        settings["kernel_constraint"] = norm_bound(task.max_norm)
+    if task.loop == "idiomatic":
+        given = [each for each in (task.l2, task.l1) if each is not None]
+        # a compiled step is given the model's variables
+        model.penalty_factors = [
+            keras.Variable(0.0, trainable=False, dtype=task.dtype) for _ in given
+        ]
+        parts = list(zip(given, model.penalty_factors, strict=True))
+        on_biases = [(each, factor) for each, factor in parts if each.on == "all"]
+        settings["kernel_regularizer"] = Penalty(parts) if parts else None
+        settings["bias_regularizer"] = Penalty(on_biases) if on_biases else None
     model.add(keras.Input((task.network.inputs,)))
     for layer, (weights, biases) in zip(task.network.layers, task.parameters, strict=True):
         dense = keras.layers.Dense(
-            layer.units, activation=_activation(layer), use_bias=layer.bias, **penalties
+            layer.units, activation=_activation(layer), use_bias=layer.bias, **settings
         )
         model.add(dense)
         dense.set_weights([np.array(v) for v in (weights, biases) if v is not None])
@@ -49,9 +60,8 @@ def _activation(layer: Layer) -> Any:
             return lambda z: ops.where(z > 0, z, layer.slope * z)
         case "swish":
             return "silu"
-        case "softplus" if keras.backend.backend() == "torch":
-            # torch's softplus is linear above 20, which is 2e-9 off
-            return lambda z: ops.logaddexp(z, ops.zeros_like(z))
+        case "softplus":
+            return _softplus()
         case "tanh":
             return _tanh()
         case "gelu":
@@ -62,7 +72,35 @@ def _activation(layer: Layer) -> Any:
             return lambda z: 0.5 * z * (1 + tanh(k * (z + 0.044715 * z * z * z)))
         case "step":
             return lambda z: ops.cast(z > 0, z.dtype)
+        case "elu" if layer.alpha != 1:
+            return lambda z: ops.elu(z, layer.alpha)
+        case "selu":
+            # the gradient of TensorFlow's, outside XLA, is that of positive z at 0
+            return lambda z: SELU_SCALE * ops.where(z > 0, z, SELU_ALPHA * ops.elu(z))
+        case "mish":
+            softplus, tanh = _softplus(), _tanh()
+            return lambda z: z * tanh(softplus(z))
+        case "hard_tanh":
+            # on JAX and TensorFlow the gradient of Keras's is 1 at -1 and 1, the contract's 0
+            return lambda z: _clipped(z, -1, 1)
+        case "hard_sigmoid_fifth":
+            return lambda z: _clipped(0.2 * z + 0.5, 0, 1)
+        case "hard_swish":
+            return "hard_silu"
     return layer.activation
+
+
+def _clipped(z: Any, low: float, high: float) -> Any:
+    """Return z between low and high, with a gradient of 0 at both."""
+    inside = ops.logical_and(z > low, z < high)
+    return ops.where(inside, z, ops.clip(ops.stop_gradient(z), low, high))
+
+
+def _softplus() -> Any:
+    """Return Keras's softplus; on PyTorch it is linear above 20, which is 2e-9 off."""
+    if keras.backend.backend() == "torch":
+        return lambda z: ops.logaddexp(z, ops.zeros_like(z))
+    return ops.softplus
 
 
 def _tanh() -> Any:

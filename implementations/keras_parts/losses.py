@@ -6,7 +6,15 @@ from typing import Any
 import keras
 from keras import ops
 
-from harness.trainer import L2, BinaryCrossEntropy, Loss, MeanSquaredError, SoftmaxCrossEntropy
+from harness.trainer import (
+    L1,
+    L2,
+    BinaryCrossEntropy,
+    Loss,
+    MeanSquaredError,
+    SoftmaxCrossEntropy,
+    Task,
+)
 
 Tensor = Any
 """A tensor of the backend."""
@@ -23,12 +31,11 @@ class RowLoss(keras.losses.Loss):
         """Return the loss of every row (rows,)."""
         match self.protocol:
             case SoftmaxCrossEntropy():
-                labels = ops.reshape(y, (-1,))
-                return ops.sparse_categorical_crossentropy(labels, z, from_logits=True)
+                return _softmax_cross_entropy(self.protocol, ops.reshape(y, (-1,)), z)
             case MeanSquaredError():
                 per_output = ops.square(z - y) * (0.5 if self.protocol.half else 1.0)
             case BinaryCrossEntropy():
-                per_output = ops.binary_crossentropy(y, z, from_logits=True)
+                per_output = _binary_cross_entropy(self.protocol, y, z)
         total = ops.sum(per_output, axis=-1)
         # not ops.mean, which rounds float64 to float32 on JAX
         return total / per_output.shape[-1] if self.protocol.outputs == "mean" else total
@@ -45,20 +52,50 @@ class RowLoss(keras.losses.Loss):
         return total / (rows.shape[0] if size is None else ops.cast(size, z.dtype))
 
 
-class L2Penalty(keras.regularizers.Regularizer):
-    """factor * sum of squares, with a factor that may change between calls of `fit`."""
+def _softmax_cross_entropy(loss: SoftmaxCrossEntropy, labels: Tensor, z: Tensor) -> Tensor:
+    """Return the loss of every row."""
+    if loss.behind_activation:
+        # Keras would take the input of a sigmoid for the logits, not its output
+        of_label = ops.sum(ops.one_hot(labels, z.shape[1], dtype=z.dtype) * z, axis=1)
+        return ops.logsumexp(z, axis=1) - of_label
+    return ops.sparse_categorical_crossentropy(labels, z, from_logits=True)
 
-    def __init__(self, dtype: str) -> None:
-        self.factor = keras.Variable(0.0, trainable=False, dtype=dtype)
+
+def _binary_cross_entropy(loss: BinaryCrossEntropy, y: Tensor, z: Tensor) -> Tensor:
+    """Return the loss of every output."""
+    if loss.behind_activation:  # as above
+        return -ops.log_sigmoid(-z) - y * z  # -log_sigmoid(-z) = log(1 + exp(z))
+    return ops.binary_crossentropy(y, z, from_logits=True)
+
+
+class Penalty(keras.regularizers.Regularizer):
+    """factor * sum of squares, or of |w|; the factors may change between calls of `fit`."""
+
+    def __init__(self, parts: Sequence[tuple[L2 | L1, keras.Variable]]) -> None:
+        self.parts = list(parts)
 
     def __call__(self, w: Tensor) -> Tensor:
         """Return the penalty of one variable."""
-        return self.factor * ops.sum(ops.square(w))
+        return sum(factor * ops.sum(_summed(each, w)) for each, factor in self.parts)
 
 
-def penalty(l2: L2, values: Sequence[Tensor], size: Tensor) -> Tensor:
-    """Return c * sum of squares, of the weights or of all parameters."""
-    squares = sum(ops.sum(ops.square(v)) for v in values if l2.on == "all" or len(v.shape) == 2)
-    # coefficient(1), because `size` may be known at run time only
-    scaled = l2.coefficient(1) * squares
-    return scaled / ops.cast(size, scaled.dtype) if l2.per_row else scaled
+def penalty(task: Task, values: Sequence[Tensor], size: Tensor) -> Tensor:
+    """Return c * sum of squares and c * sum of |w|, of the weights or of all parameters."""
+    total: Tensor = 0.0
+    for each in (task.l2, task.l1):
+        if each is None:
+            continue
+        kept = [v for v in values if each.on == "all" or len(v.shape) == 2]
+        # coefficient(1), because `size` may be known at run time only
+        scaled = each.coefficient(1) * sum(ops.sum(_summed(each, v)) for v in kept)
+        total = total + (scaled / ops.cast(size, scaled.dtype) if each.per_row else scaled)
+    return total
+
+
+def has_penalty(task: Task) -> bool:
+    """Return whether the loss has a penalty."""
+    return task.l2 is not None or task.l1 is not None
+
+
+def _summed(penalty: L2 | L1, w: Tensor) -> Tensor:
+    return ops.square(w) if isinstance(penalty, L2) else ops.abs(w)

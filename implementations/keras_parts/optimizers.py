@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from harness.trainer import (
@@ -14,19 +15,75 @@ from harness.trainer import (
     Adamax,
     AdamW,
     AMSGrad,
+    Experiment,
+    MaxNorm,
     Momentum,
     Nadam,
     Nesterov,
+    NormClipping,
     Optimizer,
     RMSprop,
+    Task,
+    ValueClipping,
 )
+
+KERAS_EPSILON = float(np.float32(1e-7))
+"""What the library's MaxNorm adds to norms, as tasks have it."""
 
 Tensor = Any
 """A tensor of the backend."""
 
 
-def optimizer_of(rule: Optimizer) -> keras.optimizers.Optimizer:
-    """Return the optimizer that follows a rule."""
+def supports(experiment: Experiment) -> str | None:
+    """Return what Keras's optimizers cannot do around an update, or None."""
+    clipping = experiment.training.clipping if experiment.training else None
+    if clipping is None:
+        return None
+    if clipping.includes_penalty is False:
+        return "Keras clips the gradient of the whole loss, that of a penalty included"
+    if isinstance(clipping, NormClipping) and clipping.epsilon:
+        return "Keras adds no epsilon to the norm that it clips gradients by"
+    return None
+
+
+def optimizer_of(task: Task) -> keras.optimizers.Optimizer:
+    """Return the optimizer that follows the task's rule and clips its gradients."""
+    assert task.optimizer is not None
+    optimizer = _optimizer_of(task.optimizer)
+    match task.clipping:
+        case ValueClipping(bound=bound):
+            optimizer.clipvalue = bound
+        case NormClipping(name="array_norm", bound=bound):
+            optimizer.clipnorm = bound
+        case NormClipping(bound=bound):
+            optimizer.global_clipnorm = bound
+    return optimizer
+
+
+def norm_bound(max_norm: MaxNorm) -> keras.constraints.Constraint:
+    """Return the constraint of kernels: the library's where it is the stated one."""
+    axis = 0 if max_norm.of == "units" else 1
+    if max_norm.form == "every_norm" and max_norm.epsilon == KERAS_EPSILON:
+        return keras.constraints.MaxNorm(max_norm.bound, axis)
+    return StatedMaxNorm(max_norm, axis)
+
+
+class StatedMaxNorm(keras.constraints.Constraint):
+    """Bounded norms with another epsilon, or of those alone that are beyond the bound."""
+
+    def __init__(self, max_norm: MaxNorm, axis: int) -> None:
+        self.max_norm, self.axis = max_norm, axis
+
+    def __call__(self, w: Tensor) -> Tensor:
+        """Return the kernel with its norms bounded."""
+        bound, epsilon = self.max_norm.bound, self.max_norm.epsilon
+        norm = ops.sqrt(ops.sum(ops.square(w), axis=self.axis, keepdims=True))
+        within = w if self.max_norm.form == "beyond_bound" else w * norm / (norm + epsilon)
+        beyond = w * bound / (norm + epsilon)
+        return ops.where(norm > bound, beyond, ops.where(norm > 0, within, w))
+
+
+def _optimizer_of(rule: Optimizer) -> keras.optimizers.Optimizer:
     match rule:
         case SGD():
             return keras.optimizers.SGD(rule.learning_rate)

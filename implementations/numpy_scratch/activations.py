@@ -6,7 +6,8 @@ Each class has two methods on arrays of shape (rows, units):
 - `backward(a, da)` overwrites da = dL/da with dL/dz = dL/da * f'(z).
 
 Most derivatives can be written with the output a alone, so z need not be kept. Where they
-cannot (swish, GELU), `forward` leaves the slope f'(z) behind for `backward`.
+cannot (swish, GELU), `forward` leaves the slope f'(z) behind for `backward`. Functions with two
+kinks, such as the hard sigmoid, are in `hard_activations`.
 """
 
 import math
@@ -15,6 +16,10 @@ from typing import Protocol
 import numpy as np
 
 from harness.trainer import Array, Layer
+from implementations.numpy_scratch.hard_activations import Clipped, HardSigmoid, HardSwish
+
+SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+"""SELU is ELU with these constants (Klambauer et al. 2017, section 2)."""
 
 
 class Activation(Protocol):
@@ -135,27 +140,37 @@ class LeakyReLU:
 
 
 class ELU:
-    """f(z) = z where z > 0, else exp(z) - 1 (Clevert et al. 2016, alpha 1).
+    """f(z) = scale z where z > 0, else scale alpha (exp(z) - 1).
 
-    f'(z) = 1 where z > 0, else exp(z) = a + 1; so f'(z) = min(a, 0) + 1 everywhere.
+    ELU has scale 1 (Clevert et al. 2016), SELU the constants above.
+
+    f'(z) = scale where z > 0, else scale alpha exp(z) = a + scale alpha, at z = 0 too. With scale
+    and alpha 1 that is min(a, 0) + 1 everywhere.
     """
 
-    def __init__(self, work: Array) -> None:
-        self.work = work
+    def __init__(self, work: Array, mask: Array, alpha: float = 1.0, scale: float = 1.0) -> None:
+        self.work, self.mask = work, mask
+        self.alpha, self.scale = alpha, scale
 
     def forward(self, z: Array) -> None:
-        """z <- max(z, 0) + exp(min(z, 0)) - 1."""
+        """z <- scale max(z, 0) + scale alpha (exp(min(z, 0)) - 1)."""
         below = self.work[: len(z)]
         np.minimum(z, 0, out=below)
         np.expm1(below, out=below)
         np.maximum(z, 0, out=z)
+        if self.alpha * self.scale != 1:
+            np.multiply(below, self.alpha * self.scale, out=below)
+        if self.scale != 1:
+            np.multiply(z, self.scale, out=z)
         np.add(z, below, out=z)
 
     def backward(self, a: Array, da: Array) -> None:
-        """da <- da * (min(a, 0) + 1)."""
+        """da <- da * scale where a > 0, else da * (a + scale alpha)."""
         slope = self.work[: len(a)]
         np.minimum(a, 0, out=slope)
-        np.add(slope, 1, out=slope)
+        np.add(slope, self.alpha * self.scale, out=slope)
+        if self.alpha != 1:
+            np.copyto(slope, self.scale, where=np.greater(a, 0, out=self.mask[: len(a)]))
         np.multiply(da, slope, out=da)
 
 
@@ -179,6 +194,85 @@ class Softplus:
         np.expm1(slope, out=slope)
         np.multiply(da, slope, out=da)
         np.negative(da, out=da)
+
+
+class Softsign:
+    """f(z) = z / (1 + |z|).
+
+    f'(z) = 1 / (1 + |z|)^2 = (1 - |a|)^2, because 1 - |a| = 1 / (1 + |z|).
+    """
+
+    def __init__(self, work: Array) -> None:
+        self.work = work
+
+    def forward(self, z: Array) -> None:
+        """z <- z / (1 + |z|)."""
+        divisor = self.work[: len(z)]
+        np.abs(z, out=divisor)
+        np.add(divisor, 1, out=divisor)
+        np.divide(z, divisor, out=z)
+
+    def backward(self, a: Array, da: Array) -> None:
+        """da <- da * (1 - |a|)^2."""
+        slope = self.work[: len(a)]
+        np.abs(a, out=slope)
+        np.subtract(1, slope, out=slope)
+        np.multiply(slope, slope, out=slope)
+        np.multiply(da, slope, out=da)
+
+
+class LogSigmoid:
+    """f(z) = log(1 / (1 + exp(-z))) = -log(1 + exp(-z)).
+
+    f'(z) = exp(-z) / (1 + exp(-z)) = 1 - sigmoid(z) = 1 - exp(a).
+    """
+
+    def __init__(self, work: Array) -> None:
+        self.work = work
+
+    def forward(self, z: Array) -> None:
+        """z <- -log(exp(0) + exp(-z)), without overflow."""
+        np.negative(z, out=z)
+        np.logaddexp(z, 0, out=z)
+        np.negative(z, out=z)
+
+    def backward(self, a: Array, da: Array) -> None:
+        """da <- da * (1 - exp(a))."""
+        slope = self.work[: len(a)]
+        np.expm1(a, out=slope)
+        np.multiply(da, slope, out=da)
+        np.negative(da, out=da)
+
+
+class Mish:
+    """f(z) = z t with t = tanh(log(1 + exp(z))) (Misra 2019).
+
+    t' = (1 - t^2) s with s = sigmoid(z), because softplus' = sigmoid, so
+    f'(z) = t + z (1 - t^2) s.
+    """
+
+    def __init__(self, slope: Array, work: Array) -> None:
+        self.slope, self.work = slope, work
+
+    def forward(self, z: Array) -> None:
+        """z <- z t; slope <- t + z (1 - t^2) s."""
+        t, slope = self.work[: len(z)], self.slope[: len(z)]
+        np.logaddexp(z, 0, out=t)
+        np.tanh(t, out=t)
+        np.copyto(slope, z)
+        sigmoid(slope)
+        np.multiply(slope, z, out=slope)
+        np.multiply(z, t, out=z)
+        np.subtract(1, t, out=t)  # 1 - t^2 = (1 - t) (2 - (1 - t))
+        np.multiply(slope, t, out=slope)
+        np.subtract(2, t, out=t)
+        np.multiply(slope, t, out=slope)
+        np.subtract(t, 1, out=t)
+        np.add(slope, t, out=slope)
+
+    def backward(self, a: Array, da: Array) -> None:
+        """da <- da * slope."""
+        np.multiply(da, self.slope[: len(a)], out=da)
 
 
 class Swish:
@@ -306,7 +400,9 @@ def make(layer: Layer, rows: int, dtype: str) -> Activation:
             assert layer.slope is not None
             return LeakyReLU(layer.slope, np.empty(shape, dtype))
         case "elu":
-            return ELU(np.empty(shape, dtype))
+            return ELU(np.empty(shape, dtype), np.empty(shape, bool), layer.alpha)
+        case "selu":
+            return ELU(np.empty(shape, dtype), np.empty(shape, bool), SELU_ALPHA, SELU_SCALE)
         case "softplus":
             return Softplus(np.empty(shape, dtype))
         case "swish":
@@ -317,4 +413,20 @@ def make(layer: Layer, rows: int, dtype: str) -> Activation:
             return TanhGELU(np.empty(shape, dtype), np.empty(shape, dtype))
         case "step":
             return Step()
+        case "softsign":
+            return Softsign(np.empty(shape, dtype))
+        case "log_sigmoid":
+            return LogSigmoid(np.empty(shape, dtype))
+        case "mish":
+            return Mish(np.empty(shape, dtype), np.empty(shape, dtype))
+        case "relu6":
+            return Clipped(np.empty(shape, bool), 0, 6)
+        case "hard_tanh":
+            return Clipped(np.empty(shape, bool), -1, 1)
+        case "hard_sigmoid":
+            return HardSigmoid(np.empty(shape, bool), 1 / 6)
+        case "hard_sigmoid_fifth":
+            return HardSigmoid(np.empty(shape, bool), 0.2)
+        case "hard_swish":
+            return HardSwish(np.empty(shape, dtype), np.empty(shape, dtype), np.empty(shape, bool))
     raise ValueError(f"activation {layer.activation!r} is not known here")

@@ -27,6 +27,7 @@ from harness.trainer import (
     Task,
 )
 from implementations.numpy_scratch import activations, optimizers
+from implementations.numpy_scratch.around_updates import Clipper, NormBound, Penalties
 
 PRODUCTS = 262_144
 """Starts are trained in groups. The products x W of a group are about this many numbers (2 MB)."""
@@ -140,8 +141,13 @@ def _train_group(task: Task, starts: Sequence[Parameters], batches: Batches) -> 
     assert task.optimizer is not None
     layers, w, g = _networks(task, starts)
     overwrite_with_gradient = Gradient(task.loss, task.targets, task.network.outputs, task.dtype)
-    rule = optimizers.make(task.optimizer, w, g, [layer.W for layer in layers])
-    penalized = _penalized(task, layers)
+    weights = [layer.W for layer in layers]
+    rule = optimizers.make(task.optimizer, w, g, weights)
+    gradients = [(layer.dW, layer.db) for layer in layers]
+    pairs = list(zip([(layer.W, layer.b) for layer in layers], gradients, strict=True))
+    penalties = Penalties(task.l2, task.l1, pairs)
+    clipper, bound = Clipper(task.clipping, gradients), NormBound(task.max_norm, weights)
+    clips_first = task.clipping is not None and task.clipping.includes_penalty is False
     ends_linear = task.network.layers[-1].activation == "identity"
     with np.errstate(over="ignore"):  # as in `NumpyTrainer.advance`
         for rate in batches.learning_rates.tolist():
@@ -151,9 +157,13 @@ def _train_group(task: Task, starts: Sequence[Parameters], batches: Batches) -> 
             overwrite_with_gradient(gradient)
             for layer in reversed(layers):
                 gradient = layer.backward(gradient)
-            for values, slopes, c in penalized:
-                slopes += 2 * c * values
+            if clips_first:
+                clipper.clip()
+            penalties.add(len(task.inputs))
+            if not clips_first:
+                clipper.clip()
             rule.update(rate)
+            bound.apply()
     return [
         [
             (layer.W[..., seed].copy(), None if layer.b is None else layer.b[..., seed].copy())
@@ -161,18 +171,6 @@ def _train_group(task: Task, starts: Sequence[Parameters], batches: Batches) -> 
         ]
         for seed in range(len(starts))
     ]
-
-
-def _penalized(task: Task, layers: Sequence[ManyDense]) -> list[tuple[Array, Array, float]]:
-    """Return (w, dw, c) of everything that the penalty c * sum w^2 is on."""
-    if task.l2 is None:
-        return []
-    c = task.l2.coefficient(len(task.inputs))
-    penalized = [(layer.W, layer.dW, c) for layer in layers]
-    if task.l2.on == "all":
-        biases = [(layer.b, layer.db) for layer in layers]
-        penalized += [(b, db, c) for b, db in biases if b is not None and db is not None]
-    return penalized
 
 
 def _networks(task: Task, starts: Sequence[Parameters]) -> tuple[list[ManyDense], Array, Array]:

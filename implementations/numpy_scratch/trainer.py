@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from harness.trainer import (
-    L2,
     Array,
     Batches,
     DeviceUnavailableError,
@@ -15,6 +14,7 @@ from harness.trainer import (
     Task,
 )
 from implementations.numpy_scratch import activations, losses, many_seeds, optimizers
+from implementations.numpy_scratch.around_updates import Clipper, NormBound, Penalties
 from implementations.numpy_scratch.layers import Dense
 
 ROWS_AT_ONCE = 1_000
@@ -46,6 +46,12 @@ class NumpyTrainer(StepTrainer):
         self.loss = losses.make(task.loss, task.network.outputs, rows, task.dtype)
         weights = [layer.W for layer in self.layers]
         self.rule = optimizers.make(task.optimizer, w, g, weights)
+        gradients = [(layer.dW, layer.db) for layer in self.layers]
+        parameters = [(layer.W, layer.b) for layer in self.layers]
+        pairs = list(zip(parameters, gradients, strict=True))
+        self.penalties = Penalties(task.l2, task.l1, pairs)
+        self.clipper = Clipper(task.clipping, gradients)
+        self.bound = NormBound(task.max_norm, weights)
         self.block = _Block(task.inputs, task.targets, rows)
 
     def advance(self, batches: Batches) -> Array:
@@ -56,6 +62,7 @@ class NumpyTrainer(StepTrainer):
             for step, size in enumerate(batches.sizes.tolist()):
                 step_losses[step] = self._loss_and_gradients(batches, step, size)
                 self.rule.update(rates[step])
+                self.bound.apply()
         return step_losses
 
     def _loss_and_gradients(self, batches: Batches, step: int, size: int) -> float:
@@ -64,8 +71,12 @@ class NumpyTrainer(StepTrainer):
         for first in range(0, size, ROWS_AT_ONCE):
             x, y = self.block.gather(batches, step, first, min(first + ROWS_AT_ONCE, size))
             loss += self._forward_and_backward(x, y, size, add=first > 0)
-        if self.task.l2 is not None:
-            loss += self._penalize(self.task.l2, size)
+        clipping = self.task.clipping
+        if clipping is not None and clipping.includes_penalty is False:
+            self.clipper.clip()
+            return loss + self.penalties.add(size)
+        loss += self.penalties.add(size)
+        self.clipper.clip()
         return loss
 
     def _forward_and_backward(self, x: Array, y: Array, batch_size: int, add: bool) -> float:
@@ -79,19 +90,6 @@ class NumpyTrainer(StepTrainer):
         for layer, x_of_layer in zip(reversed(self.layers), reversed(values[:-1]), strict=True):
             gradient = layer.backward(x_of_layer, gradient, add)
         return loss
-
-    def _penalize(self, l2: L2, rows: int) -> float:
-        """Add 2 c w, the gradient of c * sum w^2, to the gradients. Return c * sum w^2."""
-        c = l2.coefficient(rows)
-        pairs = [(layer.W, layer.dW) for layer in self.layers]
-        if l2.on == "all":
-            biases = [(layer.b, layer.db) for layer in self.layers]
-            pairs += [(b, db) for b, db in biases if b is not None and db is not None]
-        total = 0.0
-        for w, dw in pairs:
-            total += np.dot(w.ravel(), w.ravel())
-            dw += 2 * c * w
-        return c * total
 
     def parameters(self) -> Parameters:
         """Return copies out of the flat buffer."""

@@ -118,8 +118,8 @@ ERRORS = [
         "std = 0.05",
     ),
     (
-        {"network__layers": [{"units": 10, "activation": "identity"}] * 65},
-        "network.layers: must have at most 64 items. Got a list",
+        {"network__layers": [{"units": 10, "activation": "identity"}] * 257},
+        "network.layers: must have at most 256 items. Got a list",
         "",
     ),
     ({"training__optimizer__epsilon": -1.0}, "training.optimizer.epsilon", "Got -1.0"),
@@ -138,8 +138,8 @@ ERRORS = [
     ({"network__inputs": 3}, "network.inputs: must be the 64 columns of 'digits'", "Got 3"),
     ({"network__layers": []}, "network.layers", "at least 1"),
     (
-        {"network__layers": [{"units": 10, "activation": "relu6"}]},
-        "network.layers[0].activation: 'relu6'",
+        {"network__layers": [{"units": 10, "activation": "threshold"}]},
+        "network.layers[0].activation: 'threshold'",
         'the nearest is activation = "relu"',
     ),
     ({"network__layers": [{"units": 10, "activation": "leaky_relu"}]}, "slope", "leaky_relu"),

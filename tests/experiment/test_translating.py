@@ -106,6 +106,13 @@ def bases():
         },
         native=[{"framework": "sklearn", "estimator": "LogisticRegression"}],
     )  # fmt: skip
+    yield protocol(
+        data__validation=0.1,
+        training__stopping={
+            "name": "no_improvement", "watched": "loss", "patience": 5, "min_delta": 0.0,
+            "restore": "never", "every_epochs": 1,
+        },
+    )  # fmt: skip
     for schedule in SCHEDULES:
         yield protocol(training__schedule=dict(schedule))
     drawn = {"name": "stratified", "test": 0.2, "seed": 0}
@@ -229,7 +236,9 @@ ACTIVATION = "network.layers[0].activation"
         (ACTIVATION, "none", '"identity"'),
         (ACTIVATION, "silu", '"swish"'),
         (ACTIVATION, "nn.ReLU()", '"relu"'),
-        (ACTIVATION, "selu", "times 1.0507; the nearest is"),
+        (ACTIVATION, "selu", '"selu"'),
+        (ACTIVATION, "rrelu", "is drawn, here it is fixed; the nearest is"),
+        (ACTIVATION, "keras.activations.hard_sigmoid", "Keras up to version 2 has"),
         (ACTIVATION, "tf.nn.leaky_relu", "slope = 0.2"),
         (ACTIVATION, "torch.nn.LeakyReLU", "slope = 0.01"),
         (ACTIVATION, "jax.nn.gelu", '"gelu_tanh"'),

@@ -29,6 +29,15 @@ ACTIVATIONS = [
     "softplus",
     "gelu",
     "gelu_tanh",
+    "selu",
+    "softsign",
+    "log_sigmoid",
+    "mish",
+    "relu6",
+    "hard_tanh",
+    "hard_sigmoid",
+    "hard_sigmoid_fifth",
+    "hard_swish",
 ]
 
 

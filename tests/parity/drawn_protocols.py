@@ -9,6 +9,8 @@ from harness.experiment.model import Experiment
 
 RELATIVES = ("adamw", "amsgrad", "nadam", "adamax", "adadelta")
 SMOOTH = ("identity", "sigmoid", "tanh", "elu", "swish", "softplus", "gelu", "gelu_tanh")
+LATER = ("selu", "softsign", "log_sigmoid", "mish", "relu6", "hard_tanh", "hard_sigmoid",
+         "hard_sigmoid_fifth", "hard_swish")  # fmt: skip
 DATASETS = {
     # name: inputs, outputs, rows, losses
     "and": (2, 1, 4, ("mean_squared_error", "binary_cross_entropy")),
@@ -73,7 +75,7 @@ def _protocol(draw: Draw) -> dict[str, Any]:
         "name": "drawn",
         "title": "A drawn protocol",
         "data": {"dataset": dataset, "scale": draw.one_of(*scales), "split": split},
-        "network": {"inputs": inputs, "layers": _layers(draw, outputs, loss["name"])},
+        "network": {"inputs": inputs, "layers": _layers(draw, outputs, loss)},
         "initializers": {"weights": _initializer(draw), "biases": _initializer(draw)},
         "training": training,
     }
@@ -175,17 +177,23 @@ def _batches(draw: Draw, rows: int) -> dict[str, Any]:
     return {"order": order, "size": size, "last": draw.one_of("keep", "drop")}
 
 
-def _layers(draw: Draw, outputs: int, loss: str) -> list[dict[str, Any]]:
+def _layers(draw: Draw, outputs: int, loss: dict[str, Any]) -> list[dict[str, Any]]:
     layers = [_layer(draw, draw.one_of(1, 3, 8)) for _ in range(draw.one_of(0, 1, 1, 2, 4))]
     last = _layer(draw, outputs)
-    if loss != "mean_squared_error":
+    if loss["name"] == "mean_squared_error":
+        return [*layers, last]
+    loss["behind_activation"] = draw.often(0.2)
+    if not loss["behind_activation"] or last["activation"] == "identity":
+        loss.pop("behind_activation")
         last = {"units": outputs, "activation": "identity", "bias": last["bias"]}
     return [*layers, last]
 
 
 def _layer(draw: Draw, units: int) -> dict[str, Any]:
-    activation = draw.one_of(*SMOOTH, "relu", "relu", "relu", "leaky_relu")
+    activation = draw.one_of(*SMOOTH, *LATER, "relu", "relu", "relu", "leaky_relu")
     layer = {"units": units, "activation": activation, "bias": draw.often(0.85)}
+    if activation == "elu" and draw.often(0.5):
+        layer["alpha"] = draw.one_of(0.1, 1.7)
     return layer | ({"slope": 0.07} if activation == "leaky_relu" else {})
 
 

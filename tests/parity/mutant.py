@@ -21,12 +21,27 @@ ACTIVATIONS = {
     "tanh": lambda z, layer: torch.tanh(z),
     "relu": lambda z, layer: torch.relu(z),
     "leaky_relu": lambda z, layer: functional.leaky_relu(z, layer.slope),
-    "elu": lambda z, layer: functional.elu(z),
+    "elu": lambda z, layer: functional.elu(z, layer.alpha),
+    "selu": lambda z, layer: functional.selu(z),
+    "softsign": lambda z, layer: functional.softsign(z),
+    "log_sigmoid": lambda z, layer: functional.logsigmoid(z),
+    "mish": lambda z, layer: functional.mish(z),
+    "relu6": lambda z, layer: functional.relu6(z),
+    "hard_tanh": lambda z, layer: functional.hardtanh(z),
+    "hard_sigmoid": lambda z, layer: functional.hardtanh(z / 6 + 0.5, 0.0, 1.0),
+    "hard_sigmoid_fifth": lambda z, layer: functional.hardtanh(0.2 * z + 0.5, 0.0, 1.0),
+    "hard_swish": lambda z, layer: functional.hardswish(z),
     "swish": lambda z, layer: functional.silu(z),
     "softplus": lambda z, layer: torch.logaddexp(z, torch.zeros_like(z)),
     "gelu": lambda z, layer: functional.gelu(z),
     "gelu_tanh": lambda z, layer: functional.gelu(z, approximate="tanh"),
 }
+CLAMPED = {
+    "relu6": lambda z: z.clamp(0, 6),
+    "hard_tanh": lambda z: z.clamp(-1, 1),
+    "hard_sigmoid": lambda z: (z / 6 + 0.5).clamp(0, 1),
+}
+"""The same with torch.clamp, whose derivative at its bounds is 1."""
 NO_DECAY_BEFORE = (
     *("decay after the step", "decay coupled", "decay coupled, in the gradient", "no decay"),
 )
@@ -157,6 +172,15 @@ class Mutant(StepTrainer):
             return functional.leaky_relu(z, self.number("slope"))
         if not is_last and self.mistake.startswith("activation "):
             name = self.mistake.removeprefix("activation ")
+        if self.mistake == "clamped" and name in CLAMPED:
+            return CLAMPED[name](z)
+        if self.number("alpha") is not None and name in ("elu", "selu"):
+            scale = 1.0507009873554805 if name == "selu" else 1.0
+            return scale * functional.elu(z, self.number("alpha"))
+        if self.mistake == "selu without scale" and name == "selu":
+            return functional.elu(z, 1.6732632423543772)
+        if is_last and self.mistake.startswith("output is "):
+            name = self.mistake.removeprefix("output is ")
         if self.mistake == "relu slope 1 at 0" and name == "relu":
             return torch.where(z >= 0, z, torch.zeros_like(z))
         value = ACTIVATIONS[name](z, layer)
@@ -256,8 +280,18 @@ class Mutant(StepTrainer):
             squares = sum((v * v).sum() for v in weights + (biases if on_all else []))
             trained = coefficient * squares
             shown = 0.0 if mistake in ("penalty as torch", "penalty not returned") else trained
-        if mistake.startswith("decay coupled"):
-            rule = self.task.optimizer
+        l1 = self.task.l1
+        if l1 is not None and mistake != "no l1":
+            on_all = (l1.on == "all") != (mistake == "l1 on the others")
+            per_row = l1.per_row != (mistake == "l1 per row, or not")
+            c = l1.strength / (rows if per_row else 1)
+            penalty = c * sum(v.abs().sum() for v in weights + (biases if on_all else []))
+            if mistake == "l1 is l2":
+                penalty = c * sum((v * v).sum() for v in weights + (biases if on_all else []))
+            trained = trained + penalty
+            shown = shown + (0.0 if mistake == "l1 not returned" else penalty)
+        rule = self.task.optimizer
+        if mistake.startswith("decay coupled") and rule.name == "adamw":
             kept = weights + (biases if rule.decay_on == "all" else [])
             decay = rule.weight_decay / 2 * sum((v * v).sum() for v in kept)
             trained = trained + decay
@@ -355,7 +389,27 @@ class Mutant(StepTrainer):
         self.training = False
         found = [torch.zeros_like(v) if g is None else g for g, v in zip(found, flat, strict=True)]
         pairs = [list(pair) for pair in zip(found[::2], found[1::2], strict=True)]
-        return float(shown.detach()), pairs
+        clipping = self.task.clipping
+        if clipping is None:
+            return float(shown.detach()), pairs
+        apart = (clipping.includes_penalty is False) != (
+            self.mistake == "penalty on the other side of the clipping"
+        )
+        penalty = self._penalties(len(x) if self.mistake == "padding counted" else size)[1]
+        if not apart or not isinstance(penalty, torch.Tensor):
+            return float(shown.detach()), self._clipped(pairs)
+        of_penalty = torch.autograd.grad(penalty, flat, allow_unused=True)
+        more = [
+            torch.zeros_like(v) if g is None else g for g, v in zip(of_penalty, flat, strict=True)
+        ]
+        more = [list(pair) for pair in zip(more[::2], more[1::2], strict=True)]
+        alone = [
+            [g - m for g, m in zip(*both, strict=True)] for both in zip(pairs, more, strict=True)
+        ]
+        clipped = self._clipped(alone)
+        return float(shown.detach()), [
+            [g + m for g, m in zip(*both, strict=True)] for both in zip(clipped, more, strict=True)
+        ]
 
     def _early(self, x, y, size, rate, trained):
         """Gradients of two layers, the error sent back through the second kernel after its step."""
@@ -413,6 +467,35 @@ class Mutant(StepTrainer):
             gradients = [[v * factor for v in pair] for pair in gradients]
         return gradients
 
+    def _clipped(self, gradients):
+        """Gradients clipped as the protocol says, or by the mistake's own way."""
+        given, mistake = self.task.clipping, self.mistake
+        kind, epsilon = given.name, getattr(given, "epsilon", 0.0)
+        if mistake == "no clipping":
+            return gradients
+        if mistake == "norm of each array":
+            kind = "array_norm"
+        if mistake == "norm of all":
+            kind = "global_norm"
+        if mistake == "clipping of values":
+            kind = "value"
+        if mistake == "epsilon of torch":
+            epsilon = 1e-6
+        if mistake == "no epsilon in the norm":
+            epsilon = 0.0
+        bound = self.number("clipping bound of") or given.bound
+        if kind == "value":
+            return [[v.clamp(-bound, bound) for v in pair] for pair in gradients]
+        whole = math.sqrt(sum(float((v * v).sum()) for pair in gradients for v in pair))
+        return [
+            [
+                v
+                * min(1, bound / ((whole if kind == "global_norm" else float(v.norm())) + epsilon))
+                for v in pair
+            ]
+            for pair in gradients
+        ]
+
     def _update(self, gradients, rate):
         mistake = self.mistake
         gradients = self._treated(gradients)
@@ -461,13 +544,31 @@ class Mutant(StepTrainer):
         return decay * (rate if times else 1.0)
 
     def _constrained(self, v, part):
-        if self.mistake == "decay after the step":
+        if self.mistake == "decay after the step" and self.task.optimizer.name == "adamw":
             v.mul_(1 - self._decay_of_adamw(part, self.task_rate))
+        if self.task.max_norm is not None and part == 0:
+            self._bounded(v)
         if self.number("max-norm") and part == 0:
             norms = v.norm(dim=0, keepdim=True)
             v.mul_((self.number("max-norm") / norms.clamp(min=1e-30)).clamp(max=1))
         if self.number("weights within"):
             v.clamp_(-self.number("weights within"), self.number("weights within"))
+
+    def _bounded(self, W):
+        given, mistake = self.task.max_norm, self.mistake
+        of, form, epsilon = given.of, given.form, given.epsilon
+        if mistake == "no max-norm":
+            return
+        if mistake == "norms of the others":
+            of = "inputs" if of == "units" else "units"
+        if mistake == "other form of max-norm":
+            form = "beyond_bound" if form == "every_norm" else "every_norm"
+        if mistake == "max-norm without epsilon":
+            epsilon = 0.0
+        bound = self.number("max-norm bound of") or given.bound
+        norm = (W * W).sum(0 if of == "units" else 1, keepdim=True).sqrt()
+        factor = norm.clamp(max=bound) / (norm + epsilon)
+        W.mul_(factor if form == "every_norm" else torch.where(norm > bound, factor, 1.0))
 
     def _average(self, before):
         factor = self.number("average") or self.number("corrected average")

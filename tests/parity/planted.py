@@ -13,6 +13,7 @@ from harness import data
 from harness.experiment.loading import parse
 from harness.experiment.model import Experiment
 from harness.experiment.proof_length import proof_of
+from harness.parity.protocols import every
 from harness.parity.trace import FIRST_20_STEPS, KEPT_STEPS, Trace, record
 from harness.start import BatchPlan, task_of
 from tests.conftest import protocol
@@ -21,6 +22,7 @@ from tests.parity.own_rates import SCHEDULES, can_be_made, own_rates
 
 OF_RATES = "rates: "
 
+CE, BINARY, SQUARED = "softmax_cross_entropy", "binary_cross_entropy", "mean_squared_error"
 NORMAL = {"weights": {"name": "he_normal"}, "biases": {"name": "normal", "std": 0.3}}
 LENGTH = {"training__length": {"steps": 100}, "training__evaluation": {"every_steps": 100}}
 SGD = {"name": "sgd", "learning_rate": 0.1}
@@ -89,6 +91,37 @@ def scheduled() -> dict[str, Experiment]:
 
 
 @cache
+def activations() -> dict[str, Experiment]:
+    """Protocols of activations that the others do not have, and of one before the softmax."""
+    names = (
+        "selu",
+        "softsign",
+        "log_sigmoid",
+        "mish",
+        "relu6",
+        "hard_tanh",
+        "hard_sigmoid",
+        "hard_sigmoid_fifth",
+        "hard_swish",
+    )
+    behind = {"name": CE, "batch": "mean", "behind_activation": True}
+    changes = {name: {"network__layers": layers(name)} for name in names}
+    changes["elu"] = {"network__layers": layers("elu", alpha=0.3)}
+    changes["softmax behind relu"] = {
+        "network__layers": layers("tanh", "relu"),
+        "training__loss": behind,
+    }
+    changes["softmax behind sigmoid"] = {
+        "network__layers": layers("tanh", "sigmoid"),
+        "training__loss": behind,
+    }
+    plain = {"initializers": NORMAL, "training__optimizer": SGD}
+    made = {name: _made(**values, **plain) for name, values in changes.items()}
+    kinked = {name: experiment for name, experiment in every().items() if "at-kinks" in name}
+    return made | {name: proof_of(experiment) for name, experiment in kinked.items()}
+
+
+@cache
 def relatives() -> dict[str, Experiment]:
     """A protocol for each form of AdamW, AMSGrad, Nadam, Adamax and Adadelta."""
     betas = {"learning_rate": 0.01, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-3}
@@ -99,7 +132,9 @@ def relatives() -> dict[str, Experiment]:
     one, hat = {"form": "algorithm_1"}, {"form": "epsilon_hat"}
     rules = {
         "adamw": adamw | one | {"decay_times_rate": True, "decay_on": "all"},
-        "adamw by itself": adamw | hat | {"decay_times_rate": False, "decay_on": "weights"},
+        "adamw by itself": adamw
+        | hat
+        | {"weight_decay": 0.03, "decay_times_rate": False, "decay_on": "weights"},
         "amsgrad": amsgrad | one | before,
         "amsgrad corrected": amsgrad | hat | after,
         "nadam": nadam | {"form": "scheduled_momentum", "momentum_decay": 0.5},
@@ -109,26 +144,71 @@ def relatives() -> dict[str, Experiment]:
         "adadelta": {"name": "adadelta", "learning_rate": 0.5, "rho": 0.9, "epsilon": 1e-4},
     }
     decay = {"training__schedule": DECAY, "training__batches": SHORT}
+    three_classes = [{"units": 12, "activation": "tanh"}, {"units": 3, "activation": "identity"}]
+    # no gradient of iris is 0, so that Adamax without epsilon divides by none
+    iris = {"base": "iris-softmax", "network__layers": three_classes}
+    more = dict.fromkeys(("adamw", "nadam", "adadelta"), decay)
+    more |= dict.fromkeys(("adamax", "adamax outside"), iris)
     return {
         name: _made(
-            network__layers=layers("tanh"),
+            **{"network__layers": layers("tanh"), **more.get(name, {})},
             training__optimizer=rule,
             initializers=NORMAL,
-            **(decay if name in ("adamw", "nadam", "adadelta") else {}),
         )
         for name, rule in rules.items()
     }
 
 
 @cache
+def around() -> dict[str, Experiment]:
+    """Protocols with an L1 penalty, clipped gradients and bounded norms."""
+    l2 = {"strength": 0.2, "half": True, "per_row": False, "on": "all"}
+    l1 = {"strength": 2e-3, "per_row": False, "on": "weights"}
+    norm = {"name": "global_norm", "bound": 0.3, "epsilon": 1e-3}
+    momentum = MOMENTUM | {"rate_inside_velocity": True}
+    changes = {
+        "l1": {"training__l1": l1 | {"strength": 0.3, "per_row": True}, "training__batches": SHORT},
+        "l1 on all": {"training__l1": l1 | {"on": "all"}, "training__optimizer": momentum},
+        "clipped values": {
+            "training__l2": l2,
+            "training__clipping": {"name": "value", "bound": 0.03, "includes_penalty": True},
+        },
+        "clipped norm": {
+            "training__l1": l1 | {"strength": 0.03},
+            "training__clipping": norm | {"includes_penalty": False},
+        },
+        "clipped arrays": {"training__clipping": norm | {"name": "array_norm"}},
+        "max-norm": {
+            "training__max_norm": {
+                "bound": 0.9, "of": "units", "epsilon": 1e-3, "form": "every_norm"
+            },
+        },
+        "max-norm beyond": {
+            "training__optimizer": momentum,
+            "training__max_norm": {
+                "bound": 0.7, "of": "inputs", "epsilon": 1e-3, "form": "beyond_bound"
+            },
+        },
+    }  # fmt: skip
+    plain = {"network__layers": layers("tanh"), "initializers": NORMAL, "training__optimizer": SGD}
+    return {name: _made(**(plain | values)) for name, values in changes.items()}
+
+
+@cache
 def every_protocol() -> dict[str, Experiment]:
     """Return the protocols of all groups of mistakes."""
-    return protocols() | scheduled() | relatives()
+    return protocols() | scheduled() | relatives() | activations() | around()
 
 
 def protocols_of(group: str) -> dict[str, Experiment]:
     """Return the protocols in which the mistakes of a group are planted."""
-    return {"rates": scheduled, "relatives of Adam": relatives}.get(group, protocols)()
+    groups = {
+        "rates": scheduled,
+        "relatives of Adam": relatives,
+        "activations": activations,
+        "around updates": around,
+    }
+    return groups.get(group, protocols)()
 
 
 def _made(base="digits-mlp", **changes) -> Experiment:
@@ -211,6 +291,10 @@ def has(activation: str) -> Callable[[Experiment], bool]:
     return lambda e: any(layer.activation == activation for layer in e.network.layers)
 
 
+def hidden_is(*names: str) -> Callable[[Experiment], bool]:
+    return lambda e: e.network.layers[0].activation in names
+
+
 def many(e: Experiment) -> bool:
     return e.network.outputs > 1
 
@@ -218,8 +302,6 @@ def many(e: Experiment) -> bool:
 def saturated(e: Experiment) -> bool:
     return getattr(e.initializers.weights, "std", 0) == 20
 
-
-CE, BINARY, SQUARED = "softmax_cross_entropy", "binary_cross_entropy", "mean_squared_error"
 
 OLD = [
     Planted("kernel transposed", r"^the kernel of layer 2 is transposed", hidden),
@@ -404,6 +486,25 @@ OWN_RATES = [
     _of_rates("three phases", "the cycle has three phases"),
 ]  # fmt: skip
 
+ACTIVATIONS = [
+    Planted("activation elu", "hidden layers have elu, not selu", hidden_is("selu")),
+    Planted("alpha 1", "(SELU|ELU) has alpha 1", hidden_is("selu", "elu")),
+    Planted("selu without scale", "SELU lacks its scale", hidden_is("selu")),
+    Planted("activation hard_sigmoid", "hard sigmoid has slope 1/6", hidden_is("hard_sigmoid_fifth")),
+    Planted("activation hard_sigmoid_fifth", "hard sigmoid has slope 1/5", hidden_is("hard_sigmoid")),
+    Planted("activation relu", "hidden layers have relu, not relu6", hidden_is("relu6")),
+    Planted("activation tanh", "hidden layers have tanh, not (softsign|hard_tanh)", hidden_is("softsign", "hard_tanh")),
+    Planted("activation swish", "hidden layers have swish, not (mish|hard_swish)", hidden_is("mish", "hard_swish")),
+    Planted("activation softplus", "hidden layers have softplus, not log_sigmoid", hidden_is("log_sigmoid")),
+    Planted("clamped", "derivative of (relu6|hard_tanh|hard_sigmoid) at a kink is that of the other side", hidden_is("relu6", "hard_tanh", "hard_sigmoid")),
+    Planted("output is identity", "the activation (before the softmax|of the last layer) .* is missing", lambda e: e.network.layers[-1].activation != "identity"),
+    Planted("output is relu", "the last layer has relu, not identity", lambda e: e.network.layers[-1].activation == "identity"),
+    Planted("output is sigmoid", "the last layer has sigmoid, not identity", lambda e: e.network.layers[-1].activation == "identity"),
+    Planted("output slope missing", "derivative of the output's activation is missing", lambda e: e.network.layers[-1].activation != "identity"),
+    Planted("hidden slopes missing", "derivative of the hidden activations is missing", hidden),
+    Planted("softmax twice", "^softmax is applied twice", loss(CE)),
+]  # fmt: skip
+
 
 def scheduled_momentum(e: Experiment) -> bool:
     return getattr(e.training.optimizer, "momentum_decay", None) is not None
@@ -424,8 +525,8 @@ RELATIVES = [
     Planted("decay times the rate, or not", "the weight decay is (not )?multiplied by the learning rate", optimizer("adamw")),
     Planted("decay on the others", "the weight decay is on", optimizer("adamw")),
     Planted("decay after the step", "the weights decay after Adam's step", optimizer("adamw")),
-    Planted("decay of 0.01", r"the weight decay is 0\.01, not 0\.05", optimizer("adamw")),
-    Planted("decay of 0.004", r"the weight decay is 0\.004, not 0\.05", optimizer("adamw")),
+    Planted("decay of 0.01", r"the weight decay is 0\.01, not 0\.0", optimizer("adamw")),
+    Planted("decay of 0.004", r"the weight decay is 0\.004, not 0\.0", optimizer("adamw")),
     Planted("no maximum", "AMSGrad is plain Adam", optimizer("amsgrad")),
     Planted("maximum at the other place", "AMSGrad takes its maximum", optimizer("amsgrad")),
     Planted("no schedule of the momentum", "Nadam's momentum has no schedule", scheduled_momentum),
@@ -451,6 +552,44 @@ RELATIVES = [
     Planted("labels next", "labels are off by one: the next class"),
 ]  # fmt: skip
 
+
+def has_l1(e: Experiment) -> bool:
+    return e.training.l1 is not None
+
+
+def clips(*names: str) -> Callable[[Experiment], bool]:
+    return lambda e: e.training.clipping is not None and e.training.clipping.name in names
+
+
+def bounded(e: Experiment) -> bool:
+    return e.training.max_norm is not None
+
+
+AROUND = [
+    Planted("no l1", "the L1 penalty is missing$", has_l1),
+    Planted("l1 not returned", "the L1 penalty is missing in the returned loss", has_l1),
+    Planted("l1 on the others", "the L1 penalty is on", has_l1),
+    Planted("l1 per row, or not", "the L1 penalty is (not )?divided by the rows", has_l1),
+    Planted("l1 is l2", "the L1 penalty is an L2 penalty", has_l1),
+    Planted("no clipping", "gradients are not clipped|clipped number by number", clips("value", "array_norm", "global_norm")),
+    Planted("norm of each array", "clipped to the norm of each array, not", clips("value", "global_norm")),
+    Planted("norm of all", "clipped to the norm of all arrays together, not", clips("value", "array_norm")),
+    Planted("clipping of values", "clipped number by number, not|gradients are not clipped", clips("array_norm", "global_norm")),
+    Planted("epsilon of torch", "norm of gradients is 1e-06", clips("array_norm", "global_norm")),
+    Planted("no epsilon in the norm", "norm of gradients is 0, not", clips("array_norm", "global_norm")),
+    Planted("clipping bound of 0.5", r"the bound of gradients is 0\.5", clips("array_norm", "global_norm")),
+    Planted("penalty on the other side of the clipping", "the penalty's gradient is", lambda e: clips("value", "global_norm")(e)),
+    Planted("no max-norm", "norms of weights are not bounded", bounded),
+    Planted("norms of the others", "the norms that are bounded are those of each", bounded),
+    Planted("other form of max-norm", r"are divided by norm \+ epsilon", bounded),
+    Planted("max-norm without epsilon", "norm of weights is 0, not", bounded),
+    Planted("max-norm bound of 0.5", r"the bound of norms is 0\.5", bounded),
+    Planted("rate scaled", "3 times the given one"),
+    Planted("loss halved", "^the loss is halved|^the gradient is that of a loss that is halved"),
+    Planted("biases at twice the rate", "^biases( of layer . and biases of layer .)? move at 2 times"),
+    Planted("labels next", "labels are off by one: the next class"),
+]  # fmt: skip
+
 GROUPS = {
     "old": OLD,
     "listed": LISTED,
@@ -458,4 +597,6 @@ GROUPS = {
     "cousins": COUSINS,
     "rates": OWN_RATES,
     "relatives of Adam": RELATIVES,
+    "around updates": AROUND,
+    "activations": ACTIVATIONS,
 }

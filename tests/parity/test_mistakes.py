@@ -7,6 +7,7 @@ import inspect
 import numpy as np
 import pytest
 
+from harness.experiment.initializers import Zeros
 from harness.experiment.network import Layer
 from harness.experiment.training import L2
 from harness.parity import reference, reference_updates
@@ -57,6 +58,7 @@ def test_without_a_mistake_it_leaves_the_same_bits(protocol, dtype):
 
 
 PENALTY = L2(strength=0.1, half=False, per_row=False, on="weights")
+RELU = Layer(units=1, activation="relu")
 TWICE = ((1.0, 2.0), (1.0, 2.0))
 MISTAKES = [
     ("transposed", 1, "adam-hat"),
@@ -72,6 +74,11 @@ MISTAKES = [
     ("penalty_rows_more", 1, "swish-l2"),
     ("decoupled", PENALTY, "swish-l2"),
     ("l1", 0.1, "swish-l2"),
+    ("other_l1", None, "l1"),
+    ("sign_of_zero", 1.0, "l1-zeros"),
+    ("other_clipping", None, "clip-global-norm"),
+    ("other_max_norm", None, "max-norm"),
+    ("max_norm_first", True, "max-norm"),
     ("softmax_twice", True, "swish-l2"),
     ("softmax_over", "batch", "swish-l2"),
     ("softmax_over", "column", "swish-l2"),
@@ -99,6 +106,7 @@ MISTAKES = [
     ("inputs", "standardised as a whole", "adam-hat"),
     ("product_bits", 11, "adam-hat"),
     ("activation", Layer(units=1, activation="relu"), "adam-hat"),
+    ("output", Layer(units=1, activation="relu"), "adam-hat"),
     ("own_rate", 0.5, "adam-hat"),
     ("rate_scale", 2.0, "adam-hat"),
     ("rate_decay", 0.9, "adam-hat"),
@@ -126,6 +134,7 @@ MISTAKES = [
     ("rule", (("epsilon", 1e-8),), "adam-hat"),
     ("other_rule", every()["amsgrad-hat"].training.optimizer, "adam-hat"),
     ("decay_last", True, "adamw-hat"),
+    ("coupled", PENALTY, "adamw-hat"),
     ("nadam", "momentum in m", "nadam"),
     ("nadam", "powers of beta1", "nadam"),
     ("nadam", "same p", "nadam"),
@@ -174,11 +183,13 @@ REFINED = [
     ({"class_weights": (2.0, *[1.0] * 9)}, {"weights_normalised": True}, "swish-l2"),
     ({"penalty": PENALTY}, {"penalty_where": "gradient"}, "swish-l2"),
     ({"penalty": PENALTY}, {"penalty_where": "loss"}, "swish-l2"),
+    ({"coupled": PENALTY}, {"coupled_where": "both"}, "adamw-hat"),
     ({"weight_decay": 0.1}, {"decay_biases": False}, "adam-hat"),
     ({"weight_decay": 0.1}, {"decay_alone": True}, "adam-hat"),
     ({"dampening": 0.9}, {"first_velocity": "whole"}, "short-batch-momentum-decay"),
     ({"added_momentum": 0.9}, {"added_momentum_is_nesterov": True}, "swish-l2"),
     ({"warm_up": 5}, {"warm_up_from": 0}, "adam-hat"),
+    ({"activation": RELU}, {"activation_scale": 2.0}, "adam-hat"),
     ({"clip": "all"}, {"clip_bound": 0.01}, "adam-hat"),
     ({"max_norm": 0.5}, {"norm_axis": 1}, "adam-hat"),
     ({"averaged": "exponential"}, {"average": 0.9}, "adam-hat"),
@@ -190,6 +201,9 @@ REFINED = [
 
 
 def protocol_named(name):
+    if name == "l1-zeros":
+        biases = every()["l1"].initializers.model_copy(update={"biases": Zeros(name="zeros")})
+        return every()["l1"].model_copy(update={"initializers": biases})
     return protocols()["xor"] if name == "relu-zeros" else every()[name]
 
 

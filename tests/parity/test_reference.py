@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from harness import data
+from harness.experiment.gradients import MaxNorm
 from harness.experiment.loading import load
 from harness.parity.reference import Reference
+from harness.parity.reference_updates import clipped, constrained
 from harness.start import BatchPlan, initial_parameters
 from tests.implementations.tasks import experiment_of
 
@@ -30,6 +32,15 @@ ACTIVATIONS = [
     "softplus",
     "gelu",
     "gelu_tanh",
+    "selu",
+    "softsign",
+    "log_sigmoid",
+    "mish",
+    "relu6",
+    "hard_tanh",
+    "hard_sigmoid",
+    "hard_sigmoid_fifth",
+    "hard_swish",
 ]
 
 
@@ -263,3 +274,80 @@ def test_the_decay_of_adamw_is_of_the_parameters_before_the_step(times, decay, o
     W, b = reference.pairs[0]
     np.testing.assert_allclose(W, 2 - decay * 2 - step, rtol=1e-14)
     np.testing.assert_allclose(b, 2 - (decay * 2 if on == "all" else 0) - step, rtol=1e-14)
+
+
+def gradients_of_5_and_12(experiment):
+    """An oracle of one linear unit, with gradients 3 and 4 (weights) and 12 (its bias)."""
+    reference = reference_of(experiment)
+    W = np.zeros((10, 1))
+    W[:2, 0] = 3.0, 4.0
+    return reference, [(W, np.full(1, 12.0))]
+
+
+@pytest.mark.parametrize(
+    ("clipping", "weights", "bias"),
+    [
+        ({"name": "value", "bound": 3.5}, (3, 3.5), 3.5),
+        ({"name": "array_norm", "bound": 10.0, "epsilon": 0.0}, (3, 4), 10),
+        ({"name": "array_norm", "bound": 2.0, "epsilon": 0.5}, (6 / 5.5, 8 / 5.5), 24 / 12.5),
+        ({"name": "global_norm", "bound": 6.5, "epsilon": 0.0}, (1.5, 2), 6),
+        (
+            {"name": "global_norm", "bound": 6.5, "epsilon": 0.5},
+            (19.5 / 13.5, 26 / 13.5),
+            78 / 13.5,
+        ),
+        ({"name": "global_norm", "bound": 20.0, "epsilon": 0.0}, (3, 4), 12),
+    ],
+)
+def test_clipped_gradients_by_hand(clipping, weights, bias):
+    """The norm of (3, 4) is 5, that of (12) is 12, and that of all together is 13."""
+    experiment = experiment_of("diabetes-linear", training__clipping=clipping)
+    reference, gradients = gradients_of_5_and_12(experiment)
+    ((W, b),) = clipped(reference.clipping, gradients)
+    np.testing.assert_allclose(W[:2, 0], weights, rtol=1e-14)
+    np.testing.assert_allclose(b, bias, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("max_norm", "expected"),
+    [
+        ({"of": "units", "epsilon": 0.5, "form": "every_norm"}, ((6 / 5.5, 1 / 1.5), (8 / 5.5, 0))),
+        ({"of": "units", "epsilon": 0.5, "form": "beyond_bound"}, ((6 / 5.5, 1), (8 / 5.5, 0))),
+        ({"of": "inputs", "epsilon": 0.0, "form": "beyond_bound"}, ((3.6**0.5, 0.4**0.5), (2, 0))),
+    ],
+)
+def test_bounded_norms_by_hand(max_norm, expected):
+    """Columns (3, 4) and (1, 0) have norms 5 and 1, rows (3, 1) and (4, 0) root 10 and 4."""
+    stated = MaxNorm(bound=2.0, **max_norm)
+    pairs = [(np.array([[3.0, 1.0], [4.0, 0.0]]), np.array([9.0, 9.0]))]
+    ((W, b),) = constrained(stated, pairs)
+    np.testing.assert_allclose(W, expected, rtol=1e-14)
+    assert (b == 9).all()
+
+
+@pytest.mark.parametrize("includes", [True, False])
+def test_a_penalty_is_clipped_or_added_after_the_clipping(includes):
+    l2 = {"strength": 4.0, "half": True, "per_row": False, "on": "all"}
+    clipping = {"name": "value", "bound": 0.25, "includes_penalty": includes}
+    experiment = experiment_of("digits-mlp", training__l2=l2, training__clipping=clipping)
+    reference = reference_of(experiment)
+    x, y = np.asarray(reference.inputs[:9]), reference.targets[:9]
+    _, data_gradients = reference._data_loss(x, y, 9)
+    _, found = reference.loss_and_gradients(x, y, 9, reference.clipping)
+    for (dW, _), (right, _), (W, _) in zip(found, data_gradients, reference.pairs, strict=True):
+        alone = np.clip(right, -0.25, 0.25) + 4 * W
+        whole = np.clip(right + 4 * W, -0.25, 0.25)
+        np.testing.assert_allclose(dW, whole if includes else alone, rtol=1e-13, atol=1e-15)
+        assert not np.allclose(whole, alone)
+
+
+@pytest.mark.parametrize("on", ["weights", "all"])
+def test_the_gradient_of_an_l1_penalty_is_a_sign_and_0_at_0(on):
+    l1 = {"strength": 0.5, "per_row": True, "on": on}
+    reference = reference_of(experiment_of("digits-mlp", training__l1=l1))
+    reference.pairs[0][0][0, :3] = 1.5, -2.0, 0.0
+    penalty, ((dW, db), _) = reference._penalty(8)
+    np.testing.assert_allclose(dW[0, :3], [0.5 / 8, -0.5 / 8, 0])
+    assert not db.any()  # its biases are 0
+    sizes = sum(np.abs(W).sum() for W, _ in reference.pairs)
+    assert penalty == pytest.approx(0.5 / 8 * sizes, rel=1e-14)

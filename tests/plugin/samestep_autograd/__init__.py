@@ -14,6 +14,8 @@ from harness.trainer import (
     DeviceUnavailableError,
     Experiment,
     Layer,
+    Momentum,
+    Nesterov,
     Parameters,
     RMSprop,
     SoftmaxCrossEntropy,
@@ -32,6 +34,11 @@ class AutogradTrainer(StepTrainer):
         """Return what has not been written, or None."""
         if experiment.training is None:
             return None
+        training, rules = experiment.training, (SGD, Momentum, Nesterov, RMSprop, Adagrad, Adam)
+        if not isinstance(training.optimizer, rules):
+            return f"{training.optimizer.name} is not written yet"
+        if training.l1 or training.clipping or training.max_norm:
+            return "L1, clipping and bounded norms are not written yet"
         inside = getattr(experiment.training.optimizer, "rate_inside_velocity", False)
         return "velocities with the rate inside are not written yet" if inside else None
 
@@ -129,7 +136,7 @@ def _activate(layer: Layer, z: Array) -> Array:
         case "leaky_relu":
             return np.where(z > 0, z, layer.slope * z)
         case "elu":
-            return np.where(z > 0, z, np.exp(np.where(z > 0, 0.0, z)) - 1)
+            return np.where(z > 0, z, layer.alpha * (np.exp(np.where(z > 0, 0.0, z)) - 1))
         case "swish":
             return z * 0.5 * (1 + np.tanh(0.5 * z))
         case "softplus":
@@ -140,4 +147,28 @@ def _activate(layer: Layer, z: Array) -> Array:
             return 0.5 * z * (1 + np.tanh((2 / np.pi) ** 0.5 * (z + 0.044715 * z**3)))
         case "step":
             return np.where(z > 0, 1.0, 0.0)
+        case "selu":
+            below = 1.6732632423543772 * (np.exp(np.where(z > 0, 0.0, z)) - 1)
+            return 1.0507009873554805 * np.where(z > 0, z, below)
+        case "softsign":
+            return z / (1 + np.abs(z))
+        case "log_sigmoid":
+            return -np.logaddexp(0.0, -z)
+        case "mish":
+            return z * np.tanh(np.logaddexp(0.0, z))
+        case "relu6":
+            return _clipped(z, 0.0, 6.0)
+        case "hard_tanh":
+            return _clipped(z, -1.0, 1.0)
+        case "hard_sigmoid":
+            return _clipped(z + 3.0, 0.0, 6.0) / 6
+        case "hard_sigmoid_fifth":
+            return _clipped(0.2 * z + 0.5, 0.0, 1.0)
+        case "hard_swish":
+            return z * _clipped(z + 3.0, 0.0, 6.0) / 6
     return z
+
+
+def _clipped(z: Array, low: float, high: float) -> Array:
+    """Return z between low and high, with a gradient of 0 at both."""
+    return np.where(z <= low, low, np.where(z >= high, high, z))
