@@ -391,13 +391,25 @@ def _plainer(loss: str, place: int, accepted: Iterable[Experiment]) -> Iterator[
     places = {(p.data.data.dataset, p.output): p for p in of_loss}.values()
     rules = [p.optimizer for p in known if PLAINEST_FIRST.index(p.optimizer.name) < place]
     forms = {_form(rule): rule for rule in reversed(rules)}.values()
-    hiddens = dict.fromkeys(p.hidden for p in known if len(p.hidden) < 2 or known is not donors)
+    if known is donors:  # nothing is accepted: one form is tried of the relatives of Adam
+        forms = {_form(r) if r.name in PLAINEST_FIRST[:6] else r.name: r for r in forms}.values()
     batches = {
         (p.batches.order, getattr(p.batches, "size", 0) == 1): p.batches for p in known
     }.values()
+    hiddens = dict.fromkeys(p.hidden for p in known if len(p.hidden) < 2 or known is not donors)
+    networks = [
+        (given, hidden)
+        for given, hidden in itertools.product(places, hiddens)
+        if known is not donors or _go_together(given.output, hidden)
+    ]
     plain = dict.fromkeys(("schedule", "l2", "l1", "clipping", "max_norm"))
     for optimizer in sorted(forms, key=lambda r: PLAINEST_FIRST.index(r.name)):
-        for order, each, given, hidden in itertools.product(batches, losses, places, hiddens):
+        for order, each, (given, hidden) in itertools.product(batches, losses, networks):
             yield given._replace(
                 loss=each, hidden=hidden, optimizer=optimizer, batches=order, **plain
             )
+
+
+def _go_together(output: str, hidden: tuple[Layer, ...]) -> bool:
+    """Whether a network has a usual output, or one activation in all of its layers."""
+    return output in ("identity", "sigmoid") or {layer.activation for layer in hidden} <= {output}

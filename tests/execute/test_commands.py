@@ -33,6 +33,8 @@ pytestmark = pytest.mark.xdist_group("processes")
 
 PROTOCOL = ZEROS.replace('weights = { name = "zeros" }', 'weights = { name = "glorot_uniform" }')
 SCRIPTS = Path(__file__).parents[1] / "scripts"
+PYTHON = Path(sys.executable).name
+TRAIN = f"cmd: {PYTHON} train.py"
 HEAD = """
 import os, signal, subprocess, sys, time
 from pathlib import Path
@@ -107,7 +109,7 @@ def test_a_program_is_proven_scored_and_not_timed(short, tmp_path, command):
     recorder = run(short, tmp_path / "run", "numpy", text, prove=True, seeds=2)
     rows = {(row.framework, row.seed): row for row in recorder.rows}
     for seed in range(2):
-        row, adapter = rows["cmd: python train.py", seed], rows["numpy", seed]
+        row, adapter = rows[TRAIN, seed], rows["numpy", seed]
         assert (row.status, row.status_detail, row.loop) == ("ok", None, "own")
         assert row.command == text.removeprefix("cmd:")
         assert row.framework_version == f"digest {parse(text).digest[:8]}"
@@ -128,9 +130,9 @@ def test_a_program_is_proven_scored_and_not_timed(short, tmp_path, command):
         assert row.stated_train_s == 0.25
         assert adapter.stated_train_s is None
         assert adapter.command is None
-    assert recorder.verdicts["cmd: python train.py"].proven
+    assert recorder.verdicts[TRAIN].proven
     assert not (tmp_path / "run" / "commands").exists()
-    arrays = RunFolder(tmp_path / "run").arrays(rows["cmd: python train.py", 0].trial)
+    arrays = RunFolder(tmp_path / "run").arrays(rows[TRAIN, 0].trial)
     assert arrays["step"].tolist() == [1, 2, 12]
     assert arrays["loss"].shape == (12,)
     assert arrays["W1"].shape == (3, 2, 1)
@@ -148,7 +150,7 @@ def test_both_precisions_are_proven(short, tmp_path, command):
 
 def test_a_mistake_is_named_and_its_folder_stays(short, tmp_path, command):
     recorder = run(short, tmp_path / "run", command("hand_back(**train(rate_times=4))"), prove=True)
-    judgement = recorder.verdicts["cmd: python train.py"]
+    judgement = recorder.verdicts[TRAIN]
     assert judgement.verdict == "different"
     assert judgement.reason.startswith("the gradient is that of a loss that is summed over")
     kept = judgement.reason.rpartition("its files: ")[2]
@@ -159,7 +161,7 @@ def test_a_mistake_is_named_and_its_folder_stays(short, tmp_path, command):
     # put right, it is another version: trained and proven again, and nothing is kept
     again = run(short, tmp_path / "run", command(RIGHT), prove=True)
     assert again.done == []
-    assert again.verdicts["cmd: python train.py"].proven
+    assert again.verdicts[TRAIN].proven
 
 
 def test_a_run_is_resumed_until_a_file_of_the_command_changes(short, tmp_path, command):
@@ -296,14 +298,14 @@ def test_a_program_that_writes_another_protocol_is_judged_by_its_own(short, tmp_
     hand_back(**train(rate_times=4))
     """
     recorder = run(short, tmp_path / "run", command(body), prove=True)
-    judgement = recorder.verdicts["cmd: python train.py"]
+    judgement = recorder.verdicts[TRAIN]
     assert judgement.verdict == "different"
     assert judgement.reason.startswith("the gradient is that of a loss that is summed over")
 
 
 def test_a_fault_in_a_proof_is_said_and_its_folder_stays(short, tmp_path, command):
     recorder = run(short, tmp_path / "run", command("sys.exit('no such gate')"), prove=True)
-    judgement = recorder.verdicts["cmd: python train.py"]
+    judgement = recorder.verdicts[TRAIN]
     assert judgement.verdict == "not comparable"
     assert "exit code 1: no such gate" in judgement.reason
     assert len(list((tmp_path / "run" / "commands").iterdir())) == 2
@@ -417,7 +419,7 @@ def test_names_and_paths_as_people_have_them(short, tmp_path, command):
     text = text.replace("--lr=0.1", "{folder}")
     recorder = run(short, tmp_path / "결과 폴더", "numpy", text, prove=True)
     row = next(row for row in recorder.rows if row.command)
-    assert (row.framework, row.status) == ("cmd: python 내 스크립트, 하나.py", "ok")
+    assert (row.framework, row.status) == (f"cmd: {PYTHON} 내 스크립트, 하나.py", "ok")
     assert recorder.verdicts[row.framework].proven
 
 

@@ -181,8 +181,20 @@ FAULTS = [
 ]  # fmt: skip
 
 
+LIKE_ANOTHER = ("ends", "aborts", "gpu", "xla", "shape", "tool")
+"""Faults that the worker and its parent treat as they treat another one."""
+
+
 @pytest.mark.parametrize(
-    ("name", "advance", "status", "detail"), FAULTS, ids=[f[0] for f in FAULTS]
+    ("name", "advance", "status", "detail"),
+    [
+        pytest.param(
+            *fault,
+            id=fault[0],
+            marks=[pytest.mark.full_product] if fault[0] in LIKE_ANOTHER else [],
+        )
+        for fault in FAULTS
+    ],
 )
 def test_a_fault_is_a_row_and_the_rest_goes_on(tmp_path, short, name, advance, status, detail):
     faulty, good = adapter(tmp_path, name, advance), adapter(tmp_path, "good")

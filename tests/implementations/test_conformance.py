@@ -118,27 +118,29 @@ BEYOND_COVERING = [name for name in every() if name not in covering()]
 
 
 def protocols_of(name, loop):
-    """(those of the default run, those of the full product) that a cell follows."""
+    """What a cell follows: by default, in the full product besides, and every night besides."""
     if name in BRIEF:
-        return ((*FEW, ITS_OWN_RULE), covering()) if is_last(name, loop) else ((), FEW)
+        return ((*FEW, ITS_OWN_RULE), covering(), ()) if is_last(name, loop) else ((), FEW, ())
     if is_slow(name, loop):
-        return (), (*FEW, ITS_OWN_RULE)
+        return (), (*FEW, ITS_OWN_RULE), ()
     if name in COMPILING:
-        return (covering() if is_last(name, loop) else FEW), every()
-    return every(), ()
+        return (*FEW, ITS_OWN_RULE) if is_last(name, loop) else FEW, covering(), every()
+    return every(), (), ()
+
+
+def marks_of(name, loop, protocol):
+    """The marks of a cell on a protocol; None where it does not follow it."""
+    by_default, in_full, every_night = protocols_of(name, loop)
+    if protocol in {*by_default, *in_full}:
+        return marks(protocol in by_default, name, loop)
+    return [pytest.mark.nightly] if protocol in every_night else None
 
 
 PROTOCOLS_OF_CELLS = [
-    pytest.param(
-        name,
-        loop,
-        protocol,
-        id=f"{protocol}-{name}-{loop}",
-        marks=marks(protocol in protocols_of(name, loop)[0], name, loop),
-    )
+    pytest.param(name, loop, protocol, id=f"{protocol}-{name}-{loop}", marks=found)
     for protocol in every()
     for name, loop in CELLS
-    if protocol in {*protocols_of(name, loop)[0], *protocols_of(name, loop)[1]}
+    if (found := marks_of(name, loop, protocol)) is not None
 ]
 
 
@@ -152,7 +154,7 @@ def test_every_protocol_is_followed(name, loop, protocol):
     assert judgement.verdict == SAME[subject.dtype], judgement.reason
 
 
-@pytest.mark.full_product
+@pytest.mark.nightly
 @pytest.mark.parametrize("protocol", BEYOND_COVERING)
 @pytest.mark.parametrize(
     ("name", "loop"),
