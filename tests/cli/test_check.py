@@ -79,6 +79,7 @@ def test_a_mistake_in_it_is_named(invoke, tmp_path, untimed, right, wrong, words
     assert summary.endswith(" broken")
 
 
+@pytest.mark.full_product
 def test_a_framework_without_float64_is_judged_in_float32(invoke, tmp_path, untimed):
     invoke("new-adapter", "demo")
     file = tmp_path / "demo.py"
@@ -122,6 +123,7 @@ def test_a_check_that_judges_no_protocol_does_not_hold(invoke, tmp_path):
     assert "--protocol FILE.toml names one" in line
 
 
+@pytest.mark.full_product
 def test_an_exception_is_one_line_with_its_place(invoke, tmp_path, untimed):
     invoke("new-adapter", "demo")
     number = with_line(tmp_path, "losses = np.empty", "np.ones(2) @ np.ones(3 + len(batches))")
@@ -158,6 +160,7 @@ def test_what_prevents_every_test_is_said_once(invoke, tmp_path, place, line, wo
     assert "pip install" not in broken
 
 
+@pytest.mark.full_product
 def test_after_two_timeouts_a_loop_is_left_alone(invoke, tmp_path, monkeypatch):
     monkeypatch.setattr(checking, "TIMEOUTS_AT_MOST", 1)
     invoke("new-adapter", "demo")
@@ -214,6 +217,7 @@ def test_what_is_not_known_is_said_to_be_so(invoke, options, words):
     assert words in done.stderr
 
 
+@pytest.mark.full_product
 def test_what_small_adapters_got_wrong_and_nothing_looked_at(invoke, tmp_path):
     """Labels off by one, in an adapter that has nothing but softmax cross-entropy and SGD."""
     invoke("new-adapter", "demo")
@@ -253,6 +257,7 @@ def test_names_that_no_file_may_have(invoke, tmp_path, name, words):
     assert not list(tmp_path.glob("*.py"))
 
 
+@pytest.mark.full_product
 def test_an_adapter_may_have_a_korean_name(invoke):
     done = invoke("new-adapter", "내망")
     assert done.exit_code == 0, done.stderr

@@ -181,7 +181,9 @@ FAULTS = [
 ]  # fmt: skip
 
 
-LIKE_ANOTHER = ("ends", "aborts", "gpu", "xla", "shape", "tool")
+LIKE_ANOTHER = (
+    *("ends", "aborts", "killed", "gpu", "xla", "shape", "tool", "surrogate", "prints"),
+)
 """Faults that the worker and its parent treat as they treat another one."""
 
 

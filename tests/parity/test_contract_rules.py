@@ -196,7 +196,10 @@ NEED_OTHER_BATCHES = ("a_short_last_batch_is_handled", "many_seeds_is_advance")
 
 
 @pytest.mark.parametrize("rule", sorted(set(BY_NAME) - {"its_limit_is_all_the_products"}))
-@pytest.mark.parametrize("adapter", [OnlySquares, OnlyRowsThroughSigmoids])
+@pytest.mark.parametrize(
+    "adapter",
+    [pytest.param(OnlySquares, marks=pytest.mark.full_product), OnlyRowsThroughSigmoids],
+)
 def test_rules_run_on_any_protocol_that_is_supported(adapter, rule):
     if adapter is OnlyRowsThroughSigmoids and rule in NEED_OTHER_BATCHES:
         with pytest.raises(NoSuchProtocolError, match="not tested: supports refuses"):

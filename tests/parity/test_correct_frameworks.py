@@ -86,7 +86,13 @@ def judged(values, name, dtype, adapter=None):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("name", ["numpy", "torch", "sklearn"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "numpy",
+        *(pytest.param(each, marks=pytest.mark.full_product) for each in ("torch", "sklearn")),
+    ],
+)
 @pytest.mark.parametrize("case", ACCUSED)
 def test_it_is_not_accused(case, name, dtype):
     skip_without(name)
