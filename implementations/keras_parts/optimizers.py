@@ -229,7 +229,7 @@ class StatedAMSGrad(keras.optimizers.Adam):
 class StatedNadam(keras.optimizers.Nadam):
     """Nadam with a stated schedule of its momentum, or none; Keras's has momentum_decay = 1.
 
-    Keras's also rounds 0.96 to float32, which is 1e-8 off in float64.
+    Keras's also rounds 0.96 to float32, which is 2e-8 off.
     """
 
     def __init__(self, rule: Nadam, numbers: dict[str, float]) -> None:

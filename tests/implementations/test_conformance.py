@@ -123,8 +123,9 @@ def protocols_of(name, loop):
         return ((*FEW, ITS_OWN_RULE), covering(), ()) if is_last(name, loop) else ((), FEW, ())
     if is_slow(name, loop):
         return (), (*FEW, ITS_OWN_RULE), ()
-    if name in COMPILING:
-        return (*FEW, ITS_OWN_RULE) if is_last(name, loop) else FEW, covering(), every()
+    if name in COMPILING:  # `stepwise` compiles the step that `fused` has in its loop
+        in_full = () if loop == "stepwise" else covering()
+        return (*FEW, ITS_OWN_RULE) if is_last(name, loop) else FEW, in_full, every()
     return every(), (), ()
 
 
