@@ -120,7 +120,9 @@ BEYOND_COVERING = [name for name in every() if name not in covering()]
 def protocols_of(name, loop):
     """What a cell follows: by default, in the full product besides, and every night besides."""
     if name in BRIEF:
-        return ((*FEW, ITS_OWN_RULE), covering(), ()) if is_last(name, loop) else ((), FEW, ())
+        if is_last(name, loop):
+            return (*FEW, ITS_OWN_RULE), tuple(covering())[::3], covering()
+        return (), FEW, ()
     if is_slow(name, loop):
         return (), (*FEW, ITS_OWN_RULE), ()
     if name in COMPILING:  # `stepwise` compiles the step that `fused` has in its loop
