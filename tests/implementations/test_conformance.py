@@ -184,7 +184,11 @@ RULES_OF_CELLS = [
         loop,
         rule,
         id=f"{rule.__name__}-{name}-{loop}",
-        marks=marks(rule.__name__ in rules_of(name, loop), name, loop),
+        marks=(
+            [pytest.mark.nightly]
+            if is_slow(name, loop)
+            else marks(rule.__name__ in rules_of(name, loop), name, loop)
+        ),
     )
     for rule in RULES
     for name, loop in CELLS

@@ -39,14 +39,14 @@ def trace_of(name, mistake, keep_first_20_steps=False):
 def one_protocol_each():
     """Every known mistake with its protocols, the first of which changes from mistake to mistake.
 
-    By default every 40th of them is planted, in the full product every fifth, every night all.
+    By default every 40th of them is planted, in the full product every tenth, every night all.
     """
     for number, (group, mistake) in enumerate(KNOWN):
         names = [name for name, e in planted.protocols_of(group).items() if mistake.fits(e)]
         names = [name for name in names if name not in AMBIGUOUS] or names
         first = number % len(names)
         names = [*names[first:], *names[:first]] if mistake.mistake not in ONLY_IN_SGD else ["sgd"]
-        marks = [pytest.mark.nightly if number % 5 else pytest.mark.full_product]
+        marks = [pytest.mark.nightly if number % 10 else pytest.mark.full_product]
         marks = marks if number % 40 else []
         yield pytest.param(names, mistake, id=mistake.mistake, marks=marks)
 
