@@ -1,6 +1,7 @@
 """The update rules of the PyTorch adapter: objects of `torch.optim`, and those it does not have."""
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -161,7 +162,7 @@ class ExactNAdam(torch.optim.NAdam):
             }
 
 
-class _OfMoments(torch.optim.Optimizer):
+class _OfMoments(torch.optim.Optimizer, ABC):
     """An optimizer with betas, two kinds of memory, and a count of its steps."""
 
     def __init__(
@@ -183,10 +184,11 @@ class _OfMoments(torch.optim.Optimizer):
                 denominator = self._denominator(w.grad, state, group)
                 w.addcdiv_(m, denominator, value=-group["lr"] / c1)
 
+    @abstractmethod
     def _denominator(
         self, g: torch.Tensor, state: dict[str, torch.Tensor], group: dict[str, Any]
     ) -> torch.Tensor:
-        raise NotImplementedError
+        """Return what m / c1 is divided by, from the gradient and the state."""
 
 
 class CorrectedAMSGrad(_OfMoments):

@@ -82,6 +82,21 @@ def test_what_a_rule_remembers_is_said(variant):
     assert "m = 0.9 m + (1 - 0.9) g" in text
 
 
+@pytest.mark.parametrize(
+    "penalty",
+    [
+        {"training__l1": {"strength": 0.5, "per_row": False, "on": "all"}},
+        {"training__l2": {"strength": 0.5, "half": True, "per_row": False, "on": "all"}},
+    ],
+)
+def test_what_a_penalty_adds_is_said(variant, penalty):
+    step = work_through(variant("iris-softmax", quick=None, native=None, **penalty), 0, 2)
+    line = next(line for line in lines_of(step, rows=1) if line.startswith("  dW1 = "))
+    assert "+ the penalty's" in line
+    dW, _ = step.training.gradients[0]
+    assert not np.allclose(dW, step.inputs.T @ step.training.deltas[0])
+
+
 def test_a_protocol_that_diverges_is_printed(variant):
     far = variant("diabetes-linear", training__optimizer={"name": "sgd", "learning_rate": 1e30})
     lines = lines_of(work_through(far, 0, 20), rows=4)
