@@ -15,6 +15,7 @@ from functools import cached_property
 from pathlib import Path
 
 from harness.adapter_source import UnknownFrameworkError, files_beside
+from harness.experiment.text_files import place_of
 from harness.experiment.vocabulary import COMMAND, OWN_LOOP, Track
 from harness.registry import Framework
 from harness.untrusted import whole_text
@@ -112,15 +113,15 @@ def is_command(name: str) -> bool:
 def parse(text: str) -> Command:
     """Return the command that `cmd:...` says.
 
-    The text is split into words as a POSIX shell splits it, quotes and backslashes included;
-    nothing else of a shell is done.
+    The text is split into words as a POSIX shell splits it, quotes and backslashes included, and
+    `~/` at the beginning of a word is the home; nothing else of a shell is done.
 
     Raises:
         UnknownFrameworkError: it is no command, or has no `{folder}`.
     """
     line = text.removeprefix(COMMAND).strip()
     try:
-        words = tuple(shlex.split(line))
+        words = tuple(_with_home(word) for word in shlex.split(line))
     except ValueError as error:
         raise UnknownFrameworkError(
             f"framework: {text!r}: quotes must be closed ({error}). A quote that belongs to a word "
@@ -143,6 +144,10 @@ def parse(text: str) -> Command:
             "ends a name; one that belongs to the command stands in quotes"
         )
     return _command(line, words, _short_name(words))
+
+
+def _with_home(word: str) -> str:
+    return str(place_of(word)) if word.startswith("~/") else word
 
 
 def as_option(text: str) -> str:

@@ -32,7 +32,9 @@ from harness.adapter_source import (
     stated_names,
 )
 from harness.experiment.names import meant
+from harness.experiment.text_files import place_of
 from harness.experiment.vocabulary import COMMAND, Dtype, Loop, Track
+from harness.private import without_home
 
 __all__ = ["BROKEN", "GROUPS", "Framework", "UnknownFrameworkError", "find", "installed"]
 
@@ -190,7 +192,7 @@ def find(name: str, track: Track = Track.IDENTICAL) -> Framework:
     if name in BROKEN:
         raise UnknownFrameworkError(f"framework: {name} is broken: {BROKEN[name]}")
     if name.endswith(".py"):
-        return _from_file(Path(name), track)
+        return _from_file(place_of(name), track)
     if re.fullmatch(r"[\w.]+:\w+", name):
         module, _, class_name = name.partition(":")
         packages = _installed_imports(source_of(module))
@@ -319,13 +321,15 @@ def _version(distribution: str) -> str | None:
 
 
 def _install_target(distribution: str, extra: str) -> str:
-    """`"samestep[torch]"`, or `-e "/path/to/clone[torch]"` where it was installed from one."""
+    """`"samestep[torch]"`, or `-e ~/"clone[torch]"` where it was installed from one."""
     described = metadata.distribution(distribution).read_text("direct_url.json")
     place = json.loads(described) if described else {}
     url = place.get("url", "")
     if url.startswith("file://") and "dir_info" in place:
         editable = "-e " if place["dir_info"].get("editable") else ""
-        return f'{editable}"{unquote(url.removeprefix("file://"))}[{extra}]"'
+        path = without_home(unquote(url.removeprefix("file://")))
+        home, rest = ("~/", path[2:]) if path.startswith("~/") else ("", path)
+        return f'{editable}{home}"{rest}[{extra}]"'  # a shell knows `~` outside of quotes only
     return f'"{distribution}[{extra}]"'
 
 

@@ -12,6 +12,7 @@ import math
 import re
 import secrets
 import tempfile
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from pydantic import TypeAdapter, ValidationError
 from harness import stored_arrays
 from harness.clock.conditions import Conditions
 from harness.experiment.vocabulary import Dtype, Purpose, Status, Track
+from harness.private import values_without_user
 from harness.trainer import Array
 from harness.untrusted import NotAPlainFileError, check_plain, parse_json, read_plain
 
@@ -228,8 +230,12 @@ class BadRowError(ValueError):
 
 
 def to_json(row: Row) -> str:
-    """Return one row as JSON; a number that is not finite becomes null (JSON has no NaN)."""
-    return json.dumps(clean(dataclasses.asdict(row)), indent=1, allow_nan=False) + "\n"
+    """Return one row as JSON, without the user's home and name.
+
+    A number that is not finite becomes null (JSON has no NaN).
+    """
+    values = clean(values_without_user(dataclasses.asdict(row)))
+    return json.dumps(values, indent=1, allow_nan=False) + "\n"
 
 
 def from_json(text: str | bytes) -> Row:
@@ -380,10 +386,16 @@ def write_atomically(file: Path, content: bytes) -> None:
         raise
 
 
-def sweep(folder: Path) -> None:
-    """Remove the temporary files of a process that was killed while it wrote."""
+def sweep(folder: Path, older_than_s: float = 0.0) -> None:
+    """Remove the temporary files of a process that was killed while it wrote.
+
+    Args:
+        folder: that others may write to as well, if `older_than_s` is more than they take.
+        older_than_s: how old a file must be.
+    """
+    before = time.time() - older_than_s
     with contextlib.suppress(OSError):
         for file in folder.iterdir():
-            if LEFTOVER.fullmatch(file.name):
+            if LEFTOVER.fullmatch(file.name) and file.lstat().st_mtime <= before:
                 check_plain(file)
                 file.unlink(missing_ok=True)

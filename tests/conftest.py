@@ -224,7 +224,7 @@ def invoke(charts: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
 
     A test that trains or checks starts workers, and belongs to the group `processes`.
     """
-    on_sigterm = signal.getsignal(signal.SIGTERM)  # the command takes it over
+    handlers = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}  # it takes them
     monkeypatch.setattr("harness.analysis.noise.ATTEMPTS", 1)  # a busy machine must not matter here
 
     def run(*arguments: object, **environment: str) -> Result:
@@ -232,7 +232,8 @@ def invoke(charts: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
         return CliRunner().invoke(cli.app, texts, env=environment, catch_exceptions=False)
 
     yield run
-    signal.signal(signal.SIGTERM, on_sigterm)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

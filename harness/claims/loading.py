@@ -21,6 +21,7 @@ from harness.experiment.loading import (
 )
 from harness.experiment.model import Experiment
 from harness.experiment.names import unknown
+from harness.experiment.text_files import place_of
 
 LEDGER = Path(__file__).parent / "ledger"
 EXPLANATIONS = Path(__file__).parent / "explanations.toml"
@@ -61,7 +62,7 @@ def load(name_or_file: str) -> Claim:
     """Return a claim of the ledger, by its id in any case, or the claim of a user's own file."""
     files = {file.stem.upper(): file for file in sorted(LEDGER.glob("*.toml"))}
     if name_or_file.upper() not in files and names_a_file(name_or_file):
-        path = Path(name_or_file)
+        path = place_of(name_or_file)
         claim = read(path)
         if claim.id.upper() in files and path.resolve().parent != LEDGER.resolve():
             raise ProtocolError(

@@ -61,6 +61,7 @@ def run(
     fresh: bool,
     only_fastest: bool = False,
     shard: "Shard | None" = None,
+    retries: int = options.RETRIES,
 ) -> bool:
     """Run the trials that have no row yet, and store their samples.
 
@@ -76,7 +77,9 @@ def run(
     plan = run_plan.part_of(whole, shard)
     before = read_samples(folder)
     timeout_s = options.timeout_s(timeout)
-    finished = run_plan.run_plan(plan, folder, timeout_s, fresh, timed=False, whole=whole)
+    finished = run_plan.run_plan(
+        plan, folder, timeout_s, fresh, timed=False, whole=whole, retries=retries
+    )
     try:
         store_samples(plan, folder, runs, before)
     except OSError as error:

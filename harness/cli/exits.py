@@ -41,9 +41,24 @@ def exit_code(run: "Run") -> int:
 
 
 def interrupt_on_sigterm() -> None:
-    """Raise KeyboardInterrupt on SIGTERM from now on, so that workers end with the command."""
+    """Raise KeyboardInterrupt on SIGTERM from now on, as on Ctrl-C, so that workers end, too.
+
+    What came is counted, see `interrupted_twice`.
+    """
+    _came.clear()
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:  # it may be ignored
+        signal.signal(signal.SIGINT, _interrupt)
+
+
+def interrupted_twice() -> bool:
+    """Whether the user does not want to wait even for a partial report."""
+    return len(_came) > 1
+
+
+_came: list[int] = []
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:
+    _came.append(number)
     raise KeyboardInterrupt

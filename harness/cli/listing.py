@@ -11,9 +11,8 @@ from harness.cli.console import console
 from harness.experiment.vocabulary import Track
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from harness.experiment.datasets import DatasetFacts
+    from harness.report.console_table import ConsoleTable
 
 Records = list[dict[str, Any]]
 
@@ -153,15 +152,14 @@ def _origin(facts: "DatasetFacts") -> str:
     return "fetched" if facts.fetched else "with samestep"
 
 
-def table(records: Records) -> "Table":
+def table(records: Records) -> "ConsoleTable":
     """Return the records for a terminal, without the columns that are empty throughout."""
     from rich import box
-    from rich.table import Table
-
+    from harness.report.console_table import ConsoleTable
     from harness.report.text import plain
 
     headings = [h for h in records[0] if any(record[h] != "" for record in records)]
-    lines = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    lines = ConsoleTable(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
         lines.add_column(heading, overflow="fold")
     for record in records:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from harness.shards import Shard
 
 LONGEST_TIMEOUT_H = 720
+RETRIES = 1
+"""One loss is mostly bad luck. What is lost twice is worth a look."""
 
 FrameworksOption = Annotated[
     str,
@@ -49,6 +51,15 @@ DeviceOption = Annotated[
 DtypeOption = Annotated[Dtype, typer.Option(help="Precision of protocols that do not state one.")]
 TimeoutOption = Annotated[
     str, typer.Option(metavar="TIME", help="Limit of one trial: 90s, 10m, 2h, or none.")
+]
+RetriesOption = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        max=100,
+        help="How often a trial is run again whose process was ended from outside: killed for "
+        "lack of memory, say. One that fails by itself or takes too long is a result.",
+    ),
 ]
 ShardOption = Annotated[
     str,

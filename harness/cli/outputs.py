@@ -54,6 +54,7 @@ def parse(
     charts: Sequence[str] | None,
     suffixes: Sequence[str],
     known: Sequence[str],
+    has_folder: bool = False,
 ) -> list[Output]:
     """Return what `-o` and `--chart` name, or exit with the rule that a text breaks.
 
@@ -62,20 +63,24 @@ def parse(
         charts: texts of `--chart`.
         suffixes: which files the command can write.
         known: names of the charts that it can draw.
+        has_folder: whether the command has `--out`, which -o may be taken for.
     """
     return [
-        *(_file(text, suffixes, known) for text in files or ()),
+        *(_file(text, suffixes, known, has_folder) for text in files or ()),
         *(_chart(text, known) for text in charts or ()),
     ]
 
 
-def _file(text: str, suffixes: Sequence[str], known: Sequence[str]) -> Output:
+def _file(
+    text: str, suffixes: Sequence[str], known: Sequence[str], has_folder: bool
+) -> Output:
     suffix = Path(text).suffix
     if suffix in IMAGES:
         chart = text if "=" in text else f"{known[0]}={text}"
         stop(USAGE, f"-o {text}: charts are written with --chart. Write --chart {chart}")
     if suffix not in suffixes:
-        stop(USAGE, f"-o {text}: suffix must be {_either(suffixes)}. Got {suffix!r}")
+        folder = f". The folder of a run is given by --out {text}" if has_folder and not suffix else ""
+        stop(USAGE, f"-o {text}: suffix must be {_either(suffixes)}. Got {suffix!r}{folder}")
     return Output(Path(text))
 
 

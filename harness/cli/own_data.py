@@ -186,6 +186,7 @@ def protocols_of(
 def _protocol(file: Path, options: TableOptions, folder: Path) -> str:
     from harness.experiment.drafting import draft, slug
     from harness.experiment.loading import ProtocolError
+    from harness.results import write_atomically
     from harness.tables import TableError
 
     path = folder / f"{slug(file)}.toml"
@@ -197,14 +198,13 @@ def _protocol(file: Path, options: TableOptions, folder: Path) -> str:
     except (ProtocolError, TableError) as error:
         stop(USAGE, str(error))
     try:
-        if path.exists() and path.read_text(encoding="utf-8") != proposed.text:
+        if path.exists() and path.read_bytes() != proposed.text.encode():
             stop(
                 USAGE,
                 f"{path} is there already and differs from what would be written: run it with "
                 f"`samestep report {path}`, or delete it",
             )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(proposed.text, encoding="utf-8")
+        write_atomically(path, proposed.text.encode())
     except OSError as error:
         stop(ENVIRONMENT, f"{path}: cannot be written ({error.strerror or error})")
     errors = console(stderr=True)

@@ -93,6 +93,7 @@ def report(
     dtype: options.DtypeOption = Dtype.FLOAT32,
     no_timing: NoTiming = False,
     timeout: Timeout = AUTO,
+    retries: options.RetriesOption = options.RETRIES,
     shard: options.ShardOption = "",
     out: Annotated[Path | None, options.out("results/runs/<plan>")] = None,
     fresh: options.FreshOption = False,
@@ -146,7 +147,14 @@ def report(
     name = whole.digest + (part.suffix if part else "")
     path = out or Path("results") / "runs" / name
     finished = run_plan.run_plan(
-        plan, path, timeout_s, fresh, timed=not no_timing, traceback=traceback, whole=whole
+        plan,
+        path,
+        timeout_s,
+        fresh,
+        timed=not no_timing,
+        traceback=traceback,
+        whole=whole,
+        retries=retries,
     )
     if part is not None:
         console(stderr=True).print(
@@ -166,7 +174,7 @@ def _outputs(
         return []
     from harness.report.page import drawing
 
-    return outputs.parse(files, charts, SUFFIXES, drawing.names(plan))
+    return outputs.parse(files, charts, SUFFIXES, drawing.names(plan), has_folder=True)
 
 
 def _finish(

@@ -48,6 +48,7 @@ def reproduce(
     threads: options.ThreadsOption = "1",
     device: options.DeviceOption = Device.AUTO,
     timeout: options.TimeoutOption = "2h",
+    retries: options.RetriesOption = options.RETRIES,
     shard: options.ShardOption = "",
     out: shared.OutOption = None,
     fresh: options.FreshOption = False,
@@ -65,7 +66,7 @@ def reproduce(
 
     if source is not None:
         options.only_read(context, ("claims", "output", "chart", "json_output"))
-    files = outputs.parse(output, chart, SUFFIXES, CLAIMS)
+    files = outputs.parse(output, chart, SUFFIXES, CLAIMS, has_folder=True)
     names = claims or []
     chosen = shared.load(names)
     if not names and source is None:
@@ -83,7 +84,9 @@ def reproduce(
     finished = True
     if runs:
         outputs.need_charts(files)
-        finished = shared.run(runs, frameworks, threads, device, timeout, folder, fresh, shard=part)
+        finished = shared.run(
+            runs, frameworks, threads, device, timeout, folder, fresh, shard=part, retries=retries
+        )
     samples = shared.read_samples(folder)
     if part is not None:
         _finish_part(part, len(samples), folder, finished)

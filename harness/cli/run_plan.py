@@ -1,11 +1,20 @@
 """Make a plan, run it, and read a run's folder. A command that cannot go on exits here."""
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.cli import options
 from harness.cli.console import console
-from harness.cli.exits import ENVIRONMENT, USAGE, interrupt_on_sigterm, stop
+from harness.cli.exits import (
+    ENVIRONMENT,
+    INTERRUPTED,
+    USAGE,
+    interrupt_on_sigterm,
+    interrupted_twice,
+    stop,
+)
 
 if TYPE_CHECKING:
     from harness.plan import Plan, Request
@@ -53,16 +62,28 @@ def run_plan(
     timed: bool = True,
     traceback: bool = False,
     whole: "Plan | None" = None,
+    retries: int = options.RETRIES,
 ) -> bool:
-    """Run the trials that have no row yet. Return False if the user interrupted them."""
+    """Run the trials that have no row yet. Return False if the user interrupted them.
+
+    A second Ctrl-C ends the command.
+    """
     from harness.execute.folder import FolderInUseError, OtherPlanError
     from harness.running import run_plan as running
 
     errors = console(stderr=True)
     interrupt_on_sigterm()
     try:
-        return running.run_plan(
-            plan, path, timeout_s, fresh, errors, timed=timed, traceback=traceback, whole=whole
+        finished = running.run_plan(
+            plan,
+            path,
+            timeout_s,
+            fresh,
+            errors,
+            timed=timed,
+            traceback=traceback,
+            whole=whole,
+            retries=retries,
         )
     except OtherPlanError as error:
         stop(USAGE, str(error))
@@ -71,6 +92,9 @@ def run_plan(
     except OSError as error:
         reason = error.strerror or error
         stop(ENVIRONMENT, f"{error.filename or path}: cannot be read or written ({reason})")
+    if not finished and interrupted_twice():
+        sys.exit(INTERRUPTED)
+    return finished
 
 
 def read_run(path: Path) -> "Run":

@@ -51,7 +51,7 @@ def scale(
         dtype=dtype,
     )
     timeout_s = options.timeout_s(timeout)
-    files = outputs.parse(output, chart, SUFFIXES, SWEEP)
+    files = outputs.parse(output, chart, SUFFIXES, SWEEP, has_folder=True)
     outputs.need_charts(files)
     plan = _plan(request, quick)
     folder = out or Path("results") / "runs" / f"scale-{plan.digest}"

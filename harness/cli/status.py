@@ -94,12 +94,13 @@ def _standing(folder: Path, plan: "Plan") -> Standing:
 
 
 def _print_table(standings: list[Standing]) -> None:
-    from rich.table import Table
+    from harness.report.console_table import ConsoleTable
+    from harness.report.text import plain
 
-    table = Table(*WORDS, box=None, header_style="bold", pad_edge=False)
+    table = ConsoleTable(*WORDS, box=None, header_style="bold", pad_edge=False)
     for standing in standings:
         ok, failed = standing.counts["ok"], _failed(standing.counts)
-        table.add_row(
+        texts = (
             str(standing.folder),
             str(ok),
             str(standing.counts.total() - ok - failed),
@@ -109,6 +110,7 @@ def _print_table(standings: list[Standing]) -> None:
             "none" if standing.last_at is None else f"{_ago(standing.last_at)} ago",
             "; ".join(standing.machines) or "-",
         )
+        table.add_row(*map(plain, texts))
     console().print(table)
 
 

@@ -52,11 +52,17 @@ def files(dataset: str, where: Path) -> dict[str, Path]:
             raise DataMissingError(f"{dataset}: {error}") from error
     paths = {part: where / name for part, name in MEMBERS.items()}
     for part, path in paths.items():
-        if not path.exists():
+        try:
+            sha256 = _sha256(path)
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise DataMissingError(
                 f"{dataset}: {path} is missing; fetch it with 'samestep data fetch {dataset}'"
-            )
-        sha256 = _sha256(path)
+            ) from error
+        except OSError as error:
+            raise DataMissingError(
+                f"{dataset}: {path} cannot be read ({error.strerror or error}); make it readable, "
+                "or set SAMESTEP_CACHE to another folder"
+            ) from error
         if sha256 != SHA256[dataset][part]:
             raise DataMissingError(
                 f"{dataset}: {path} is not the published file: SHA-256 {sha256}, expected "
@@ -165,6 +171,8 @@ def _is_complete(dataset: str, where: Path) -> bool:
 
 
 def _sha256(path: Path) -> str:
+    if path.exists() and not path.is_file():  # a pipe would block; a link to a file is fine
+        raise OSError(0, "is no file", str(path))
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

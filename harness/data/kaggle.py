@@ -18,7 +18,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.sources import UNREADABLE_ARCHIVE, DataRouteError
+from harness.data.sources import DataRouteError, arrays_of
 from harness.experiment.text_files import EncodingError, text_of
 
 ROWS, PIXELS, CLASSES = 42_000, 784, 10
@@ -61,11 +61,12 @@ def read(path: Path) -> tuple[Bytes, Bytes]:
         DataRouteError: the file does not have the right form.
     """
     try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            inputs, labels = file["inputs"], file["labels"]
-    except UNREADABLE_ARCHIVE as error:
-        raise DataRouteError(f"{path} cannot be read ({error}); {WHAT_TO_DO}") from error
-    if inputs.dtype != np.uint8 or labels.dtype != np.uint8 or len(labels) != len(inputs):
+        arrays = arrays_of(path, ("inputs", "labels"))
+    except DataRouteError as error:
+        raise DataRouteError(f"{error}; {WHAT_TO_DO}") from error
+    inputs, labels = arrays["inputs"], arrays["labels"]
+    are_bytes = inputs.dtype == labels.dtype == np.uint8
+    if not are_bytes or inputs.ndim != 2 or labels.shape != inputs.shape[:1]:
         raise DataRouteError(f"{path}: must have inputs and labels, both bytes; {WHAT_TO_DO}")
     _check(np.column_stack([labels, inputs]), path)
     return inputs, labels

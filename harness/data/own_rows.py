@@ -4,6 +4,7 @@ Workers find the folder by an environment variable. They need neither the file n
 """
 
 import os
+import secrets
 import zipfile
 import zlib
 from pathlib import Path
@@ -15,6 +16,7 @@ from harness.data.fetching import DataMissingError
 from harness.experiment.data import Data
 from harness.experiment.digests import digest_of
 from harness.tables import TableError
+from harness.untrusted import open_plain
 
 FOLDER_VARIABLE = "SAMESTEP_RUN_DATA"
 """Environment variable of workers: the folder in which `store` left rows."""
@@ -31,12 +33,12 @@ def read(data: Data) -> Rows:
     """
     folder = os.environ.get(FOLDER_VARIABLE)
     stored = Path(folder) / _file_name(data) if folder else None
-    if stored is not None and stored.exists():
+    if stored is not None:
         try:
-            with np.load(stored, allow_pickle=False) as arrays:
+            with open_plain(stored) as file, np.load(file, allow_pickle=False) as arrays:
                 return arrays["inputs"], arrays.get("targets")
         except (OSError, ValueError, EOFError, zlib.error, zipfile.BadZipFile):
-            pass  # a damaged copy: the file itself is read, and its digest compared
+            pass  # no copy, or a damaged one: the file itself is read, and its digest compared
     try:
         selected = data.selection()
     except TableError as error:
@@ -52,14 +54,15 @@ def store(data: Data, folder: Path) -> None:
         OSError: the folder cannot be written.
     """
     target = folder / _file_name(data)
-    if target.exists():
+    if target.is_file() and not target.is_symlink():
         return
     inputs, targets = read(data)
     arrays = {"inputs": inputs} if targets is None else {"inputs": inputs, "targets": targets}
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".{os.getpid()}-{target.name}"
+    temporary = folder / f".{target.name}.{secrets.token_hex(4)}"  # swept if it is left over
     try:
-        np.savez(temporary, allow_pickle=False, **arrays)
+        with temporary.open("xb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)

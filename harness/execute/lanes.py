@@ -68,7 +68,9 @@ def serve(
         finally:
             over[lane].set()
 
-    threads = [threading.Thread(target=run_lane, args=(lane,)) for lane in range(lanes)]
+    threads = [  # daemons, so that a second Ctrl-C waits for none
+        threading.Thread(target=run_lane, args=(lane,), daemon=True) for lane in range(lanes)
+    ]
     try:
         for thread in threads:
             thread.start()

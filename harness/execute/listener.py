@@ -25,6 +25,12 @@ class Listener:
     def finished(self, trial: Trial, row: Row, log_tail: list[str]) -> None:
         """A trial has its row; `log_tail` matters only if the trial failed."""
 
+    def lost(self, trial: Trial, why: str) -> None:
+        """A trial is run again, because its process was ended from outside.
+
+        Unlike the others this may be called by several lanes at once.
+        """
+
     def rerunning(self, trials: Sequence[Trial]) -> None:
         """These trials were measured on a disturbed machine and are run again."""
 

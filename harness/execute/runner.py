@@ -48,6 +48,7 @@ class Runner:
         timed: whether times matter. Then trials run one at a time, and those on a disturbed
             machine run again. Otherwise as many run at once as there are CPUs and memory.
         whole: the plan that the folder is of, where `plan` is one machine's part of it.
+        retries: how often a trial is run again whose process was ended from outside.
     """
 
     plan: Plan
@@ -56,9 +57,12 @@ class Runner:
     listener: Listener
     timed: bool = True
     whole: Plan | None = None
+    retries: int = 0
 
     def __post_init__(self) -> None:
-        self._workers = Workers(self.plan, self.folder, self.timeout_s, self.listener)
+        self._workers = Workers(
+            self.plan, self.folder, self.timeout_s, self.listener, self.retries
+        )
         self._listening = threading.Lock()
 
     def run(self, fresh: bool = False) -> None:
@@ -102,7 +106,11 @@ class Runner:
                 self._measure_limits(fresh)
                 proving.prove(self._workers, self.listener, lanes(self.plan))
             finally:
-                self._workers.kill()
+                try:
+                    self._workers.kill()
+                except KeyboardInterrupt:  # a second Ctrl-C: whatever is left ends all the same
+                    end_marked(mark_of_folder(self.folder.path))
+                    raise
 
     def _done(self) -> set[str]:
         """Ids of trials that have a good row of this machine, and arrays that can be read."""

@@ -21,6 +21,7 @@ import psutil
 from harness.clock.environment import END_OF_TRIAL
 from harness.execute.left_processes import MARK, end_marked, new_mark
 from harness.experiment.vocabulary import Status
+from harness.private import without_user
 from harness.untrusted import parse_json
 
 LOG_BYTES_AT_MOST = 1_000_000
@@ -31,14 +32,21 @@ GRACE_S = 2.0
 LOG_GRACE_S = 0.5
 LOOK_EVERY_S = 0.1
 MEMORY_SHARE = 0.9
+FROM_OUTSIDE = ("SIGHUP", "SIGINT", "SIGKILL", "SIGTERM", "SIGUSR1", "SIGUSR2")
+"""Signals by which a user, a scheduler or the kernel ends a process. A program that fails by itself
+ends by another, such as SIGSEGV or SIGABRT."""
 
 
 @dataclass(frozen=True)
 class Death:
-    """Why no answer came: status and detail of the row to write instead."""
+    """Why no answer came: status and detail of the row to write instead.
+
+    `is_lost`: something outside ended the process, so that this says nothing about the trial.
+    """
 
     status: Status
     detail: str
+    is_lost: bool = False
 
 
 class WorkerProcess:
@@ -170,9 +178,7 @@ class WorkerProcess:
                 continue
             self._tail.append(line.decode("utf-8", errors="replace").rstrip())
             if left > 0:
-                with contextlib.suppress(OSError), log.open("ab") as file:  # a full disk
-                    file.write(line[:left] + b"\n")
-                left -= len(line) + 1
+                left -= write_line(log, line[:left])
         self._log_is_complete.set()
 
     def _timed_out(self, timeout_s: float | None) -> Death:
@@ -189,10 +195,7 @@ class WorkerProcess:
         self.kill()
         if code >= 0:
             return Death(Status.ERROR, f"ended without a result (exit code {code})")
-        name = signal_name(-code)
-        if name == "SIGKILL" and oom_kills() > self._oom_kills:
-            return Death(Status.OOM, "killed by the system: out of memory")
-        return Death(Status.CRASHED, name)
+        return death_by_signal(-code, self._oom_kills)
 
 
 def kill_group(process: subprocess.Popen[bytes], started: Iterable[psutil.Process] = ()) -> None:
@@ -220,6 +223,19 @@ def _descendants(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return descendants
 
 
+def death_by_signal(number: int, oom_kills_before: int) -> Death:
+    """Return what the end of a process by a signal means.
+
+    Args:
+        number: of the signal.
+        oom_kills_before: what `oom_kills` returned when the process began.
+    """
+    name = signal_name(number)
+    if name == "SIGKILL" and oom_kills() > oom_kills_before:
+        return Death(Status.OOM, "killed by the system: out of memory", is_lost=True)
+    return Death(Status.CRASHED, name, is_lost=name in FROM_OUTSIDE)
+
+
 def signal_name(number: int) -> str:
     """Return `SIGSEGV`; a real-time signal has a number only, counted from the first."""
     try:
@@ -242,6 +258,18 @@ def lines_of(pipe: IO[bytes] | None, at_most: int) -> Iterator[bytes]:
             line = (line + rest)[:at_most]
     if line:
         yield line
+
+
+def write_line(log: Path, line: bytes) -> int:
+    """Add a line to a log, without the user's home and name; return how many bytes it takes."""
+    text = without_user(line.decode("utf-8", "surrogateescape"))
+    content = text.encode("utf-8", "surrogateescape") + b"\n"
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    with contextlib.suppress(OSError):  # a full disk, or what is no plain file
+        with os.fdopen(os.open(log, flags, 0o666), "ab") as file:
+            file.write(content)
+    return len(content)
 
 
 def free_bytes() -> int:

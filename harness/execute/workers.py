@@ -11,7 +11,7 @@ from harness.clock.environment import child_environment
 from harness.clock.process_state import IS_SPENT
 from harness.command_line import Command
 from harness.data import fetching, own_rows
-from harness.execute.commands import Commands
+from harness.execute.commands import Commands, lost_times
 from harness.execute.left_processes import mark_of_folder
 from harness.execute.listener import Listener
 from harness.execute.worker_process import Death, WorkerProcess
@@ -41,6 +41,14 @@ class Key(NamedTuple):
         return cls(trial.framework, trial.track, trial.threads)
 
 
+class Ran(NamedTuple):
+    """What came of a trial: its row, the end of its log, and whether it was ended from outside."""
+
+    row: Row
+    log_tail: list[str]
+    is_lost: bool = False
+
+
 class Workers:
     """The worker processes of one run, started when a trial first needs one.
 
@@ -50,7 +58,8 @@ class Workers:
         plan: whose trials they run.
         folder: where they leave arrays and logs.
         timeout_s: limit for one trial, its framework's import included; None for no limit.
-        listener: hears of datasets.
+        listener: hears of datasets, and of trials that were lost.
+        retries: how often a trial is run again whose process was ended from outside.
 
     Attributes:
         ended: set when `kill` was called.
@@ -58,15 +67,21 @@ class Workers:
     """
 
     def __init__(
-        self, plan: Plan, folder: RunFolder, timeout_s: float | None, listener: Listener
+        self,
+        plan: Plan,
+        folder: RunFolder,
+        timeout_s: float | None,
+        listener: Listener,
+        retries: int = 0,
     ) -> None:
         self.plan, self.folder, self.timeout_s, self.listener = plan, folder, timeout_s, listener
+        self.retries = retries
         self.ended = threading.Event()
         self.suspects: dict[tuple[str, str], list[str]] = {}
         self._alive: dict[tuple[int, Key], WorkerProcess] = {}
         self._parked: dict[Key, WorkerProcess] = {}
         self._frameworks = plan.frameworks
-        self._commands = Commands(folder, timeout_s, plan.request.timed)
+        self._commands = Commands(folder, timeout_s, plan.request.timed, retries, listener)
         self._data_problems: dict[str | Data, str | None] = {}
         self._lock = threading.Lock()
         """Held to start and move workers, and to end them for good."""
@@ -100,27 +115,40 @@ class Workers:
         if isinstance(framework, Command):
             blank = self.blank(trial, Status.OK, None)
             return self._commands.measure(trial, experiment, framework, blank, lane)
+        times = 1
+        while True:
+            row, tail, is_lost = self._run_once(trial, experiment, lane, keep)
+            if not is_lost:
+                return row, tail
+            if times > self.retries:
+                return replace(row, status_detail=lost_times(row.status_detail, times)), tail
+            self.listener.lost(trial, row.status_detail or row.status)
+            times += 1
+
+    def _run_once(self, trial: Trial, experiment: Experiment, lane: int, keep: bool) -> Ran:
         with self._lock:
             if self.ended.is_set():
-                return self.blank(trial, Status.INTERRUPTED, "Ctrl-C"), []
+                return Ran(self.blank(trial, Status.INTERRUPTED, "Ctrl-C"), [])
             worker = self._worker(trial, lane)
         answer = worker.ask(self._message(trial, experiment, lane), self.timeout_s)
         tail = worker.log_tail
         if isinstance(answer, Death):
             self._alive.pop((lane, Key.of(trial)), None)
             if self.ended.is_set():
-                return self.blank(trial, Status.INTERRUPTED, "Ctrl-C"), tail
-            return self.blank(trial, answer.status, answer.detail), tail
+                return Ran(self.blank(trial, Status.INTERRUPTED, "Ctrl-C"), tail)
+            return Ran(self.blank(trial, answer.status, answer.detail), tail, answer.is_lost)
         if not keep or answer.get("status") not in ENDED_WELL or answer.get(IS_SPENT):
             self._alive.pop((lane, Key.of(trial)), None)
             worker.close()
         try:
             row = from_json(json.dumps(answer))
         except BadRowError as error:
-            return self.blank(trial, Status.ERROR, f"bad result: {error}"), tail
+            return Ran(self.blank(trial, Status.ERROR, f"bad result: {error}"), tail)
         if row.trial != trial.id:
-            return self.blank(trial, Status.ERROR, f"bad result: row of trial {row.trial!r}"), tail
-        return row, tail
+            why = f"bad result: row of trial {row.trial!r}"
+            return Ran(self.blank(trial, Status.ERROR, why), tail)
+        is_lost = row.status == Status.INTERRUPTED and not self.ended.is_set()
+        return Ran(row, tail, is_lost)
 
     def judge_command(
         self, proof: Trial, command: Command, lane: int = FIRST_LANE

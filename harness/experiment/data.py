@@ -20,6 +20,7 @@ from harness.experiment.splits import (
     check_split,
     split_rows,
 )
+from harness.experiment.text_files import place_of
 
 if TYPE_CHECKING:
     from harness.tables.selection import Choices, Selection
@@ -302,14 +303,20 @@ class Data(Frozen):
         found = {}
         for field in ("file", "test_file"):
             file = values.get(field)
-            if not isinstance(file, str) or not file or Path(file).is_absolute():
+            if not isinstance(file, str) or not file:
+                continue
+            place = place_of(file)
+            if place.is_absolute():
+                found[field] = str(place)
                 continue
             folder = (info.context or {}).get("folder")
+            if folder is None and values.get("contents"):  # it was read before
+                continue
             if folder is None:
                 raise ValueError(
                     f"{field}: must be absolute in a protocol without a file. Got {file!r}"
                 )
-            found[field] = str(Path(folder).absolute() / Path(file).expanduser())
+            found[field] = str(Path(folder).absolute() / place)
         return values | found
 
     @model_validator(mode="after")

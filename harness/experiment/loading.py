@@ -14,7 +14,7 @@ from harness.experiment.foreign_names import WHO
 from harness.experiment.model import Experiment
 from harness.experiment.names import meant, nearest, unknown
 from harness.experiment.rate_checks import check_warm_up
-from harness.experiment.text_files import EncodingError, text_of
+from harness.experiment.text_files import EncodingError, place_of, text_of
 from harness.experiment.translating import field_translation
 
 CATALOGUE = Path(__file__).parent / "catalogue"
@@ -46,7 +46,7 @@ def load(name_or_file: str) -> Experiment:
         ProtocolError: there is no such experiment, or its protocol is not valid.
     """
     if names_a_file(name_or_file):
-        return read(Path(name_or_file))
+        return read(place_of(name_or_file))
     if name_or_file not in catalogue_names():
         raise ProtocolError(f"experiment: {unknown(name_or_file, catalogue_names())}")
     return read(CATALOGUE / f"{name_or_file}.toml")
@@ -60,7 +60,7 @@ def names_a_file(name_or_file: str) -> bool:
     """
     if name_or_file.lower().endswith(".toml"):
         return True
-    if Path(name_or_file).is_file() and name_or_file not in catalogue_names():
+    if place_of(name_or_file).is_file() and name_or_file not in catalogue_names():
         raise ProtocolError(
             f"{name_or_file}: the name of a protocol's or a claim's file must end in .toml; "
             "rename the file"

@@ -1,6 +1,7 @@
 """Text files as people save them: UTF-8 with or without a byte-order mark, any line ends."""
 
 import codecs
+from pathlib import Path
 
 UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 GUESSES = (("CP932", "\u3040", "\u30ff"), ("CP949", "\uac00", "\ud7a3"))
@@ -13,6 +14,17 @@ MOST = 0.5
 
 class EncodingError(ValueError):
     """A text is not UTF-8; the message says where and how to save it."""
+
+
+def place_of(name: str) -> Path:
+    """Return the path that a user names; `~` is the home, as in a shell.
+
+    A run's files name what is in the home so.
+    """
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:  # there is no such home
+        return Path(name)
 
 
 def text_of(content: bytes) -> str:

@@ -17,6 +17,7 @@ from harness.cache import cache_folder
 from harness.clock.environment import on_this_machine
 from harness.parity.judgement import Judgement, Verdict, with_proof_as_timed
 from harness.plan import Trial
+from harness.private import values_without_user
 from harness.results import RunFolder, write_atomically
 from harness.untrusted import parse_json, read_plain
 
@@ -64,7 +65,8 @@ def store(folder: RunFolder, trial: Trial, judgement: Judgement, in_cache: bool 
         judgement: its verdict.
         in_cache: whether the verdict holds for other runs on this machine, too.
     """
-    content = json.dumps({"schema": SCHEMA, **judgement.to_dict()}, indent=1).encode()
+    values = values_without_user(judgement.to_dict())
+    content = json.dumps({"schema": SCHEMA, **values}, indent=1).encode()
     write_atomically(folder.proofs / f"{trial.id}.json", content)
     if in_cache and judgement.verdict != Verdict.NOT_COMPARABLE:
         with contextlib.suppress(OSError):  # a cache that cannot be written costs time only

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from harness.analysis.compare import Comparison, agreement
+from harness.report.console_table import ConsoleTable
 from harness.report.run_comparison import Change, ChangeVerdict, RunComparison
 from harness.report.text import escaped, markdown_table, plain, ratio_text
 from harness.results import clean
@@ -26,7 +26,7 @@ def print_comparison(comparison: RunComparison, console: Console) -> None:
     """Print one table. Columns that are the same in every line are left out and said once."""
     changes = comparison.changes
     constant = constants(changes)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = ConsoleTable(box=box.SIMPLE_HEAD, pad_edge=False)
     heads, rows = _cells(changes, constant)
     for heading in heads:
         name = heading in COLUMNS

@@ -7,7 +7,6 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from harness.claims.judge import Judged
@@ -24,6 +23,7 @@ from harness.report.claim_numbers import (
     why,
 )
 from harness.report.claim_text import notes, origin, source_line
+from harness.report.console_table import ConsoleTable
 from harness.report.protocol_text import protocol_line
 from harness.report.text import escaped, markdown_table, plain
 from harness.report.verdict_counts import summarise
@@ -36,9 +36,9 @@ NEVER_WRAPPED = ("claim", "published", "cost", "verdict", "detail")
 # ---------------------------------------------------------------- terminal
 
 
-def new_table(*headings: str) -> Table:
+def new_table(*headings: str) -> ConsoleTable:
     """Return an empty table whose short columns are never wrapped."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = ConsoleTable(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
         table.add_column(heading, no_wrap=heading in NEVER_WRAPPED)
     return table

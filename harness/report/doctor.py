@@ -7,11 +7,12 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from harness.doctor import facts as doctor_facts
 from harness.doctor.facts import Facts, FrameworkState, Inspected, Machine
 from harness.doctor.problems import Problem, notes, problems
+from harness.private import values_without_user
+from harness.report.console_table import ConsoleTable
 from harness.report.text import count_text, plain, seconds
 
 SCHEMA = 1
@@ -41,7 +42,7 @@ def as_json(facts: Facts) -> str:
         framework["share_of_best"] = shares.get(framework["name"])
     value["notes"] = notes(facts)
     value["problems"] = [_as_dict(problem) for problem in problems(facts)]
-    return json.dumps(value, indent=1, allow_nan=False)
+    return json.dumps(values_without_user(value), indent=1, allow_nan=False)
 
 
 def _as_dict(facts: Facts | Problem) -> dict[str, Any]:
@@ -110,7 +111,7 @@ def _cpus(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:.2f} CPUs"
 
 
-def _frameworks(frameworks: Sequence[Inspected]) -> Table:
+def _frameworks(frameworks: Sequence[Inspected]) -> ConsoleTable:
     table = _table("name", "state", "version", "loops", "import", right=("import",))
     for framework in frameworks:
         loops = ", ".join(framework.loops)
@@ -125,7 +126,7 @@ def _frameworks(frameworks: Sequence[Inspected]) -> Table:
     return table
 
 
-def _computing(frameworks: Sequence[Inspected]) -> Table:
+def _computing(frameworks: Sequence[Inspected]) -> ConsoleTable:
     right = ("CPUs used", "threads", "GFLOP/s", "of the best")
     table = _table("name", "device", "precision", "bound to", *right, right=right)
     shares = doctor_facts.shares_of_best(frameworks)
@@ -162,7 +163,7 @@ def _libraries(framework: Inspected) -> str:
     return f"{framework.blas or UNKNOWN}; pools: {names}"
 
 
-def _kernels(facts: Facts) -> Table:
+def _kernels(facts: Facts) -> ConsoleTable:
     table = _table("choice", "kernels", "GFLOP/s", "", right=("GFLOP/s",))
     for kernel in facts.kernels:
         remark = kernel.detail or ("in use" if kernel.in_use else "")
@@ -217,12 +218,12 @@ def _number(value: float | None, form: str) -> str:
     return UNKNOWN if value is None else format(value, form)
 
 
-def _table(*headings: str, right: Sequence[str] = ()) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+def _table(*headings: str, right: Sequence[str] = ()) -> ConsoleTable:
+    table = ConsoleTable(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
         table.add_column(heading, justify="right" if heading in right else "left", overflow="fold")
     return table
 
 
-def _row(table: Table, cells: Sequence[str], style: str = "") -> None:
+def _row(table: ConsoleTable, cells: Sequence[str], style: str = "") -> None:
     table.add_row(*(plain(cell) for cell in cells), style=style)

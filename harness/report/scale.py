@@ -9,10 +9,11 @@ from typing import Any
 
 from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from harness.analysis import sweep_points
 from harness.analysis.scaling import Term
+from harness.private import values_without_user
+from harness.report.console_table import ConsoleTable
 from harness.report.scale_text import caption, comparison_sentences, legend, remarks
 from harness.report.sweep import FittedLoop, Sweep
 from harness.report.text import plain
@@ -71,8 +72,8 @@ def _print_comparisons(sweep: Sweep, say: Callable[..., None]) -> None:
     say("Nothing is claimed where two laws differ by less than their residuals.", "dim")
 
 
-def _table(loops: Sequence[FittedLoop]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+def _table(loops: Sequence[FittedLoop]) -> ConsoleTable:
+    table = ConsoleTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("loop")
     for heading in ("overhead, µs", "rate, GFLOP/s", "residual"):
         table.add_column(heading, justify="right", no_wrap=True)
@@ -123,7 +124,7 @@ def as_json(sweep: Sweep) -> str:
         "in_words": comparison_sentences(sweep) + remarks(sweep),
         "rows": [asdict(row) for row in sweep.run.rows],
     }
-    return json.dumps(clean(value), indent=1, allow_nan=False)
+    return json.dumps(values_without_user(clean(value)), indent=1, allow_nan=False)
 
 
 def _law_as_dict(loop: FittedLoop) -> dict[str, Any]:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from harness.experiment.vocabulary import Status
 from harness.report.answer import BOUNDARY, answer, statements
+from harness.report.console_table import ConsoleTable
 from harness.report.model import Line, Measure, Report, Section
 from harness.report.remarks import remarks
 from harness.report.section_table import cells, headings
@@ -39,14 +39,14 @@ def print_answer(report: Report, console: Console) -> None:
     console.print()
 
 
-def _table(section: Section) -> Table:
+def _table(section: Section) -> ConsoleTable:
     experiment = section.experiment
     title = plain(experiment.name)
     title.stylize("bold")
     title.append(": ").append(plain(experiment.title))
     if section.place:
         title.append(plain(f" ({section.place})"))
-    table = Table(
+    table = ConsoleTable(
         title=title,
         title_justify="left",
         title_style="",

@@ -107,6 +107,10 @@ class Announcer(Listener):
         place = self._rerun_place(1) if is_rerun else self._trial_place(1)
         self._show(place, self._label(trial))
 
+    def lost(self, trial: Trial, why: str) -> None:
+        """Say that a trial is run again."""
+        self._say(f"{self._label(trial)}: ended from outside ({why}); running again")
+
     def rerunning(self, trials: Sequence[Trial]) -> None:
         """Say how many trials run again; the bar grows by them."""
         count = len(trials)

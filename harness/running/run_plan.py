@@ -50,6 +50,7 @@ def run_plan(
     traceback: bool = False,
     announcer_type: type[Announcer] = Announcer,
     whole: Plan | None = None,
+    retries: int = 1,
 ) -> bool:
     """Run the trials that have no row yet. Return False if the user interrupted them.
 
@@ -63,6 +64,7 @@ def run_plan(
         traceback: whether to print the whole of what an adapter raises.
         announcer_type: says what happens.
         whole: the plan that the folder is of, where `plan` is a part of it.
+        retries: how often a trial is run again whose process was ended from outside.
 
     Raises:
         harness.execute.folder.OtherPlanError: the folder holds another plan.
@@ -73,7 +75,8 @@ def run_plan(
     _announce(plan, path, console, sum(estimates_s.values()))
     try:
         with announcer_type(plan, console, traceback, estimates_s) as announcer:
-            Runner(plan, RunFolder(path), timeout_s, announcer, timed, whole).run(fresh)
+            runner = Runner(plan, RunFolder(path), timeout_s, announcer, timed, whole, retries)
+            runner.run(fresh)
     except KeyboardInterrupt:
         console.print("interrupted: finished trials are kept; the same command goes on from here")
         return False

@@ -9,6 +9,7 @@ from harness import cli
 from harness.claims import loading, samples
 from harness.cli import reproduce
 from harness.execute import runner
+from harness.registry import find
 from tests.claims.builders import judged, make_claim, make_sample
 
 pytestmark = pytest.mark.xdist_group("more processes")
@@ -304,3 +305,34 @@ def test_without_data_nothing_is_judged(cache, monkeypatch):
     done = run("reproduce", "C01", "--frameworks", "numpy", "--out", "r")
     assert done.exit_code == 3
     assert "NOT RUN" in done.stdout
+
+
+KILLED_ONCE = """
+import os, signal
+from {module} import {name}
+
+class KilledOnce({name}):
+    loops = ("stepwise",)
+
+    def advance(self, batches):
+        if not os.path.exists({mark!r}):
+            open({mark!r}, "w").close()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().advance(batches)
+"""
+
+
+@pytest.mark.parametrize(
+    ("retries", "codes"), [("0", (1, 0)), pytest.param("1", (0, 0), marks=pytest.mark.full_product)]
+)
+def test_a_trial_that_was_killed_counts_only_if_it_stays_so(mine, tmp_path, retries, codes):
+    numpy = find("numpy")
+    text = KILLED_ONCE.format(
+        module=numpy.module, name=numpy.class_name, mark=str(tmp_path / "killed")
+    )
+    (tmp_path / "killed_once.py").write_text(text)
+    command = "reproduce", mine(), "--frameworks", "killed_once.py", "--out", "r"
+    for code in codes:
+        done = run(*command, "--retries", retries)
+        assert done.exit_code == code, done.output
+    assert [sample.row.status for sample in samples.read(tmp_path / "r")] == ["ok"] * 3

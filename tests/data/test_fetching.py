@@ -93,6 +93,42 @@ def test_keras_archive(small, cache, tmp_path):
     check_cache(cache)
 
 
+def odd_archives():
+    """Files that stand where Keras would have left its archive."""
+    arrays = small_arrays()
+    x_train, y_train = arrays["train images"], arrays["train labels"]
+    names = {"x_train": x_train, "y_train": y_train, "x_test": x_train, "y_test": y_train}
+    odd = {
+        "lacks one": {"x_train": x_train},
+        "numbers": names | {"x_train": np.float64(1.5)},
+        "text": names | {"x_train": np.array(["a"])},
+        "many axes": names | {"x_train": np.zeros((1,) * 30, np.uint8)},
+        "other images": names,
+        "objects": names | {"y_test": np.array([{}], object)},
+    }
+    for name, content in odd.items():
+        buffer = io.BytesIO()
+        np.savez(buffer, **content)
+        yield pytest.param(buffer.getvalue(), id=name)
+    bomb = io.BytesIO()
+    np.savez_compressed(bomb, **names | {"x_train": np.zeros(sources.LARGEST_FILE_BYTES + 1, "b")})
+    yield pytest.param(bomb.getvalue(), id="bomb")
+    yield pytest.param(b"<html>sign in</html>", id="no archive")
+    yield pytest.param(bomb.getvalue()[:-40], id="cut")
+
+
+@pytest.mark.parametrize("content", odd_archives())
+def test_an_odd_keras_archive_is_a_route_that_did_not_work(small, cache, tmp_path, content):
+    file = tmp_path / "home" / ".keras" / "datasets" / "mnist.npz"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(content)
+    with pytest.raises(fetching.DataMissingError, match="no route worked") as raised:
+        fetching.fetch("mnist")
+    (line,) = [line for line in str(raised.value).splitlines() if line.startswith("  Keras's cache:")]
+    assert "mnist.npz" in line or "SHA-256" in line
+    assert file.read_bytes() == content
+
+
 @pytest.mark.parametrize("place", ["data", "home/data"])
 def test_torchvisions_folder(small, cache, tmp_path, place):
     write_folder(tmp_path / place / "MNIST" / "raw", small, packed=False)

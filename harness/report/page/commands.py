@@ -1,4 +1,7 @@
-"""The command that made a run, and the command that runs one line of it again."""
+"""The command that made a run, and the command that runs one line of it again.
+
+Neither has the path of the user's home, which is `~` in both. samestep reads that as a shell does.
+"""
 
 import shlex
 from dataclasses import replace
@@ -7,6 +10,7 @@ from harness.command_line import as_option
 from harness.experiment.loading import catalogue_names
 from harness.experiment.vocabulary import COMMAND
 from harness.plan import REPEATS, SEEDS, Plan, Request
+from harness.private import without_user
 from harness.report.model import Line
 
 DEFAULTS = Request()
@@ -32,7 +36,7 @@ def of_run(plan: Plan) -> str:
         words += ["--frameworks", ",".join(map(as_option, request.frameworks))]
     if request.loops != DEFAULTS.loops:
         words += ["--loops", ",".join(request.loops)]
-    return shlex.join([*words, *_options(request)])
+    return without_user(shlex.join([*words, *_options(request)]))
 
 
 def of_line(plan: Plan, experiment: str, line: Line) -> str:
@@ -54,7 +58,8 @@ def of_line(plan: Plan, experiment: str, line: Line) -> str:
     words += ["--frameworks", requested]
     if line.identical and not line.command:
         words += ["--loops", line.loop]
-    return shlex.join([*words, *_options(replace(request, threads=(line.threads,)))])
+    options = _options(replace(request, threads=(line.threads,)))
+    return without_user(shlex.join([*words, *options]))
 
 
 def _options(request: Request) -> list[str]:
