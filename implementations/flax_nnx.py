@@ -42,6 +42,8 @@ PLANNED_STEPS, PLANNED_ROWS = 8_192, 65_536
 The plan is copied whole for every segment, so it must not be large. A longer segment is run in
 pieces.
 """
+UNROLLED_STEPS = 10
+"""On a GPU a turn of the fused loop has so many steps: between turns the device is waited for."""
 
 Pytree = Any
 """What JAX calls nested tuples and lists of arrays."""
@@ -60,6 +62,7 @@ class FlaxTrainer(StepTrainer):
         self.target_device = _device(task.device)
         self.device, self.precision = _device_and_precision(self.target_device, task.dtype)
         on_cpu = self.target_device.platform == "cpu"
+        self.unrolled = 1 if on_cpu else UNROLLED_STEPS
         self.blas = "Eigen (XLA)" if on_cpu else "cuBLAS (XLA)"
         self.inputs = self._on_device(task.inputs)
         model = self._network()
@@ -206,7 +209,16 @@ class FlaxTrainer(StepTrainer):
             )
             return state, losses.at[step].set(loss)
 
-        state, losses = jax.lax.fori_loop(0, steps, body, (state, jnp.zeros_like(rates)))
+        def some_steps(turn: jax.Array, carried: Pytree) -> Pytree:
+            for step in range(self.unrolled):
+                carried = body(turn * self.unrolled + step, carried)
+            return carried
+
+        carried = (state, jnp.zeros_like(rates))
+        turns = steps // self.unrolled if self.unrolled > 1 else 0
+        if self.unrolled > 1:
+            carried = jax.lax.fori_loop(0, turns, some_steps, carried)
+        state, losses = jax.lax.fori_loop(turns * self.unrolled, steps, body, carried)
         return state, losses
 
     # ------------------------------------------------------------ loops
