@@ -1,4 +1,4 @@
-"""What may have become of a file: strategies that draw it, for bytes and for values of JSON or TOML."""
+"""What may have become of a file: strategies that draw it, for bytes and for values of JSON."""
 
 import copy
 from typing import Any

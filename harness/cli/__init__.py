@@ -29,7 +29,7 @@ from harness.cli import (
     status,
     step,
 )
-from harness.cli.exits import ENVIRONMENT, FAILED, stop
+from harness.cli.exits import ENVIRONMENT, FAILED, INTERRUPTED, stop
 
 app = typer.Typer(
     help="The same network, from the same weights, on the same batches, in every framework.",
@@ -95,6 +95,8 @@ def main() -> None:
     except BrokenPipeError:
         _discard_output()
         sys.exit(FAILED)
+    except KeyboardInterrupt:  # as the command begins or ends
+        sys.exit(INTERRUPTED)
     except OSError as error:
         if error.filename is not None:  # a file, not the output
             raise

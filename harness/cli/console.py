@@ -1,5 +1,6 @@
 """Where a command prints."""
 
+import shutil
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ def console(stderr: bool = False) -> "Console":
     from rich.console import Console
 
     terminal = Console(stderr=stderr)
+    if terminal.is_dumb_terminal:  # rich takes it for 80 columns wide
+        size = shutil.get_terminal_size()
+        return Console(stderr=stderr, width=size.columns, height=size.lines)
     if terminal.is_terminal:
         return terminal
     return Console(stderr=stderr, width=WIDTH_WITHOUT_TERMINAL)

@@ -155,6 +155,7 @@ def _origin(facts: "DatasetFacts") -> str:
 def table(records: Records) -> "ConsoleTable":
     """Return the records for a terminal, without the columns that are empty throughout."""
     from rich import box
+
     from harness.report.console_table import ConsoleTable
     from harness.report.text import plain
 

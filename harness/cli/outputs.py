@@ -71,15 +71,15 @@ def parse(
     ]
 
 
-def _file(
-    text: str, suffixes: Sequence[str], known: Sequence[str], has_folder: bool
-) -> Output:
+def _file(text: str, suffixes: Sequence[str], known: Sequence[str], has_folder: bool) -> Output:
     suffix = Path(text).suffix
     if suffix in IMAGES:
         chart = text if "=" in text else f"{known[0]}={text}"
         stop(USAGE, f"-o {text}: charts are written with --chart. Write --chart {chart}")
     if suffix not in suffixes:
-        folder = f". The folder of a run is given by --out {text}" if has_folder and not suffix else ""
+        folder = (
+            f". The folder of a run is given by --out {text}" if has_folder and not suffix else ""
+        )
         stop(USAGE, f"-o {text}: suffix must be {_either(suffixes)}. Got {suffix!r}{folder}")
     return Output(Path(text))
 

@@ -186,6 +186,7 @@ def protocols_of(
 def _protocol(file: Path, options: TableOptions, folder: Path) -> str:
     from harness.experiment.drafting import draft, slug
     from harness.experiment.loading import ProtocolError
+    from harness.private import without_home
     from harness.results import write_atomically
     from harness.tables import TableError
 
@@ -197,14 +198,15 @@ def _protocol(file: Path, options: TableOptions, folder: Path) -> str:
         proposed = draft(source, source.target or options.target, str(path))
     except (ProtocolError, TableError) as error:
         stop(USAGE, str(error))
+    content = without_home(proposed.text).encode()
     try:
-        if path.exists() and path.read_bytes() != proposed.text.encode():
+        if path.exists() and path.read_bytes() != content:
             stop(
                 USAGE,
                 f"{path} is there already and differs from what would be written: run it with "
                 f"`samestep report {path}`, or delete it",
             )
-        write_atomically(path, proposed.text.encode())
+        write_atomically(path, content)
     except OSError as error:
         stop(ENVIRONMENT, f"{path}: cannot be written ({error.strerror or error})")
     errors = console(stderr=True)

@@ -4,7 +4,6 @@ The process has a group of its own. What leaves the group, as a daemon does, is 
 of its environment.
 """
 
-import contextlib
 import subprocess
 import sys
 import threading

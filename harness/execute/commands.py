@@ -206,7 +206,7 @@ class Commands:
         return dataclasses.replace(death, detail=_without_folder(death.detail, exported))
 
 
-def lost_times(detail: str | None, times: int) -> str | None:
+def lost_times(detail: str, times: int) -> str:
     """Return why a trial was lost, with the number of times where it was tried again."""
     return f"{detail}, {times} times" if times > 1 else detail
 

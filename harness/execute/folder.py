@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.cache import cache_folder
 from harness.plan import Plan
-from harness.results import RunFolder, sweep
+from harness.results import LEFTOVER, RunFolder, sweep
 from harness.untrusted import NotAPlainFileError, open_plain, parse_json, read_plain
 
 WRITTEN_BEFORE_PLAN = {"lock", "trials"}
@@ -72,7 +72,8 @@ def sweep_all(folder: RunFolder) -> None:
 
 
 def _names(folder: RunFolder) -> set[str]:
-    return {file.name for file in folder.path.iterdir()}
+    names = {file.name for file in folder.path.iterdir()}
+    return {name for name in names if not LEFTOVER.fullmatch(name)}  # these are swept
 
 
 def is_in_use(folder: RunFolder) -> bool:

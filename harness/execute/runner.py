@@ -60,9 +60,7 @@ class Runner:
     retries: int = 0
 
     def __post_init__(self) -> None:
-        self._workers = Workers(
-            self.plan, self.folder, self.timeout_s, self.listener, self.retries
-        )
+        self._workers = Workers(self.plan, self.folder, self.timeout_s, self.listener, self.retries)
         self._listening = threading.Lock()
 
     def run(self, fresh: bool = False) -> None:

@@ -266,9 +266,11 @@ def write_line(log: Path, line: bytes) -> int:
     content = text.encode("utf-8", "surrogateescape") + b"\n"
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-    with contextlib.suppress(OSError):  # a full disk, or what is no plain file
+    try:
         with os.fdopen(os.open(log, flags, 0o666), "ab") as file:
             file.write(content)
+    except OSError:  # a full disk, or what is no plain file
+        pass
     return len(content)
 
 

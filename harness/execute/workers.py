@@ -120,9 +120,10 @@ class Workers:
             row, tail, is_lost = self._run_once(trial, experiment, lane, keep)
             if not is_lost:
                 return row, tail
+            why = row.status_detail or row.status
             if times > self.retries:
-                return replace(row, status_detail=lost_times(row.status_detail, times)), tail
-            self.listener.lost(trial, row.status_detail or row.status)
+                return replace(row, status_detail=lost_times(why, times)), tail
+            self.listener.lost(trial, why)
             times += 1
 
     def _run_once(self, trial: Trial, experiment: Experiment, lane: int, keep: bool) -> Ran:

@@ -202,7 +202,8 @@ def _unknown_field(location: str, models: Models) -> str:
 
 def _choices(models: Models, field: str) -> str:
     """The values of a missing field, where they are names or truth values."""
-    annotation = models[0].model_fields[field].annotation if models else None
+    stated = models[0].model_fields.get(field) if models else None  # none of an item of a list
+    annotation = stated.annotation if stated else None
     if annotation is bool:
         return "; write true or false"
     names = [value for value in get_args(annotation) if isinstance(value, str)]

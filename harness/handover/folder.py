@@ -14,6 +14,8 @@ from harness.experiment.proof_length import proof_of
 from harness.experiment.training import Length
 from harness.experiment.vocabulary import Dtype
 from harness.handover.layout import MARKER
+from harness.plan import FILES
+from harness.private import without_home
 
 SCHEMA = 1
 
@@ -40,11 +42,15 @@ class Handover:
     files: Mapping[str, str]
 
     def to_json(self) -> str:
-        """Return the content of `protocol.json`."""
+        """Return the content of `protocol.json`, with `~` for the user's home."""
+        experiment = self.experiment.model_dump(mode="json", exclude_none=True)
+        for name in FILES:
+            if name in experiment["data"]:
+                experiment["data"][name] = without_home(experiment["data"][name])
         values = {
             "samestep": __version__,
             "schema": SCHEMA,
-            "experiment": self.experiment.model_dump(mode="json", exclude_none=True),
+            "experiment": experiment,
             "digest": self.experiment.digest,
             "seed": self.seed,
             "steps": self.experiment.steps,

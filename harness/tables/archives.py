@@ -3,7 +3,6 @@
 import io
 import re
 import zipfile
-import zlib
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -38,8 +37,9 @@ def read(name: str, sha256: str, content: bytes, largest: int) -> Table:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             found = _arrays(name, archive, largest)
-    # zipfile raises NotImplementedError for an unknown compression, RuntimeError for a password
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except TableError:
+        raise
+    except Exception as error:  # zipfile and zlib raise nearly anything
         raise TableError(f"{name}: not a whole .npz archive ({error})") from error
     if not found:
         raise TableError(f"{name}: has no arrays")

@@ -117,14 +117,16 @@ def odd_archives():
     yield pytest.param(bomb.getvalue()[:-40], id="cut")
 
 
-@pytest.mark.parametrize("content", odd_archives())
+@pytest.mark.parametrize("content", list(odd_archives()))
 def test_an_odd_keras_archive_is_a_route_that_did_not_work(small, cache, tmp_path, content):
     file = tmp_path / "home" / ".keras" / "datasets" / "mnist.npz"
     file.parent.mkdir(parents=True)
     file.write_bytes(content)
     with pytest.raises(fetching.DataMissingError, match="no route worked") as raised:
         fetching.fetch("mnist")
-    (line,) = [line for line in str(raised.value).splitlines() if line.startswith("  Keras's cache:")]
+    (line,) = [
+        line for line in str(raised.value).splitlines() if line.startswith("  Keras's cache:")
+    ]
     assert "mnist.npz" in line or "SHA-256" in line
     assert file.read_bytes() == content
 

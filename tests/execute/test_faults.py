@@ -147,9 +147,7 @@ def begun(tmp_path: Path) -> int:
     return len(list(tmp_path.glob("begun-*")))
 
 
-def run(
-    short, folder, *frameworks, timeout_s=60.0, prove=False, timed=True, retries=0, **request
-):
+def run(short, folder, *frameworks, timeout_s=60.0, prove=False, timed=True, retries=0, **request):
     plan = planning.make_plan(Request(experiments=(short,), frameworks=frameworks, **request))
     plan = dataclasses.replace(plan, limits=())  # of frameworks that a test does not name
     if not prove:
@@ -745,7 +743,7 @@ def test_a_second_ctrl_c_ends_it_at_once(tmp_path, short, between_s):
 @pytest.mark.parametrize(
     "sign", [signal.SIGKILL, pytest.param(signal.SIGUSR2, marks=pytest.mark.full_product)]
 )
-XXX_leaves_no_orphan_and_loses_nothing(tmp_path, short, sign):
+def test_kill_9_leaves_no_orphan_and_loses_nothing(tmp_path, short, sign):
     seconds = str(400 + secrets.randbelow(10**9))
     detach = f"subprocess.run(['setsid', '--fork', 'sleep', '{seconds}'])"
     slow = slow_adapter(tmp_path, "slow", f"{detach}; ctypes.PyDLL(None).usleep(30_000_000)")

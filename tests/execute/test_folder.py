@@ -140,3 +140,13 @@ def test_a_link_is_replaced_not_written_through(tmp_path):
     assert thesis.read_text() == "years of work"
     assert (tmp_path / "a.json").read_bytes() == b"{}"
     assert not (tmp_path / "a.json").is_symlink()
+
+
+def test_a_run_that_was_killed_while_it_wrote_its_plan_goes_on(folder):
+    plan = planning.make_plan(Request(experiments=("and",), frameworks=("numpy",)))
+    (folder.path / ".plan.json.0123abcd").write_text("{")
+    (folder.path / "lock").write_text("")
+    prepare(folder, plan)
+    (folder.path / ".mine").write_text("not ours")
+    with pytest.raises(OtherPlanError, match="is not empty and holds no run"):
+        prepare(folder, plan)

@@ -1,1 +1,1 @@
-"""Runs that are broken again and again, and have to end as one that was not: `python -m tests.soak`."""
+"""Runs that are broken at random, and have to end as one that was not: `python -m tests.soak`."""

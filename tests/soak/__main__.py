@@ -16,6 +16,7 @@ undisturbed run or was made twice; a process, a temporary file or a lock that is
 import argparse
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
@@ -38,7 +39,10 @@ EXPERIMENTS = ("and", "or", "xor-poly", "xor-mlp")
 PAUSE_S = (0.3, 4.0)
 """Shortest and longest time between two faults; the first second is the start of the command."""
 LONGEST_COMMAND_S = 600.0
-ENDINGS = {0: "to its end", 1: "with failed trials", 3: "a full disk", 130: "interrupted"}
+ENDINGS = {
+    0: "to its end", 1: "with failed trials", 3: "a full disk", 130: "interrupted",
+    -signal.SIGKILL: "killed", -signal.SIGTERM: "ended as it began", -signal.SIGINT: "ended as it began",
+}  # fmt: skip
 SHOWN = 20
 
 
@@ -138,14 +142,18 @@ def _round(
         process = _start(command, folder.path, cache)
         done.commands += 1
         code = _disturb(process, small, random, done, deadline)
-        done.endings[ENDINGS.get(code, f"killed ({code})" if code < 0 else f"code {code}")] += 1
+        done.endings[ENDINGS.get(code, f"with {code}")] += 1
         after = settled(folder)
         done.wrong += run_again(before, after)
         before = after
-        if code not in (*ENDINGS, -9) or time.monotonic() - began > LONGEST_COMMAND_S:
-            done.wrong.append(f"a command ended with {code}, after {done.commands} commands")
-            break
+        if code not in ENDINGS or time.monotonic() - began > LONGEST_COMMAND_S:
+            output = (folder.path.parent / "output").read_text(encoding="utf-8", errors="replace")
+            last = " ".join(output.splitlines()[-3:])
+            done.wrong.append(f"command {done.commands} ended with {code}: {last[-500:]}")
+            return done
     done.seconds = time.monotonic() - began
+    if "Traceback" in (folder.path.parent / "output").read_text(errors="replace"):
+        done.wrong.append("a command ended with a traceback")
     done.wrong += differences(folder, undisturbed) + left_over(folder, cache)
     return done
 
