@@ -41,7 +41,7 @@ PAUSE_S = (0.3, 4.0)
 LONGEST_COMMAND_S = 600.0
 ENDINGS = {
     0: "to its end", 1: "with failed trials", 3: "a full disk", 130: "interrupted",
-    -signal.SIGKILL: "killed", -signal.SIGTERM: "ended as it began", -signal.SIGINT: "ended as it began",
+    -signal.SIGKILL: "killed", -signal.SIGTERM: "as it began", -signal.SIGINT: "as it began",
 }  # fmt: skip
 SHOWN = 20
 
