@@ -26,7 +26,7 @@ def lesson(
         ),
     ] = None,
 ) -> None:
-    """Write a page that follows five study posts on neural networks.
+    """Write the five study posts as one page, figure by figure.
 
     Every exercise, figure and number of the posts: what they show, what is measured while the
     page is made, the command that gives it, and why. It takes up to a minute, and needs no

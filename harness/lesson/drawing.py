@@ -28,6 +28,12 @@ MARK = 0.045
 """Half the size of a mark, as a share of the square."""
 
 
+PLANE_SIDE, PLANE_MARGIN, PLANE_ABOVE = 200, 18, 2
+"""Of a plane: its side, and the space on its left and above."""
+BESIDE = ((-9, -9, "end"), (9, -9, "start"), (9, 17, "start"), (-9, 17, "end"))
+"""Where the labels of four points stand: right, down, and which end of the text is there."""
+
+
 @dataclass(frozen=True)
 class Line:
     """One line of a chart.
@@ -146,54 +152,41 @@ class Plane:
 
 
 def plane_chart(plane: Plane) -> Chart:
-    """Draw a plane of 200 by 200."""
-    side, margin = 200, 16
+    """Draw a plane."""
+    margin, side, above = PLANE_MARGIN, PLANE_SIDE, PLANE_ABOVE
     low, high = plane.span
-    scale = side / (high - low)
+    on_picture = " on-picture" if plane.picture else ""
 
     def at(point: Iterable[float]) -> tuple[float, float]:
         x1, x2 = point
-        return (x1 - low) * scale + margin, (high - x2) * scale
+        scale = side / (high - low)
+        return (x1 - low) * scale + margin, (high - x2) * scale + above
 
     parts = []
     if plane.picture:
-        parts.append(
-            Markup(
-                '<image href="{}" x="{}" y="0" width="{}" height="{}" preserveAspectRatio="none"/>'
-            ).format(plane.picture, margin, side, side)
-        )
-    parts.append(
-        Markup('<rect class="frame" x="{}" y="0" width="{}" height="{}"/>').format(
-            margin, side, side
-        )
-    )
+        image = '<image href="{}" x="{}" y="{}" width="{}" height="{}" preserveAspectRatio="none"/>'
+        parts.append(Markup(image).format(plane.picture, margin, above, side, side))
+    frame = '<rect class="frame" x="{}" y="{}" width="{}" height="{}"/>'
+    parts.append(Markup(frame).format(margin, above, side, side))
     if plane.line is not None and (ends := boundary_ends(plane.line, plane.span)):
-        (x, y), (to_x, to_y) = map(at, ends)
-        parts.append(
-            Markup('<path class="boundary{}" d="M{} {}L{} {}"/>').format(
-                " on-picture" if plane.picture else "", *map(_text, (x, y, to_x, to_y))
-            )
-        )
-    on_picture = " on-picture" if plane.picture else ""
-    for number, (point, label) in enumerate(
-        zip(plane.points.tolist(), plane.classes.tolist(), strict=True)
-    ):
-        x, y = at(point)
-        parts.append(_mark(x, y, int(label), side * MARK, on_picture))
-        if plane.labels:
-            parts.append(
-                Markup('<text class="tick{}" x="{}" y="{}">{}</text>').format(
-                    on_picture, _text(x + 11), _text(y - 7), plane.labels[number]
-                )
-            )
+        places = [_text(pixel) for end in ends for pixel in at(end)]
+        boundary = '<path class="boundary{}" d="M{} {}L{} {}"/>'
+        parts.append(Markup(boundary).format(on_picture, *places))
+    for point, label in zip(plane.points.tolist(), plane.classes.tolist(), strict=True):
+        parts.append(_mark(*at(point), int(label), side * MARK, on_picture))
+    for point, label, beside in zip(plane.points.tolist(), plane.labels, BESIDE, strict=False):
+        (x, y), (right, down, anchor) = at(point), beside
+        name = '<text class="tick{}" x="{}" y="{}" text-anchor="{}">{}</text>'
+        places = [_text(x + right), _text(y + down)]
+        parts.append(Markup(name).format(on_picture, *places, anchor, label))
     across, up = plane.axes
-    parts.append(
-        Markup(
-            '<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>'
-            '<text class="tick" x="12" y="10" text-anchor="end">{}</text>'
-        ).format(side + margin, side + 13, across, up)
+    names = (
+        '<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>'
+        '<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>'
     )
-    svg = _svg(side + margin + 2, side + 18, plane.title, parts)
+    below = side + above + 13
+    parts.append(Markup(names).format(side + margin, below, across, margin - 4, above + 10, up))
+    svg = _svg(side + margin + 2, below + 5, plane.title, parts)
     return Chart(plane.title, svg, (), small=True)
 
 

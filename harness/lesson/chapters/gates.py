@@ -19,7 +19,7 @@ MOST_SEEDS = 20
 """Tried until one start succeeds."""
 KEPT = tuple(range(0, 10_001, 500))
 """Steps of XOR with a hidden layer whose parameters are kept."""
-FRAMES = (0, 1_000, 2_000, 4_000)
+FRAMES = (0, 2_000, 3_000, 4_000)
 """Those at which the hidden layer is looked at, besides the last."""
 NUDGE = 1e-6
 """Of a parameter, for a derivative by differences: the error of both is smallest near 1e-6."""
