@@ -1,4 +1,4 @@
-"""`python -m harness` is the `samestep` command.
+"""`python -m harness` is the `samestep` command, which begins here too.
 
 Python puts the working folder first on its search path for `-m`, and imports modules from there
 before this line runs. `samestep` and `python -P -m harness` do not: take these in a folder whose
@@ -17,8 +17,15 @@ def _forget_working_folder() -> None:
         sys.path[:] = [place for place in sys.path if place not in ("", here)]
 
 
-_forget_working_folder()
+def start() -> None:
+    """Run the command. Ctrl-C while it is still being imported ends it quietly, too."""
+    try:
+        from harness.cli import main
+    except KeyboardInterrupt:
+        sys.exit(130)
+    main()
 
-from harness.cli import main  # noqa: E402
 
-main()
+if __name__ == "__main__":
+    _forget_working_folder()
+    start()

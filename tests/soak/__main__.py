@@ -44,6 +44,7 @@ ENDINGS = {
     -signal.SIGKILL: "killed", -signal.SIGTERM: "as it began", -signal.SIGINT: "as it began",
 }  # fmt: skip
 SHOWN = 20
+TRACEBACK = "Traceback (most recent call last)"
 
 
 @dataclass
@@ -133,27 +134,28 @@ def _round(
     deadline: float,
 ) -> Round:
     """Run the plan with faults until it ends by itself; look at what is left after every end."""
-    folder = RunFolder(small.folder / "run")
+    folder, output = RunFolder(small.folder / "run"), small.folder / "output"
     done = Round(len(undisturbed.rows()))
     began = time.monotonic()
     before: dict[str, str] = {}
     code = None
     while code != 0:
+        said = output.stat().st_size if output.exists() else 0
         process = _start(command, folder.path, cache)
         done.commands += 1
         code = _disturb(process, small, random, done, deadline)
         done.endings[ENDINGS.get(code, f"with {code}")] += 1
+        text = output.read_bytes()[said:].decode(errors="replace")
+        if TRACEBACK in text and code != -signal.SIGINT:  # that is Python, as it begins
+            done.wrong.append(f"a traceback: {text[text.index(TRACEBACK) :][-800:]}")
         after = settled(folder)
         done.wrong += run_again(before, after)
         before = after
         if code not in ENDINGS or time.monotonic() - began > LONGEST_COMMAND_S:
-            output = (folder.path.parent / "output").read_text(encoding="utf-8", errors="replace")
-            last = " ".join(output.splitlines()[-3:])
+            last = " ".join(text.splitlines()[-3:])
             done.wrong.append(f"command {done.commands} ended with {code}: {last[-500:]}")
             return done
     done.seconds = time.monotonic() - began
-    if "Traceback" in (folder.path.parent / "output").read_text(errors="replace"):
-        done.wrong.append("a command ended with a traceback")
     done.wrong += differences(folder, undisturbed) + left_over(folder, cache)
     return done
 
