@@ -38,8 +38,8 @@ Cell = TypeVar("Cell")
 
 
 def shown(section: Section, columns: Sequence[Cell]) -> tuple[Cell, ...]:
-    """Return the columns of a table; without those on time where none was measured or stated."""
-    if not section.timed:
+    """Return the columns of a table; without those on time where no training was timed."""
+    if not section.timed or section.experiment.training is None:
         return (*columns[: TIME_COLUMNS.start], *columns[TIME_COLUMNS.stop :])
     if any(line.stated_s is not None for line in section.lines):
         return tuple(columns)
@@ -50,7 +50,7 @@ def headings(section: Section) -> tuple[str, ...]:
     all_headings = (
         "framework",
         "loop",
-        str(section.measure),
+        section.result_name,
         "first step",
         "train time",
         f"/ {baseline_name(section)}",

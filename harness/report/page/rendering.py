@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from harness.__version__ import __version__
 from harness.report.page.chart_library import chart_library
-from harness.report.page.figures import CHART_CONFIG
+from harness.report.page.figures import CHART_CONFIG, reserved_height
 from harness.report.page.tables import STATE_SIGNS
 from harness.results import clean
 
@@ -32,6 +32,7 @@ def render(template: str, **context: Any) -> str:
         lstrip_blocks=True,
     )
     environment.filters["embedded"] = embedded
+    environment.filters["reserved"] = reserved_height
     environment.filters["columns"] = _columns
     return environment.get_template(template).render(
         policy=policy([script] if library is None else [script, library.text]),
