@@ -42,7 +42,7 @@ The plan is copied whole for every segment, so it must not be large. A longer se
 pieces.
 """
 UNROLLED_STEPS = 10
-"""On a GPU a turn of the fused loop has so many steps: between turns the device is waited for."""
+"""On a GPU a turn of a program's loop has so many steps: between turns the device is waited for."""
 
 Pytree = Any
 """What JAX calls nested tuples and lists of arrays."""
@@ -192,17 +192,24 @@ class JaxTrainer(StepTrainer):
             )
             return state, losses.at[step].set(loss)
 
-        def some_steps(turn: jax.Array, carried: Pytree) -> Pytree:
-            for step in range(self.unrolled):
-                carried = body(turn * self.unrolled + step, carried)
+        state, losses = self._repeated(steps, body, (state, jnp.zeros_like(rates)))
+        return state, losses
+
+    def _repeated(
+        self, times: jax.Array, body: Callable[[jax.Array, Pytree], Pytree], carried: Pytree
+    ) -> Pytree:
+        """Return `carried` after `body` (0, carried), `body` (1, ...) and so on, in the program."""
+        if self.unrolled == 1:
+            return jax.lax.fori_loop(0, times, body, carried)
+
+        def turn_of(turn: jax.Array, carried: Pytree) -> Pytree:
+            for index in range(self.unrolled):
+                carried = body(turn * self.unrolled + index, carried)
             return carried
 
-        carried = (state, jnp.zeros_like(rates))
-        turns = steps // self.unrolled if self.unrolled > 1 else 0
-        if self.unrolled > 1:
-            carried = jax.lax.fori_loop(0, turns, some_steps, carried)
-        state, losses = jax.lax.fori_loop(turns * self.unrolled, steps, body, carried)
-        return state, losses
+        turns = times // self.unrolled
+        carried = jax.lax.fori_loop(0, turns, turn_of, carried)
+        return jax.lax.fori_loop(turns * self.unrolled, times, body, carried)
 
     # ------------------------------------------------------------ loops
 
@@ -296,7 +303,7 @@ class JaxTrainer(StepTrainer):
                 changed = jax.tree.map(lambda v: v.at[0, 0].set(products[0][0, 0]), layers)
                 return changed, _products(changed)
 
-            return jax.lax.fori_loop(0, times, body, (layers, products))
+            return self._repeated(times, body, (layers, products))
 
         start = jax.jit(_products)(layers)
 
