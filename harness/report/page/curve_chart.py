@@ -63,6 +63,8 @@ def curve_chart(records: Sequence[Record], x: Axis, y: Axis, frameworks: Sequenc
         points |= {"fillOpacity": _unless_proven(0.0), "stroke": fields["color"]}
     if x is STEP:
         nested = [1 - i / max(len(present) - 1, 1) for i in range(len(present))]
+        if together:  # its line has nothing beneath it
+            nested[0] = 0.2
         lines["strokeWidth"] = _by_framework(present, [1.4 + 5 * share for share in nested])
         points["size"] = _by_framework(present, [20 + 100 * share for share in nested])
     # a logarithmic axis has no place for a step that took no time
