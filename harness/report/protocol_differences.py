@@ -47,6 +47,12 @@ class Difference:
     here: str
     there: str
 
+    def __str__(self) -> str:
+        """`loss: half mean squared error (there mean squared error)`."""
+        here = self.here or "none"
+        label = "" if here.startswith(self.part) else f"{self.part}: "
+        return f"{label}{here} (there {self.there or 'none'})"
+
 
 @dataclass(frozen=True)
 class Likeness:
@@ -59,11 +65,7 @@ class Likeness:
         """Return one sentence, without its full stop."""
         if not self.differences:
             return f"the same computation as {self.other}"
-        said = "; ".join(
-            f"{difference.part}: {difference.here or 'none'}, there {difference.there or 'none'}"
-            for difference in self.differences
-        )
-        return f"all as in {self.other}, except {said}"
+        return f"all as in {self.other}, except {'; '.join(map(str, self.differences))}"
 
 
 @dataclass(frozen=True)

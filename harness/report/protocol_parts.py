@@ -164,10 +164,10 @@ def _batches(experiment: Experiment) -> str:
 
 
 def _activations(network: Network) -> str:
-    """`sigmoid hidden layer`, `ReLU in every layer`; "" where no layer has an activation."""
+    """`sigmoid in hidden layers`, `ReLU in every layer`; "" where no layer has an activation."""
     *hidden, last = [_activation(layer) for layer in network.layers]
     if last == "identity" and len(set(hidden)) == 1 and hidden[0] != last:
-        text = f"{hidden[0]} hidden layer{'s' * (len(hidden) > 1)}"
+        text = f"{hidden[0]} in hidden layers"
     elif set(hidden) <= {last}:
         every = " in every layer" if hidden else " output"
         text = "" if last == "identity" else f"{last}{every}"

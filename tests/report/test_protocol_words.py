@@ -45,14 +45,14 @@ def layers(*activations, **fields):
         ("mnist-mlp", {}, "split", "as published"),
         ("digits-mlp", {}, "split", "stratified split, seed 0"),
         ("digits-mlp", {}, "network", "network 64-64-10"),
-        ("digits-mlp", {}, "activations", "ReLU hidden layer"),
+        ("digits-mlp", {}, "activations", "ReLU in hidden layers"),
         (
             "diabetes-linear",
             {"network__layers": [{"units": 1, "activation": "tanh"}] * 2},
             "activations",
             "tanh in every layer",
         ),
-        ("mnist-wide", {}, "activations", "sigmoid hidden layer"),
+        ("mnist-wide", {}, "activations", "sigmoid in hidden layers"),
         (
             "digits-mlp",
             {"network__layers": layers("tanh", "tanh", "relu", "identity", bias=False)},
@@ -94,7 +94,7 @@ def test_the_line_has_all_of_it_in_order():
     plan = make_plan(Request(("mnist-mlp",), frameworks=("numpy",), preset="standard"))
     assert as_line(protocol_of(plan, "mnist-mlp", 1)) == (
         "mnist, 60,000 training and 10,000 test rows; divided by 255; as published; "
-        "network 784-50-10; sigmoid hidden layer; softmax cross-entropy; "
+        "network 784-50-10; sigmoid in hidden layers; softmax cross-entropy; "
         "weights normal (std 0.01), biases 0; SGD 0.1; batches of 100, with replacement; "
         "50,000 steps, the full length; 3 seeds; float32, 1 thread"
     )
@@ -183,7 +183,7 @@ def test_a_half_loss_is_called_so_wherever_it_stands(two):
     assert headings(first)[2] == "test loss" == str(measure_of(whole))
     assert headings(second)[2] == "half test loss"
     assert second.differing == {"loss"}
-    sentence = "all as in whole, except loss: half mean squared error, there mean squared error"
+    sentence = "all as in whole, except loss: half mean squared error (there mean squared error)"
     assert str(second.likeness) == sentence
     text = as_markdown(report)
     assert f"\n{sentence}.\n" in text
