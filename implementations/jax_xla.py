@@ -41,6 +41,8 @@ PLANNED_STEPS, PLANNED_ROWS = 8_192, 65_536
 The plan is copied whole for every segment, so it must not be large. A longer segment is run in
 pieces.
 """
+UNROLLED_STEPS = 10
+"""On a GPU a turn of a program's loop has so many steps: between turns the device is waited for."""
 
 Pytree = Any
 """What JAX calls nested tuples and lists of arrays."""
@@ -59,6 +61,7 @@ class JaxTrainer(StepTrainer):
         self.target_device = _device(task.device)
         self.device, self.precision = _device_and_precision(self.target_device, task.dtype)
         on_cpu = self.target_device.platform == "cpu"
+        self.unrolled = 1 if on_cpu else UNROLLED_STEPS
         self.blas = "Eigen (XLA)" if on_cpu else "cuBLAS (XLA)"
         self.inputs = self._on_device(task.inputs)
         self.state = self._start(task.parameters)
@@ -189,8 +192,24 @@ class JaxTrainer(StepTrainer):
             )
             return state, losses.at[step].set(loss)
 
-        state, losses = jax.lax.fori_loop(0, steps, body, (state, jnp.zeros_like(rates)))
+        state, losses = self._repeated(steps, body, (state, jnp.zeros_like(rates)))
         return state, losses
+
+    def _repeated(
+        self, times: jax.Array, body: Callable[[jax.Array, Pytree], Pytree], carried: Pytree
+    ) -> Pytree:
+        """Return `carried` after `body` (0, carried), `body` (1, ...) and so on, in the program."""
+        if self.unrolled == 1:
+            return jax.lax.fori_loop(0, times, body, carried)
+
+        def turn_of(turn: jax.Array, carried: Pytree) -> Pytree:
+            for index in range(self.unrolled):
+                carried = body(turn * self.unrolled + index, carried)
+            return carried
+
+        turns = times // self.unrolled
+        carried = jax.lax.fori_loop(0, turns, turn_of, carried)
+        return jax.lax.fori_loop(turns * self.unrolled, times, body, carried)
 
     # ------------------------------------------------------------ loops
 
@@ -284,7 +303,7 @@ class JaxTrainer(StepTrainer):
                 changed = jax.tree.map(lambda v: v.at[0, 0].set(products[0][0, 0]), layers)
                 return changed, _products(changed)
 
-            return jax.lax.fori_loop(0, times, body, (layers, products))
+            return self._repeated(times, body, (layers, products))
 
         start = jax.jit(_products)(layers)
 

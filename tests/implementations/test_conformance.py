@@ -5,6 +5,8 @@ another backend than this process's has its tests in processes of their own: see
 `test_keras_backends.py`.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -270,6 +272,23 @@ def test_one_program_serves_every_segment(name, loop):
     program = trainer.segment_compiled if loop == "fused" else trainer.step_compiled
     count = getattr(program, "_cache_size", None) or program.experimental_get_tracing_count
     assert count() == 1
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=marks(name == "jax")) for name in ("jax", *OWN_FUSED[1:])]
+)
+def test_several_steps_a_turn(name):
+    """As on a GPU. The last turn of a segment may have fewer."""
+    skip_without(name)
+    subject = subject_of(name, "fused")
+
+    class Unrolled(subject.adapter):
+        def __init__(self, task):
+            super().__init__(task)
+            self.unrolled = 3
+
+    judgement = judged(replace(subject, adapter=Unrolled), "short-batch-momentum-decay")
+    assert judgement.verdict == "same", judgement.reason
 
 
 @pytest.mark.xdist_group("jax")
