@@ -151,7 +151,8 @@ class Dispatcher:
         """Greet new workers, and give up those that are gone; return what those were doing."""
         there = self._connection.workers()
         asked = {address for address, _ in self._greeted.values()}
-        for address in there.keys() - asked - self._taking_part.keys() - self._refused.keys():
+        known = asked | self._taking_part.keys() | self._refused.keys()
+        for address in [each for each in there if each not in known]:
             key = self._key("greeting")
             self._greeted[key] = address, there[address]
             self._connection.submit(
@@ -162,7 +163,7 @@ class Dispatcher:
             if address not in there:
                 self._connection.forget(key)
                 del self._greeted[key]
-        for address in self._taking_part.keys() - there.keys():
+        for address in [each for each in self._taking_part if each not in there]:
             again += self._lose(self._taking_part.pop(address))
         if not there and not self._said_waiting:
             self._said_waiting = True
@@ -265,9 +266,7 @@ class Dispatcher:
         elif greeting.problems:
             why = "; ".join(greeting.problems)
         else:
-            self._taking_part[address] = _Worker(
-                address, threads, greeting.node, greeting.machine
-            )
+            self._taking_part[address] = _Worker(address, threads, greeting.node, greeting.machine)
             return
         self._refused[address] = why
         self._foreman.refused(address, why)

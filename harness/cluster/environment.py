@@ -10,6 +10,7 @@ from pathlib import Path
 
 from harness.__version__ import __version__
 from harness.clock.environment import KERNEL_CHOICE
+from harness.experiment.vocabulary import Track
 from harness.registry import Framework
 
 ABSENT = "not installed"
@@ -26,8 +27,9 @@ def environment_of(frameworks: Iterable[Framework]) -> dict[str, str]:
         KERNEL_CHOICE: os.environ.get(KERNEL_CHOICE, "not set"),
     }
     for framework in frameworks:
+        of_track = f" ({framework.track})" if framework.track != Track.IDENTICAL else ""
         environment[framework.name] = framework.version or ABSENT
-        environment[f"adapter {framework.name}"] = _adapter_digest(framework)
+        environment[f"adapter {framework.name}{of_track}"] = _adapter_digest(framework)
     return environment
 
 

@@ -130,7 +130,7 @@ def _folder() -> Path:
     Raises:
         PermissionError: another user made a folder of that name.
     """
-    temporary = Path("/tmp")  # noqa: S108 (not TMPDIR: see the module's first lines)
+    temporary = Path("/tmp")
     if not temporary.is_dir():
         temporary = Path(tempfile.gettempdir())
     folder = temporary / f"samestep-{os.getuid() if hasattr(os, 'getuid') else 'user'}"

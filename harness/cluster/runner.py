@@ -181,9 +181,7 @@ class ClusterRunner:
         ]
         return sorted(units, key=lambda u: -sum(self.estimates_s[t.id] for t in u.trials))
 
-    def _rest_of(
-        self, block: Sequence[Trial], done: Mapping[str, Row], nodes: set[str]
-    ) -> Unit:
+    def _rest_of(self, block: Sequence[Trial], done: Mapping[str, Row], nodes: set[str]) -> Unit:
         """Return what is left of a block, for the machine that has run the others of it.
 
         Where this machine is not there any more, the whole block runs again: it is never split.
@@ -202,6 +200,7 @@ class ClusterRunner:
         """Run disturbed trials again, each on its machine, and keep the calmer row of each.
 
         Args:
+            dispatcher: knows the machines.
             own_s: how long the run itself took.
         """
         budget_s = rerun_budget_s(own_s, RERUN_SHARE[self.plan.request.preset])
@@ -289,7 +288,8 @@ class ClusterRunner:
         take: Callable[[Attempt, Trial], bool] = self._take_verdict
         if unit.kind == Kind.TRIALS:
             take = self._take_rerun if self._reruns else self._take_row
-        if all([take(folder, trial) for trial in unit.trials]):
+        taken = [take(folder, trial) for trial in unit.trials]
+        if all(taken):
             return ()
         why = "what it left does not show up in the run's folder, which all machines must share"
         return self.lost(unit, attempt, worker, why)

@@ -180,5 +180,9 @@ def _used(plan: Plan) -> dict[FrameworkKey, Framework]:
 
 def _framework(described: Mapping[str, Any]) -> Framework:
     """Return a framework of its JSON, in which tuples are lists and tracks are text."""
-    values = {k: tuple(v) if isinstance(v, list) else v for k, v in described.items()}
-    return Framework(**values | {"track": Track(values["track"])})
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in described.items()
+    }
+    values["track"] = Track(values["track"])
+    return Framework(**values)

@@ -176,9 +176,7 @@ def _do(
                 raise Abandoned
 
 
-def _run(
-    trial: Trial, session: Session, folder: Attempt, workers: Workers, kind: Kind
-) -> None:
+def _run(trial: Trial, session: Session, folder: Attempt, workers: Workers, kind: Kind) -> None:
     is_limit = kind == Kind.LIMITS
     row = product_times.cached_row(trial) if is_limit and not session.fresh else None
     if row is None:
@@ -208,7 +206,7 @@ def _prove(proof: Trial, session: Session, folder: Attempt, workers: Workers) ->
 
 @contextlib.contextmanager
 def _ended_with(session: Session, workers: Workers) -> Iterator[None]:
-    """End the processes of trials when the session is over, this process dies, or the block ends."""
+    """End trials when their session is over, this process dies, or the block ends."""
     mark = mark_of_folder(workers.folder.path)
     over = threading.Event()
 

@@ -46,9 +46,7 @@ def on_cluster(short, tmp_path):
     """Runs frameworks on the short protocol: `on_cluster(address, "numpy", timed=False)`."""
     from harness.cluster.runner import ClusterRunner
 
-    def run(
-        address, *frameworks, timed=True, prove=False, folder="run", recorder=None, **request
-    ):
+    def run(address, *frameworks, timed=True, prove=False, folder="run", recorder=None, **request):
         plan = planning.make_plan(Request(experiments=(short,), frameworks=frameworks, **request))
         plan = dataclasses.replace(plan, limits=())  # of frameworks that a test does not name
         if not prove:

@@ -61,15 +61,15 @@ class Dask:
         return json.loads(self.file.read_text())["address"]
 
     def _start(self, what: str, *options: str, env: dict[str, str]) -> "subprocess.Popen[bytes]":
-        log = (self.folder / f"{what}-{len(self.started)}.log").open("wb")
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", f"distributed.cli.dask_{what}", *options],
-            cwd=self.folder,
-            env=os.environ | env,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        with (self.folder / f"{what}-{len(self.started)}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", f"distributed.cli.dask_{what}", *options],
+                cwd=self.folder,
+                env=os.environ | env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
         self.started.append(process)
         return process
 

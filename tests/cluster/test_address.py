@@ -6,9 +6,7 @@ from harness.cluster import address
 from harness.cluster.address import ClusterAddress
 
 
-@pytest.mark.parametrize(
-    ("text", "workers"), [("local", 0), ("local:1", 1), ("local:16", 16)]
-)
+@pytest.mark.parametrize(("text", "workers"), [("local", 0), ("local:1", 1), ("local:16", 16)])
 def test_a_cluster_on_this_machine(text, workers):
     assert ClusterAddress.parse(text) == ClusterAddress(text, is_local=True, workers=workers)
 

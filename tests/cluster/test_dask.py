@@ -1,13 +1,12 @@
 """Real schedulers, nannies and workers on this machine, and what goes wrong with them."""
 
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-import time
-from pathlib import Path
 
 import psutil
 import pytest
@@ -49,6 +48,7 @@ def test_rows_are_those_of_a_run_without_dask(on_cluster, short, tmp_path):  # n
     assert again.rows == []
 
 
+@full
 def test_a_run_here_imports_nothing_of_dask(tmp_path, cache):
     code = (
         "import sys; from typer.testing import CliRunner; from harness import cli; "
@@ -72,7 +72,10 @@ seen = {{'environment': dict(os.environ), 'own': sorted(os.sched_getaffinity(0))
         'dask': threads, 'process': os.getpid(), 'exit': process.exitcode}}
 open(f'{folder}/seen-{{os.getpid()}}.json', 'w').write(json.dumps(seen))
 """
-DAEMONIC = "import multiprocessing; open('daemon', 'a').write(str(multiprocessing.current_process().daemon))"
+DAEMONIC = """
+import multiprocessing
+open('daemon', 'a').write(str(multiprocessing.current_process().daemon))
+"""
 
 
 @full
@@ -125,7 +128,7 @@ if not (place / 'began').exists():
     child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'],
                              start_new_session=True)
     (place / 'child').write_text(str(child.pid))
-    (place / 'dask').write_text(str(os.getppid()))
+    (place / 'worker').write_text(str(os.getppid()))
     (place / 'began').write_text(str(os.getpid()))
     time.sleep(600)
 """
@@ -135,13 +138,13 @@ if not (place / 'began').exists():
 def test_a_worker_killed_in_mid_trial(dask, on_cluster, tmp_path):
     """Its trial ends with all that was started, and runs again on another worker."""
     dask.start(2)
-    waits = adapter(tmp_path, "waits", ONCE.format(folder=tmp_path))
+    waits = adapter(tmp_path, "waits", init=ONCE.format(folder=tmp_path))
 
     def kill():
         began = wait((tmp_path / "began").is_file) and int((tmp_path / "began").read_text())
         ended.append(began)
         ended.append(int((tmp_path / "child").read_text()))
-        os.kill(int((tmp_path / "dask").read_text()), signal.SIGKILL)
+        os.kill(int((tmp_path / "worker").read_text()), signal.SIGKILL)
 
     ended = []
     killing = threading.Thread(target=kill)
@@ -157,7 +160,8 @@ def test_a_worker_killed_in_mid_trial(dask, on_cluster, tmp_path):
 @full
 def test_a_trial_that_takes_its_worker_down_does_so_twice_at_most(dask, on_cluster, tmp_path):
     dask.start(1)
-    kills = adapter(tmp_path, "kills", "os.kill(os.getppid(), signal.SIGKILL); time.sleep(600)")
+    kill = "os.kill(os.getppid(), signal.SIGKILL); time.sleep(600)"
+    kills = adapter(tmp_path, "kills", init=kill)
     recorder = on_cluster(dask.file, kills, "numpy")
     rows = {row.framework: row for row in recorder.rows}
     assert rows["kills"].status == "crashed"
@@ -172,8 +176,7 @@ def test_the_scheduler_is_killed_and_the_same_command_goes_on(dask, on_cluster, 
     waits = adapter(
         tmp_path,
         "waits",
-        f"if self.task.seed if hasattr(self.task, 'seed') else 0: pass\n"
-        f"open(r'{tmp_path}/began', 'a').write('x')\n"
+        init=f"open(r'{tmp_path}/began', 'a').write('x')\n"
         f"time.sleep(600 if len(open(r'{tmp_path}/began').read()) == 2 else 0)",
     )
 
@@ -209,18 +212,18 @@ def test_a_result_twice(dask, on_cluster, tmp_path, monkeypatch):
     script = f"""
 try:
     os.close(os.open(r'{first}', os.O_CREAT | os.O_EXCL))
-    open(r'{tmp_path}/dask', 'w').write(str(os.getppid()))
+    open(r'{tmp_path}/worker', 'w').write(str(os.getppid()))
     open(r'{tmp_path}/began', 'w').close()
     time.sleep(8)
 except FileExistsError:
     time.sleep(1)
 """
-    slow = adapter(tmp_path, "slow", script)
-    late = adapter(tmp_path, "late", f"time.sleep(20 if os.path.exists(r'{first}') else 20)")
+    slow = adapter(tmp_path, "slow", init=script)
+    late = adapter(tmp_path, "late", init="time.sleep(20)")
 
     def freeze():
         wait((tmp_path / "began").is_file)
-        worker = int((tmp_path / "dask").read_text())
+        worker = int((tmp_path / "worker").read_text())
         os.kill(worker, signal.SIGSTOP)
         wait(lambda: RunFolder(tmp_path / "run").rows())
         os.kill(worker, signal.SIGCONT)
@@ -300,7 +303,7 @@ def test_two_timed_blocks_are_never_on_a_machine_at_once(dask, on_cluster, tmp_p
     notes = adapter(
         tmp_path,
         "notes",
-        f"began = time.monotonic(); time.sleep(0.3)\n"
+        init=f"began = time.monotonic(); time.sleep(0.3)\n"
         f"open(rf'{tmp_path}/span-{{os.getpid()}}', 'w').write(f'{{began}} {{time.monotonic()}}')",
     )
     runs = [
@@ -314,7 +317,7 @@ def test_two_timed_blocks_are_never_on_a_machine_at_once(dask, on_cluster, tmp_p
         each.join()
     spans = sorted(tuple(map(float, file.read_text().split())) for file in tmp_path.glob("span-*"))
     assert len(spans) == 6
-    assert all(end <= begin for (_, end), (begin, _) in zip(spans, spans[1:], strict=False))
+    assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(spans))
 
 
 @full
@@ -326,7 +329,7 @@ def test_where_times_do_not_matter_all_workers_work(dask, on_cluster, tmp_path):
     meets = adapter(
         tmp_path,
         "meets",
-        f"open(rf'{tmp_path}/here-{{os.getpid()}}', 'w').write(str(os.sched_getaffinity(0)))\n"
+        init=f"open(rf'{tmp_path}/here-{{os.getpid()}}', 'w').write(str(os.sched_getaffinity(0)))\n"
         f"import glob\n"
         f"end = time.monotonic() + 30\n"
         f"while len(glob.glob(r'{tmp_path}/here-*')) < 2 and time.monotonic() < end:\n"

@@ -44,9 +44,7 @@ def test_a_worker_that_does_not_see_the_folder(tmp_path, monkeypatch):
 
 def test_a_worker_with_too_few_cpus(tmp_path, monkeypatch):
     monkeypatch.setattr("harness.cluster.task.available_cpus", lambda: 2)
-    plan = planning.make_plan(
-        Request(experiments=("and",), frameworks=("numpy",), threads=(4,))
-    )
+    plan = planning.make_plan(Request(experiments=("and",), frameworks=("numpy",), threads=(4,)))
     session = Session.begin(RunFolder(tmp_path), plan, None, fresh=False)
     assert greet(str(session.path), plan.digest).problems == (
         "trials use 4 threads, and it has 2 CPUs",
