@@ -184,7 +184,6 @@ def on_dask(scratch: Path, command: list[str], chance: random.Random, dask: Dask
 
     def restart_scheduler() -> bool:
         dask.stop()
-        dask.started.clear()
         dask.start(2)
         return True
 

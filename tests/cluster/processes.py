@@ -27,15 +27,25 @@ class Dask:
         self.started: list[subprocess.Popen[bytes]] = []
         self.scheduler: subprocess.Popen[bytes] | None = None
 
-    def start(self, workers: int = 1, preload: str = "", memory: str = "0", **env: str) -> "Dask":
-        """Start a scheduler, if there is none, and workers beside those that there are.
+    def start(
+        self,
+        workers: int = 1,
+        preload: str = "",
+        memory: str = "0",
+        nanny: bool = True,
+        **env: str,
+    ) -> "Dask":
+        """Start a scheduler, if there is none, and more workers; wait until they are connected.
 
         Args:
             workers: how many.
             preload: Python that every worker runs first.
             memory: limit of a worker by its nanny; "0" is none.
+            nanny: whether workers have one, which starts them again.
             env: variables of the workers.
         """
+        from distributed import Client
+
         if self.scheduler is None or self.scheduler.poll() is not None:
             self.file.unlink(missing_ok=True)
             self.scheduler = self._start(
@@ -44,6 +54,8 @@ class Dask:
             )  # fmt: skip
             wait(self.file.is_file)
         options = ["--nthreads", "1", "--memory-limit", memory, "--no-dashboard"]
+        if not nanny:
+            options.append("--no-nanny")
         if preload:
             script = self.folder / f"preload-{len(self.started)}.py"
             script.write_text(preload)
@@ -54,6 +66,8 @@ class Dask:
                 "worker", "--scheduler-file", str(self.file), "--local-directory", str(scratch),
                 *options, env=env,
             )  # fmt: skip
+        with Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(len(self.started) - 1, timeout=STARTS_WITHIN_S)
         return self
 
     @property
@@ -84,6 +98,7 @@ class Dask:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
+        self.started.clear()
 
 
 def _children(pid: int) -> list[psutil.Process]:
