@@ -15,6 +15,8 @@ LIBRARIES = {"openblas": "OpenBLAS", "mkl": "MKL", "eigen": "Eigen", "onednn": "
 TOO_CLOSE_FOR = ("too close to tell", "too close for one run", "too close for two runs")
 """By the number of undisturbed pairs of runs, which are too few for an interval."""
 MOST_CLASSES = 10
+MOST_LEADERS = 5
+"""As many lines that are too close to each other are named; of more, the first and the last."""
 NOT_PLACED = "not placed, because too few trials were undisturbed"
 
 
@@ -49,10 +51,13 @@ def _lead(ranking: Ranking) -> str:
     first = ranking.first
     if ranking.tied:
         lines = [named_with_time(line) for line in ranking.tied]
+        many = len(lines) > MOST_LEADERS
+        span = f"{len(lines)} loops, from {lines[0]} to {lines[-1]}"
         if ranking.pairs < ENOUGH_FOR_AN_INTERVAL:
-            lead = f"fastest: {either(lines)}, {TOO_CLOSE_FOR[ranking.pairs]}"
+            one = f"one of {span}" if many else either(lines)
+            lead = f"fastest: {one}, {TOO_CLOSE_FOR[ranking.pairs]}"
         else:
-            lead = f"tied for fastest: {', '.join(lines)}"
+            lead = f"tied for fastest: {span if many else ', '.join(lines)}"
         rival = ranking.rival
         return f"{lead}; {_behind(rival, first)}" if rival else lead
     if ranking.winner is None or ranking.rival is None:
