@@ -29,7 +29,7 @@ NAMES = [
     "harness/README.md",
     *(
         f"harness/{room}/README.md"
-        for room in ("analysis", "claims", "data", "experiment", "handover", "parity")
+        for room in ("analysis", "claims", "data", "experiment", "handover", "lesson", "parity")
     ),
     "implementations/README.md",
     "results/README.md",

@@ -19,6 +19,7 @@ from harness.cli import (
     doctor,
     explain,
     export,
+    lesson,
     listing,
     merge,
     new_adapter,
@@ -71,6 +72,7 @@ app.command(name="new-adapter")(new_adapter.new_adapter)
 app.command()(reproduce.reproduce)
 app.command()(explain.explain)
 app.command()(step.step)
+app.command()(lesson.lesson)
 app.command()(doctor.doctor)
 app.command()(scale.scale)
 app.command()(compare.compare)

@@ -1,8 +1,10 @@
 """The arrays of a protocol's data: read, split, scaled and ready for a network."""
 
 import hashlib
+import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +53,22 @@ class Prepared:
     test: Subset
     digest: str
 
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """The arrays that adapters are given, by what they are."""
+        parts = {"training": self.train, "validation": self.validation, "test": self.test}
+        named = {
+            f"{part} {kind}": array
+            for part, subset in parts.items()
+            for kind, array in (("inputs", subset.inputs), ("targets", subset.targets))
+        }
+        return {name: array for name, array in named.items() if array is not None}
+
+    @cached_property
+    def checksums(self) -> dict[str, int]:
+        """Checksums of the arrays as they were when this was first asked for."""
+        return checksums_of(self.arrays)
+
     def absent_classes(self, data: Data) -> dict[str, list[str]]:
         """Return the classes that no row of a part has, by the part; none for values."""
         if data.facts.kind not in ("classes", "binary"):
@@ -64,6 +82,14 @@ class Prepared:
             if len(subset) and subset.labels is not None
         }
         return {part: [names[i] for i in places] for part, places in absent.items() if len(places)}
+
+
+def checksums_of(arrays: Mapping[str, Array]) -> dict[str, int]:
+    """Return the CRC-32 of every array. It takes 0.1 s for 200 MB."""
+    return {
+        name: zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data) if array.size else 0
+        for name, array in arrays.items()
+    }
 
 
 @lru_cache(maxsize=1)

@@ -60,8 +60,8 @@ class WorkedStep:
     training: Training | None
 
 
-class _Watched(Reference):
-    """The oracle, which keeps z, a and dL/dz of the latest step."""
+class Watched(Reference):
+    """The oracle, which shows z and a, and keeps dL/dz of the latest step."""
 
     def loss_and_gradients(
         self, X: Floats, y: Array, counted: int, clipping: Clipping | None = None
@@ -93,7 +93,7 @@ def work_through(experiment: Experiment, seed: int, number: int) -> WorkedStep:
     """
     experiment = experiment.model_copy(update={"constants": "exact"})
     train, start = prepared_of(experiment).train, initial_parameters(experiment, seed, "float64")
-    network = _Watched(experiment, start, train.inputs, train.targets)
+    network = Watched(experiment, start, train.inputs, train.targets)
     if experiment.training is None:
         X = np.asarray(train.inputs, np.float64)
         sums, values = network.layer_outputs(X)

@@ -15,6 +15,8 @@ LIBRARIES = {"openblas": "OpenBLAS", "mkl": "MKL", "eigen": "Eigen", "onednn": "
 TOO_CLOSE_FOR = ("too close to tell", "too close for one run", "too close for two runs")
 """By the number of undisturbed pairs of runs, which are too few for an interval."""
 MOST_CLASSES = 10
+MOST_LEADERS = 5
+"""As many lines that are too close to each other are named; of more, the first and the last."""
 NOT_PLACED = "not placed, because too few trials were undisturbed"
 
 
@@ -32,6 +34,8 @@ def remarks(section: Section) -> list[str]:
         *_reasons(section),
         *filter(None, [data_text(section.experiment), *_without_test(section)]),
         *_unusual_numbers(section),
+        *_stopped_early(section),
+        *_native(section),
         *_restored(section),
         *_absent_classes(section),
     ]
@@ -49,10 +53,13 @@ def _lead(ranking: Ranking) -> str:
     first = ranking.first
     if ranking.tied:
         lines = [named_with_time(line) for line in ranking.tied]
+        many = len(lines) > MOST_LEADERS
+        span = f"{len(lines)} loops, from {lines[0]} to {lines[-1]}"
         if ranking.pairs < ENOUGH_FOR_AN_INTERVAL:
-            lead = f"fastest: {either(lines)}, {TOO_CLOSE_FOR[ranking.pairs]}"
+            one = f"one of {span}" if many else either(lines)
+            lead = f"fastest: {one}, {TOO_CLOSE_FOR[ranking.pairs]}"
         else:
-            lead = f"tied for fastest: {', '.join(lines)}"
+            lead = f"tied for fastest: {span if many else ', '.join(lines)}"
         rival = ranking.rival
         return f"{lead}; {_behind(rival, first)}" if rival else lead
     if ranking.winner is None or ranking.rival is None:
@@ -285,6 +292,44 @@ def _restored(section: Section) -> list[str]:
         f"scores are those of the best validation {rule.watched}, whose parameters are "
         f"restored{where}; the column restored_step has its step"
     ]
+
+
+def _stopped_early(section: Section) -> list[str]:
+    """Say after how many steps training stopped, where that was before its length."""
+    full = section.experiment.steps
+    places: dict[str, list[str]] = {}
+    for line in section.lines:
+        if line.identical and line.steps is not None and line.steps[0] < full:
+            places.setdefault(steps_text(line.steps), []).append(_place(line))
+    return [
+        f"training stopped early, after {steps} of at most {count_text(full, 'step')}: "
+        f"{', '.join(names)}"
+        for steps, names in places.items()
+    ]
+
+
+def steps_text(steps: tuple[int, int]) -> str:
+    """`109`; `80 to 109` where trials made different numbers of steps."""
+    fewest, most = steps
+    return f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+
+
+def _native(section: Section) -> list[str]:
+    """Say what a library's own solver was given, and how many iterations it made."""
+    sentences = []
+    for solver in section.experiment.native:
+        of_solver = [x for x in section.lines if not x.identical and x.loop == solver.label]
+        for line in (line for line in of_solver if line.framework == solver.framework):
+            given = ", ".join(f"{name}={value!r}" for name, value in solver.parameters.items())
+            iterations = ""
+            if line.steps is not None:
+                noun = "iteration" if line.steps == (1, 1) else "iterations"
+                iterations = f"; {steps_text(line.steps)} {noun}"
+            sentences.append(
+                f"{line.loop} is {line.framework}'s own solver with "
+                f"{given or 'no parameter stated'}, its defaults otherwise{iterations}"
+            )
+    return sentences
 
 
 def _absent_classes(section: Section) -> list[str]:

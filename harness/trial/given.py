@@ -4,27 +4,13 @@ The arrays are read-only, but NumPy lets anybody lift that. Data is shared by al
 process, so a change would reach trials that did not make it.
 """
 
-import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
 
-import numpy as np
-
-from harness.data.prepared import Prepared
+from harness.data.prepared import Prepared, checksums_of
 from harness.trainer import Array, Parameters
 from harness.trial.outcome import GivenChanged, Outcome
-
-
-def arrays_of_data(prepared: Prepared) -> dict[str, Array]:
-    """Return the arrays that all trials of the data share, by what they are."""
-    arrays = {}
-    parts = {"training": prepared.train, "validation": prepared.validation, "test": prepared.test}
-    for name, part in parts.items():
-        arrays[f"{name} inputs"] = part.inputs
-        if part.targets is not None:
-            arrays[f"{name} targets"] = part.targets
-    return arrays
 
 
 def arrays_of_start(parameters: Parameters) -> dict[str, Array]:
@@ -38,19 +24,38 @@ def arrays_of_start(parameters: Parameters) -> dict[str, Array]:
 
 
 @contextmanager
-def left_alone(arrays: Mapping[str, Array], outcome: Outcome) -> Iterator[None]:
-    """Make sure that code leaves arrays as they are. It costs 0.1 s for 200 MB, not counted.
+def data_left_alone(prepared: Prepared, outcome: Outcome) -> Iterator[None]:
+    """Make sure that code leaves the data as it was before the process's first trial on it.
+
+    As `left_alone`.
+    """
+    with left_alone(prepared.arrays, outcome, lambda: prepared.checksums):
+        yield
+
+
+@contextmanager
+def left_alone(
+    arrays: Mapping[str, Array],
+    outcome: Outcome,
+    known: Callable[[], dict[str, int]] | None = None,
+) -> Iterator[None]:
+    """Make sure that code leaves arrays as they are. What that takes is not counted.
 
     Args:
         arrays: by what they are.
         outcome: of the trial, whose `not_counted_s` grows.
+        known: returns the checksums that the arrays must have; None: those they have now.
 
     Raises:
         GivenChanged: an array has other numbers now.
     """
-    before = _checksums(arrays, outcome)
+
+    def current() -> dict[str, int]:
+        return checksums_of(arrays)
+
+    before = _not_counted(known or current, outcome)
     yield
-    after = _checksums(arrays, outcome)
+    after = _not_counted(current, outcome)
     changed = [name for name in arrays if before[name] != after[name]]
     if changed:
         raise GivenChanged(
@@ -59,11 +64,8 @@ def left_alone(arrays: Mapping[str, Array], outcome: Outcome) -> Iterator[None]:
         )
 
 
-def _checksums(arrays: Mapping[str, Array], outcome: Outcome) -> dict[str, int]:
+def _not_counted(work: Callable[[], dict[str, int]], outcome: Outcome) -> dict[str, int]:
     began = perf_counter()
-    checksums = {
-        name: zlib.crc32(np.ascontiguousarray(array).view(np.uint8).data) if array.size else 0
-        for name, array in arrays.items()
-    }
+    checksums = work()
     outcome.not_counted_s += perf_counter() - began
     return checksums

@@ -14,7 +14,7 @@ from harness.parity.reference import Reference
 from harness.plan import Trial
 from harness.start import BatchPlan, initial_parameters
 from harness.trainer import Parameters, StepTrainer, Trainer
-from harness.trial.given import arrays_of_data, left_alone
+from harness.trial.given import data_left_alone
 from harness.trial.measure import (
     check_dtype,
     check_loop,
@@ -52,7 +52,7 @@ def train_many_starts(
     seeds = np.arange(trial.seed, trial.seed + trial.starts)
     starts = [initial_parameters(experiment, int(seed), trial.dtype) for seed in seeds]
     batches = BatchPlan.of(experiment, trial.seed).segment(0, experiment.steps)
-    with left_alone(arrays_of_data(prepared), outcome):
+    with data_left_alone(prepared, outcome):
         trainer = adapter(task_of(trial, experiment, prepared))
         ends = trainer.many_seeds(starts, batches)
     if ends is None:

@@ -14,7 +14,7 @@ from harness.clock.stopwatch import timed
 from harness.experiment.model import Experiment
 from harness.plan import Trial
 from harness.trainer import Operands, StepTrainer, Trainer
-from harness.trial.given import arrays_of_data, left_alone
+from harness.trial.given import data_left_alone
 from harness.trial.measure import check_dtype, check_protocol, products_library, task_of
 from harness.trial.outcome import Outcome, Unsupported
 
@@ -58,7 +58,7 @@ def measure_limit(
         raise Unsupported("a native solver has no steps")
     check_dtype(trial, adapter)
     prepared = data.load(experiment.data, experiment.loss, trial.dtype)
-    with left_alone(arrays_of_data(prepared), outcome):
+    with data_left_alone(prepared, outcome):
         trainer = adapter(task_of(trial, experiment, prepared))
         outcome.columns.device = str(trainer.device)
         outcome.columns.blas = products_library(trainer)

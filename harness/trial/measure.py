@@ -27,7 +27,7 @@ from harness.trial import training
 from harness.trial.contradictions import Contradictions
 from harness.trial.early_stopping import Restored
 from harness.trial.evaluation import evaluate, predict, right_rows, score_columns
-from harness.trial.given import arrays_of_data, arrays_of_start, left_alone
+from harness.trial.given import arrays_of_start, data_left_alone, left_alone
 from harness.trial.outcome import Diverged, Outcome, Unsupported
 
 COMPUTE_BY_NUMPY = frozenset({"numpy", "scipy", "sklearn", "autograd", "numba"})
@@ -56,7 +56,7 @@ def measure(
         absent_classes=json.dumps(absent, ensure_ascii=False) if absent else None,
     )
     contradictions = Contradictions(experiment, prepared, trial.dtype)
-    with left_alone(arrays_of_data(prepared), outcome):
+    with data_left_alone(prepared, outcome):
         if issubclass(adapter, NativeTrainer):
             trainer: Trainer = _fit_native(trial, experiment, adapter, prepared, outcome)
         elif issubclass(adapter, StepTrainer):
@@ -144,7 +144,7 @@ def prove(trial: Trial, experiment: Experiment, adapter: type[Trainer], outcome:
 
     kept = FIRST_20_STEPS if trial.purpose == Purpose.PROOF_IN_DETAIL else KEPT_STEPS
     shown_by = how_gradients_are_shown(trial.purpose, trial.dtype)
-    with left_alone(arrays_of_data(prepared), outcome):
+    with data_left_alone(prepared, outcome):
         trace = record(build, experiment, prepared, trial.seed, kept, shown_by)
     outcome.arrays = trace.to_arrays()
 

@@ -22,7 +22,8 @@ from harness import planning
 from harness.analysis.noise import disturbances
 from harness.execute.folder import FolderInUseError, OtherPlanError, prepare
 from harness.execute.listener import Listener
-from harness.execute.runner import Runner, rerun_budget_s
+from harness.execute.reruns import rerun_budget_s
+from harness.execute.runner import Runner
 from harness.execute.worker_process import WorkerProcess
 from harness.plan import Request
 from harness.results import RunFolder

@@ -21,6 +21,7 @@ CLOSE = (
     r"(?:fastest: (?P<close>.*\)), too close (?:to tell|for one run|for two runs)"
     r"|tied for fastest: (?P<tied>.*))"
 )
+MANY = r"(?:one of )?(?P<count>\d+) loops, from (?P<ends>.*)"
 BEHIND = r"(?P<rival>.*\)) takes (?P<ratio>.*) times as long as (?P<first>.*)"
 ALONE = r"(?P<name>\S+ \S+) took (?P<time>.*)"
 UNPLACED = r"not placed, because too few trials were undisturbed: (?P<lines>.*)"
@@ -30,6 +31,7 @@ class Claims(NamedTuple):
     """What a headline says: lines by name to their times as text."""
 
     leaders: dict
+    leader_count: int
     is_close: bool
     slower: dict
     ratio: str
@@ -45,12 +47,16 @@ def lines_in(text):
 def read(text):
     """Return what a headline claims. Every part of it must have a known form."""
     leaders, slower, unplaced, ratio, is_close, orders = {}, {}, {}, "", False, True
+    count = None
     for part in text.split("; "):
         if found := re.fullmatch(PLACED, part):
             leaders, ratio = lines_in(found["first"]), found["ratio"]
             slower = lines_in(found["rival"])
         elif found := re.fullmatch(CLOSE, part):
-            leaders, is_close = lines_in(found["close"] or found["tied"]), True
+            leading, is_close = found["close"] or found["tied"], True
+            leaders = lines_in(leading)
+            if many := re.fullmatch(MANY, leading):
+                count, leaders = int(many["count"]), lines_in(many["ends"].replace(" to ", ", "))
         elif found := re.fullmatch(BEHIND, part):
             slower, ratio = lines_in(found["rival"]), found["ratio"]
             assert found["first"] == next(iter(leaders))
@@ -61,7 +67,7 @@ def read(text):
         else:
             raise AssertionError(f"a headline of unknown form: {part!r}")
     assert not ratio or re.fullmatch(NUMBER, ratio), ratio
-    return Claims(leaders, is_close, slower, ratio, unplaced, orders)
+    return Claims(leaders, count or len(leaders), is_close, slower, ratio, unplaced, orders)
 
 
 def seconds_of(text):
@@ -107,18 +113,31 @@ def check(section, text):
     first = next(iter(claims.leaders))
     fastest_s = min(map(seconds_of, table.values()))
     assert seconds_of(claims.leaders[first]) == fastest_s, "not the fastest of the table"
-    said_slower = set(table) - set(claims.leaders) - set(claims.unplaced)
+    leading = leading_of(section, claims)
+    assert len(leading) == claims.leader_count
+    said_slower = set(table) - leading - set(claims.unplaced)
     for name in said_slower:
         assert not table[name].startswith("≤"), f"{name} may not lose"
         assert is_shown_slower(lines[name], lines[first]), name
     assert set(claims.slower) <= said_slower
-    for name in set(claims.leaders) - {first}:
+    for name in leading - {first}:
         assert claims.is_close
         assert not is_shown_slower(lines[name], lines[first]), name
     if not claims.is_close:
         assert bool(claims.slower) == claims.orders
     if claims.slower:
         check_ratio(claims.ratio, lines[next(iter(claims.slower))], lines[first])
+
+
+def leading_of(section, claims):
+    """The names of the lines that lead: the stated ones, or from the first to the last of them."""
+    if claims.leader_count == len(claims.leaders):
+        return set(claims.leaders)
+    table, lines = table_of(section), {line.name: line for line in section.lines}
+    last = max(map(seconds_of, claims.leaders.values()))
+    first = lines[next(iter(claims.leaders))]
+    between = {name for name, time in table.items() if seconds_of(time) <= last}
+    return {x for x in between - set(claims.unplaced) if not is_shown_slower(lines[x], first)}
 
 
 def check_ratio(text, slower, first):

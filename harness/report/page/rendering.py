@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from harness.__version__ import __version__
 from harness.report.page.chart_library import chart_library
-from harness.report.page.figures import CHART_CONFIG
+from harness.report.page.figures import CHART_CONFIG, reserved_height
 from harness.report.page.tables import STATE_SIGNS
 from harness.results import clean
 
@@ -23,27 +23,37 @@ def render(template: str, **context: Any) -> str:
     """Return one HTML file. It sends no request, and it says the same without JavaScript."""
     library = chart_library()
     script = (TEMPLATES / "page.js").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
+    return (
+        environment(TEMPLATES)
+        .get_template(template)
+        .render(
+            policy=policy([script] if library is None else [script, library.text]),
+            style=(TEMPLATES / "page.css").read_text(encoding="utf-8"),
+            script=script,
+            library=library.packed if library else None,
+            charts=library is not None,
+            chart_config=CHART_CONFIG,
+            state_signs=STATE_SIGNS,
+            samestep_version=__version__,
+            **context,
+        )
+    )
+
+
+def environment(*folders: Path) -> jinja2.Environment:
+    """Return what reads templates of these folders, and escapes all that they show."""
+    jinja = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(folders),
         autoescape=True,
         finalize=printable,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["embedded"] = embedded
-    environment.filters["columns"] = _columns
-    return environment.get_template(template).render(
-        policy=policy([script] if library is None else [script, library.text]),
-        style=(TEMPLATES / "page.css").read_text(encoding="utf-8"),
-        script=script,
-        library=library.packed if library else None,
-        charts=library is not None,
-        chart_config=CHART_CONFIG,
-        state_signs=STATE_SIGNS,
-        samestep_version=__version__,
-        **context,
-    )
+    jinja.filters["embedded"] = embedded
+    jinja.filters["reserved"] = reserved_height
+    jinja.filters["columns"] = _columns
+    return jinja
 
 
 def _columns(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
@@ -54,7 +64,7 @@ def _columns(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
 
 def policy(scripts: list[str]) -> str:
     """Return a Content-Security-Policy: these scripts, no network, no evaluation of text."""
-    hashes = " ".join(f"'sha256-{_sha256(script)}'" for script in scripts)
+    hashes = " ".join(f"'sha256-{_sha256(script)}'" for script in scripts) or "'none'"
     return (
         f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {hashes}; "
         "base-uri 'none'; form-action 'none'"
