@@ -306,9 +306,10 @@ harness.results.write_arrays = write
 
 WRITES = [
     ("inputs = self.task.inputs; inputs.setflags(write=True); inputs[:] = 0\n    "
-     "y = self.task.targets; y.setflags(write=True); y[:] = 1 - y\n    "
-     "w = self.task.parameters[0][0]; w.setflags(write=True); w += 1",
-     ("training inputs", "training targets", "initial weights of layer")),
+     "y = self.task.targets; y.setflags(write=True); y[:] = 1 - y",
+     ("training inputs", "training targets")),
+    ("w = self.task.parameters[0][0]; w.setflags(write=True); w += 1",
+     ("initial weights of layer",)),
     ("batches.sizes[:] = 1", ("the batches",)),
     ("batches.learning_rates[:] = 2", ("the batches",)),
 ]  # fmt: skip
