@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.claims.judge import Judged
     from harness.claims.model import Claim
     from harness.claims.samples import Sample
+    from harness.cluster.address import ClusterAddress
     from harness.shards import Shard
 
 FOLDER = Path("results") / "runs" / "claims"
@@ -61,6 +62,7 @@ def run(
     fresh: bool,
     only_fastest: bool = False,
     shard: "Shard | None" = None,
+    cluster: "ClusterAddress | None" = None,
 ) -> bool:
     """Run the trials that have no row yet, and store their samples.
 
@@ -76,7 +78,9 @@ def run(
     plan = run_plan.part_of(whole, shard)
     before = read_samples(folder)
     timeout_s = options.timeout_s(timeout)
-    finished = run_plan.run_plan(plan, folder, timeout_s, fresh, timed=False, whole=whole)
+    finished = run_plan.run_plan(
+        plan, folder, timeout_s, fresh, timed=False, whole=whole, cluster=cluster
+    )
     try:
         store_samples(plan, folder, runs, before)
     except OSError as error:

@@ -94,6 +94,7 @@ def report(
     no_timing: NoTiming = False,
     timeout: Timeout = AUTO,
     shard: options.ShardOption = "",
+    cluster: options.ClusterOption = "",
     out: Annotated[Path | None, options.out("results/runs/<plan>")] = None,
     fresh: options.FreshOption = False,
     traceback: options.TracebackOption = False,
@@ -134,8 +135,10 @@ def report(
         timed=not no_timing,
     )
     timeout_s = None if timeout == AUTO else options.timeout_s(timeout)
-    part = options.shard(shard)
+    part, address = options.shard(shard), options.cluster(cluster)
     whole = run_plan.make_plan(request)
+    if address is not None:
+        run_plan.refuse_commands(whole)
     plan = run_plan.part_of(whole, part)
     if timeout == AUTO:
         from harness.report.trial_durations import patience_s
@@ -146,7 +149,14 @@ def report(
     name = whole.digest + (part.suffix if part else "")
     path = out or Path("results") / "runs" / name
     finished = run_plan.run_plan(
-        plan, path, timeout_s, fresh, timed=not no_timing, traceback=traceback, whole=whole
+        plan,
+        path,
+        timeout_s,
+        fresh,
+        timed=not no_timing,
+        traceback=traceback,
+        whole=whole,
+        cluster=address,
     )
     if part is not None:
         console(stderr=True).print(

@@ -49,6 +49,7 @@ def reproduce(
     device: options.DeviceOption = Device.AUTO,
     timeout: options.TimeoutOption = "2h",
     shard: options.ShardOption = "",
+    cluster: options.ClusterOption = "",
     out: shared.OutOption = None,
     fresh: options.FreshOption = False,
     output: Annotated[list[str] | None, outputs.file_option(SUFFIXES)] = None,
@@ -78,12 +79,22 @@ def reproduce(
         _finish(_judge_again(chosen, source, bool(names)), typed, files, True, json_output)
     chosen = [loading.with_source_data(claim) for claim in chosen]
     runs = [run for claim in chosen for run in claim_plan.claim_runs(claim)]
-    part = options.shard(shard)
+    part, address = options.shard(shard), options.cluster(cluster)
     folder = out or shared.folder_of(part)
     finished = True
     if runs:
         outputs.need_charts(files)
-        finished = shared.run(runs, frameworks, threads, device, timeout, folder, fresh, shard=part)
+        finished = shared.run(
+            runs,
+            frameworks,
+            threads,
+            device,
+            timeout,
+            folder,
+            fresh,
+            shard=part,
+            cluster=address,
+        )
     samples = shared.read_samples(folder)
     if part is not None:
         _finish_part(part, len(samples), folder, finished)

@@ -8,6 +8,7 @@ from harness.cli.console import console
 from harness.cli.exits import ENVIRONMENT, USAGE, interrupt_on_sigterm, stop
 
 if TYPE_CHECKING:
+    from harness.cluster.address import ClusterAddress
     from harness.plan import Plan, Request
     from harness.run import Run
     from harness.shards import Shard
@@ -45,6 +46,19 @@ def part_of(plan: "Plan", shard: "Shard | None") -> "Plan":
     return part
 
 
+def refuse_commands(plan: "Plan") -> None:
+    """Exit where a plan for a cluster has a command of the user's."""
+    from harness.command_line import Command
+
+    for framework in plan.frameworks.values():
+        if isinstance(framework, Command):
+            stop(
+                USAGE,
+                f"--cluster runs adapters alone; {framework.name} is a command, whose program and "
+                "files only this machine has. Leave out --cluster or the command",
+            )
+
+
 def run_plan(
     plan: "Plan",
     path: Path,
@@ -53,8 +67,10 @@ def run_plan(
     timed: bool = True,
     traceback: bool = False,
     whole: "Plan | None" = None,
+    cluster: "ClusterAddress | None" = None,
 ) -> bool:
     """Run the trials that have no row yet. Return False if the user interrupted them."""
+    from harness.cluster.address import ClusterError
     from harness.execute.folder import FolderInUseError, OtherPlanError
     from harness.running import run_plan as running
 
@@ -62,8 +78,18 @@ def run_plan(
     interrupt_on_sigterm()
     try:
         return running.run_plan(
-            plan, path, timeout_s, fresh, errors, timed=timed, traceback=traceback, whole=whole
+            plan,
+            path,
+            timeout_s,
+            fresh,
+            errors,
+            timed=timed,
+            traceback=traceback,
+            whole=whole,
+            cluster=cluster,
         )
+    except ClusterError as error:
+        stop(ENVIRONMENT, str(error))
     except OtherPlanError as error:
         stop(USAGE, str(error))
     except FolderInUseError as error:

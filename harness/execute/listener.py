@@ -36,3 +36,20 @@ class Listener:
 
     def proved(self, trial: Trial, judgement: Judgement, log_tail: list[str]) -> None:
         """A proof has its verdict."""
+
+    # ------------------------------------------------------------ on a cluster only
+
+    def waiting_for_workers(self) -> None:
+        """There is work, and no worker has come yet."""
+
+    def refused(self, worker: str, why: str) -> None:
+        """A worker may not take part, for this reason."""
+
+    def sent(self, trials: Sequence[Trial], worker: str) -> None:
+        """A worker runs these trials or proofs now."""
+
+    def lost(self, trials: Sequence[Trial], worker: str, why: str) -> None:
+        """What a worker was running is lost, for this reason, and runs again elsewhere."""
+
+    def ran_twice(self, trials: Sequence[str]) -> None:
+        """The trials with these ids ran once more than was needed; the first rows stay."""
