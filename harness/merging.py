@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.experiment.vocabulary import Status
 from harness.parity import verdicts
+from harness.parity.judgement import Judgement
 from harness.plan import Plan
 from harness.results import Row, RunFolder, to_json, write_atomically
 from harness.stored_arrays import BYTES_AT_MOST
@@ -123,7 +124,7 @@ def merge(plan: Plan, sources: Sequence[RunFolder], target: RunFolder) -> Merged
             merged.machines.append(row.machine)
     merged.trials = len(rows)
     _merge_proofs(plan, folders, target, merged)
-    _merge_limits(plan, folders, target)
+    merge_limits(plan, folders, target)
     return merged
 
 
@@ -158,7 +159,7 @@ def _merge_proofs(
         if not judged:
             continue
         merged.proofs += 1
-        worst_first = sorted(judged, key=lambda one: (not one[1].refuted, not one[1].proven))
+        worst_first = sorted(judged, key=lambda one: goodness(one[1]))
         if len({judgement.verdict for _, judgement in judged}) > 1:
             merged.contradicted.append(proof.id)
         file, _ = worst_first[0]
@@ -166,8 +167,15 @@ def _merge_proofs(
             write_atomically(target.proofs / file.name, read_plain(file))
 
 
-def _merge_limits(plan: Plan, folders: Iterable[RunFolder], target: RunFolder) -> None:
-    """Keep one row of every machine."""
+def goodness(judgement: Judgement) -> int:
+    """Return a number that is lower for the verdict that stays, where two machines differ."""
+    if judgement.refuted:
+        return 0
+    return 2 if judgement.proven else 1
+
+
+def merge_limits(plan: Plan, folders: Iterable[RunFolder], target: RunFolder) -> None:
+    """Copy what times matrix products alone: one row of every kind of machine."""
     ids = [limit.id for limit in plan.limits]
     kept = {(row.trial, row.machine) for row in target.limit_rows(ids)}
     for folder in folders:

@@ -1,7 +1,8 @@
 """Rows, curves and outputs on disk: one JSON file per trial, written atomically.
 
 The folder of a run holds `plan.json`, `trials/<trial>.json` (the row), `trials/<trial>.npz`
-(curves and end-of-trial outputs, never pickled), `proofs/` (verdicts), `limits/` and `logs/`.
+(curves and end-of-trial outputs, never pickled), `proofs/` (verdicts), `limits/`, `logs/`, and
+while a cluster computes `cluster/`.
 One process writes a row last, after its arrays, so a row that exists is whole.
 """
 
@@ -67,6 +68,8 @@ class Row:
 
     `command`: what was run, where a command of the user's is compared; null for an adapter. Nothing
     of it is timed: `stated_train_s` is the training time that its program states, by its own clock.
+
+    `node` tells the machines of a run on a cluster apart; null where one machine ran it.
 
     `target_s` is the training time (first step included) at the first evaluation point whose
     test accuracy reaches the protocol's target. `gemm_us`: the step's matrix products alone.
@@ -135,6 +138,7 @@ class Row:
     command: str | None = None
     stated_train_s: float | None = None
     idle_fraction: float | None = None
+    node: str | None = None
 
     @property
     def failed(self) -> bool:
@@ -280,7 +284,10 @@ class RunFolder:
         self.limits = path / "limits"
         self.logs = path / "logs"
         self.data = path / "data"
-        self.parts = self.trials, self.proofs, self.limits, self.logs, self.data
+        self.cluster = path / "cluster"
+        self.parts = (
+            self.trials, self.proofs, self.limits, self.logs, self.data, self.cluster
+        )  # fmt: skip
 
     def rows(self, trials: Iterable[str] | None = None, set_bad_aside: bool = False) -> list[Row]:
         """Return the whole rows of the given trials (default: all), in that order.

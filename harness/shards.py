@@ -62,7 +62,7 @@ def part_of(plan: Plan, shard: Shard, estimates_s: Mapping[str, float]) -> Plan:
     """
     units: dict[Hashable, list[Trial]] = {}
     for trial in plan.trials:
-        units.setdefault(_unit(trial, plan.request.timed), []).append(trial)
+        units.setdefault(unit_of(trial, plan.request.timed), []).append(trial)
     mine = _given_to(shard, units.values(), estimates_s)
     trials = tuple(trial for trial in plan.trials if trial.id in mine)
     cells = {_cell(trial) for trial in trials}
@@ -79,7 +79,8 @@ def _cell(trial: Trial) -> tuple[str, str, str]:
     return trial.experiment, trial.framework, trial.loop
 
 
-def _unit(trial: Trial, timed: bool) -> Hashable:
+def unit_of(trial: Trial, timed: bool) -> Hashable:
+    """Return what trials that stay together have in common."""
     if not timed:
         return trial.id
     return trial.experiment, trial.seed, trial.repeat, trial.threads

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.claims.judge import Judged
     from harness.claims.model import Claim
     from harness.claims.samples import Sample
+    from harness.cluster.address import ClusterAddress
     from harness.shards import Shard
 
 FOLDER = Path("results") / "runs" / "claims"
@@ -62,6 +63,7 @@ def run(
     only_fastest: bool = False,
     shard: "Shard | None" = None,
     retries: int = options.RETRIES,
+    cluster: "ClusterAddress | None" = None,
 ) -> bool:
     """Run the trials that have no row yet, and store their samples.
 
@@ -78,7 +80,14 @@ def run(
     before = read_samples(folder)
     timeout_s = options.timeout_s(timeout)
     finished = run_plan.run_plan(
-        plan, folder, timeout_s, fresh, timed=False, whole=whole, retries=retries
+        plan,
+        folder,
+        timeout_s,
+        fresh,
+        timed=False,
+        whole=whole,
+        retries=retries,
+        cluster=cluster,
     )
     try:
         store_samples(plan, folder, runs, before)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from harness.cli.exits import USAGE, stop
+from harness.cli.exits import ENVIRONMENT, USAGE, stop
 from harness.experiment.vocabulary import Device, Dtype, Loop
 
 if TYPE_CHECKING:
+    from harness.cluster.address import ClusterAddress
     from harness.shards import Shard
 
 LONGEST_TIMEOUT_H = 720
@@ -67,6 +68,14 @@ ShardOption = Annotated[
         metavar="I/N",
         help="Run part I of N, for example one on each of N machines; `samestep merge` puts them "
         "together.",
+    ),
+]
+ClusterOption = Annotated[
+    str,
+    typer.Option(
+        metavar="WHERE",
+        help="Run on Dask's workers: local, local:N with N workers here, the HOST:PORT of a "
+        "scheduler, or the FILE.json that it wrote. All machines must see --out.",
     ),
 ]
 FreshOption = Annotated[
@@ -165,6 +174,22 @@ def shard(text: str) -> "Shard | None":
         return Shard.parse(text)
     except ValueError as error:
         stop(USAGE, str(error))
+
+
+def cluster(text: str) -> "ClusterAddress | None":
+    """Return the cluster that `--cluster` names; None where it is not given."""
+    if not text:
+        return None
+    from harness.cluster.address import ClusterAddress, DaskMissingError, need_dask
+
+    try:
+        address = ClusterAddress.parse(text)
+        need_dask()
+    except ValueError as error:
+        stop(USAGE, str(error))
+    except DaskMissingError as error:
+        stop(ENVIRONMENT, str(error))
+    return address
 
 
 def timeout_s(text: str) -> float | None:

@@ -95,6 +95,7 @@ def report(
     timeout: Timeout = AUTO,
     retries: options.RetriesOption = options.RETRIES,
     shard: options.ShardOption = "",
+    cluster: options.ClusterOption = "",
     out: Annotated[Path | None, options.out("results/runs/<plan>")] = None,
     fresh: options.FreshOption = False,
     traceback: options.TracebackOption = False,
@@ -135,8 +136,10 @@ def report(
         timed=not no_timing,
     )
     timeout_s = None if timeout == AUTO else options.timeout_s(timeout)
-    part = options.shard(shard)
+    part, address = options.shard(shard), options.cluster(cluster)
     whole = run_plan.make_plan(request)
+    if address is not None:
+        run_plan.refuse_commands(whole)
     plan = run_plan.part_of(whole, part)
     if timeout == AUTO:
         from harness.report.trial_durations import patience_s
@@ -155,6 +158,7 @@ def report(
         traceback=traceback,
         whole=whole,
         retries=retries,
+        cluster=address,
     )
     if part is not None:
         console(stderr=True).print(

@@ -50,6 +50,7 @@ def reproduce(
     timeout: options.TimeoutOption = "2h",
     retries: options.RetriesOption = options.RETRIES,
     shard: options.ShardOption = "",
+    cluster: options.ClusterOption = "",
     out: shared.OutOption = None,
     fresh: options.FreshOption = False,
     output: Annotated[list[str] | None, outputs.file_option(SUFFIXES)] = None,
@@ -79,13 +80,22 @@ def reproduce(
         _finish(_judge_again(chosen, source, bool(names)), typed, files, True, json_output)
     chosen = [loading.with_source_data(claim) for claim in chosen]
     runs = [run for claim in chosen for run in claim_plan.claim_runs(claim)]
-    part = options.shard(shard)
+    part, address = options.shard(shard), options.cluster(cluster)
     folder = out or shared.folder_of(part)
     finished = True
     if runs:
         outputs.need_charts(files)
         finished = shared.run(
-            runs, frameworks, threads, device, timeout, folder, fresh, shard=part, retries=retries
+            runs,
+            frameworks,
+            threads,
+            device,
+            timeout,
+            folder,
+            fresh,
+            shard=part,
+            cluster=address,
+            retries=retries,
         )
     samples = shared.read_samples(folder)
     if part is not None:

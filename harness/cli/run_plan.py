@@ -17,6 +17,7 @@ from harness.cli.exits import (
 )
 
 if TYPE_CHECKING:
+    from harness.cluster.address import ClusterAddress
     from harness.plan import Plan, Request
     from harness.run import Run
     from harness.shards import Shard
@@ -54,6 +55,19 @@ def part_of(plan: "Plan", shard: "Shard | None") -> "Plan":
     return part
 
 
+def refuse_commands(plan: "Plan") -> None:
+    """Exit where a plan for a cluster has a command of the user's."""
+    from harness.command_line import Command
+
+    for framework in plan.frameworks.values():
+        if isinstance(framework, Command):
+            stop(
+                USAGE,
+                f"--cluster runs adapters alone; {framework.name} is a command, whose program and "
+                "files only this machine has. Leave out --cluster or the command",
+            )
+
+
 def run_plan(
     plan: "Plan",
     path: Path,
@@ -63,11 +77,13 @@ def run_plan(
     traceback: bool = False,
     whole: "Plan | None" = None,
     retries: int = options.RETRIES,
+    cluster: "ClusterAddress | None" = None,
 ) -> bool:
     """Run the trials that have no row yet. Return False if the user interrupted them.
 
     A second Ctrl-C ends the command.
     """
+    from harness.cluster.address import ClusterError
     from harness.execute.folder import FolderInUseError, OtherPlanError
     from harness.running import run_plan as running
 
@@ -84,7 +100,10 @@ def run_plan(
             traceback=traceback,
             whole=whole,
             retries=retries,
+            cluster=cluster,
         )
+    except ClusterError as error:
+        stop(ENVIRONMENT, str(error))
     except OtherPlanError as error:
         stop(USAGE, str(error))
     except FolderInUseError as error:

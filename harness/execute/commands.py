@@ -175,7 +175,7 @@ class Commands:
                 return death
             if times > self.retries:
                 return dataclasses.replace(death, detail=lost_times(death.detail, times))
-            self.listener.lost(trial, death.detail)
+            self.listener.run_again(trial, death.detail)
             _hand_over(exported, trial, experiment)
             times += 1
 

@@ -25,7 +25,7 @@ class Listener:
     def finished(self, trial: Trial, row: Row, log_tail: list[str]) -> None:
         """A trial has its row; `log_tail` matters only if the trial failed."""
 
-    def lost(self, trial: Trial, why: str) -> None:
+    def run_again(self, trial: Trial, why: str) -> None:
         """A trial is run again, because its process was ended from outside.
 
         Unlike the others this may be called by several lanes at once.
@@ -42,3 +42,20 @@ class Listener:
 
     def proved(self, trial: Trial, judgement: Judgement, log_tail: list[str]) -> None:
         """A proof has its verdict."""
+
+    # ------------------------------------------------------------ on a cluster only
+
+    def waiting_for_workers(self) -> None:
+        """There is work, and no worker has come yet."""
+
+    def refused(self, worker: str, why: str) -> None:
+        """A worker may not take part, for this reason."""
+
+    def sent(self, trials: Sequence[Trial], worker: str) -> None:
+        """A worker runs these trials or proofs now."""
+
+    def lost(self, trials: Sequence[Trial], worker: str, why: str) -> None:
+        """What a worker was running is lost, for this reason, and runs again elsewhere."""
+
+    def ran_twice(self, trials: Sequence[str]) -> None:
+        """The trials with these ids ran once more than was needed; the first rows stay."""

@@ -20,16 +20,19 @@ from harness.execute.folder import locked, prepare, sweep_all
 from harness.execute.lanes import in_lanes
 from harness.execute.left_processes import end_marked, mark_of_folder
 from harness.execute.listener import Listener
+from harness.execute.reruns import (
+    RERUN_SHARE,
+    disturbed_rows,
+    is_calmer,
+    ranked_trials,
+    rerun_budget_s,
+)
 from harness.execute.workers import FIRST_LANE, Workers
 from harness.experiment.vocabulary import Preset, Status
 from harness.parity import verdicts
 from harness.plan import Plan, Trial
 from harness.results import Row, RunFolder, write_arrays, write_atomically
 
-RERUN_SHARE = {Preset.QUICK: 0.15, Preset.STANDARD: 0.5, Preset.FULL: 0.5}
-RERUN_AT_LEAST_S = 20.0
-"""Reruns of disturbed trials may take so much of the run's own time, or so many seconds, but
-never longer than the run itself. With the one seed of quick they decide little."""
 FUTILE_RERUNS = 3
 """Where so many reruns are disturbed too, and none was calm, the machine stays busy."""
 LANE_BYTES = 3 << 30
@@ -130,13 +133,10 @@ class Runner:
         """
         budget_s = rerun_budget_s(own_s, RERUN_SHARE[self.plan.request.preset])
         deadline = time.monotonic() + budget_s
-        trials = {trial.id: trial for trial in self._ranked_trials()}
+        trials = {trial.id: trial for trial in ranked_trials(self.plan)}
         futile, any_calm = 0, False
         for attempt in range(2, noise.ATTEMPTS + 1):
-            rows = [row for row in self.folder.rows(trials) if row.status == Status.OK]
-            disturbed = noise.severity(rows)
-            again = [row for row in rows if disturbed[row.trial] > 1 and row.attempt < attempt]
-            again.sort(key=lambda row: -disturbed[row.trial])
+            again = disturbed_rows(self.folder.rows(trials), attempt)
             if not again:
                 return
             self.listener.rerunning([trials[row.trial] for row in again])
@@ -156,16 +156,6 @@ class Runner:
                 self.listener.gave_up(too_long, why)
                 return
 
-    def _ranked_trials(self) -> list[Trial]:
-        """Trials of experiments where times are compared: those of two or more cells."""
-        cells: dict[tuple[str, int], set[tuple[str, str]]] = {}
-        for trial in self.plan.trials:
-            if not self._workers.missing(trial) and self._workers.command_of(trial) is None:
-                cell = (trial.framework, trial.loop)
-                cells.setdefault((trial.experiment, trial.threads), set()).add(cell)
-        ranked = {place for place, of_place in cells.items() if len(of_place) > 1}
-        return [t for t in self.plan.trials if (t.experiment, t.threads) in ranked]
-
     def _rerun(self, trial: Trial, before: Row, attempt: int) -> bool:
         """Run a trial once more; return whether the machine was calm.
 
@@ -175,17 +165,14 @@ class Runner:
         self.listener.started(trial)
         row, _ = self._measure(trial)
         others = self.folder.rows(t.id for t in self.plan.trials if t.id != trial.id)
-        severity = noise.severity([*others, before, row])[trial.id]  # of the later of the two
-        is_worse = (
-            row.status != Status.OK or severity > noise.severity([*others, row, before])[trial.id]
-        )
-        if is_worse:
+        replaces, is_calm = is_calmer(row, before, others)
+        if not replaces:
             write_arrays(self.folder.trials / f"{trial.id}.npz", arrays)
         with self._listening:
-            stored = before if is_worse else row
+            stored = row if replaces else before
             self.folder.write_row(dataclasses.replace(stored, attempt=attempt))
-            self.listener.reran(trial, row, kept=is_worse)
-        return row.status == Status.OK and severity <= 1
+            self.listener.reran(trial, row, kept=not replaces)
+        return is_calm
 
     def _measure_limits(self, fresh: bool) -> None:
         """Time the matrix products of frameworks that are not requested, cached per machine."""
@@ -218,11 +205,6 @@ class Runner:
         with self._listening:
             self.folder.write_row(row)
             self.listener.finished(trial, row, tail)
-
-
-def rerun_budget_s(own_s: float, share: float) -> float:
-    """Return how long reruns may take after a run that itself took `own_s`."""
-    return min(max(share * own_s, RERUN_AT_LEAST_S), own_s)
 
 
 def lanes(plan: Plan) -> int:

@@ -60,7 +60,7 @@ def main() -> None:
     interrupts = Interrupts()
     messages = _messages()
     setup = messages.get()
-    cpus, lane = allowed_cpus(), setup.get("lane", 0)
+    cpus, lane = setup.get("cpus") or allowed_cpus(), setup.get("lane", 0)
     affinity_problem = pin(setup["threads"], lane, cpus)
     as_given = ProcessState.now()
 

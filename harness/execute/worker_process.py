@@ -53,7 +53,7 @@ class WorkerProcess:
     """A child in a process group of its own, so that nothing it starts outlives it.
 
     Args:
-        setup: the first message: framework, threads, lane.
+        setup: the first message: framework, threads, lane, the CPUs of all lanes.
         environment: the whole environment of the process.
         log: file for what it prints.
         run: how the marks of all workers of its run begin.

@@ -3,7 +3,7 @@
 import json
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple
 
@@ -60,6 +60,7 @@ class Workers:
         timeout_s: limit for one trial, its framework's import included; None for no limit.
         listener: hears of datasets, and of trials that were lost.
         retries: how often a trial is run again whose process was ended from outside.
+        cpus: of all lanes; by default those that a worker may use.
 
     Attributes:
         ended: set when `kill` was called.
@@ -73,9 +74,10 @@ class Workers:
         timeout_s: float | None,
         listener: Listener,
         retries: int = 0,
+        cpus: Sequence[int] = (),
     ) -> None:
         self.plan, self.folder, self.timeout_s, self.listener = plan, folder, timeout_s, listener
-        self.retries = retries
+        self.retries, self.cpus = retries, list(cpus)
         self.ended = threading.Event()
         self.suspects: dict[tuple[str, str], list[str]] = {}
         self._alive: dict[tuple[int, Key], WorkerProcess] = {}
@@ -123,7 +125,7 @@ class Workers:
             why = row.status_detail or row.status
             if times > self.retries:
                 return replace(row, status_detail=lost_times(why, times)), tail
-            self.listener.lost(trial, why)
+            self.listener.run_again(trial, why)
             times += 1
 
     def _run_once(self, trial: Trial, experiment: Experiment, lane: int, keep: bool) -> Ran:
@@ -219,6 +221,19 @@ class Workers:
                     self.listener.fetched(dataset, str(error))
         return self._data_problems[dataset]
 
+    def know_data(self, datasets: Iterable[str]) -> None:
+        """Take it that these datasets are in the cache, and were verified."""
+        self._data_problems |= dict.fromkeys(datasets)
+
+    @property
+    def known_data(self) -> set[str]:
+        """The datasets that are in the cache, and were verified."""
+        return {
+            data
+            for data, problem in self._data_problems.items()
+            if isinstance(data, str) and problem is None
+        }
+
     def _own_data_problem(self, experiment: Experiment) -> str | None:
         """Return why the rows of a user's file or package are missing; leave them for workers."""
         if experiment.data not in self._data_problems:
@@ -238,7 +253,8 @@ class Workers:
 
     def _start(self, trial: Trial, lane: int) -> WorkerProcess:
         framework = self._frameworks[trial.framework_key]
-        setup = {"framework": asdict(framework), "threads": trial.threads, "lane": lane}
+        setup: dict[str, Any] = {"framework": asdict(framework), "threads": trial.threads}
+        setup |= {"lane": lane, "cpus": self.cpus}
         environment = child_environment(os.environ, trial.threads, trial.device)
         environment[own_rows.FOLDER_VARIABLE] = str(self.folder.data.resolve())
         name = f"{_slug(trial.framework)}-{trial.track}"

@@ -107,7 +107,7 @@ class Announcer(Listener):
         place = self._rerun_place(1) if is_rerun else self._trial_place(1)
         self._show(place, self._label(trial))
 
-    def lost(self, trial: Trial, why: str) -> None:
+    def run_again(self, trial: Trial, why: str) -> None:
         """Say that a trial is run again."""
         self._say(f"{self._label(trial)}: ended from outside ({why}); running again")
 
@@ -169,6 +169,27 @@ class Announcer(Listener):
         if self.bar:
             self.bar.advance(self.task)
         self._show(place, label)
+
+    def waiting_for_workers(self) -> None:
+        """Say that workers have to be started."""
+        self._say("no worker yet; waiting for the first, Ctrl-C ends it")
+
+    def refused(self, worker: str, why: str) -> None:
+        """Say which worker gets nothing to do."""
+        self._say(f"{worker} takes no part: {why}")
+
+    def sent(self, trials: Sequence[Trial], worker: str) -> None:
+        """Show what began last, and where."""
+        self._show(self._trial_place(), f"{self._label(trials[0])} on {worker}")
+
+    def lost(self, trials: Sequence[Trial], worker: str, why: str) -> None:
+        """Say what has to run again."""
+        others = f" and {len(trials) - 1} more" if len(trials) > 1 else ""
+        self._say(f"{worker}: {self._label(trials[0])}{others} lost, because {why}")
+
+    def ran_twice(self, trials: Sequence[str]) -> None:
+        """Say how many results were not needed."""
+        self._say(f"{count_text(len(trials), 'trial')} ran twice; the first rows stay")
 
     def _trial_place(self, ahead: int = 0) -> str:
         """`[3/82]`, as in the lines; of the trial that runs, one is ahead."""

@@ -1,16 +1,22 @@
 """Make a plan, and run it into its folder."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from harness import planning
+from harness.cluster.address import ClusterAddress
+from harness.execute.listener import Listener
 from harness.execute.runner import Runner, lanes
 from harness.plan import Plan, Request
 from harness.report import trial_durations
 from harness.report.text import count_text, seconds
 from harness.results import RunFolder
 from harness.running.progress import Announcer
+
+if TYPE_CHECKING:
+    from harness.cluster.runner import ClusterRunner
 
 RUNS = Path("results") / "runs"
 """Where the folders of runs are, unless another folder is named."""
@@ -51,6 +57,7 @@ def run_plan(
     announcer_type: type[Announcer] = Announcer,
     whole: Plan | None = None,
     retries: int = 1,
+    cluster: ClusterAddress | None = None,
 ) -> bool:
     """Run the trials that have no row yet. Return False if the user interrupted them.
 
@@ -65,22 +72,47 @@ def run_plan(
         announcer_type: says what happens.
         whole: the plan that the folder is of, where `plan` is a part of it.
         retries: how often a trial is run again whose process was ended from outside.
+        cluster: where to run it; None for this machine.
 
     Raises:
         harness.execute.folder.OtherPlanError: the folder holds another plan.
         harness.execute.folder.FolderInUseError: another process runs into it.
+        harness.cluster.address.ClusterError: the cluster cannot be used.
         OSError: the folder cannot be read or written.
     """
     estimates_s = trial_durations.estimates_s(plan, lanes(plan), timed, fresh)
     _announce(plan, path, console, sum(estimates_s.values()))
     try:
         with announcer_type(plan, console, traceback, estimates_s) as announcer:
-            runner = Runner(plan, RunFolder(path), timeout_s, announcer, timed, whole, retries)
+            runner = _runner(
+                plan, RunFolder(path), timeout_s, announcer, timed, whole, retries, cluster
+            )
             runner.run(fresh)
     except KeyboardInterrupt:
         console.print("interrupted: finished trials are kept; the same command goes on from here")
         return False
     return True
+
+
+def _runner(
+    plan: Plan,
+    folder: RunFolder,
+    timeout_s: float | None,
+    listener: Listener,
+    timed: bool,
+    whole: Plan | None,
+    retries: int,
+    cluster: ClusterAddress | None,
+) -> "Runner | ClusterRunner":
+    """Return what runs the plan, here or on a cluster; a run here imports nothing of Dask."""
+    if cluster is None:
+        return Runner(plan, folder, timeout_s, listener, timed, whole, retries)
+    from harness.cluster.runner import ClusterRunner
+
+    estimates_s = trial_durations.estimates_anywhere_s(plan)
+    return ClusterRunner(
+        plan, folder, timeout_s, listener, cluster, estimates_s, timed, whole, retries
+    )
 
 
 def _announce(plan: Plan, folder: Path, console: Console, total_s: float) -> None:
