@@ -343,6 +343,19 @@ def test_where_times_do_not_matter_all_workers_work(dask, on_cluster, tmp_path):
     assert len(places) == 2
 
 
+@full
+def test_disturbed_trials_run_again(on_cluster, tmp_path, monkeypatch):
+    """On their machine, until they have been tried often enough."""
+    monkeypatch.setattr(
+        "harness.analysis.noise.severity", lambda rows: {row.trial: 2.0 for row in rows}
+    )
+    monkeypatch.setattr("harness.analysis.noise.ATTEMPTS", 2)
+    recorder = on_cluster("local:1", "numpy", "sklearn")
+    assert len(recorder.again) == len(recorder.reruns) == 2
+    assert [row.attempt for row in RunFolder(tmp_path / "run").rows()] == [2, 2]
+    assert recorder.twice == recorder.gave_up_on == []
+
+
 # ---------------------------------------------------------------- the end
 
 
