@@ -95,6 +95,7 @@ def _section(section: Section) -> list[str]:
         f"## {escaped(section.experiment.name)}: {escaped(section.experiment.title)}{place}",
         markdown_table([escaped(h) for h in headings(section)], [list(row) for row in rows]),
         escaped(section.caption),
+        *([f"{escaped(str(section.likeness))}."] if section.likeness else []),
     ]
     sentences = remarks(section)
     if sentences:

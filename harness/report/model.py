@@ -15,8 +15,11 @@ from harness.analysis.cells import Repetition
 from harness.analysis.intervals import ENOUGH_FOR_AN_INTERVAL, Estimate, estimate
 from harness.analysis.limits import LimitFractions
 from harness.experiment.model import WORTH_MEASURING_FLOP, Experiment
+from harness.experiment.training import MeanSquaredError
 from harness.experiment.vocabulary import Status, Track
 from harness.parity.judgement import Judgement
+from harness.report.protocol_differences import Likeness
+from harness.report.protocol_parts import Part, as_line
 from harness.report.text import count_text
 from harness.run import Run
 
@@ -57,6 +60,11 @@ def measure_of(experiment: Experiment) -> Measure:
     if experiment.data.facts.kind == "values":
         return Measure.LOSS if has_test else Measure.TRAINING_LOSS
     return Measure.ACCURACY if has_test else Measure.TRAINING_ACCURACY
+
+
+def is_halved(experiment: Experiment) -> bool:
+    """Whether losses are half of the squared errors."""
+    return isinstance(experiment.loss, MeanSquaredError) and experiment.loss.half
 
 
 class LineState(StrEnum):
@@ -105,6 +113,8 @@ class Line:
             0 unless more than half of them show that.
         command: what was run, where it is a command of the user's; "" for an adapter.
         stated_s: seconds of training as the program of a command says, median; never ranked.
+        steps: fewest and most steps of its trials that ended well; of a library's own solver its
+            iterations. None where none are known.
     """
 
     framework: str
@@ -135,6 +145,7 @@ class Line:
     recompile_s: float = 0.0
     command: str = ""
     stated_s: float | None = None
+    steps: tuple[int, int] | None = None
 
     @property
     def name(self) -> str:
@@ -310,7 +321,8 @@ class Section:
         device: what its lines ran on; "" where nothing ran.
         threads: of its trials; None where the report has only one number of threads.
         timed: whether times were measured.
-        caption: the protocol in a line, and how long it was run against the full length.
+        protocol: the protocol part by part, and how long it was run against the full length.
+        likeness: what the experiment is most like among those before it; None for nothing.
         absent_classes: part of the rows (`training`, `validation`, `test`) to the classes that none
             of its rows has.
     """
@@ -320,10 +332,28 @@ class Section:
     threads: int | None
     timed: bool
     measure: Measure
-    caption: str
+    protocol: tuple[Part, ...]
     lines: tuple[Line, ...]
     absent_classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     machine: str = ""
+    likeness: Likeness | None = None
+
+    @property
+    def caption(self) -> str:
+        """The protocol in a line."""
+        return as_line(self.protocol)
+
+    @property
+    def differing(self) -> frozenset[str]:
+        """Names of the parts of the protocol in which it differs from the one it is most like."""
+        differences = self.likeness.differences if self.likeness else ()
+        return frozenset(difference.part for difference in differences)
+
+    @property
+    def result_name(self) -> str:
+        """`test accuracy`, `half test loss`: what the result column holds."""
+        half = "half " if self.measure.is_loss and is_halved(self.experiment) else ""
+        return f"{half}{self.measure}"
 
     @property
     def place(self) -> str:

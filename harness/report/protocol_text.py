@@ -1,64 +1,43 @@
-"""A protocol in words: its network, its update rule, its length, as one line."""
+"""A protocol in words: the caption of its tables, and one line of it for a claim."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from harness.experiment.loading import catalogue_names
 from harness.experiment.model import Experiment
-from harness.experiment.optimizers import Momentum, Nesterov
 from harness.experiment.training import DrawnBatches
 from harness.plan import Plan
-from harness.report.schedule_text import schedule_text
+from harness.report.protocol_parts import Part, parts_of
 from harness.report.text import count_text
 
 MOST_NAMES = 12
-OPTIMIZERS = {
-    "sgd": "SGD",
-    "momentum": "momentum",
-    "nesterov": "Nesterov momentum",
-    "rmsprop": "RMSprop",
-    "adagrad": "Adagrad",
-    "adam": "Adam",
-    "adamw": "AdamW",
-    "amsgrad": "AMSGrad",
-    "nadam": "Nadam",
-    "adamax": "Adamax",
-    "adadelta": "Adadelta",
-}
-CLIPPINGS = {
-    "value": "gradients clipped at",
-    "array_norm": "gradients of each array clipped to norm",
-    "global_norm": "gradients clipped to norm",
-}
 
 
-def caption(plan: Plan, name: str, threads: int) -> str:
-    """`784-50-10; SGD, rate 0.1, batches of 100; 60,000 training rows; 3,000 of 50,000 steps`."""
+def protocol_of(plan: Plan, name: str, threads: int) -> tuple[Part, ...]:
+    """Return the protocol of an experiment part by part, and how long it was run.
+
+    Joined by `protocol_parts.as_line` it is the caption of the experiment's tables.
+    """
     experiment = plan.experiments[name]
-    train, _, test = experiment.data.rows
-    parts = [f"network {experiment.network}"]
-    training = experiment.training
-    if training is not None:
-        parts += [update_rule(experiment), _length(plan, name, str(training.length))]
-    kept = f"and {count_text(test, 'test row')}"
-    if not experiment.data.keeps_test_rows:
-        kept = f"{'row' if train == 1 else 'rows'}, none kept for a test"
-    parts.append(f"{train:,} training {kept}")
-    if training is not None:
+    parts = [*parts_of(experiment)]
+    if experiment.training is not None:
+        parts.append(Part("length", _length(plan, name, str(experiment.training.length))))
         seeds = len({trial.seed for trial in plan.trials if trial.experiment == name})
-        parts.append("seed 0" if seeds == 1 else f"{seeds} seeds")
+        parts.append(Part("seeds", "seed 0" if seeds == 1 else f"{seeds} seeds"))
     dtype = experiment.dtype or plan.request.dtype
-    parts.append(f"{dtype}, {count_text(threads, 'thread')}")
-    return "; ".join(parts)
+    parts.append(Part("place", f"{dtype}, {count_text(threads, 'thread')}"))
+    return tuple(parts)
 
 
 def _length(plan: Plan, name: str, run: str) -> str:
     """How long it was run, and the command that runs it at full length."""
     full = plan.full_lengths[name]
+    training = plan.experiments[name].training
+    at_most = "at most " if training is not None and training.stopping is not None else ""
     if run == full:
-        return f"full length, {run}"
+        return f"{at_most}{run}, the full length"
     command = f"samestep report {name}" if name in catalogue_names() else "with"
-    return f"{run} of the full {full} ({command} --preset full)"
+    return f"{at_most}{run} of the full {full} ({command} --preset full)"
 
 
 def update_rule(experiment: Experiment) -> str:
@@ -66,20 +45,12 @@ def update_rule(experiment: Experiment) -> str:
     training = experiment.training
     if training is None:
         return ""
-    optimizer = training.optimizer
-    name = OPTIMIZERS.get(optimizer.name, optimizer.name)
+    texts = {part.name: part.text for part in parts_of(experiment)}
     batches = "full batch"
     if isinstance(training.batches, DrawnBatches):
         batches = f"batches of {training.batches.size}"
-    if training.schedule is not None:
-        batches = f"{schedule_text(training.schedule)}, {batches}"
-    if training.clipping is not None:
-        batches = f"{CLIPPINGS[training.clipping.name]} {training.clipping.bound:g}, {batches}"
-    if training.max_norm is not None:
-        batches = f"max-norm {training.max_norm.bound:g}, {batches}"
-    if isinstance(optimizer, Momentum | Nesterov):
-        return f"{name} {optimizer.momentum:g} at rate {optimizer.learning_rate:g}, {batches}"
-    return f"{name} {optimizer.learning_rate:g}, {batches}"
+    said = (texts["optimizer"], texts["limits of steps"], texts["schedule"], batches)
+    return ", ".join(filter(None, said))
 
 
 def data_text(experiment: Experiment) -> str:

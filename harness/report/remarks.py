@@ -34,6 +34,8 @@ def remarks(section: Section) -> list[str]:
         *_reasons(section),
         *filter(None, [data_text(section.experiment), *_without_test(section)]),
         *_unusual_numbers(section),
+        *_stopped_early(section),
+        *_native(section),
         *_restored(section),
         *_absent_classes(section),
     ]
@@ -290,6 +292,44 @@ def _restored(section: Section) -> list[str]:
         f"scores are those of the best validation {rule.watched}, whose parameters are "
         f"restored{where}; the column restored_step has its step"
     ]
+
+
+def _stopped_early(section: Section) -> list[str]:
+    """Say after how many steps training stopped, where that was before its length."""
+    full = section.experiment.steps
+    places: dict[str, list[str]] = {}
+    for line in section.lines:
+        if line.identical and line.steps is not None and line.steps[0] < full:
+            places.setdefault(steps_text(line.steps), []).append(_place(line))
+    return [
+        f"training stopped early, after {steps} of at most {count_text(full, 'step')}: "
+        f"{', '.join(names)}"
+        for steps, names in places.items()
+    ]
+
+
+def steps_text(steps: tuple[int, int]) -> str:
+    """`109`; `80 to 109` where trials made different numbers of steps."""
+    fewest, most = steps
+    return f"{fewest:,}" if fewest == most else f"{fewest:,} to {most:,}"
+
+
+def _native(section: Section) -> list[str]:
+    """Say what a library's own solver was given, and how many iterations it made."""
+    sentences = []
+    for solver in section.experiment.native:
+        of_solver = [x for x in section.lines if not x.identical and x.loop == solver.label]
+        for line in (line for line in of_solver if line.framework == solver.framework):
+            given = ", ".join(f"{name}={value!r}" for name, value in solver.parameters.items())
+            iterations = ""
+            if line.steps is not None:
+                noun = "iteration" if line.steps == (1, 1) else "iterations"
+                iterations = f"; {steps_text(line.steps)} {noun}"
+            sentences.append(
+                f"{line.loop} is {line.framework}'s own solver with "
+                f"{given or 'no parameter stated'}, its defaults otherwise{iterations}"
+            )
+    return sentences
 
 
 def _absent_classes(section: Section) -> list[str]:

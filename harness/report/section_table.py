@@ -32,25 +32,32 @@ class Bound(StrEnum):
 
 TIME_COLUMNS = slice(3, 9)
 """Places of the columns on time: from the first step to what programs state."""
-STATED = 8
-"""Place of the column of the times that programs of commands state."""
+LIMITS, STATED = 7, 8
+"""Places of the shares of two limits, and of the times that programs of commands state: columns
+that most tables would have only dashes in."""
 Cell = TypeVar("Cell")
 
 
 def shown(section: Section, columns: Sequence[Cell]) -> tuple[Cell, ...]:
-    """Return the columns of a table; without those on time where none was measured or stated."""
-    if not section.timed:
+    """Return the columns of a table; without those that hold nothing.
+
+    Those on time hold nothing where no training was timed, two others where no line has any.
+    """
+    if not section.timed or section.experiment.training is None:
         return (*columns[: TIME_COLUMNS.start], *columns[TIME_COLUMNS.stop :])
-    if any(line.stated_s is not None for line in section.lines):
-        return tuple(columns)
-    return (*columns[:STATED], *columns[STATED + 1 :])
+    empty = set()
+    if not any(line.stated_s is not None for line in section.lines):
+        empty.add(STATED)
+    if not any(line.fractions.of_own and line.fractions.of_machine for line in section.lines):
+        empty.add(LIMITS)
+    return tuple(column for place, column in enumerate(columns) if place not in empty)
 
 
 def headings(section: Section) -> tuple[str, ...]:
     all_headings = (
         "framework",
         "loop",
-        str(section.measure),
+        section.result_name,
         "first step",
         "train time",
         f"/ {baseline_name(section)}",

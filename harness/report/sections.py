@@ -16,7 +16,8 @@ from harness.analysis.limits import (
 from harness.analysis.noise import disturbances
 from harness.experiment.vocabulary import Device, Loop, Status, Track
 from harness.report.model import Line, Report, Section, measure_of, time_ratio
-from harness.report.protocol_text import caption
+from harness.report.protocol_differences import likenesses
+from harness.report.protocol_text import protocol_of
 from harness.results import Row
 from harness.run import Run
 from harness.trainer import Array
@@ -58,6 +59,7 @@ def make_sections(run: Run) -> list[Section]:
         machine: Facts(run, disturbances(rows), limits_us) for machine, rows in by_machine.items()
     }
     counts = run.plan.request.threads
+    likeness = likenesses(run.plan.experiments)
     return [
         Section(
             experiment,
@@ -65,10 +67,11 @@ def make_sections(run: Run) -> list[Section]:
             threads if len(counts) > 1 else None,
             run.plan.request.timed,
             measure_of(experiment),
-            caption(run.plan, name, threads),
+            protocol_of(run.plan, name, threads),
             tuple(make_lines(rows, facts[machine])),
             _absent_classes(rows),
             machine if len(machines) > 1 else "",
+            likeness.get(name),
         )
         for name, experiment in run.plan.experiments.items()
         for machine in machines
@@ -186,6 +189,7 @@ def _line(rows: list[Row], facts: Facts) -> Line:
         recompile_s=_shown_by_most([row.recompile_s for row in ended_well]),
         command=example.command or "",
         stated_s=_median([row.stated_train_s for row in ended_well]),
+        steps=_fewest_and_most([row.steps for row in ended_well]),
     )
 
 
@@ -218,6 +222,11 @@ def _median(values: Sequence[float | None]) -> float | None:
 def _shown_by_most(values: Sequence[float | None]) -> float:
     """Return the median, without a value as 0; the lower one of two."""
     return statistics.median_low([value or 0.0 for value in values]) if values else 0.0
+
+
+def _fewest_and_most(counts: Sequence[int | None]) -> tuple[int, int] | None:
+    known = [count for count in counts if count is not None]
+    return (min(known), max(known)) if known else None
 
 
 def _outputs(arrays: Mapping[str, Array]) -> str | None:

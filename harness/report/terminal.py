@@ -14,7 +14,8 @@ from harness.report.section_table import cells, headings
 from harness.report.text import plain
 
 RESULTS = tuple(measure.value for measure in Measure if measure != Measure.OUTPUTS)
-RIGHT_ALIGNED = (*RESULTS, "first step", "train time", "step time", "limits")
+HALVED = tuple(f"half {measure}" for measure in Measure if measure.is_loss)
+RIGHT_ALIGNED = (*RESULTS, *HALVED, "first step", "train time", "step time", "limits")
 NEVER_WRAPPED = (*RIGHT_ALIGNED, "framework", "loop")
 
 
@@ -22,6 +23,8 @@ def print_sections(sections: Sequence[Section], console: Console) -> None:
     for section in sections:
         console.print(_table(section))
         console.print(plain(section.caption), style="dim")
+        if section.likeness:
+            console.print(plain(str(section.likeness)), style="dim")
         for remark in remarks(section):
             console.print(plain(remark), style="dim")
         console.print()

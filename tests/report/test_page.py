@@ -16,6 +16,7 @@ from harness.report.files import write_report
 from harness.report.model import Report
 from harness.report.page import chart_library, rendering, report_page, tables
 from harness.report.page.learning_curves import curves_of
+from harness.report.protocol_parts import Part
 from harness.report.sections import make_report
 from harness.run import Run
 
@@ -68,7 +69,9 @@ def test_every_chart_has_a_title_a_caption_and_a_table(page, report):
             assert "data" not in spec
     names = [tag for tag, _ in page.tags]
     figures = sum(attributes.get("class") == "charts" for _, attributes in page.tags)
-    assert names.count("summary") == figures
+    chapters = sum(attributes.get("class") == "fold" for _, attributes in page.tags)
+    assert chapters == len(report.sections)
+    assert names.count("summary") == figures + chapters
     assert names.count("figcaption") >= figures
 
 
@@ -80,7 +83,7 @@ def test_what_is_not_proven_is_another_kind_of_line(page, report):
     (spec, *_) = embedded["specs"]
     scale = spec["layer"][0]["encoding"]["strokeDash"]["scale"]
     dashes = dict(zip(scale["domain"], map(tuple, scale["range"]), strict=True))
-    assert dashes["fused, not proven"] not in (dashes["fused"], dashes["stepwise"])
+    assert dashes["fused, not proven"] != dashes["all loops"]  # one line for the proven ones
     assert spec["encoding"]["opacity"]["value"] < 1
     proven = dataclasses.replace(report.sections[0], lines=(report.sections[0].lines[0],))
     (learning, *_) = report_page.figures(report.run, proven)
@@ -182,7 +185,7 @@ def test_hostile_text_stays_text(report, page, hostile):
         dataclasses.replace(
             section,
             experiment=plan.experiments[section.experiment.name],
-            caption=hostile,
+            protocol=(Part("network", hostile),),
             lines=tuple(
                 dataclasses.replace(line, detail=hostile, framework=hostile)
                 for line in section.lines

@@ -63,8 +63,11 @@ def test_boundaries_are_those_of_the_network(report):
     assert boundaries.MOST_FRAMES - 1 <= len(result.steps) <= boundaries.MOST_FRAMES
     assert result.steps[0] == 1
     assert result.steps[-1] == section.experiment.steps
-    # every framework of this run left the same parameters, so they share their pictures
-    assert result.alike
+    # every framework of this run left the same parameters, so they share their pictures;
+    # what is not proven stands apart
+    proven, unproven = result.planes
+    assert (proven.names[0], unproven.names) == ("numpy stepwise", ("keras fused",))
+    assert proven.frames == unproven.frames
     assert len(result.pictures) <= len(result.steps)
     row = next(row for row in report.run.rows if row.status == "ok")
     arrays = report.run.arrays(row.trial)
@@ -131,7 +134,7 @@ def test_several_classes_have_a_colour_and_a_mark_each(loss):
     view = boundaries._view(experiment.data)
     W, b = np.array([[0.3, -0.2, 0.5], [0.1, 0.4, -0.6]]), np.array([0.2, 0.1, 0.0])
     shares = boundaries.probabilities(experiment, [(W, b)], view)
-    levels = boundaries._levels(experiment, [(W, b)], view, 3)
+    levels = boundaries._levels(shares, 3)
     assert shares.shape == (boundaries.FINE_SIDE, boundaries.FINE_SIDE, 3)
     first = view.low + boundaries.plane(boundaries.FINE_SIDE)[0] * view.width
     np.testing.assert_allclose(shares[0, 0], share_of(first @ W + b), rtol=1e-12)
@@ -155,7 +158,7 @@ def test_images_are_counted_and_sorted(report):
     counts = np.array(results.confusion)
     assert counts.sum() == 360
     assert np.trace(counts) > 180
-    shares = [float(one.confidence.rstrip("%")) for one in results.wrong]
+    shares = [float(one.confidence.rstrip(" %")) for one in results.wrong]
     assert shares == sorted(shares, reverse=True)
     assert len(results.wrong) == 10
     assert all(one.label != one.taken_for for one in results.wrong)

@@ -34,6 +34,7 @@ def test_it_draws_fits_and_asks_nobody(browser, files, name, size, dark):
     assert browser.errors == []
     requested = [url for url in browser.requests if not url.startswith("data:")]
     assert requested == [files[name].as_uri()]
+    browser.value("openAll().then(() => true)")
     drawn = "[...document.querySelectorAll('.chart')].filter((c) => c.querySelector('svg path'))"
     assert browser.value(f"{drawn}.length") == CHARTS[name]
     assert browser.value("document.documentElement.scrollWidth") <= size[0]

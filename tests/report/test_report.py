@@ -316,7 +316,8 @@ def test_hostile_text_stays_text(run, text):
     assert tables
     assert "<script>" not in markdown.replace("\\<", "")
     for line in tables:
-        assert line.replace("\\|", "").count("|") == 11
+        # a network that only predicts has no columns on training time
+        assert line.replace("\\|", "").count("|") in (10, 6)
     assert not exported(report.run).status_detail.iloc[0].startswith("=")
 
 
@@ -338,8 +339,8 @@ def test_a_hostile_name_stays_text_in_headings_too(run, name):
     assert "\x1b" not in markdown
     assert "<script>" not in markdown.replace("\\<", "")
     counts = [line.replace("\\|", "").count("|") for line in headings]
-    assert set(counts) <= {11, 9}
-    assert 11 in counts
+    assert set(counts) <= {11, 10, 9, 6}
+    assert 10 in counts
 
 
 @pytest.mark.parametrize(

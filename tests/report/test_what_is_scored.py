@@ -9,7 +9,8 @@ from harness.experiment.loading import parse
 from harness.plan import Request
 from harness.planning import make_plan
 from harness.report.model import Section, measure_of
-from harness.report.protocol_text import caption
+from harness.report.protocol_parts import as_line
+from harness.report.protocol_text import protocol_of
 from harness.report.remarks import remarks
 from harness.report.section_table import headings
 from tests.conftest import protocol
@@ -27,7 +28,7 @@ CASES = {
 
 def section_of(experiment, absent=None):
     return Section(
-        experiment, "cpu", None, True, measure_of(experiment), "", (), absent_classes=absent or {}
+        experiment, "cpu", None, True, measure_of(experiment), (), (), absent_classes=absent or {}
     )
 
 
@@ -43,8 +44,8 @@ def test_training_rows_are_never_called_test_rows(name, split, heading, remarked
 
 def test_the_caption_says_that_no_rows_are_kept():
     plan = make_plan(Request(experiments=("xor-mlp", "iris-softmax"), frameworks=("numpy",)))
-    assert "4 training rows, none kept for a test" in caption(plan, "xor-mlp", 1)
-    assert "105 training and 45 test rows" in caption(plan, "iris-softmax", 1)
+    assert "4 training rows, none kept for a test" in as_line(protocol_of(plan, "xor-mlp", 1))
+    assert "105 training and 45 test rows" in as_line(protocol_of(plan, "iris-softmax", 1))
 
 
 SORTED = {

@@ -32,6 +32,10 @@ FIRST, LAST = -0.25, 1.25
 MOST_POINTS, POINT_SIZE, CORNER_SIZE = 200, 0.02, 0.07
 """How many rows are marked, and half the size of a mark, of many rows and of four."""
 MOST_FRAMES = 9
+UNDECIDED = 1e-3
+"""Where every probability is this close to one half, rounding alone draws the boundary."""
+SAME_SIDE = 0.99
+"""The share of points at which two pictures that look alike predict the same class."""
 ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
 """One sign for each of `png.LEVELS`."""
 
@@ -52,18 +56,23 @@ MOST_CLASSES = len(MARKS)
 
 @dataclass(frozen=True)
 class Plane:
-    """One framework's pictures.
+    """One picture, of all frameworks that draw it.
 
     Args:
-        proven: whether the framework computes what the protocol says.
+        names: of the frameworks and their loops.
+        proven: whether they compute what the protocol says.
         frames: per step, the place of its picture in `Boundaries.pictures`.
         last: the last one as a data URI.
     """
 
-    label: str
+    names: tuple[str, ...]
     proven: bool
     frames: tuple[int, ...]
     last: str
+
+    @property
+    def label(self) -> str:
+        return ", ".join(self.names)
 
 
 @dataclass(frozen=True)
@@ -81,6 +90,7 @@ class Boundaries:
         axes: names of the two inputs.
         side: how many points the pictures have on each axis.
         classes: names of the classes, where an output is of each; () for a single output.
+        undecided: steps at which no framework's probability is further than `UNDECIDED` from 1/2.
     """
 
     steps: tuple[int, ...]
@@ -93,6 +103,7 @@ class Boundaries:
     axes: tuple[str, str] = ("x1", "x2")
     side: int = SIDE
     classes: tuple[str, ...] = ()
+    undecided: tuple[int, ...] = ()
 
     @property
     def shades(self) -> int:
@@ -118,8 +129,19 @@ class Boundaries:
 
     @property
     def alike(self) -> bool:
-        """Whether several frameworks draw the same picture at every step."""
-        return len(self.planes) > 1 and len({plane.frames for plane in self.planes}) == 1
+        """Whether several frameworks draw the same picture at every step, as far as one sees."""
+        return len(self.planes) == 1 and len(self.planes[0].names) > 1
+
+    @property
+    def undecided_text(self) -> str:
+        """Return where there is no boundary, in a sentence; "" where there is one."""
+        if not self.undecided:
+            return ""
+        steps = ", ".join(f"{step:,}" for step in self.undecided)
+        return (
+            f"After {steps} steps every probability is within {UNDECIDED:g} of one half: the "
+            "network prefers neither class, so there is no boundary."
+        )
 
 
 def boundaries_of(section: Section, run: Run) -> Boundaries | None:
@@ -139,14 +161,15 @@ def boundaries_of(section: Section, run: Run) -> Boundaries | None:
         view = _view(data)
     except DataMissingError:  # the user's file has changed or is gone
         return None
-    pictures: dict[str, int] = {}
-    planes = []
     classes = _classes(experiment)
+    groups, undecided = _groups(experiment, parameters, steps, view, len(classes))
+    pictures: dict[str, int] = {}
     colours = png.class_palette(len(classes)) if classes else png.palette()
-    for line, by_step in parameters:
-        levels = [_levels(experiment, by_step[step], view, len(classes)) for step in steps]
-        frames = tuple(pictures.setdefault(_signs(each), len(pictures)) for each in levels)
-        planes.append(Plane(line.name, line.proven, frames, png.data_uri(levels[-1], colours)))
+    planes = []
+    for group in groups:
+        frames = tuple(pictures.setdefault(_signs(each), len(pictures)) for each in group.levels)
+        last = png.data_uri(group.levels[-1], colours)
+        planes.append(Plane(tuple(group.names), group.proven, frames, last))
     return Boundaries(
         steps=tuple(steps),
         planes=tuple(planes),
@@ -158,7 +181,57 @@ def boundaries_of(section: Section, run: Run) -> Boundaries | None:
         axes=_axes(data),
         side=view.side,
         classes=classes,
+        undecided=undecided,
     )
+
+
+@dataclass(eq=False)
+class _Group:
+    """Lines whose pictures look the same, and the pictures of the first: levels per step."""
+
+    names: list[str]
+    proven: bool
+    levels: list[NDArray[np.uint8]]
+
+
+def _groups(
+    experiment: Experiment,
+    parameters: Sequence[tuple[Line, Steps]],
+    steps: Sequence[int],
+    view: "View",
+    classes: int,
+) -> tuple[list[_Group], tuple[int, ...]]:
+    """Return the lines by what they draw, and the steps at which none of them decides anything."""
+    groups: list[_Group] = []
+    undecided = set(steps)
+    for line, by_step in parameters:
+        shares = [probabilities(experiment, by_step[step], view) for step in steps]
+        undecided &= {s for s, each in zip(steps, shares, strict=True) if _is_undecided(each)}
+        levels = [_levels(each, classes) for each in shares]
+        same = [g for g in groups if g.proven == line.proven and _alike(g.levels, levels, classes)]
+        if same:
+            same[0].names.append(line.name)
+        else:
+            groups.append(_Group([line.name], line.proven, levels))
+    return groups, tuple(sorted(undecided))
+
+
+def _is_undecided(shares: Floats) -> bool:
+    """Whether a single output's probability is one half everywhere, but for a little."""
+    return shares.shape[2] == 1 and bool((np.abs(shares - 0.5) <= UNDECIDED).all())
+
+
+def _alike(
+    pictures: Sequence[NDArray[np.uint8]], others: Sequence[NDArray[np.uint8]], classes: int
+) -> bool:
+    """Whether nobody sees a difference: one shade at most, the same classes almost everywhere."""
+    per_class = png.shades_of(classes) if classes else png.LEVELS // 2
+    for here, there in zip(pictures, others, strict=True):
+        same_side = here // per_class == there // per_class
+        shades = np.abs(here.astype(np.int64) - there.astype(np.int64))
+        if same_side.mean() < SAME_SIDE or shades[same_side].max(initial=0) > 1:
+            return False
+    return True
 
 
 def _has_a_plane(experiment: Experiment) -> bool:
@@ -281,15 +354,12 @@ def parameters_by_step(experiment: Experiment, arrays: Mapping[str, Array]) -> S
     }
 
 
-def _levels(
-    experiment: Experiment, parameters: Parameters, view: View, classes: int
-) -> NDArray[np.uint8]:
-    """Return (side, side) levels of the palette."""
-    shares = probabilities(experiment, parameters, view)
+def _levels(shares: Floats, classes: int) -> NDArray[np.uint8]:
+    """Return (side, side) levels of the palette; the middle one where nothing is decided."""
     if not classes:
-        return png.quantised(shares[:, :, 0])
-    winners = shares.argmax(axis=2)
-    return png.class_levels(winners, shares.max(axis=2), classes)
+        undecided = _is_undecided(shares)
+        return png.quantised(np.full(shares.shape[:2], 0.5) if undecided else shares[:, :, 0])
+    return png.class_levels(shares.argmax(axis=2), shares.max(axis=2), classes)
 
 
 def probabilities(experiment: Experiment, parameters: Parameters, view: View) -> Floats:

@@ -12,9 +12,14 @@ LOOP_DASHES: dict[str, list[int]] = {
     "fused": [1, 0],
     OWN_LOOP: [9, 2, 2, 2],
 }
+ALL_LOOPS = "all loops"
+"""The loop of a line that stands for several curves that look the same."""
 UNPROVEN_DASH, UNPROVEN_OPACITY = [4, 10], 0.6
 """A curve that is not proven has wide gaps and hollow points, whatever its loop."""
-DASHES = LOOP_DASHES | {f"{loop}{NOT_PROVEN}": UNPROVEN_DASH for loop in LOOP_DASHES}
+PROVEN_DASHES = LOOP_DASHES | {ALL_LOOPS: [1, 0]}
+DASHES = PROVEN_DASHES | {f"{loop}{NOT_PROVEN}": UNPROVEN_DASH for loop in LOOP_DASHES}
+GREY = 4
+"""Place of the colour of a line that stands for several frameworks."""
 HEIGHT = 190
 WIDE_RANGE = 20
 """Values that span a larger factor get a logarithmic axis."""
@@ -33,8 +38,12 @@ STEP, SECONDS = Axis("step", "step"), Axis("s", "training time (s)")
 
 
 def curve_chart(records: Sequence[Record], x: Axis, y: Axis, frameworks: Sequence[str]) -> Spec:
-    """Return one chart. By step, later frameworks are thinner, so that all curves are visible."""
-    present = [name for name in frameworks if any(r["f"] == name for r in records)]
+    """Return one chart, of those records of its figure that are of these curves.
+
+    By step, later frameworks are thinner, so that all curves are visible.
+    """
+    together = [r["f"] for r in records if r["l"] == ALL_LOOPS][:1]
+    present = [*together, *(name for name in frameworks if any(r["f"] == name for r in records))]
     loops = [loop for loop in DASHES if any(r["l"] == loop for r in records)]
     fields: Spec = {
         "x": _x(x, records),
@@ -49,15 +58,17 @@ def curve_chart(records: Sequence[Record], x: Axis, y: Axis, frameworks: Sequenc
     }
     points: Spec = {"shape": _shape(frameworks, present)}
     lines: Spec = {"strokeDash": _dash(loops)}
-    if any(loop not in LOOP_DASHES for loop in loops):
+    if any(loop not in PROVEN_DASHES for loop in loops):
         fields["opacity"] = _unless_proven(UNPROVEN_OPACITY)
         points |= {"fillOpacity": _unless_proven(0.0), "stroke": fields["color"]}
     if x is STEP:
         nested = [1 - i / max(len(present) - 1, 1) for i in range(len(present))]
+        if together:  # its line has nothing beneath it
+            nested[0] = 0.2
         lines["strokeWidth"] = _by_framework(present, [1.4 + 5 * share for share in nested])
         points["size"] = _by_framework(present, [20 + 100 * share for share in nested])
     # a logarithmic axis has no place for a step that took no time
-    drawable = f"isValid(datum.{y.field}) && datum.{x.field} > 0"
+    drawable = f"isValid(datum.{y.field}) && datum.{x.field} > 0 && {_is_of(bool(together))}"
     point = {"type": "point", "filled": True, "size": 26, "opacity": 1}
     return new_spec(f"{y.title} by {x.title}", HEIGHT) | {
         "transform": [{"filter": drawable}],
@@ -92,14 +103,29 @@ def _scale(axis: Axis, records: Sequence[Record]) -> Spec:
     return {}
 
 
+def _is_of(together: bool) -> str:
+    """Return the expression for the records of a chart, among all of its figure.
+
+    Where one curve stands for several, the others that are drawn are those that are not proven.
+    """
+    if together:
+        return f"(datum.l == '{ALL_LOOPS}' || indexof(datum.l, '{NOT_PROVEN}') > 0)"
+    return f"datum.l != '{ALL_LOOPS}'"
+
+
+def _place(framework: str, frameworks: Sequence[str]) -> int:
+    """Return the place of a framework's colour; of several together that of none."""
+    return frameworks.index(framework) if framework in frameworks else GREY
+
+
 def _colour(frameworks: Sequence[str], present: Sequence[str]) -> Spec:
-    colours = [COLOURS[frameworks.index(name) % len(COLOURS)] for name in present]
+    colours = [COLOURS[_place(name, frameworks) % len(COLOURS)] for name in present]
     return {"field": "f", "title": "framework", "scale": {"domain": present, "range": colours}}
 
 
 def _shape(frameworks: Sequence[str], present: Sequence[str]) -> Spec:
     """Return the point shape of each framework. Two frameworks may share a colour, not a shape."""
-    places = [frameworks.index(name) for name in present]
+    places = [_place(name, frameworks) for name in present]
     shapes = [SHAPES[(place + place // len(COLOURS)) % len(SHAPES)] for place in places]
     return {"field": "f", "title": "framework", "scale": {"domain": present, "range": shapes}}
 
@@ -107,14 +133,14 @@ def _shape(frameworks: Sequence[str], present: Sequence[str]) -> Spec:
 def _dash(loops: Sequence[str]) -> Spec:
     scale = {"domain": loops, "range": [DASHES[loop] for loop in loops]}
     legend: Spec = {"symbolSize": 400}
-    if any(loop not in LOOP_DASHES for loop in loops):  # long names
+    if any(loop not in PROVEN_DASHES for loop in loops):  # long names
         legend["columns"] = 2
     return {"field": "l", "title": "loop", "scale": scale, "legend": legend}
 
 
 def _unless_proven(value: float) -> Spec:
     """Return 1 for a curve that is proven, or else `value`."""
-    proven = {"field": "l", "oneOf": list(LOOP_DASHES)}
+    proven = {"field": "l", "oneOf": list(PROVEN_DASHES)}
     return {"condition": {"test": proven, "value": 1}, "value": value}
 
 

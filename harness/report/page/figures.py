@@ -44,6 +44,8 @@ CHART_CONFIG: Spec = {
     },
 }
 """Vega's configuration of all charts. The page adds what depends on width and background."""
+FRAME, SECOND_LEGEND = 105, 42
+"""Pixels that title, axis and legend of a chart take beside its height, about."""
 NOT_PROVEN = ", not proven"
 """The end of the label of a line that is not proven."""
 
@@ -63,6 +65,11 @@ class Figure:
     records: tuple[Record, ...]
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+
+
+def reserved_height(spec: Spec) -> int:
+    """Return how high a drawn chart is, about; one with layers has a legend of loops too."""
+    return int(spec["height"]) + FRAME + (SECOND_LEGEND if "layer" in spec else 0)
 
 
 def new_spec(title: str, height: int) -> Spec:

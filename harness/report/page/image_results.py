@@ -18,7 +18,7 @@ from harness.report.page.figures import label_of
 from harness.report.page.learning_curves import rows_of
 from harness.results import Row
 from harness.run import Run
-from harness.scoring import sigmoid
+from harness.scoring import meaning_of
 from harness.trainer import Array
 
 Labels = NDArray[np.int64]
@@ -27,6 +27,9 @@ Confusion = tuple[tuple[int, ...], ...]
 SIDES = {784: 28, 64: 8}
 """Columns of a dataset of pictures to the side of a picture."""
 MOST_WRONG, MOST_UNITS = 10, 20
+FEW_PERCENT = 1.0
+MOST_DECIMALS = 12
+"""How exactly a confidence is said: doubles near 100 have no more decimals."""
 
 
 @dataclass(frozen=True)
@@ -162,32 +165,45 @@ def _wrong(
     experiment: Experiment, outputs: Array, inputs: Array, labels: Labels, side: int
 ) -> tuple[Wrong, ...]:
     """Return the rows that are wrong with the most confidence, worst first."""
-    confidence = confidences(experiment, outputs)
     answers = np.asarray(outputs).argmax(axis=1)
-    of_answer = confidence[np.arange(len(answers)), answers]
+    doubts = doubts_of_answers(experiment, outputs)
     rows = np.flatnonzero(answers != labels)
-    worst = rows[np.argsort(-of_answer[rows], kind="stable")][:MOST_WRONG]
+    worst = rows[np.argsort(doubts[rows], kind="stable")][:MOST_WRONG]
     return tuple(
         Wrong(
             picture=png.grey(inputs[row].reshape(side, side)),
             row=int(row),
             label=int(labels[row]),
             taken_for=int(answers[row]),
-            confidence=f"{of_answer[row]:.1%}",
+            confidence=confidence_text(float(doubts[row])),
         )
         for row in worst
     )
 
 
-def confidences(experiment: Experiment, outputs: Array) -> NDArray[np.float64]:
-    """Return softmax or sigmoid of logits, by the loss; other outputs as they are."""
+def doubts_of_answers(experiment: Experiment, outputs: Array) -> NDArray[np.float64]:
+    """Return (rows,) 1 - p of each row's largest output, as exact near 0 as p would be near 1.
+
+    p is the softmax or sigmoid of logits, by the loss; other outputs are taken for p themselves.
+    """
     exact = np.asarray(outputs, np.float64)
-    if experiment.loss is None or experiment.loss.name == "mean_squared_error":
-        return exact
-    if experiment.loss.name == "binary_cross_entropy":
-        return np.asarray(sigmoid(exact))
-    powers = np.exp(exact - exact.max(axis=1, keepdims=True))
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
+    largest = exact.max(axis=1)
+    if meaning_of(experiment.loss) != "logits":
+        return np.asarray(1 - largest)
+    if experiment.loss is not None and experiment.loss.name == "binary_cross_entropy":
+        return np.asarray(np.exp(-np.logaddexp(0, largest)))
+    powers = np.sort(np.exp(exact - largest[:, None]), axis=1)
+    others = powers[:, :-1].sum(axis=1)  # without the largest, exp(0), which would swallow them
+    return np.asarray(others / (1 + others))
+
+
+def confidence_text(doubt: float) -> str:
+    """`87.3 %`, `99.9982 %`: with two digits of what is left to 100 % where that is little."""
+    percent = 100 * doubt
+    if not 0 < percent < FEW_PERCENT:
+        return f"{100 - percent:.1f} %"
+    decimals = min(1 - math.floor(math.log10(percent)), MOST_DECIMALS)
+    return f"{100 - percent:.{decimals}f} %"
 
 
 def _weights(first: Array | None, side: int) -> tuple[tuple[int, str], ...]:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from itertools import chain
 
 from harness.experiment.model import Experiment
-from harness.report.model import Measure, measure_of
-from harness.report.page.curve_chart import SECONDS, STEP, Axis, curve_chart
+from harness.report.model import Measure, is_halved, measure_of
+from harness.report.page.curve_chart import ALL_LOOPS, SECONDS, STEP, Axis, curve_chart
 from harness.report.page.figures import (
     NOT_PROVEN,
     Figure,
@@ -20,6 +20,7 @@ from harness.report.page.learning_curves import (
     Curves,
     thinned,
 )
+from harness.report.page.same_curves import SameCurves, same_curves
 from harness.report.text import seconds
 
 TABLE_POINTS = 12
@@ -27,13 +28,14 @@ TABLE_POINTS = 12
 
 
 LOSS, BATCH_LOSS = Axis("loss", "training loss"), Axis("loss", "batch loss")
+"""Where the protocol halves the squared error, their titles say it, not their names."""
 
 
 def chart_names(experiment: Experiment, timed: bool = True) -> list[str]:
     """Return what the charts of an experiment's curves are called; none without training."""
     if experiment.training is None:
         return []
-    names = [_name(x, y) for y in _curves_of(measure_of(experiment)) for x in _axes(timed)]
+    names = [_name(x, y) for y in _curves_of(experiment) for x in _axes(timed)]
     few_points = len(experiment.evaluation_points) < ENOUGH_POINTS
     return [*names, _name(STEP, BATCH_LOSS)] if few_points else names
 
@@ -47,52 +49,63 @@ def _name(x: Axis, y: Axis) -> str:
     return f"{(y.name or y.title).replace(' ', '-')}-by-{'step' if x is STEP else 'time'}"
 
 
-def _curves_of(measure: Measure) -> tuple[Axis, ...]:
+def _curves_of(experiment: Experiment) -> tuple[Axis, ...]:
     """Return loss and score; the loss alone where the score is that loss.
 
     A chart of training accuracy has the name of the other, by which scripts ask for it.
     """
+    measure, loss = measure_of(experiment), _titled(LOSS, experiment)
     if measure == Measure.TRAINING_LOSS:
-        return (LOSS,)
+        return (loss,)
     name = Measure.ACCURACY if measure == Measure.TRAINING_ACCURACY else measure
-    return (LOSS, Axis("score", str(measure), str(name)))
+    score = Axis("score", str(measure), str(name))
+    return (loss, _titled(score, experiment) if measure.is_loss else score)
+
+
+def _titled(axis: Axis, experiment: Experiment) -> Axis:
+    """Return the axis of a loss, whose title says that the loss is halved, where it is."""
+    if not is_halved(experiment):
+        return axis
+    return Axis(axis.field, f"half {axis.title}", axis.name or axis.title)
 
 
 def learning(
-    measure: Measure, all_curves: Sequence[Curves], frameworks: Sequence[str], length: str
+    experiment: Experiment, all_curves: Sequence[Curves], frameworks: Sequence[str], length: str
 ) -> Figure | None:
     """Return loss and score, by step and by seconds.
 
     Args:
-        measure: what the score is.
+        experiment: of the section.
         all_curves: of the lines of a section.
         frameworks: all of the report, so that each keeps its colour through it.
         length: what was run of the full length, in words.
     """
     if not all_curves:
         return None
-    shown = _curves_of(measure)
+    shown = _curves_of(experiment)
     timed = any(curves.seconds is not None for curves in all_curves)
     drawn = [_records(curves, timed) for curves in all_curves]
-    records = tuple(chain.from_iterable(drawn))
-    with_time = [record for record in records if record.get("s") is not None]
-    axes = [(x, y) for y in shown for x in _axes(timed)]
+    each = tuple(chain.from_iterable(drawn))
+    same = same_curves(all_curves)
+    of_same = _records_of_same(same, timed) if same else []
+    by_step = [*of_same, *(r for r in each if not same or r["l"].endswith(NOT_PROVEN))]
+    by_time = [record for record in each if record.get("s") is not None]
+    axes = [(x, y) for y in shown for x in _axes(timed) if x is STEP or not _is_flat(by_time, y)]
     evaluation = "; evaluation is not in the time" if timed else ""
     time = ("training time",) if timed else ()
     specs = {
-        _name(x, y): curve_chart(records if x is STEP else with_time, x, y, frameworks)
+        _name(x, y): curve_chart(by_step if x is STEP else by_time, x, y, frameworks)
         for x, y in axes
     }
     return Figure(
         name="learning",
         title="Learning curves",
-        caption=f"{length}. {_rows_text(measure)}, at the evaluation points"
+        caption=f"{length}. {_rows_text(measure_of(experiment))}, at the evaluation points"
         f"{_medians(all_curves)}{evaluation}.{_unproven_text(all_curves)}"
-        f"{_untimed_text(all_curves) if timed else ''} By "
-        "step, curves that compute the same lie on each other, the thin ones on the wide ones."
+        f"{_untimed_text(all_curves) if timed else ''} {_by_step_text(same, shown)}"
         f"{_thinned_text(drawn)}",
         specs=specs,
-        records=records,
+        records=(*of_same, *each),
         headings=("framework", "loop", "step", *time, *(axis.title for axis in shown)),
         rows=tuple(_cells(record, shown) for record in _table_points(drawn)),
     )
@@ -117,6 +130,46 @@ def _records(curves: Curves, timed: bool) -> list[Record]:
         for record, train_s in zip(records, times, strict=True):
             record["s"] = None if train_s is None else five_digits(train_s)
     return records
+
+
+def _records_of_same(same: SameCurves, timed: bool) -> list[Record]:
+    """Return the points of the one curve that stands for all that look the same."""
+    loss, score = same.values.values()
+    no_time = {"s": None} if timed else {}
+    return [
+        {
+            "f": same.label,
+            "l": ALL_LOOPS,
+            "step": int(step),
+            "loss": five_digits(loss_here),
+            "score": five_digits(score_here),
+        }
+        | no_time
+        for step, loss_here, score_here in zip(same.steps, loss, score, strict=True)
+    ]
+
+
+def _is_flat(records: Sequence[Record], axis: Axis) -> bool:
+    """Whether a chart by time would show one level line and nothing else."""
+    return len({record[axis.field] for record in records}) == 1
+
+
+def _by_step_text(same: SameCurves | None, shown: Sequence[Axis]) -> str:
+    """Say what is drawn by step: one line for curves that nobody can tell apart, or all."""
+    if same is None:
+        return (
+            "By step, curves that compute the same lie on each other, the thin ones on the wide "
+            "ones."
+        )
+    gaps = [
+        f"{gap:.2g} in {axis.title}" for axis, gap in zip(shown, same.gaps.values(), strict=False)
+    ]
+    if not any(same.gaps.values()):
+        return f"By step, one line stands for {same.label}: their numbers are equal."
+    return (
+        f"By step, one line stands for {same.label}: at no step do two of them differ by more "
+        f"than {' or '.join(gaps)}, less than a pixel."
+    )
 
 
 def _loop(curve: Curves | BatchLosses) -> str:
@@ -178,11 +231,15 @@ def _thinned_text(drawn: Sequence[Sequence[Record]]) -> str:
 
 
 def batches(
-    all_losses: Sequence[BatchLosses], frameworks: Sequence[str], length: str
+    experiment: Experiment,
+    all_losses: Sequence[BatchLosses],
+    frameworks: Sequence[str],
+    length: str,
 ) -> Figure | None:
     """Return the loss of the batches, where evaluation points are too few for a curve."""
     if not all_losses:
         return None
+    axis = _titled(BATCH_LOSS, experiment)
     drawn = [_batch_records(losses) for losses in all_losses]
     records = tuple(chain.from_iterable(drawn))
     return Figure(
@@ -192,9 +249,9 @@ def batches(
         f"medians of {len(all_losses[0].steps)} stretches of equal length, of the first seed's "
         "trial. A loop that does not give losses is not in it."
         f"{_unproven_text(all_losses)}{_thinned_text(drawn)}",
-        specs={_name(STEP, BATCH_LOSS): curve_chart(records, STEP, BATCH_LOSS, frameworks)},
+        specs={_name(STEP, axis): curve_chart(records, STEP, axis, frameworks)},
         records=records,
-        headings=("framework", "loop", "middle step", BATCH_LOSS.title),
+        headings=("framework", "loop", "middle step", axis.title),
         rows=tuple(
             (r["f"], r["l"], f"{r['step']:,}", _number(r["loss"])) for r in _table_points(drawn)
         ),

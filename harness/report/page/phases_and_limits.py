@@ -12,8 +12,9 @@ from harness.report.page.figures import (
 )
 from harness.report.text import seconds
 
+IMPORT = {"import_s": ("import", COLOURS[4])}
+"""Only the first trial of a process imports, so a bar would have it by chance."""
 PHASES = {
-    "import_s": ("import", COLOURS[4]),
     "build_s": ("build", COLOURS[5]),
     "first_step_s": ("first step", COLOURS[1]),
     "train_s": ("train", COLOURS[0]),
@@ -41,10 +42,11 @@ def phases(section: Section) -> Figure | None:
         name="phases",
         title="Where the time goes",
         caption=f"Medians. In every bar, from the left: {', '.join(colours)}. Evaluation between "
-        "steps is left out. Import is known only for the first trial of a process.",
+        "steps is left out, and so is importing, which happens once in a process: it is in the "
+        "table where a trial was its process's first.",
         specs={PHASES_CHART: _stacked_bars(len(lines), colours)},
         records=records,
-        headings=("framework", *(name for name, _ in PHASES.values())),
+        headings=("framework", *(name for name, _ in (IMPORT | PHASES).values())),
         rows=tuple(_phase_cells(line) for line in lines),
     )
 
@@ -59,13 +61,14 @@ def _phase_records(line: Line) -> list[Record]:
 
 
 def _phase_cells(line: Line) -> tuple[str, ...]:
-    times = [seconds(line.phases[name]) if name in line.phases else "-" for name in PHASES]
+    columns = IMPORT | PHASES
+    times = [seconds(line.phases[name]) if name in line.phases else "-" for name in columns]
     return (label_of(line), *times)
 
 
 def _stacked_bars(lines: int, colours: dict[str, str]) -> Spec:
     return new_spec("time of a trial by phase", lines * LINE_HEIGHT) | {
-        "mark": {"type": "bar", "stroke": "white", "strokeWidth": 1},
+        "mark": {"type": "bar"},
         "encoding": {
             "y": LINE_AXIS,
             "x": {"field": "s", "type": "quantitative", "title": "seconds", "stack": "zero"},

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from harness.__version__ import __version__
 from harness.report.page.chart_library import chart_library
-from harness.report.page.figures import CHART_CONFIG
+from harness.report.page.figures import CHART_CONFIG, reserved_height
 from harness.report.page.tables import STATE_SIGNS
 from harness.results import clean
 
@@ -51,6 +51,7 @@ def environment(*folders: Path) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     jinja.filters["embedded"] = embedded
+    jinja.filters["reserved"] = reserved_height
     jinja.filters["columns"] = _columns
     return jinja
 

@@ -9,29 +9,39 @@ from harness.report.model import Report, Section
 from harness.report.page import commands, tables
 from harness.report.page.boundaries import ALPHABET, Boundaries, boundaries_of
 from harness.report.page.figures import Figure
+from harness.report.page.forward_pass import ForwardPass, forward_pass_of
 from harness.report.page.image_results import ImageResults, image_results_of
 from harness.report.page.learning_charts import batches, learning
 from harness.report.page.learning_curves import batch_losses_of, curves_of
+from harness.report.page.overlays import overlay_figure, overlays
 from harness.report.page.phases_and_limits import limits, phases
 from harness.report.page.proofs import Ladder, ladder_of
 from harness.report.page.rendering import render
 from harness.report.page.time_overview import time_overview
-from harness.report.remarks import remarks
+from harness.report.remarks import ranking_text, remarks
 from harness.run import Run
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """One experiment of the page."""
+    """One experiment of the page.
+
+    Args:
+        headline: who is fastest; it is read while the chapter is folded.
+        is_one_of_several: whether another chapter is of the same experiment.
+    """
 
     anchor: str
     section: Section
+    headline: str
+    is_one_of_several: bool
     table: tables.Table
     remarks: tuple[str, ...]
     figures: tuple[Figure, ...]
     ladder: Ladder | None
     boundaries: Boundaries | None
     images: ImageResults | None
+    forward: ForwardPass | None
 
 
 def as_html(report: Report) -> str:
@@ -52,6 +62,7 @@ def context(report: Report) -> dict[str, Any]:
         "picture": overview(report),
         "glance": tables.overview(sections),
         "scored": scored_rows(sections),
+        "overlays": _overlays(report),
         "chapters": [_chapter(report, number) for number in range(len(sections))],
         "machines": sorted({row.machine for row in run.rows if row.machine}),
         "libraries": sorted({row.blas for row in run.rows if row.blas}),
@@ -67,21 +78,32 @@ def context(report: Report) -> dict[str, Any]:
 
 def _chapter(report: Report, number: int) -> Chapter:
     run, section = report.run, report.sections[number]
+    names = [one.experiment.name for one in report.sections]
     return Chapter(
         anchor=f"e{number}-{section.experiment.name}",
         section=section,
+        headline=ranking_text(section.ranking) if section.ranking else "",
+        is_one_of_several=names.count(section.experiment.name) > 1,
         table=tables.lines_table(run.plan, section),
         remarks=tuple(remarks(section)),
         figures=figures(run, section),
         ladder=ladder_of(section, run.verdicts),
         boundaries=boundaries_of(section, run),
         images=image_results_of(section, run),
+        forward=forward_pass_of(section.experiment),
     )
 
 
 def overview(report: Report) -> Figure | None:
     """Return the first chart: all training times over the baseline's."""
     return time_overview(report.sections, _frameworks(report.run))
+
+
+def _overlays(report: Report) -> list[Figure]:
+    """Return a chart for every group of experiments that differ in one part of the protocol."""
+    groups = overlays(report.sections)
+    figures = (overlay_figure(group, report.run) for group in groups)
+    return [figure for figure in figures if figure is not None]
 
 
 def _frameworks(run: Run) -> list[str]:
@@ -95,20 +117,22 @@ def figures(run: Run, section: Section) -> tuple[Figure, ...]:
     """
     frameworks = _frameworks(run)
     length = _length(run, section)
-    possible = (
-        learning(section.measure, curves_of(section, run), frameworks, length),
-        batches(batch_losses_of(section, run), frameworks, length),
-        phases(section),
-        limits(section),
-    )
+    learnt = learning(section.experiment, curves_of(section, run), frameworks, length)
+    of_batches = batches(section.experiment, batch_losses_of(section, run), frameworks, length)
+    # batch losses are drawn where evaluation points are few: there they show more
+    possible = (of_batches, learnt, phases(section), limits(section))
     return tuple(figure for figure in possible if figure is not None)
 
 
 def _length(run: Run, section: Section) -> str:
-    """`3,000 steps of the full 50,000 steps`, as far as the protocol trains."""
+    """`3,000 steps of the full 50,000 steps`; that training stopped early, where it did."""
     training = section.experiment.training
     length = str(training.length) if training else "no training"
     full = run.plan.full_lengths.get(section.experiment.name, length)
+    counts = [line.steps for line in section.lines if line.identical and line.steps is not None]
+    fewest = min((count[0] for count in counts), default=None)
+    if fewest is not None and fewest < section.experiment.steps:
+        return f"Stopped early, after {fewest:,} steps or more of at most {length}"
     return f"Full length, {length}" if length == full else f"{length} of the full {full}"
 
 

@@ -41,6 +41,7 @@ class TableCell:
         sort: what a sort goes by; None comes last.
         state: names its sign and its class, or "".
         fact: the fact of its line that a tip shows when the user points at it; "" for none.
+        result: what a sort by result goes by, where the cell shows a time beside it.
         line: place of that line in its section, where the cell is not in the line's own row.
     """
 
@@ -49,6 +50,7 @@ class TableCell:
     state: str = ""
     fact: str = ""
     line: int | None = None
+    result: float | None = None
 
 
 @dataclass(frozen=True)
@@ -108,8 +110,12 @@ def _overview_cell(section: Section, line: Line) -> TableCell:
         result = f"{result} ({line.judgement.verdict})"
     time = at_most(line, seconds(line.train.value)) if line.train else ""
     text = ", ".join(filter(None, [result, time]))
-    fact = TRAINING_TIME if line.train else str(section.measure)
-    return TableCell(text, _value(line.train), state, fact, place)
+    fact = TRAINING_TIME if line.train else section.result_name
+    return TableCell(text, _value(line.train), state, fact, place, _result_key(line))
+
+
+def _result_key(line: Line) -> float | None:
+    return line.loss if line.accuracy is None else line.accuracy
 
 
 def lines_table(plan: Plan, section: Section) -> Table:
@@ -133,7 +139,7 @@ def _sort_keys(line: Line) -> tuple[float | str | None, ...]:
     return (
         line.framework,
         line.loop,
-        line.loss if line.accuracy is None else line.accuracy,
+        _result_key(line),
         line.phases.get("first_step_s"),
         _value(line.train),
         _value(line.ratio) or 1.0,
@@ -147,7 +153,7 @@ def _sort_keys(line: Line) -> tuple[float | str | None, ...]:
 
 def _column_facts(section: Section) -> tuple[str, ...]:
     """Return which of a line's facts the columns of `section_table.cells` show."""
-    result, ratio = str(section.measure), _ratio_fact(section)
+    result, ratio = section.result_name, _ratio_fact(section)
     facts = ("", "", result, "", TRAINING_TIME, ratio, STEP_TIME, "", STATED, "status", "parity")
     return shown(section, facts)
 
@@ -166,7 +172,7 @@ def _value(estimate: Estimate | None) -> float | None:
 def line_details(plan: Plan, section: Section, line: Line) -> LineDetails:
     """Return intervals, protocol and origin of a line."""
     facts = [
-        (str(section.measure), _result(section, line)),
+        (section.result_name, _result(section, line)),
         (TRAINING_TIME, at_most(line, _interval(line.train))),
         (STEP_TIME, at_most(line, _interval(line.step))),
         (_ratio_fact(section), _ratio(section, line)),
@@ -176,7 +182,6 @@ def line_details(plan: Plan, section: Section, line: Line) -> LineDetails:
         ("disturbed", _disturbed(line)),
         ("ran on", ", ".join(filter(None, [line.device, f"{line.framework} {line.version}"]))),
         ("command", line.command),
-        ("protocol", section.caption),
     ]
     known = tuple((name, text) for name, text in facts if text)
     return LineDetails(line.name, known, commands.of_line(plan, section.experiment.name, line))

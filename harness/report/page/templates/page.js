@@ -42,12 +42,16 @@ function makeSortable(table) {
       const direction = heading.getAttribute("aria-sort") === "ascending" ? -1 : 1;
       headings.forEach((other) => other.removeAttribute("aria-sort"));
       heading.setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
-      const key = (row) => row.cells[column].dataset.sort;
+      const key = (row) => row.cells[column].dataset[table.dataset.sortBy || "sort"] ?? row.cells[column].dataset.sort;
       const rows = [...body.rows].sort((a, b) => compareKeys(key(a), key(b), direction));
       body.append(...rows);
     });
   });
-  if (body.rows.length >= ROWS_TO_FILTER) addFilter(table, body);
+  const tools = element("div", { className: "tools" });
+  if (body.rows.length >= ROWS_TO_FILTER) addFilter(table, body, tools);
+  if (table.querySelector("[data-result]")) addSortChoice(table, tools);
+  addColumnChoice(table, [...headings], tools);
+  table.parentElement.before(tools);
 }
 
 // Return the text of a row without its buttons and its closed details.
@@ -56,8 +60,7 @@ function textOf(row) {
   return cells.map((cell) => (cell.querySelector("summary") || cell).textContent).join(" ");
 }
 
-function addFilter(table, body) {
-  const tools = element("p", { className: "tools" });
+function addFilter(table, body, tools) {
   const label = element("label", { textContent: "Filter rows " });
   const input = element("input", { type: "search", autocomplete: "off" });
   const count = element("span", { role: "status" });
@@ -68,12 +71,40 @@ function addFilter(table, body) {
       row.hidden = !textOf(row).toLowerCase().includes(text);
       matches += !row.hidden;
     }
-    enterAt(table, [...table.querySelectorAll("tr:not([hidden]) > [data-fact]")][0]);
+    enterAt(table, firstNumber(table));
     count.textContent = text ? `${matches} of ${body.rows.length} rows` : "";
   });
   label.append(input);
   tools.append(label, count);
-  table.parentElement.before(tools);
+}
+
+// Cells with a result and a time sort by either.
+function addSortChoice(table, tools) {
+  const label = element("label", { textContent: "Sort by " });
+  const select = element("select");
+  for (const [value, text] of [["sort", "time"], ["result", "result"]]) {
+    select.append(element("option", { value, textContent: text }));
+  }
+  select.addEventListener("change", () => { table.dataset.sortBy = select.value; });
+  label.append(select);
+  tools.append(label);
+}
+
+function addColumnChoice(table, headings, tools) {
+  const choice = element("details", { className: "columns" });
+  choice.append(element("summary", { textContent: "Columns" }));
+  headings.forEach((heading, column) => {
+    if (!column) return; // the first one says what a row is
+    const label = element("label");
+    const box = element("input", { type: "checkbox", checked: true });
+    box.addEventListener("change", () => {
+      for (const row of table.rows) row.cells[column].hidden = !box.checked;
+      enterAt(table, firstNumber(table));
+    });
+    label.append(box, ` ${heading.textContent}`);
+    choice.append(label);
+  });
+  tools.append(choice);
 }
 
 // ---------------------------------------------------------------- tips: the facts behind a number
@@ -88,10 +119,13 @@ function enterAt(table, cell) {
   cell.tabIndex = 0;
 }
 
+const firstNumber = (table) =>
+  table.querySelector(`tr:not([hidden]) > ${NUMBER}:not([hidden])`);
+
 function neighbour(cell, key) {
   const along = { ArrowLeft: "previousElementSibling", ArrowRight: "nextElementSibling" }[key];
   if (along) {
-    do { cell = cell[along]; } while (cell && !cell.matches(NUMBER));
+    do { cell = cell[along]; } while (cell && (cell.hidden || !cell.matches(NUMBER)));
     return cell;
   }
   const rows = [...cell.closest("tbody").rows].filter((row) => !row.hidden);
@@ -101,7 +135,7 @@ function neighbour(cell, key) {
 }
 
 function moveByArrowKeys(table) {
-  enterAt(table, table.querySelector(NUMBER));
+  enterAt(table, firstNumber(table));
   table.addEventListener("keydown", (event) => {
     const cell = event.target.matches(NUMBER) && neighbour(event.target, event.key);
     if (!cell) return;
@@ -115,11 +149,16 @@ function moveByArrowKeys(table) {
 function fill(tip, cell) {
   const details = cell.dataset.details
     ? document.getElementById(cell.dataset.details) : cell.parentElement.querySelector(".line-details");
-  const facts = new Set([cell.dataset.fact, "parity", "disturbed", "protocol"]);
+  const facts = new Set([cell.dataset.fact, "parity", "disturbed"]);
   const list = element("dl");
   for (const name of facts) {
     const term = [...details.querySelectorAll("dt")].find((one) => one.textContent === name);
     if (term) list.append(term.cloneNode(true), term.nextElementSibling.cloneNode(true));
+  }
+  const protocol = details.closest("section").querySelector(".protocol");
+  if (protocol) {
+    list.append(element("dt", { textContent: "protocol" }));
+    list.append(element("dd", { textContent: protocol.textContent.trim() }));
   }
   tip.replaceChildren(details.firstElementChild.cloneNode(true), list);
 }
@@ -205,22 +244,149 @@ async function unpackLibrary() {
   document.head.append(element("script", { textContent: await new Response(unpacked).text() }));
 }
 
-async function drawCharts() {
-  for (const row of document.querySelectorAll("[data-charts]")) {
-    const { specs, columns } = embeddedJson(row.dataset.charts);
-    for (const [index, place] of [...row.children].entries()) {
-      const spec = { ...fitted(specs[index], place.clientWidth), data: { values: recordsOf(columns) } };
-      const config = chartConfig(place.clientWidth);
-      // `ast`: expressions are interpreted, never compiled to code
-      await vegaEmbed(place, spec, { mode: "vega-lite", renderer: "svg", ast: true, actions: false, config });
-      await new Promise((resume) => setTimeout(resume));
-    }
+// ---------------------------------------------------------------- charts as files
+
+function download(name, address) {
+  const link = element("a", { href: address, download: name });
+  link.click();
+}
+
+function asSvg(view) {
+  return view.toSVG().then((text) => {
+    const opaque = text.replace(/(<svg[^>]*>)/, '$1<rect width="100%" height="100%" fill="white"/>');
+    return `data:image/svg+xml;charset=utf-8,${encodeURIComponent(opaque)}`;
+  });
+}
+
+async function asPng(view) {
+  const drawn = await view.toCanvas(2); // pixels for each of the chart's
+  const canvas = element("canvas", { width: drawn.width, height: drawn.height });
+  const context = canvas.getContext("2d");
+  context.fillStyle = "white";
+  context.fillRect(0, 0, canvas.width, canvas.height);
+  context.drawImage(drawn, 0, 0);
+  return canvas.toDataURL("image/png");
+}
+
+// Below a figure its charts are saved: on white, also from a dark page.
+function addSaving(row) {
+  const select = element("select", { ariaLabel: "chart to save", hidden: true });
+  const views = []; // in the order of the options
+  const button = (suffix, make) => {
+    const one = element("button", { type: "button", textContent: `Save as ${suffix.toUpperCase()}`, disabled: true });
+    one.addEventListener("click", async () => {
+      const title = select.selectedOptions[0].textContent;
+      const name = `${row.dataset.charts}-${title}`.replace(/[^\w.-]+/g, "-");
+      download(`${name}.${suffix}`, await make(views[select.selectedIndex]));
+    });
+    return one;
+  };
+  const buttons = [button("svg", asSvg), button("png", asPng)];
+  const tools = element("p", { className: "tools save" });
+  tools.append(select, ...buttons);
+  row.closest("figure").append(tools);
+  row.addEventListener("chart", ({ detail: { view, title } }) => {
+    views.push(view);
+    select.append(element("option", { textContent: title }));
+    select.hidden = views.length < 2;
+    buttons.forEach((one) => { one.disabled = false; });
+  });
+}
+
+async function drawRow(row) {
+  const { specs, columns } = embeddedJson(row.dataset.charts);
+  for (const [index, place] of [...row.children].entries()) {
+    const spec = { ...fitted(specs[index], place.clientWidth), data: { values: recordsOf(columns) } };
+    const config = chartConfig(place.clientWidth);
+    // `ast`: expressions are interpreted, never compiled to code
+    const { view } = await vegaEmbed(place, spec, { mode: "vega-lite", renderer: "svg", ast: true, actions: false, config });
+    row.dispatchEvent(new CustomEvent("chart", { detail: { view, title: spec.title } }));
+    await new Promise((resume) => setTimeout(resume));
   }
+}
+
+// Charts are drawn one after the other, each when it comes near the screen.
+const drawn = new Map(); // row of charts to the promise that it is drawn
+let last = Promise.resolve();
+
+function draw(row) {
+  if (!drawn.has(row)) {
+    last = last.then(() => drawRow(row));
+    drawn.set(row, last);
+  }
+  return drawn.get(row);
+}
+
+const chartRows = () => [...document.querySelectorAll("div[data-charts]")];
+
+function drawWhenSeen() {
+  const seen = new IntersectionObserver((entries) => {
+    for (const entry of entries.filter((one) => one.isIntersecting)) {
+      seen.unobserve(entry.target);
+      draw(entry.target);
+    }
+  }, { rootMargin: "300px" });
+  for (const row of chartRows()) {
+    addSaving(row);
+    seen.observe(row);
+  }
+}
+
+// ---------------------------------------------------------------- chapters
+
+const folds = () => [...document.querySelectorAll("details.fold")];
+
+function unfoldTarget() {
+  const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const fold = target?.closest("details.fold");
+  if (!fold || fold.open) return;
+  fold.open = true;
+  target.scrollIntoView();
+}
+
+// Open all chapters and draw all charts: what a printed page needs.
+async function openAll() {
+  folds().forEach((fold) => { fold.open = true; });
+  if (window.vegaEmbed) await Promise.all(chartRows().map(draw));
+}
+
+function makeChapters() {
+  addEventListener("hashchange", unfoldTarget);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href^='#']");
+    if (link && link.hash === location.hash) unfoldTarget(); // which is no change of the hash
+  });
+  unfoldTarget();
+  const tools = document.querySelector(".needs-scripts");
+  if (!tools) return;
+  tools.hidden = false;
+  document.getElementById("unfold").addEventListener("click", openAll);
+  document.getElementById("print").addEventListener("click", async () => { await openAll(); print(); });
+  // The browser's own print cannot wait: a chart that was not drawn yet is printed as its table.
+  const opened = [];
+  addEventListener("beforeprint", () => {
+    const missing = chartRows().filter((row) => !row.querySelector("svg"));
+    const twins = missing.map((row) => row.parentElement.querySelector("details.twin"));
+    opened.push(...[...folds(), ...twins].filter((details) => !details.open));
+    opened.forEach((details) => { details.open = true; });
+  });
+  addEventListener("afterprint", () => {
+    opened.splice(0).forEach((details) => { details.open = false; });
+  });
+  const links = new Map([...document.querySelectorAll("nav.chapters a")].map((a) => [a.hash.slice(1), a]));
+  const current = new IntersectionObserver((entries) => {
+    for (const entry of entries.filter((one) => one.isIntersecting)) {
+      links.forEach((link) => link.removeAttribute("aria-current"));
+      links.get(entry.target.getAttribute("aria-labelledby"))?.setAttribute("aria-current", "true");
+    }
+  }, { rootMargin: "0px 0px -85% 0px" });
+  document.querySelectorAll("section[aria-labelledby]").forEach((section) => current.observe(section));
 }
 
 // ---------------------------------------------------------------- decision boundaries
 
 const PIXELS = 4; // of the picture, for each point of the grid
+const FRAME_MS = 500; // how long a played picture stands
 
 function levels(text, alphabet) {
   return Uint8Array.from(text, (sign) => alphabet.indexOf(sign));
@@ -268,6 +434,7 @@ function makeSlider(figure) {
     if (!painted.has(index)) painted.set(index, paint(levels(pictures[index], alphabet), side, colours, shades));
     return painted.get(index);
   };
+  const play = figure.querySelector(".play");
   const input = figure.querySelector("input");
   const show = () => {
     const place = Number(input.value);
@@ -277,8 +444,22 @@ function makeSlider(figure) {
     figure.querySelectorAll("image").forEach((image, plane) =>
       image.setAttribute("href", picture(frames[plane][place])));
   };
-  input.addEventListener("input", show);
-  figure.querySelector(".slider").hidden = false;
+  let timer = 0;
+  const stop = () => { clearInterval(timer); timer = 0; play.textContent = "Play"; };
+  const advance = () => {
+    input.value = Number(input.value) + 1;
+    show();
+    if (Number(input.value) === steps.length - 1) stop();
+  };
+  play.addEventListener("click", () => {
+    if (timer) { stop(); return; }
+    const isOver = Number(input.value) === steps.length - 1;
+    if (isOver) { input.value = 0; show(); } else advance();
+    play.textContent = "Pause";
+    timer = setInterval(advance, FRAME_MS);
+  });
+  input.addEventListener("input", () => { stop(); show(); });
+  input.hidden = play.hidden = false;
   show();
 }
 
@@ -288,10 +469,13 @@ chooseTheme();
 document.querySelectorAll("table.sortable").forEach(makeSortable);
 makeTips();
 document.querySelectorAll("[data-boundaries]").forEach(makeSlider);
+makeChapters();
 unpackLibrary().then(async () => {
+  const first = document.querySelector("div[data-charts]");
   if (window.vegaEmbed) {
     document.querySelectorAll("details.twin").forEach((details) => { details.open = false; });
-    await drawCharts();
+    drawWhenSeen();
+    if (first) await draw(first);
   }
   document.documentElement.dataset.charts = window.vegaEmbed ? "drawn" : "none";
 });

@@ -1,0 +1,297 @@
+"""A protocol in words, part by part: what a reader must know of what was computed.
+
+Each part is a few words, or "" where the protocol has nothing of it. The words of one part never
+depend on another experiment, so two protocols can be compared part by part.
+"""
+
+import itertools
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.experiment.data import Data
+from harness.experiment.fields import Interval
+from harness.experiment.initializers import (
+    Constant,
+    Initializer,
+    Initializers,
+    Normal,
+    Scaled,
+    TruncatedNormal,
+    Uniform,
+)
+from harness.experiment.model import Experiment
+from harness.experiment.network import Layer, Network
+from harness.experiment.optimizers import AdamW, Momentum, Nesterov, Optimizer
+from harness.experiment.splits import DrawnSplit, EdgeSplit, SklearnSplit
+from harness.experiment.stopping import NoImprovement, Stopping
+from harness.experiment.training import L2, DrawnBatches, Loss, Training
+from harness.report.schedule_text import schedule_text
+from harness.report.text import count_text
+
+OPTIMIZERS = {
+    "sgd": "SGD",
+    "momentum": "momentum",
+    "nesterov": "Nesterov momentum",
+    "rmsprop": "RMSprop",
+    "adagrad": "Adagrad",
+    "adam": "Adam",
+    "adamw": "AdamW",
+    "amsgrad": "AMSGrad",
+    "nadam": "Nadam",
+    "adamax": "Adamax",
+    "adadelta": "Adadelta",
+}
+CLIPPINGS = {
+    "value": "gradients clipped at",
+    "array_norm": "gradients of each array clipped to norm",
+    "global_norm": "gradients clipped to norm",
+}
+SCALES = {
+    "divide_by_16": "divided by 16",
+    "divide_by_255": "divided by 255",
+    "divide_by_256": "divided by 256",
+    "minus_one_to_one": "scaled to [-1, 1]",
+    "hundredth_to_one": "scaled to [0.01, 1]",
+    "min_max": "columns scaled to [0, 1]",
+    "standardize": "standardised",
+}
+FITTED_ON = {"all": ", by all rows", "each_part": ", each part by its own rows"}
+SPLITS = {"given": "as published", "all": "", "rows": "rows by number"}
+ORDERS = {"sequential": "in order", "shuffled": "shuffled", "with_replacement": "with replacement"}
+ACRONYMS = {"relu": "ReLU", "elu": "ELU", "gelu": "GELU", "selu": "SELU", "relu6": "ReLU6"}
+INITIALIZERS = {
+    "zeros": "0",
+    "constants": "given numbers",
+    "inverse_root_uniform": "uniform within 1/sqrt(inputs)",
+}
+AUTHORS = {"glorot": "Glorot", "he": "He", "lecun": "LeCun"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of a protocol: its name, such as `loss`, and its words."""
+
+    name: str
+    text: str
+
+
+def parts_of(experiment: Experiment) -> tuple[Part, ...]:
+    """Return all parts of a protocol but its length, always with the same names."""
+    training, data = experiment.training, experiment.data
+    texts = {
+        "data": _data(data),
+        "scale": _scale(data),
+        "split": _split(data),
+        "network": f"network {experiment.network}",
+        "activations": _activations(experiment.network),
+        "loss": loss_text(training.loss, experiment.network.outputs) if training else "",
+        "start": _start(experiment),
+        "optimizer": _optimizer(training.optimizer) if training else "",
+        "schedule": schedule_text(training.schedule) if training and training.schedule else "",
+        "penalty": _penalties(training) if training else "",
+        "limits of steps": _bounds(training) if training else "",
+        "batches": _batches(experiment),
+        "stopping": stopping_text(training.stopping) if training and training.stopping else "",
+        "rounding": "" if experiment.constants == "float32" else "numbers as they are written",
+    }
+    return tuple(Part(name, text) for name, text in texts.items())
+
+
+def as_line(parts: Iterable[Part]) -> str:
+    """Return the parts as one line."""
+    return "; ".join(part.text for part in parts if part.text)
+
+
+# ---------------------------------------------------------------- rows
+
+
+def _data(data: Data) -> str:
+    train, validation, test = data.rows
+    rows = [f"{train:,} training"]
+    if validation:
+        rows.append(f"{validation:,} validation")
+    name = data.name
+    if data.drawn is not None:
+        name += f" (noise {data.drawn.noise:g}, seed {data.drawn.seed})"
+    if not data.keeps_test_rows:
+        noun = "row" if (train, validation) == (1, 0) else "rows"
+        return f"{name}, {' and '.join(rows)} {noun}, none kept for a test"
+    return f"{name}, {', '.join(rows)} and {count_text(test, 'test row')}"
+
+
+def _scale(data: Data) -> str:
+    texts = []
+    if data.features != "none":
+        texts.append(f"features {data.features.replace('_', ' ')}")
+    if data.scale != "none":
+        texts.append(SCALES[data.scale] + FITTED_ON.get(data.scale_fitted_on, ""))
+    if data.target_values is not None:
+        no, yes = data.target_values
+        texts.append(f"targets {no:g} and {yes:g}")
+    return ", ".join(texts)
+
+
+def _split(data: Data) -> str:
+    split = data.split
+    held_out = ""
+    if data.validation:
+        held_out = f"the last {data.validation:g} of the training rows validate"
+    match split:
+        case EdgeSplit():
+            text = f"the {split.name} {split.train:,} rows train"
+        case DrawnSplit():
+            text = f"{split.name} split, seed {split.seed}"
+        case SklearnSplit():
+            kind = "stratified " if split.stratified else ""
+            text = f"{kind}train_test_split, random_state {split.seed}"
+        case _:
+            text = SPLITS[split.name]
+    return ", ".join(filter(None, [text, held_out]))
+
+
+def _batches(experiment: Experiment) -> str:
+    if experiment.training is None:
+        return ""
+    batches = experiment.training.batches
+    if not isinstance(batches, DrawnBatches):
+        return "full batch"
+    is_short_left_out = batches.last == "drop" and experiment.data.rows[0] % batches.size
+    left_out = ", a short last one left out" if is_short_left_out else ""
+    return f"batches of {batches.size:,}, {ORDERS[batches.order]}{left_out}"
+
+
+# ---------------------------------------------------------------- network and start
+
+
+def _activations(network: Network) -> str:
+    """`sigmoid in hidden layers`, `ReLU in every layer`; "" where no layer has an activation."""
+    *hidden, last = [_activation(layer) for layer in network.layers]
+    if last == "identity" and len(set(hidden)) == 1 and hidden[0] != last:
+        text = f"{hidden[0]} in hidden layers"
+    elif set(hidden) <= {last}:
+        every = " in every layer" if hidden else " output"
+        text = "" if last == "identity" else f"{last}{every}"
+    else:
+        text = f"activations {_in_runs([*hidden, last])}"
+    missing = [str(number) for number, layer in enumerate(network.layers, 1) if not layer.bias]
+    if not missing:
+        return text
+    where = "" if len(missing) == len(network.layers) else f" in layer {', '.join(missing)}"
+    return ", ".join(filter(None, [text, f"no biases{where}"]))
+
+
+def _activation(layer: Layer) -> str:
+    name = ACRONYMS.get(layer.activation, layer.activation.replace("_", " "))
+    if layer.slope is not None:
+        return f"{name} (slope {layer.slope:g})"
+    return f"{name} (alpha {layer.alpha:g})" if layer.alpha != 1 else name
+
+
+def _in_runs(names: Sequence[str]) -> str:
+    """`ReLU, 3 times tanh, identity`."""
+    runs = [(name, len(list(same))) for name, same in itertools.groupby(names)]
+    return ", ".join(name if count == 1 else f"{count} times {name}" for name, count in runs)
+
+
+def _start(experiment: Experiment) -> str:
+    drawn = experiment.generator
+    by = f", drawn by RandomState({drawn.seed})" if drawn else ""
+    weights = _of_layers(experiment.initializers, experiment.network, "weights")
+    if not any(layer.bias for layer in experiment.network.layers):
+        return f"weights {weights}{by}"
+    biases = _of_layers(experiment.initializers, experiment.network, "biases")
+    if weights == biases:
+        return f"weights and biases {weights}{by}"
+    return f"weights {weights}, biases {biases}{by}"
+
+
+def _of_layers(initializers: Initializers, network: Network, part: str) -> str:
+    stated = initializers.weights if part == "weights" else initializers.biases
+    if not isinstance(stated, tuple):
+        return _initializer(stated)
+    return _in_runs([_initializer(one) for one in stated])
+
+
+def _initializer(one: Initializer) -> str:
+    match one:
+        case Constant():
+            return f"{one.value:g}"
+        case Normal() | TruncatedNormal():
+            mean = f"mean {one.mean:g}, " if one.mean else ""
+            std = one.std if isinstance(one.std, str) else f"{one.std:g}"
+            return f"{one.name.replace('_', ' ')} ({mean}std {std})"
+        case Uniform():
+            return f"uniform from {one.low:g} to {one.high:g}"
+        case Scaled():
+            author, _, shape = one.name.partition("_")
+            return f"{AUTHORS[author]} {shape.replace('_', ' ')}"
+    return INITIALIZERS[one.name]
+
+
+# ---------------------------------------------------------------- training
+
+
+def loss_text(loss: Loss, outputs: int) -> str:
+    """`softmax cross-entropy`, `half mean squared error, summed over the outputs`.
+
+    The mean over the rows of a batch is not said, nor anything of outputs where there is one.
+    """
+    fields = loss.model_dump(exclude={"name"}, exclude_defaults=True)
+    half, batch = fields.pop("half", False), fields.pop("batch", "mean")
+    over_outputs, behind = fields.pop("outputs", ""), fields.pop("behind_activation", False)
+    name = loss.name.replace("cross_entropy", "cross-entropy").replace("_", " ")
+    if batch == "sum":
+        name = name.removeprefix("mean ")
+    qualifiers = [
+        "summed over the rows" if batch == "sum" else "",
+        "summed over the outputs" if over_outputs == "sum" and outputs > 1 else "",
+        "behind the last activation" if behind else "",
+        *(f"{field.replace('_', ' ')} {value}" for field, value in fields.items()),
+    ]
+    return ", ".join(filter(None, [f"half {name}" if half else name, *qualifiers]))
+
+
+def _optimizer(optimizer: Optimizer) -> str:
+    name = OPTIMIZERS.get(optimizer.name, optimizer.name)
+    if isinstance(optimizer, Momentum | Nesterov):
+        return f"{name} {optimizer.momentum:g} at rate {optimizer.learning_rate:g}"
+    return f"{name} {optimizer.learning_rate:g}"
+
+
+def _penalties(training: Training) -> str:
+    texts = []
+    for name, penalty, sign in (("L2", training.l2, "w²"), ("L1", training.l1, "|w|")):
+        if penalty is not None:
+            half = 0.5 if isinstance(penalty, L2) and penalty.half else 1.0
+            per_row = " / rows of the batch" if penalty.per_row else ""
+            on = ", of weights and biases" if penalty.on == "all" else ""
+            texts.append(f"{name} penalty {penalty.strength * half:g} Σ{sign}{per_row}{on}")
+    optimizer = training.optimizer
+    if isinstance(optimizer, AdamW):
+        times = " times the rate" if optimizer.decay_times_rate else ""
+        texts.append(f"weight decay {optimizer.weight_decay:g}{times}")
+    return ", ".join(texts)
+
+
+def _bounds(training: Training) -> str:
+    texts = []
+    if training.clipping is not None:
+        texts.append(f"{CLIPPINGS[training.clipping.name]} {training.clipping.bound:g}")
+    if training.max_norm is not None:
+        texts.append(f"max-norm {training.max_norm.bound:g}")
+    return ", ".join(texts)
+
+
+def stopping_text(rule: Stopping) -> str:
+    """`stops after 10 validations without a better loss, one every epoch`."""
+    if isinstance(rule, NoImprovement):
+        count = count_text(rule.patience, "validation")
+        return f"stops after {count} without a better {rule.watched}, one {_every(rule)}"
+    return f"stops by patience, {rule.patience_steps:,} steps at first, validated {_every(rule)}"
+
+
+def _every(interval: Interval) -> str:
+    count, unit = interval.every_steps or interval.every_epochs or 1, "step"
+    if interval.every_steps is None:
+        unit = "epoch"
+    return f"every {unit}" if count == 1 else f"every {count:,} {unit}s"
