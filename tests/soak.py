@@ -32,7 +32,7 @@ from harness.results import LEFTOVER, TIMES, RunFolder
 from tests.cluster.processes import Dask, wait
 from tests.execute.test_faults import PROTOCOL
 
-PAUSE_S = 2.0
+PAUSE_S = 5.0
 """Mean time between two faults."""
 DISK_MIB = 64
 NOT_COMPARED = (*TIMES, "started_at", "peak_rss_mb", "node", "attempt")

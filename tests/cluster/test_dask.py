@@ -171,7 +171,7 @@ def test_a_trial_that_takes_its_worker_down_does_so_twice_at_most(dask, on_clust
 
 
 @full
-def test_the_scheduler_is_killed_and_the_same_command_goes_on(dask, on_cluster, tmp_path):
+def test_the_scheduler_is_killed_and_the_same_command_goes_on(dask, on_cluster, tmp_path, capfd):
     dask.start(1)
     waits = adapter(
         tmp_path,
@@ -189,6 +189,7 @@ def test_the_scheduler_is_killed_and_the_same_command_goes_on(dask, on_cluster, 
     with pytest.raises(ClusterError, match="the scheduler is gone"):
         on_cluster(dask.file, waits, seeds=3, timed=False)
     killing.join()
+    assert "Traceback" not in capfd.readouterr().err
     before = {row.trial: row.started_at for row in RunFolder(tmp_path / "run").rows()}
     assert len(before) == 1
     dask.stop()
