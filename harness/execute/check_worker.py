@@ -32,12 +32,17 @@ def choose_protocols(message: dict[str, Any], framework: "Framework") -> dict[st
             "problem": describe_exception(error, framework),
             "traceback": traceback.format_exc(),
         }
-    return {
+    answer = {
         "chosen": [each.model_dump(mode="json") for each in covering.chosen.values()],
         "refusals": refusals(_asked(covering.refused, message)),
+    }
+    if message["only"] is not None:
+        return answer
+    left_out = {
         "refused_kinds": refused_kinds(covering),
         "not_looked_at": not_looked_at(covering, message["full"]),
     }
+    return answer | left_out
 
 
 def _asked(refused: Mapping[str, str], message: Mapping[str, Any]) -> dict[str, str]:

@@ -26,14 +26,18 @@ class Covering:
     Args:
         chosen: by name, in order.
         supported: all that were found to be supported, the derived ones too.
-        refused: name to reason, of the protocols of the ladder that `supports` refuses.
-        not_looked_at: kinds that `supports` accepts and no chosen protocol has.
+        refused: name to reason, of the protocols that `supports` refuses.
     """
 
     chosen: Mapping[str, Experiment]
     supported: Mapping[str, Experiment]
     refused: Mapping[str, str]
-    not_looked_at: tuple[Kind, ...]
+
+    @property
+    def not_looked_at(self) -> tuple[Kind, ...]:
+        """Kinds that `supports` accepts and no chosen protocol has."""
+        seen = kinds_in(self.chosen.values())
+        return tuple(kind for kind in kinds_in(self.supported.values()) if kind not in seen)
 
 
 def cover(
@@ -49,23 +53,20 @@ def cover(
     Args:
         supports: of the adapter.
         full: all that are supported, not as few as cover.
-        only: these of the ladder, and no others.
+        only: these of the ladder, and no others; nothing is derived then.
         own: protocols of the user's, which are chosen if they are supported.
     """
     refused: dict[str, str] = {}
     supported = _accepted(supports, every(), refused)
-    supported |= derive(supports, supported)
     of_user = _accepted(supports, {each.name: each for each in own}, refused)
-    if not any(each.training for each in (*supported.values(), *of_user.values())):
-        supported |= _accepted(supports, of_catalogue(), refused)
     if only is not None:
         chosen = {name: supported[name] for name in only if name in supported}
     else:
+        supported |= derive(supports, supported)
+        if not any(each.training for each in (*supported.values(), *of_user.values())):
+            supported |= _accepted(supports, of_catalogue(), refused)
         chosen = supported if full else _fewest(supported)
-    chosen, supported = {**chosen, **of_user}, {**supported, **of_user}
-    seen = kinds_in(chosen.values())
-    left = [kind for kind in kinds_in(supported.values()) if kind not in seen]
-    return Covering(chosen, supported, refused, tuple(left))
+    return Covering({**chosen, **of_user}, {**supported, **of_user}, refused)
 
 
 def _accepted(

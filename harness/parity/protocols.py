@@ -135,6 +135,15 @@ SHORT = {"order": "shuffled", "size": 300, "last": "keep"}
 RMSPROP = {"name": "rmsprop", "learning_rate": 1e-2, "rho": 0.9, "epsilon": 1e-3}
 ADAGRAD = {"name": "adagrad", "learning_rate": 1e-2, "initial_accumulator": 0.1, "epsilon": 1e-3}
 FORMS = ("epsilon_inside_root", "epsilon_outside_root")
+L1_ON_ALL = {"strength": 1e-3, "per_row": False, "on": "all"}
+L1_PER_ROW = {"strength": 0.1, "per_row": True, "on": "weights"}
+CLIP_VALUES = {"name": "value", "bound": 0.01}
+CLIP_NORM = {"name": "global_norm", "bound": 0.5, "epsilon": 0.0}
+CLIP_ARRAYS = {"name": "array_norm", "bound": 0.2, "epsilon": 0.0}
+WITH_PENALTY, APART = {"includes_penalty": True}, {"includes_penalty": False}
+EVERY_NORM = {"bound": 1.0, "of": "units", "epsilon": 1e-7, "form": "every_norm"}
+BEYOND_BOUND = {"bound": 0.5, "of": "inputs", "epsilon": 1e-3, "form": "beyond_bound"}
+"""Bounds are such that some steps are clipped, others not."""
 
 Changes = list[tuple[str, dict[str, Any]]]
 
@@ -222,21 +231,74 @@ def _behind_activations() -> Changes:
     drawn, warm = SHORT | {"order": "with_replacement"}, WARM_DECAY
     one_row = {"order": "sequential", "size": 1, "last": "keep"}
     parts: list[tuple[str, str, dict[str, Any]]] = [
-        ("tanh", "identity", {"optimizer": hat, "l2": on_all, "batches": SHORT, "schedule": DECAY}),
+        (
+            "tanh",
+            "identity",
+            {
+                "optimizer": hat,
+                "l2": on_all,
+                "batches": SHORT,
+                "schedule": DECAY,
+                "clipping": CLIP_VALUES | WITH_PENALTY,
+            },
+        ),
         (
             "relu",
             "tanh",
-            {"optimizer": MOMENTUM | inside, "schedule": warm, "batches": SHORT},
+            {
+                "optimizer": MOMENTUM | inside,
+                "schedule": warm,
+                "batches": SHORT,
+                "l1": L1_ON_ALL,
+            },
         ),
         (
             "leaky_relu",
             "gelu_tanh",
-            {"optimizer": MOMENTUM | outside, "schedule": warm, "l2": l2},
+            {
+                "optimizer": MOMENTUM | outside,
+                "schedule": warm,
+                "l2": l2,
+                "clipping": CLIP_NORM | APART | {"bound": 0.06},
+            },
         ),
-        ("elu", "softplus", {"optimizer": NESTEROV | inside, "schedule": DECAY, "batches": drawn}),
-        ("swish", "leaky_relu", {"optimizer": RMSPROP | {"form": FORMS[1]}, "batches": one_row}),
-        ("softplus", "gelu", {"optimizer": ADAGRAD | {"form": FORMS[0]}, "schedule": DECAY}),
-        ("gelu", "swish", {"optimizer": RMSPROP | {"form": FORMS[0]}, "schedule": DECAY}),
+        (
+            "elu",
+            "softplus",
+            {
+                "optimizer": NESTEROV | inside,
+                "schedule": DECAY,
+                "batches": drawn,
+                "max_norm": EVERY_NORM,
+            },
+        ),
+        (
+            "swish",
+            "leaky_relu",
+            {
+                "optimizer": RMSPROP | {"form": FORMS[1]},
+                "batches": one_row,
+                "clipping": CLIP_ARRAYS | {"epsilon": 1e-3},
+            },
+        ),
+        (
+            "softplus",
+            "gelu",
+            {
+                "optimizer": ADAGRAD | {"form": FORMS[0]},
+                "schedule": DECAY,
+                "l1": L1_PER_ROW,
+            },
+        ),
+        (
+            "gelu",
+            "swish",
+            {
+                "optimizer": RMSPROP | {"form": FORMS[0]},
+                "schedule": DECAY,
+                "max_norm": BEYOND_BOUND,
+            },
+        ),
         ("gelu_tanh", "elu", {"optimizer": ADAGRAD | {"form": FORMS[1]}}),
     ]
     changes: Changes = []
@@ -338,26 +400,28 @@ def _activations() -> Changes:
 def _kinks() -> Changes:
     """Inputs exactly at the kinks, by x = 0 or 1 with w = k, b = -k, where z is -k, 0 or k.
 
-    Squared error is behind the other new output activations.
+    Squared error is behind the other new output activations, and each update is by another
+    relative of Adam.
     """
-    places: list[tuple[str, float, float, str]] = [
-        ("relu6", 3.0, 0.0, "selu"),
-        ("hard_tanh", 1.0, -1.0, "softsign"),
-        ("hard_sigmoid", 3.0, -3.0, "mish"),
-        ("hard_sigmoid_fifth", 2.5, -2.5, "log_sigmoid"),
-        ("hard_swish", 3.0, -3.0, "hard_tanh"),
-        ("selu", 1.0, 0.0, "hard_sigmoid"),
-        ("elu", 1.0, 0.0, "hard_swish"),
+    rules = _rules_like_adam()
+    places: list[tuple[str, float, float, str, str]] = [
+        ("relu6", 3.0, 0.0, "selu", "adamw"),
+        ("hard_tanh", 1.0, -1.0, "softsign", "adamw-hat"),
+        ("hard_sigmoid", 3.0, -3.0, "mish", "amsgrad-hat"),
+        ("hard_sigmoid_fifth", 2.5, -2.5, "log_sigmoid", "amsgrad-corrected"),
+        ("hard_swish", 3.0, -3.0, "hard_tanh", "nadam"),
+        ("selu", 1.0, 0.0, "hard_sigmoid", "nadam-constant"),
+        ("elu", 1.0, 0.0, "hard_swish", "adadelta"),
     ]
     changes: Changes = []
-    for hidden, weight, bias, output in places:
+    for hidden, weight, bias, output, rule in places:
         name = f"{hidden.replace('_', '-')}-at-kinks"
         starts = ({"name": "constant", "value": value} for value in (weight, bias))
         weights, biases = ([start, {"name": "normal", "std": 0.5}] for start in starts)
         alpha = {"alpha": ELU_ALPHA} if hidden == "elu" else {}
         layers = {"base": "xor-mlp", "hidden": [_layer(hidden) | alpha], "output": output}
         initializers = {"weights": weights, "biases": biases}
-        training = {"loss": MSE, "optimizer": SGD}
+        training = rules[rule] | {"loss": MSE, "batches": {"order": "full"}}
         changes.append((name, layers | {"initializers": initializers, "training": training}))
     return changes
 
@@ -366,21 +430,29 @@ def _before_the_loss() -> Changes:
     """An activation before the softmax or sigmoid of the loss; new activations in hidden layers."""
     softmax = {"name": "softmax_cross_entropy", "batch": "mean", "behind_activation": True}
     smooth = [_layer(name) for name in ("mish", "softsign", "log_sigmoid")]
+    rules = _rules_like_adam()
+    nesterov = {"optimizer": NESTEROV | {"rate_inside_velocity": False}, "schedule": DECAY}
+    momentum = {"optimizer": MOMENTUM, "batches": SHORT, "clipping": CLIP_NORM | {"bound": 0.06}}
     parts: list[tuple[str, list[dict[str, Any]], str, dict[str, Any]]] = [
-        ("softmax-behind-relu", [_layer("selu")], "relu", softmax),
-        ("softmax-behind-sigmoid", smooth, "sigmoid", softmax),
+        ("softmax-behind-relu", [_layer("selu")], "relu", rules["adamax"] | {"loss": softmax}),
+        ("softmax-behind-sigmoid", smooth, "sigmoid", rules["adamax-outside"] | {"loss": softmax}),
         (
             "bce-behind-sigmoid",
             [_layer("hard_sigmoid")],
             "sigmoid",
-            BCE | {"behind_activation": True},
+            nesterov | {"loss": BCE | {"behind_activation": True}},
         ),
-        ("mse-behind-relu6", [_layer("hard_swish")], "relu6", MSE),
-        ("mse-behind-hard-sigmoid-fifth", [_layer("relu6")], "hard_sigmoid_fifth", MSE),
+        ("mse-behind-relu6", [_layer("hard_swish")], "relu6", momentum | {"loss": MSE}),
+        (
+            "mse-behind-hard-sigmoid-fifth",
+            [_layer("relu6")],
+            "hard_sigmoid_fifth",
+            {"loss": MSE},
+        ),
     ]
     return [
-        (name, {"hidden": hidden, "output": output, "training": {"loss": loss}})
-        for name, hidden, output, loss in parts
+        (name, {"hidden": hidden, "output": output, "training": training})
+        for name, hidden, output, training in parts
     ]
 
 
@@ -415,12 +487,19 @@ def _optimizers() -> Changes:
 
 
 def _family_of_adam() -> Changes:
+    return [
+        (name, {"training": training, "layer": _layer("tanh")})
+        for name, training in _rules_like_adam().items()
+    ]
+
+
+def _rules_like_adam() -> dict[str, dict[str, Any]]:
     """Every form of the rules that come from Adam, and Adadelta; some with a changing rate."""
     by_itself = {"decay_times_rate": False, "decay_on": "weights"}
     times_rate = {"decay_times_rate": True, "decay_on": "all"}
     hat = {"form": "epsilon_hat"}
     l2 = {"strength": 0.1, "half": True, "per_row": True, "on": "all"}
-    rules: dict[str, dict[str, Any]] = {
+    return {
         "adamw": {"optimizer": ADAMW | times_rate, "schedule": WARM_DECAY},
         "adamw-hat": {"optimizer": ADAMW | hat | by_itself, "schedule": DECAY, "batches": SHORT},
         "amsgrad": {
@@ -445,9 +524,6 @@ def _family_of_adam() -> Changes:
         },
         "adadelta": {"optimizer": ADADELTA, "schedule": DECAY, "batches": SHORT},
     }
-    return [
-        (name, {"training": training, "layer": _layer("tanh")}) for name, training in rules.items()
-    ]
 
 
 def _penalties() -> Changes:
@@ -478,25 +554,23 @@ def _penalties() -> Changes:
 
 
 def _around_updates() -> Changes:
-    """L1, clipping and bounded norms; bounds are such that some steps are clipped, others not."""
+    """L1, clipping and bounded norms, each almost alone."""
     l2 = {"strength": 0.05, "half": True, "per_row": False, "on": "all"}
-    l1 = {"strength": 1e-3, "per_row": False, "on": "all"}
-    per_row = {"strength": 0.1, "per_row": True, "on": "weights"}
-    apart, inside = {"includes_penalty": False}, {"includes_penalty": True}
-    norm = {"name": "global_norm", "bound": 0.5, "epsilon": 0.0}
-    every = {"bound": 1.0, "of": "units", "epsilon": 1e-7, "form": "every_norm"}
-    beyond = {"bound": 0.5, "of": "inputs", "epsilon": 1e-3, "form": "beyond_bound"}
     trainings: dict[str, dict[str, Any]] = {
-        "l1": {"l1": l1, "batches": SHORT},
-        "l1-per-row": {"l1": per_row, "batches": SHORT, "optimizer": ADAM},
-        "l1-clip-value": {"l1": per_row, "clipping": {"name": "value", "bound": 0.01} | apart},
-        "l2-clip-value": {"l2": l2, "clipping": {"name": "value", "bound": 0.01} | inside},
-        "clip-array-norm": {"clipping": norm | {"name": "array_norm", "bound": 0.2}},
-        "clip-global-norm": {"clipping": norm, "optimizer": MOMENTUM, "batches": SHORT},
-        "l2-clip-global-norm": {"l2": l2, "clipping": norm | {"epsilon": 1e-6} | inside},
-        "l2-clip-apart": {"l2": l2, "clipping": norm | {"epsilon": 1e-3} | apart, "batches": SHORT},
-        "max-norm": {"max_norm": every, "optimizer": MOMENTUM},
-        "max-norm-inputs": {"max_norm": beyond, "optimizer": ADAM, "clipping": norm},
+        "l1": {"l1": L1_ON_ALL, "batches": SHORT},
+        "l1-per-row": {"l1": L1_PER_ROW, "batches": SHORT, "optimizer": ADAM},
+        "l1-clip-value": {"l1": L1_PER_ROW, "clipping": CLIP_VALUES | APART},
+        "l2-clip-value": {"l2": l2, "clipping": CLIP_VALUES | WITH_PENALTY},
+        "clip-array-norm": {"clipping": CLIP_ARRAYS},
+        "clip-global-norm": {"clipping": CLIP_NORM, "optimizer": MOMENTUM, "batches": SHORT},
+        "l2-clip-global-norm": {"l2": l2, "clipping": CLIP_NORM | {"epsilon": 1e-6} | WITH_PENALTY},
+        "l2-clip-apart": {
+            "l2": l2,
+            "clipping": CLIP_NORM | {"epsilon": 1e-3} | APART,
+            "batches": SHORT,
+        },
+        "max-norm": {"max_norm": EVERY_NORM, "optimizer": MOMENTUM},
+        "max-norm-inputs": {"max_norm": BEYOND_BOUND, "optimizer": ADAM, "clipping": CLIP_NORM},
     }
     return [
         (name, {"layer": _layer("tanh"), "training": {"optimizer": SGD} | training})

@@ -130,6 +130,8 @@ def protocols_of(name, loop):
     if name in COMPILING:  # `stepwise` compiles the step that `fused` has in its loop
         in_full = () if loop == "stepwise" else covering()
         return (*FEW, ITS_OWN_RULE) if is_last(name, loop) else FEW, in_full, every()
+    if name == "torch":
+        return covering(), every(), ()
     return every(), (), ()
 
 

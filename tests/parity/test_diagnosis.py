@@ -7,6 +7,7 @@ from harness import data
 from harness.experiment.loading import catalogue_names, load, parse
 from harness.experiment.proof_length import proof_of
 from harness.parity import diagnosis, ladder
+from harness.parity.covering import covering
 from harness.parity.protocols import every
 from harness.parity.simulation import mistaken_trace
 from harness.parity.subject import Subject
@@ -59,6 +60,28 @@ def test_a_planted_mistake_is_caught_and_named(names, mistake):
     assert count is not None, "it changes nothing in any protocol"
     expected = "located" if mistake.mistake in LOCATED else "named alone"
     assert count.outcome == expected, count.reason
+
+
+BEYOND_THE_CHECK = {"batch twice every 30"}
+"""Its protocols have 24 steps."""
+
+
+@pytest.mark.full_product
+@pytest.mark.parametrize("group", sorted(planted.GROUPS.keys() - {"rates"}))
+def test_few_protocols_of_the_check_catch_every_mistake(group):
+    """Those that check a complete adapter; mistakes of schedules are of other protocols."""
+    able = [e for e in covering().values() if e.training and e.network.layers[0].bias]
+
+    def is_caught(mistake, experiment):
+        trace = planted.trace_of(experiment, mistake.mistake)
+        return not ladder.judge(trace, experiment, 0).proven
+
+    missed = []
+    for mistake in planted.GROUPS[group]:
+        asked = [e for e in able if mistake.fits(e)]
+        if asked and not any(is_caught(mistake, experiment) for experiment in asked):
+            missed.append(mistake.mistake)
+    assert set(missed) <= BEYOND_THE_CHECK
 
 
 def reason_of(name, mistake="", adapter=Mutant, experiment=None):
