@@ -17,8 +17,12 @@ Floats = NDArray[np.floating]
 Range = tuple[float, float]
 
 WIDTH, HEIGHT = 460, 250
-LEFT, RIGHT, TOP, BOTTOM = 52, 10, 12, 38
+LEFT, RIGHT, TOP, BOTTOM = 64, 10, 12, 38
 """Of a line chart, in its own pixels."""
+Y_TICKS = 6
+"""How many a y axis has at most."""
+FEW_DECADES = 2
+"""A logarithmic axis of fewer decades has ticks between powers of ten."""
 SMALL_WIDTH, SMALL_HEIGHT = 150, 100
 MOST_POINTS = 160
 """Of a line. More cannot be seen, and cost bytes."""
@@ -77,7 +81,6 @@ def line_chart(
     x_label: str,
     y_label: str,
     logarithmic: bool = False,
-    y_range: Range | None = None,
     marks: bool = False,
 ) -> Chart:
     """Draw lines.
@@ -88,13 +91,12 @@ def line_chart(
         x_label: of the axis below.
         y_label: of the axis on the left.
         logarithmic: whether the y axis is.
-        y_range: what is shown of y; by default all of it.
         marks: whether every point has a dot, for few points.
     """
     x = _Axis.of(np.concatenate([line.x for line in lines]), LEFT, WIDTH - RIGHT, 5)
     every = np.concatenate([line.y for line in lines])
     place = _Axis.logarithmic if logarithmic else _Axis.of
-    y = place(y_range or every, HEIGHT - BOTTOM, TOP, 4)
+    y = place(every, HEIGHT - BOTTOM, TOP, Y_TICKS)
     parts = [_grid(x, y, x_label, y_label)]
     for number, line in enumerate(lines):
         parts.extend(_path(line, x, y, number, marks))
@@ -103,26 +105,29 @@ def line_chart(
 
 
 def small_curve(title: str, x: Floats, y: Floats, y_range: Range) -> Chart:
-    """Draw a function with its two axes through 0, and what x and y reach."""
+    """Draw a function with its two axes, a line at y = 1, and what x reaches."""
     across = _Axis((float(x[0]), float(x[-1])), (4, SMALL_WIDTH - 4), ())
     up = _Axis(y_range, (SMALL_HEIGHT - 4, 4), ())
-    zero_x, zero_y = _text(across(0.0)), _text(up(0.0))
+    right, bottom = SMALL_WIDTH - 4, SMALL_HEIGHT - 4
     axes = Markup(
-        '<path class="axis" d="M4 {}H{}M{} 4V{}"/>'
-        '<text class="tick" x="{}" y="{}" text-anchor="end">{}</text>'
-        '<text class="tick" x="{}" y="12">{}</text>'
+        '<path class="grid" d="M4 {one}H{right}"/>'
+        '<path class="axis" d="M4 {zero}H{right}M{middle} 4V{bottom}"/>'
+        '<text class="tick tiny" x="{beside}" y="{above_one}">1</text>'
+        '<text class="tick tiny" x="{right}" y="{below}" text-anchor="end">{last}</text>'
     ).format(
-        zero_y,
-        SMALL_WIDTH - 4,
-        zero_x,
-        SMALL_HEIGHT - 4,
-        SMALL_WIDTH - 4,
-        _text(min(up(0.0) + 12, SMALL_HEIGHT - 2)),
-        _tick(across.shown[1]),
-        _text(across(0.0) + 3),
-        _tick(y_range[1]),
+        one=_text(up(1.0)),
+        zero=_text(up(0.0)),
+        middle=_text(across(0.0)),
+        right=right,
+        bottom=bottom,
+        beside=_text(across(0.0) + 3),
+        above_one=_text(up(1.0) - 2),
+        below=_text(min(up(0.0) + 10, bottom + 3)),
+        last=_tick(across.shown[1]),
     )
-    line = _path(Line(title, x, y), across, up, 0, marks=False)
+    low, high = y_range
+    within = np.where((y >= low) & (y <= high), y, np.nan)
+    line = _path(Line(title, x, within), across, up, 0, marks=False)
     return Chart(title, _svg(SMALL_WIDTH, SMALL_HEIGHT, title, [axes, *line]), (), small=True)
 
 
@@ -229,20 +234,28 @@ class _Axis:
     takes_logarithm: bool = False
 
     @classmethod
-    def of(cls, values: ArrayLike, first: float, last: float, ticks: int) -> "_Axis":
+    def of(cls, values: ArrayLike, first: float, last: float, most: int) -> "_Axis":
+        """Return an axis of all the values, with round numbers marked."""
         low, high = _ends(values)
-        step = _nice_step((high - low) / ticks)
+        step = _nice_step((high - low) / most)
         numbers = np.arange(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
         marked = tuple((float(n * step), _tick(float(n * step), step)) for n in numbers)
         return cls((low, high), (first, last), marked)
 
     @classmethod
-    def logarithmic(cls, values: ArrayLike, first: float, last: float, ticks: int) -> "_Axis":
+    def logarithmic(cls, values: ArrayLike, first: float, last: float, most: int) -> "_Axis":
+        """Return an axis of the positive values, with powers of ten marked."""
         exact = np.asarray(values, np.float64)
         low, high = _ends(np.log10(exact[np.isfinite(exact) & (exact > 0)]))
-        every = max(1, math.ceil((high - low) / ticks))
-        powers = range(math.ceil(low), math.floor(high) + 1, every)
-        marked = tuple((10.0**power, _power(power)) for power in powers)
+        every = max(1, math.ceil((high - low) / most))
+        powers = range(math.floor(low), math.floor(high) + 1, every)
+        factors = (1, 2, 5) if high - low < FEW_DECADES else (1,)
+        marked = tuple(
+            (factor * 10.0**power, _power(factor, power))
+            for power in powers
+            for factor in factors
+            if low <= power + math.log10(factor) <= high
+        )
         return cls((low, high), (first, last), marked, takes_logarithm=True)
 
     def __call__(self, value: float) -> float:
@@ -273,8 +286,10 @@ def _tick(value: float, step: float = 1.0) -> str:
     return text.lstrip("-") if float(text.replace(",", "")) == 0 else text
 
 
-def _power(power: int) -> str:
-    return f"{10.0**power:g}" if -3 <= power <= 4 else f"1e{power}"
+def _power(factor: int, power: int) -> str:
+    if -4 <= power <= 5:
+        return _tick(factor * 10.0**power, 10.0 ** min(power, 0))
+    return f"{factor}e{power}"
 
 
 def _text(pixel: float) -> str:
@@ -321,15 +336,14 @@ def _grid(x: _Axis, y: _Axis, x_label: str, y_label: str) -> Markup:
 
 
 def _path(line: Line, x: _Axis, y: _Axis, number: int, marks: bool) -> list[Markup]:
-    """Return a line in pieces where it is interrupted, within the chart, and perhaps its dots."""
-    top, bottom = sorted(y.pixels)
+    """Return a line, in pieces where it is interrupted, and perhaps its dots."""
     kept = _thinned(len(line.x))
     commands, dots, is_down = [], [], False
     for value_x, value_y in zip(line.x[kept].tolist(), line.y[kept].tolist(), strict=True):
         if not math.isfinite(value_y) or (y.takes_logarithm and value_y <= 0):
             is_down = False
             continue
-        across, up = x(value_x), min(max(y(value_y), top - 3), bottom + 3)
+        across, up = x(value_x), y(value_y)
         commands.append(f"{'L' if is_down else 'M'}{_text(across)} {_text(up)}")
         is_down = True
         if marks:

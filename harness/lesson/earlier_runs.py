@@ -1,6 +1,6 @@
 """What earlier runs measured: rows and curves of the folders that `--from` names."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,31 +52,28 @@ class EarlierRuns:
 
     def rows(self, experiment: str) -> list[Row]:
         """Return the measured rows of an experiment that went well, of proven cells alone."""
-        return [
-            row
-            for run in self.runs
-            for row in run.rows
-            if row.experiment == experiment
-            and row.status == Status.OK
-            and row.purpose == Purpose.MEASURE
-            and row.test_accuracy is not None
-            and (row.track == Track.NATIVE or run.judgement_of(row).proven)
-        ]
+        return [row for _, row in self._with_runs(experiment)]
 
     def accuracy_curve(self, experiment: str) -> tuple[Row, Floats, Floats, Floats] | None:
         """Return a row with steps, training and test accuracy; the longest training there is."""
         found = []
+        for run, row in self._with_runs(experiment):
+            arrays = run.arrays(row.trial)
+            names = ("step", "train_accuracy", "test_accuracy")
+            if all(name in arrays and arrays[name].ndim == 1 for name in names):
+                steps, train, test = (np.asarray(arrays[name], np.float64) for name in names)
+                if len(steps) == len(train) == len(test) > 1 and np.isfinite(test).all():
+                    found.append((row, steps, train, test))
+        return max(found, key=lambda curve: curve[1][-1], default=None)
+
+    def _with_runs(self, experiment: str) -> Iterator[tuple[Run, Row]]:
         for run in self.runs:
             for row in run.rows:
-                if row.experiment != experiment or row.status != Status.OK:
+                is_measured = row.purpose == Purpose.MEASURE and row.test_accuracy is not None
+                if row.experiment != experiment or row.status != Status.OK or not is_measured:
                     continue
-                arrays = run.arrays(row.trial)
-                names = ("step", "train_accuracy", "test_accuracy")
-                if all(name in arrays and arrays[name].ndim == 1 for name in names):
-                    steps, train, test = (np.asarray(arrays[name], np.float64) for name in names)
-                    if len(steps) == len(train) == len(test) > 1 and np.isfinite(test).all():
-                        found.append((row, steps, train, test))
-        return max(found, key=lambda curve: curve[1][-1], default=None)
+                if row.track == Track.NATIVE or run.judgement_of(row).proven:
+                    yield run, row
 
     def claim(self, claim: str, variant: str = "") -> list[Sample]:
         """Return the samples of a claim that may be used for a verdict."""

@@ -28,6 +28,14 @@ class Table:
     headings: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
 
+    @property
+    def columns_of_words(self) -> frozenset[int]:
+        """The columns whose cells begin with a letter, which stand on the left."""
+        columns = enumerate(zip(*self.rows, strict=True))
+        return frozenset(
+            number for number, cells in columns if all(cell.text[:1].isalpha() for cell in cells)
+        )
+
 
 @dataclass(frozen=True)
 class Board:

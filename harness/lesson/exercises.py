@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.fetching import DataMissingError
+from harness.experiment.loading import load
 from harness.lesson.chapters import xor_network
 from harness.lesson.drawing import Line, line_chart
 from harness.lesson.elements import Board, Shown, decimals
 from harness.lesson.material import Material
-from harness.lesson.oracle_run import exact
 from harness.lesson.worked_step import work_through
+from harness.parity.answer import PartialAnswer
 from harness.parity.mistakes import Mistaken
+from harness.parity.partial import handed_out, judge_partial
 from harness.parity.reference import Reference
 from harness.parity.switches import Switches
 from harness.parity.trace import prepared_of
@@ -23,7 +25,12 @@ from harness.start.parameters import initial_parameters
 from harness.trainer import Parameters
 
 PROGRAM = Path(__file__).parent / "code" / "xor_loop.py.txt"
+EXPERIMENT = "xor-mlp"
 STEPS, FIRST_LOSSES = 200, 3
+JUDGED_STEPS = 2
+"""First steps whose losses and parameters are handed to the diagnosis."""
+HARDLY_SEEN = 0.005
+"""Of two curves of losses: then their difference is drawn."""
 PLANTED = {
     "slope": Switches(slope_missing="hidden"),
     "sum": Switches(gradient_scale="rows"),
@@ -39,33 +46,45 @@ def program() -> Board:
 
 
 def planted(name: str, material: Material) -> Shown:
-    """Return losses of XOR with a hidden layer, with a mistake and without."""
-    right, right_after = _losses(Switches())
-    wrong, wrong_after = _losses(PLANTED[name])
-    lines = [
-        Line.over_steps(material["right_program"], right),
-        Line.over_steps(material["changed_program"], wrong),
+    """Return losses of XOR with a hidden layer, with a mistake and without, and its diagnosis."""
+    right, right_steps = _trained(Switches())
+    wrong, wrong_steps = _trained(PLANTED[name])
+    difference = wrong - right
+    if np.abs(difference).max() < HARDLY_SEEN:
+        lines = [Line.over_steps(material["changed_minus_right"], difference)]
+    else:
+        lines = [
+            Line.over_steps(material["right_program"], right),
+            Line.over_steps(material["changed_program"], wrong),
+        ]
+    start = right_steps[0]
+    moved = [
+        float(np.abs(steps[1][0][0] - start[0][0]).max()) for steps in (wrong_steps, right_steps)
     ]
-    start = initial_parameters(exact("xor-mlp"), 0, "float64")
-    moved = [float(np.abs(after[0][0] - start[0][0]).max()) for after in (wrong_after, right_after)]
+    answer = PartialAnswer(losses=wrong[:JUDGED_STEPS], parameters=wrong_steps)
+    verdict = judge_partial(handed_out(load(EXPERIMENT)), 0, answer)
     numbers = {
         "right": ", ".join(decimals(loss, 6) for loss in right[:FIRST_LOSSES].tolist()),
         "wrong": ", ".join(decimals(loss, 6) for loss in wrong[:FIRST_LOSSES].tolist()),
         "ratio": f"{moved[0] / moved[1]:.3g}",
+        "diagnosis": "; ".join(verdict.causes) or verdict.judgement.reason,
     }
     return Shown(numbers, [line_chart(material["loss"], lines, material["step"], material["loss"])])
 
 
-def _losses(switches: Switches) -> tuple[NDArray[np.floating], Parameters]:
-    """Return the losses of a training, and the parameters after its first step."""
-    experiment = exact("xor-mlp")
+def _trained(switches: Switches) -> tuple[NDArray[np.floating], dict[int, Parameters]]:
+    """Return the losses of a training, and the parameters at its start and after first steps."""
+    experiment = load(EXPERIMENT)
     rows = prepared_of(experiment).train
     start = initial_parameters(experiment, 0, "float64")
     network = Mistaken(experiment, start, rows.inputs, rows.targets, switches)
     plan = BatchPlan.of(experiment, 0)
-    first = network.advance(plan.segment(0, 1))
-    after = network.parameters()
-    return np.concatenate([first, network.advance(plan.segment(1, STEPS))]), after
+    losses, parameters = [], {0: network.parameters()}
+    for step in range(JUDGED_STEPS):
+        losses.append(network.advance(plan.segment(step, step + 1)))
+        parameters[step + 1] = network.parameters()
+    losses.append(network.advance(plan.segment(JUDGED_STEPS, STEPS)))
+    return np.concatenate(losses), parameters
 
 
 def chain(material: Material) -> Shown:

@@ -22,7 +22,7 @@ from harness.report.page.rendering import TEMPLATES, environment, policy
 OWN_TEMPLATES = Path(__file__).parent / "templates"
 CODE = re.compile(r"`([^`]+)`")
 LONG_BOARD = 14
-"""A board of more lines is folded."""
+"""A board of more lines can be folded."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from harness.cli import app
 from harness.data.fetching import DataMissingError
-from harness.lesson import page, texts
+from harness.lesson import exercises, page, texts
 from harness.lesson.chapters import ITEMS
 from harness.lesson.earlier_runs import EarlierRuns
 from harness.lesson.elements import Shown
@@ -84,6 +84,22 @@ def test_numbers_of_the_posts_come_out(material):
     assert float(ITEMS[8](material).numbers["difference"]) < 1e-6
     assert float(ITEMS[28](material).numbers["difference"]) < 1e-8
     assert float(ITEMS[34](material).numbers["difference"]) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("name", "cause"),
+    [
+        ("slope", "derivative of the hidden activations is missing"),
+        ("sum", "summed over the batch"),
+        ("order", "updated before the error is sent back"),
+    ],
+)
+def test_a_planted_mistake_is_diagnosed(name, cause, material):
+    numbers = exercises.COMPUTED[name](material).numbers
+    assert cause in numbers["diagnosis"]
+    right, wrong = numbers["right"].split(", "), numbers["wrong"].split(", ")
+    assert right[0] == wrong[0]
+    assert right[1] != wrong[1]
 
 
 def test_prose_is_escaped():

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from harness.experiment.model import Experiment
-from harness.lesson.chapters.first_digits import earlier_accuracies
+from harness.lesson.chapters.first_digits import claims_table, earlier_accuracies
 from harness.lesson.drawing import Line, line_chart
-from harness.lesson.elements import Board, Shown, Table, count, decimals, significant, table
+from harness.lesson.elements import Board, Shown, count, decimals, significant, table
 from harness.lesson.material import Item, Material
 from harness.lesson.oracle_run import changed
 from harness.lesson.worked_step import work_through
@@ -100,7 +100,7 @@ def one_layer_in_libraries(material: Material) -> Shown:
     numbers |= _published(material, ONE_LAYER)
     rows = [(material[f"start_{name}"], numbers[name]) for name in variants]
     headings = (material["softmax_on_this_page"], material["test_accuracy"])
-    return Shown(numbers, [_claims(material, ONE_LAYER), table("", headings, rows)])
+    return Shown(numbers, [claims_table(material, ONE_LAYER), table("", headings, rows)])
 
 
 def deep_in_libraries(material: Material) -> Shown:
@@ -125,7 +125,7 @@ def deep_in_libraries(material: Material) -> Shown:
         **_published(material, DEEP),
     }
     return Shown(
-        numbers, [_claims(material, DEEP), chart, *earlier_accuracies(material, "mnist-deep")]
+        numbers, [claims_table(material, DEEP), chart, *earlier_accuracies(material, "mnist-deep")]
     )
 
 
@@ -164,17 +164,6 @@ def _published(material: Material, claims: Sequence[str]) -> dict[str, str]:
         f"published_{name.lower()}": decimals(material.claim(name).numbers[0].value)
         for name in claims
     }
-
-
-def _claims(material: Material, claims: Sequence[str]) -> Table:
-    """Return published numbers beside those of earlier runs, a dash where there is none."""
-    rows = []
-    for name in claims:
-        claim, measured = material.claim(name), material.measured(name)
-        text = f"{decimals(float(np.mean(measured)))} ({len(measured)})" if measured else "-"
-        rows.append((name, claim.title, decimals(claim.numbers[0].value), text))
-    headings = ("", material["claim"], material["published"], material["measured_earlier"])
-    return table("", headings, rows)
 
 
 ITEMS: dict[int, Item] = {

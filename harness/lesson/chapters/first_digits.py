@@ -1,7 +1,10 @@
 """Items 11 to 17: MNIST by one layer and by a hidden layer, its labels, and learning rates."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from harness.claims.number import Number
 from harness.clock.stopwatch import timed
 from harness.lesson.drawing import Line, line_chart
 from harness.lesson.elements import (
@@ -9,6 +12,7 @@ from harness.lesson.elements import (
     Picture,
     Pictures,
     Shown,
+    Table,
     count,
     decimals,
     table,
@@ -79,7 +83,8 @@ def hidden_layer(material: Material) -> Shown:
         "single_parameters": count(single.experiment.network.parameter_count),
         "epochs": count(run.experiment.steps // run.experiment.steps_per_epoch),
     }
-    return Shown(numbers, earlier_accuracies(material, "mnist-wide"))
+    claim = claims_table(material, ["P00-mnist-wide"])
+    return Shown(numbers, [claim, *earlier_accuracies(material, "mnist-wide")])
 
 
 def digits(material: Material) -> Shown:
@@ -230,6 +235,28 @@ def earlier_accuracies(material: Material, experiment: str) -> list[Element]:
         material["train_time"],
     )
     return [table(material["earlier_runs"], headings, rows)] if rows else []
+
+
+def claims_table(material: Material, claims: Sequence[str]) -> Table:
+    """Return published numbers beside those of earlier runs, a dash where there is none."""
+    rows = []
+    for name in claims:
+        claim, measured = material.claim(name), material.measured(name)
+        number = claim.numbers[0]
+        published = (
+            decimals(number.value)
+            if number.published
+            else f"{material['registered']}: {_range_text(number)}"
+        )
+        text = f"{decimals(float(np.mean(measured)))} ({len(measured)})" if measured else "-"
+        rows.append((name, claim.title, published, text))
+    headings = ("", material["claim"], material["published"], material["measured_earlier"])
+    return table("", headings, rows)
+
+
+def _range_text(number: Number) -> str:
+    bounds = ("" if bound is None else f"{bound:g}" for bound in (number.low, number.high))
+    return " - ".join(bounds).strip()
 
 
 ITEMS: dict[int, Item] = {

@@ -11,6 +11,7 @@ from harness.lesson.chapters.first_digits import (
     MLP_POINTS,
     MLP_STEPS,
     SIDE,
+    claims_table,
     earlier_accuracies,
     small_network,
 )
@@ -202,7 +203,8 @@ def long_training(material: Material) -> Shown:
         "low": f"{number.low:g}",
         "high": f"{number.high:g}",
     }
-    return Shown(numbers, earlier_accuracies(material, "mnist-mlp"))
+    claim = claims_table(material, ["C31"])
+    return Shown(numbers, [claim, *earlier_accuracies(material, "mnist-mlp")])
 
 
 def both_accuracies(material: Material) -> Shown:

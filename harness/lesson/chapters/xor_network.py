@@ -48,7 +48,11 @@ def by_hand(material: Material) -> Shown:
     ]
     headings = ("(x1, x2)", "a1", "a2", "p", "p > 1/2", "XOR")
     right = sum(row[-1] == row[-2] for row in rows)
-    numbers = {"right": str(right), "surest": decimals(float(np.abs(answers - 0.5).max() + 0.5))}
+    numbers = {
+        "right": str(right),
+        "rows": str(len(rows)),
+        "surest": decimals(float(np.abs(answers - 0.5).max() + 0.5)),
+    }
     text = tuple(BY_HAND.read_text(encoding="utf-8").splitlines())
     return Shown(
         numbers,
