@@ -11,7 +11,7 @@ from harness.experiment.loading import parse
 from harness.experiment.model import Experiment
 from harness.experiment.native import Native
 from harness.experiment.vocabulary import Device, Dtype, Preset, Purpose, Track
-from harness.private import values_without_user
+from harness.private import paths_without, values_without_user, without_user
 from harness.registry import Framework
 from harness.results import SCHEMA
 from harness.untrusted import parse_json
@@ -19,7 +19,7 @@ from harness.untrusted import parse_json
 SEEDS = {Preset.QUICK: 1, Preset.STANDARD: 3, Preset.FULL: 10}
 REPEATS = {Preset.QUICK: 1, Preset.STANDARD: 1, Preset.FULL: 3}
 FILES = ("file", "test_file")
-"""Fields of a protocol's data that are paths."""
+"""Fields of a protocol that are paths."""
 
 FrameworkKey = tuple[str, Track]
 """Name and track: what a trial's framework is looked up by."""
@@ -141,15 +141,23 @@ class Plan:
         default_factory=dict, compare=False, repr=False
     )
 
-    def to_json(self) -> str:
-        """All that `report --from` needs besides rows, without the user's home and name."""
+    def to_json(self, with_user: bool = False) -> str:
+        """All that `report --from` needs besides rows.
+
+        Args:
+            with_user: whether paths are whole, for workers that read these files; otherwise they
+                lack the user's home and name.
+        """
+        request = asdict(self.request) | {"threads": one_or_all(self.request.threads)}
+        experiments = {name: e.model_dump(mode="json") for name, e in self.experiments.items()}
+        if not with_user:
+            request = values_without_user(request)
+            experiments = paths_without(experiments, FILES, without_user)
         values = {
             "schema": SCHEMA,
             "plan": self.digest,
-            "request": values_without_user(
-                asdict(self.request) | {"threads": one_or_all(self.request.threads)}
-            ),
-            "experiments": {name: _without_user(e) for name, e in self.experiments.items()},
+            "request": request,
+            "experiments": experiments,
             "full_lengths": self.full_lengths,
             "trials": [asdict(trial) for trial in self.trials],
             "proofs": [asdict(trial) for trial in self.proofs],
@@ -179,14 +187,6 @@ class Plan:
             )
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a plan of this version ({error!r})") from error
-
-
-def _without_user(experiment: Experiment) -> dict[str, Any]:
-    """A protocol for a stored plan; of its files only the paths say who the user is."""
-    values = experiment.model_dump(mode="json")
-    paths = {name: values["data"].get(name) for name in FILES}
-    values["data"] |= values_without_user({name: path for name, path in paths.items() if path})
-    return values
 
 
 def one_or_all(threads: Sequence[int]) -> int | list[int]:

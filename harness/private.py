@@ -2,7 +2,7 @@
 
 import getpass
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,20 @@ def values_without_user(value: Any) -> Any:
         return {key: values_without_user(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [values_without_user(item) for item in value]
+    return value
+
+
+def paths_without(value: Any, fields: Collection[str], shorten: Callable[[str], str]) -> Any:
+    """Return the values of a JSON text, with the texts in these fields shortened, however deep."""
+    if isinstance(value, Mapping):
+        return {
+            key: shorten(item)
+            if key in fields and isinstance(item, str)
+            else paths_without(item, fields, shorten)
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [paths_without(item, fields, shorten) for item in value]
     return value
 
 

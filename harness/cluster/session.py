@@ -62,6 +62,10 @@ class Attempt(RunFolder):
             return []
         return [str(trial) for trial in trials] if isinstance(trials, list) else []
 
+    def remove_all(self) -> None:
+        """Remove the folder: what it held is taken."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
 
 @dataclass(frozen=True)
 class Session:
@@ -97,7 +101,7 @@ class Session:
         path = run.cluster.resolve() / secrets.token_hex(6)
         session = cls(path, plan, environment, timeout_s, fresh, retries)
         order = {
-            "plan": plan.to_json(),
+            "plan": plan.to_json(with_user=True),
             "frameworks": [asdict(framework) for framework in frameworks.values()],
             "environment": dict(environment),
             "timeout_s": timeout_s,

@@ -3,7 +3,9 @@
 import math
 import struct
 import unicodedata
-from typing import Annotated, Self
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -11,9 +13,12 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
+
+from harness.experiment.text_files import place_of
 
 NAME_RULE = "lower-case letters, digits and single hyphens only"
 
@@ -60,6 +65,34 @@ class Frozen(BaseModel):
     """An immutable part of a protocol that refuses unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def with_absolute_paths(values: Any, fields: Sequence[str], info: ValidationInfo) -> Any:
+    """Return the values of a table with the paths in these fields made absolute.
+
+    Raises:
+        ValueError: a path is relative, and the protocol is in no file beside which it could be.
+    """
+    if not isinstance(values, dict):
+        return values
+    found = {}
+    for field in fields:
+        file = values.get(field)
+        if not isinstance(file, str) or not file:
+            continue
+        place = place_of(file)
+        folder = (info.context or {}).get("folder")
+        if place.is_absolute():
+            found[field] = str(place)
+            continue
+        if folder is None and (values.get("contents") or values.get("found")):  # it was read before
+            continue
+        if folder is None:
+            raise ValueError(
+                f"{field}: must be absolute in a protocol without a file. Got {file!r}"
+            )
+        found[field] = str(Path(folder).absolute() / place)
+    return values | found
 
 
 class Interval(Frozen):

@@ -15,7 +15,7 @@ from harness.experiment.training import Length
 from harness.experiment.vocabulary import Dtype
 from harness.handover.layout import MARKER
 from harness.plan import FILES
-from harness.private import without_home
+from harness.private import paths_without, without_home
 
 SCHEMA = 1
 
@@ -44,13 +44,10 @@ class Handover:
     def to_json(self) -> str:
         """Return the content of `protocol.json`, with `~` for the user's home."""
         experiment = self.experiment.model_dump(mode="json", exclude_none=True)
-        for name in FILES:
-            if name in experiment["data"]:
-                experiment["data"][name] = without_home(experiment["data"][name])
         values = {
             "samestep": __version__,
             "schema": SCHEMA,
-            "experiment": experiment,
+            "experiment": paths_without(experiment, FILES, without_home),
             "digest": self.experiment.digest,
             "seed": self.seed,
             "steps": self.experiment.steps,
