@@ -138,7 +138,11 @@ def _serve(
         outcome.columns.forget_times()
         outcome.arrays.pop("train_s", None)
     if status == Status.OK and outcome.arrays:
-        write_arrays(Path(message["arrays"]), outcome.arrays)
+        try:
+            write_arrays(Path(message["arrays"]), outcome.arrays)
+        except OSError as error:  # a full disk
+            why = error.strerror or error
+            status, detail = Status.ERROR, f"its arrays cannot be written ({why})"
     row = dataclasses.replace(blank, status=status, **outcome.columns.measured())
     if detail:
         row = dataclasses.replace(row, status_detail=detail)

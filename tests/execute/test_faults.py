@@ -670,6 +670,15 @@ def test_a_full_disk_ends_the_run_and_keeps_what_is_written(tmp_path, short, mon
     assert len(run(short, tmp_path / "run", "numpy", seeds=3).rows) == 2
 
 
+def test_arrays_that_cannot_be_written_are_an_error_of_their_trial(tmp_path, short):
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64)); "
+    full += "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)"
+    recorder = run(short, tmp_path / "run", adapter(tmp_path, "full", full))
+    (row,) = recorder.rows
+    assert row.status == "error"
+    assert row.status_detail.startswith("its arrays cannot be written (File too large)")
+
+
 def test_a_changed_adapter_is_run_again(tmp_path, short):
     mine = adapter(tmp_path, "mine")
     run(short, tmp_path / "run", mine)
