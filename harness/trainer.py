@@ -31,9 +31,24 @@ Layer                units                 outputs of the layer; z = x W + b
                      alpha                 ELU: z where z > 0, else alpha (exp(z) - 1); else 1
 MeanSquaredError     half                  (a - y)^2, or half of that
                      batch, outputs        "mean" or "sum" over n rows, over outputs of a row
+MeanAbsoluteError    batch, outputs        |a - y|, slope 0 where a = y; likewise
+Huber                delta                 (a - y)^2 / 2 where d = |a - y| <= delta, else
+                                           delta (d - delta / 2)
+                     over_delta            whether this is divided by delta
+                     batch, outputs        likewise
+LogCosh              batch, outputs        log(cosh(a - y)); likewise
+Hinge                batch, outputs        max(1 - y a, 0), slope 0 where y a = 1; likewise
+SquaredHinge         batch, outputs        max(1 - y a, 0)^2; likewise
 BinaryCrossEntropy   batch, outputs        softplus(a) - y a; likewise
+                     label_smoothing       (1 - s) y + s / 2 in place of y; s is its `share(2)`
+                     class_weights         None, or `values`: the loss of each row is multiplied by
+                                           that of its class; a mean divides by the sum of these
+                                           (`mean_over` is "weights") or by n ("rows")
                      behind_activation     whether a = f(z) is more than z, on purpose
 SoftmaxCrossEntropy  batch                 logsumexp(a) - a[label]; likewise over rows
+                     label_smoothing       None, or of k outputs: logsumexp(a) - (1 - s) a[label]
+                                           - s mean(a); s is its `share(k)`
+                     class_weights         as above
                      behind_activation     as above
 L2                   strength              added to the loss: c sum(w^2), to its gradient: 2 c w
                      half, per_row         c = strength, halved if `half`, over n if `per_row`
@@ -111,6 +126,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.experiment.gradients import L1, Clipping, MaxNorm, NormClipping, ValueClipping
+from harness.experiment.losses import (
+    BinaryCrossEntropy,
+    ClassWeights,
+    CrossEntropy,
+    Hinge,
+    Huber,
+    LogCosh,
+    Loss,
+    LossOfValues,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    SoftmaxCrossEntropy,
+    SquaredHinge,
+)
 from harness.experiment.model import Experiment
 from harness.experiment.native import Native
 from harness.experiment.network import Layer, Network
@@ -128,13 +157,7 @@ from harness.experiment.optimizers import (
     Optimizer,
     RMSprop,
 )
-from harness.experiment.training import (
-    L2,
-    BinaryCrossEntropy,
-    Loss,
-    MeanSquaredError,
-    SoftmaxCrossEntropy,
-)
+from harness.experiment.training import L2
 
 __all__ = [
     "L1",
@@ -149,12 +172,19 @@ __all__ = [
     "Array",
     "Batches",
     "BinaryCrossEntropy",
+    "ClassWeights",
     "Clipping",
+    "CrossEntropy",
     "DeviceUnavailableError",
     "Experiment",
+    "Hinge",
+    "Huber",
     "Layer",
+    "LogCosh",
     "Loss",
+    "LossOfValues",
     "MaxNorm",
+    "MeanAbsoluteError",
     "MeanSquaredError",
     "Momentum",
     "Nadam",
@@ -169,6 +199,7 @@ __all__ = [
     "Parameters",
     "RMSprop",
     "SoftmaxCrossEntropy",
+    "SquaredHinge",
     "StepTrainer",
     "Task",
     "ToolMissingError",
@@ -245,7 +276,7 @@ class Task:
             for leaky ReLU. Where there are two kinks, as in hard tanh, it is that of the outer
             side.
         loss: the loss with its reductions over batch and outputs. It may stand behind any output
-            activation, whose derivative then counts: a squared error always, a cross-entropy
+            activation, whose derivative then counts: a loss of values always, a cross-entropy
             where it says `behind_activation`. None in a network that only predicts.
         l2: a penalty that is part of the loss, or None.
         optimizer: the update rule with all of its constants. None in a network that only
@@ -253,7 +284,7 @@ class Task:
         parameters: the parameters to start from, in `dtype`.
         inputs: (rows, network.inputs) in `dtype`, the inputs of the training set.
         targets: int32 (rows,) labels for softmax cross-entropy, otherwise (rows, outputs) in
-            `dtype`: values, or 0 and 1 for classes, for which a protocol with a squared error may
+            `dtype`: values, or 0 and 1 for classes, for which a protocol with a loss of values may
             have other numbers (-1 and 1, 0.01 and 0.99). None where the dataset has no targets.
         batch_size: the number of rows of a whole batch.
         has_short_batch: whether some batch of the plan is smaller than `batch_size`.

@@ -8,7 +8,7 @@ Both are `jax.jit` of a function that puts model and optimizer together, trains 
 them apart again, as Flax's guide on performance advises. `nnx.jit` does this in Python in every
 call, which on XOR takes 25 times as long as a call that passes the arrays alone.
 
-The update rules are chains of Optax, in `flax_updates.py`.
+The losses are in `flax_losses.py`, the update rules, chains of Optax, in `flax_updates.py`.
 """
 
 from collections.abc import Callable
@@ -18,22 +18,19 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 from flax import nnx
 
 from harness.trainer import (
     Array,
     Batches,
-    BinaryCrossEntropy,
     DeviceUnavailableError,
     Layer,
-    MeanSquaredError,
     Operands,
     Parameters,
-    SoftmaxCrossEntropy,
     StepTrainer,
     Task,
 )
+from implementations.flax_losses import losses_of_rows, weighted, weights_of_rows
 from implementations.flax_updates import clipped, constrained, penalty_of, update_of
 
 PLANNED_STEPS, PLANNED_ROWS = 8_192, 65_536
@@ -118,16 +115,9 @@ class FlaxTrainer(StepTrainer):
     def _loss(self, z: jax.Array, y: jax.Array, size: jax.Array) -> jax.Array:
         """Return the protocol's loss from logits. Rows beyond `size` weigh nothing."""
         loss = self.loss
-        match loss:
-            case SoftmaxCrossEntropy():
-                rows = optax.softmax_cross_entropy_with_integer_labels(z, y)
-            case MeanSquaredError():
-                per_output = optax.l2_loss(z, y) if loss.half else optax.squared_error(z, y)
-                rows = per_output.mean(axis=1) if loss.outputs == "mean" else per_output.sum(axis=1)
-            case BinaryCrossEntropy():
-                # with optax.sigmoid_binary_cross_entropy a fused step on XOR is 2.4 us, not 0.4
-                per_output = jnp.logaddexp(z, 0.0) - y * z
-                rows = per_output.mean(axis=1) if loss.outputs == "mean" else per_output.sum(axis=1)
+        rows, weights = losses_of_rows(loss, z, y), weights_of_rows(loss, z, y)
+        if weights is not None:
+            return weighted(loss, rows, weights, size)
         if self.task.has_short_batch:
             rows = jnp.where(jnp.arange(len(rows)) < size, rows, 0)
             return rows.sum() / size if loss.batch == "mean" else rows.sum()

@@ -16,16 +16,14 @@ import numpy as np
 from harness.trainer import (
     Array,
     Batches,
-    BinaryCrossEntropy,
     DeviceUnavailableError,
     Layer,
-    MeanSquaredError,
     Operands,
     Parameters,
-    SoftmaxCrossEntropy,
     StepTrainer,
     Task,
 )
+from implementations.jax_losses import losses_of_rows, weighted, weights_of_rows
 from implementations.jax_updates import (
     clipped,
     constrained,
@@ -100,16 +98,9 @@ class JaxTrainer(StepTrainer):
     def _loss(self, z: jax.Array, y: jax.Array, size: jax.Array) -> jax.Array:
         """Return the protocol's loss from logits. Rows beyond `size` weigh nothing."""
         loss = self.loss
-        match loss:
-            case SoftmaxCrossEntropy():
-                z_of_label = jnp.take_along_axis(z, y[:, None], axis=1)[:, 0]
-                rows = jax.nn.logsumexp(z, axis=1) - z_of_label
-            case MeanSquaredError():
-                per_output = (z - y) ** 2 * (0.5 if loss.half else 1.0)
-                rows = per_output.mean(axis=1) if loss.outputs == "mean" else per_output.sum(axis=1)
-            case BinaryCrossEntropy():
-                per_output = jnp.logaddexp(z, 0.0) - y * z
-                rows = per_output.mean(axis=1) if loss.outputs == "mean" else per_output.sum(axis=1)
+        rows, weights = losses_of_rows(loss, z, y), weights_of_rows(loss, z, y)
+        if weights is not None:
+            return weighted(loss, rows, weights, size)
         if self.task.has_short_batch:
             rows = jnp.where(jnp.arange(len(rows)) < size, rows, 0)
             return rows.sum() / size if loss.batch == "mean" else rows.sum()

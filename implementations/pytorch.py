@@ -15,16 +15,15 @@ from torch.utils.data import DataLoader, TensorDataset
 from harness.trainer import (
     Array,
     Batches,
-    BinaryCrossEntropy,
     DeviceUnavailableError,
     Layer,
-    MeanSquaredError,
     Operands,
     Parameters,
     SoftmaxCrossEntropy,
     StepTrainer,
     Task,
 )
+from implementations.pytorch_losses import class_weights, loss_of
 from implementations.pytorch_updates import (
     clip,
     constrain,
@@ -56,6 +55,7 @@ class TorchTrainer(StepTrainer):
         self.loss, self.rule = task.loss, task.optimizer
         labels = isinstance(self.loss, SoftmaxCrossEntropy)
         self.targets = self._on_device(task.targets, torch.int64 if labels else self.dtype)
+        self.class_weights = class_weights(self.loss, self.inputs)
         if task.loop == "fused":
             # imported here, because no other loop needs the compiler, which takes a second or two
             from implementations.pytorch_compiled import CompiledTraining
@@ -91,20 +91,7 @@ class TorchTrainer(StepTrainer):
 
     def _loss(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Return the protocol's loss from logits, with the stated reductions."""
-        loss = self.loss
-        match loss:
-            case SoftmaxCrossEntropy():
-                return nn.functional.cross_entropy(z, y, reduction=loss.batch)
-            case MeanSquaredError():
-                function, factor = nn.functional.mse_loss, 0.5 if loss.half else 1.0
-            case BinaryCrossEntropy():
-                function, factor = nn.functional.binary_cross_entropy_with_logits, 1.0
-        if loss.batch == loss.outputs:
-            value = function(z, y, reduction=loss.batch)
-        else:
-            value = function(z, y, reduction="sum")
-            factor /= len(z) if loss.batch == "mean" else z.shape[1]
-        return value if factor == 1 else value * factor
+        return loss_of(self.loss, z, y, self.class_weights)
 
     def _penalty(self, rows: int) -> torch.Tensor | None:
         """Return c * sum of squares and c * sum of |w|, or None without a penalty."""

@@ -26,9 +26,6 @@ from torch._inductor.utils import fresh_cache
 from harness.trainer import (
     Array,
     Batches,
-    Loss,
-    MeanSquaredError,
-    SoftmaxCrossEntropy,
     Task,
     ToolMissingError,
 )
@@ -39,6 +36,12 @@ from implementations.pytorch_compiled_updates import (
     memory_of,
     penalty_of,
     updated,
+)
+from implementations.pytorch_losses import (
+    class_weights,
+    losses_of_rows,
+    means_weigh,
+    weights_of_rows,
 )
 
 PLANNED_STEPS, PLANNED_ROWS = 1_024, 65_536
@@ -75,6 +78,7 @@ class CompiledTraining:
         self.task, self.model = task, model
         self.loss, self.rule = task.loss, task.optimizer
         self.inputs, self.targets = inputs, targets
+        self.class_weights = class_weights(self.loss, inputs)
         self.names = [name for name, _ in model.named_parameters()]
         parameters = [values.detach() for values in model.parameters()]
         memories = zip(*(memory_of(self.rule, w) for w in parameters), strict=True)
@@ -105,7 +109,9 @@ class CompiledTraining:
         z = torch.func.functional_call(
             self.model, dict(zip(self.names, parameters, strict=True)), x
         )
-        rows = _losses_of_rows(self.loss, z, y)
+        rows = losses_of_rows(self.loss, z, y)
+        if self.class_weights is not None:
+            return self._weighted(rows, weights_of_rows(self.class_weights, y), size)
         mean = self.loss.batch == "mean"
         if self.task.has_short_batch:
             total = torch.where(torch.arange(len(rows), device=z.device) < size, rows, 0).sum()
@@ -113,6 +119,16 @@ class CompiledTraining:
         else:
             value = rows.mean() if mean else rows.sum()
         return value
+
+    def _weighted(
+        self, rows: torch.Tensor, weights: torch.Tensor, size: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the loss of rows that weigh. Those beyond `size` weigh nothing."""
+        weights = torch.where(torch.arange(len(rows), device=rows.device) < size, weights, 0)
+        total = (weights * rows).sum()
+        if self.loss.batch == "sum":
+            return total
+        return total / (weights.sum() if means_weigh(self.loss) else size)
 
     def _penalty(self, parameters: Tensors, size: torch.Tensor) -> torch.Tensor:
         return penalty_of(self.task.l2, self.task.l1, parameters, size)
@@ -273,17 +289,6 @@ class CompiledTraining:
             filled(batches.sizes, self.inputs.dtype, 1),
             filled(batches.learning_rates, self.inputs.dtype, 0),
         )
-
-
-def _losses_of_rows(loss: Loss, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Return the loss of every row (rows,)."""
-    if isinstance(loss, SoftmaxCrossEntropy):
-        return nn.functional.cross_entropy(z, y, reduction="none")
-    if isinstance(loss, MeanSquaredError):
-        per_output = nn.functional.mse_loss(z, y, reduction="none") * (0.5 if loss.half else 1.0)
-    else:
-        per_output = nn.functional.binary_cross_entropy_with_logits(z, y, reduction="none")
-    return per_output.mean(1) if loss.outputs == "mean" else per_output.sum(1)
 
 
 def _operations(task: Task) -> int:

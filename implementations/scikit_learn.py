@@ -37,6 +37,7 @@ from harness.trainer import (
     Adam,
     Array,
     Batches,
+    CrossEntropy,
     DeviceUnavailableError,
     Experiment,
     Loss,
@@ -94,6 +95,12 @@ class SklearnTrainer(StepTrainer):
         training = experiment.training
         if training is None:
             return None
+        if not (training.loss.takes_logits or isinstance(training.loss, MeanSquaredError)):
+            return f"scikit-learn's perceptron has no {training.loss.name} loss"
+        if isinstance(training.loss, CrossEntropy) and training.loss.label_smoothing is not None:
+            return "scikit-learn's perceptron takes classes, not smoothed labels"
+        if isinstance(training.loss, CrossEntropy) and training.loss.class_weights is not None:
+            return "scikit-learn's perceptron has no weights of classes"
         is_softmax = isinstance(training.loss, SoftmaxCrossEntropy)
         if is_softmax and experiment.network.outputs == 2:
             return "scikit-learn's perceptron has one sigmoid output for two classes, no softmax"

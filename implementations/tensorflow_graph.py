@@ -18,18 +18,16 @@ from harness.trainer import (
     Adam,
     Array,
     Batches,
-    BinaryCrossEntropy,
     DeviceUnavailableError,
     Layer,
-    MeanSquaredError,
     Momentum,
     Nesterov,
     Operands,
     Parameters,
-    SoftmaxCrossEntropy,
     StepTrainer,
     Task,
 )
+from implementations.tensorflow_losses import losses_of_rows, weighted, weights_of_rows
 from implementations.tensorflow_updates import (
     clipped,
     constrained,
@@ -127,16 +125,9 @@ class TensorflowTrainer(StepTrainer):
     def _loss(self, z: tf.Tensor, y: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
         """Return the protocol's loss from logits. Rows beyond `size` weigh nothing."""
         loss = self.loss
-        match loss:
-            case SoftmaxCrossEntropy():
-                rows = tf.nn.sparse_softmax_cross_entropy_with_logits(y, z)
-            case MeanSquaredError():
-                per_output = tf.square(z - y) * (0.5 if loss.half else 1.0)
-            case BinaryCrossEntropy():
-                per_output = tf.nn.sigmoid_cross_entropy_with_logits(y, z)
-        if not isinstance(loss, SoftmaxCrossEntropy):
-            over_outputs = tf.reduce_mean if loss.outputs == "mean" else tf.reduce_sum
-            rows = over_outputs(per_output, axis=1)
+        rows, weights = losses_of_rows(loss, z, y), weights_of_rows(loss, z, y)
+        if weights is not None:
+            return weighted(loss, rows, weights, size)
         if self.task.has_short_batch and self.task.loop != "idiomatic":
             rows = tf.where(tf.range(tf.shape(rows)[0]) < size, rows, tf.zeros_like(rows))
             total = tf.reduce_sum(rows)

@@ -7,6 +7,7 @@ import tomllib
 import typing
 from pathlib import Path
 
+import numpy as np
 import pytest
 from pydantic import BaseModel
 
@@ -195,7 +196,7 @@ def test_every_column_is_named():
 
 
 def test_the_example_protocol_is_valid():
-    example, _ = blocks("harness/experiment/README.md", "toml")
+    example, *_ = blocks("harness/experiment/README.md", "toml")
     experiment = parse(tomllib.loads(example), "README")
     assert experiment.data.rows == (1293, 144, 360)
     commented = re.sub(r"^# (l2|schedule) = ", r"\1 = ", example, flags=re.MULTILINE)
@@ -206,13 +207,24 @@ def test_the_example_protocol_is_valid():
 
 
 def test_the_example_of_own_data_is_valid(tmp_path):
-    whole, own = blocks("harness/experiment/README.md", "toml")
+    whole, *_, own = blocks("harness/experiment/README.md", "toml")
     rows = "".join(f"{i},{i * i % 7},{'red' if i % 2 else 'blue'},k{i % 10}\n" for i in range(50))
     (tmp_path / "flowers.csv").write_text(f"id,length,colour,species\n{rows}")
     values = tomllib.loads(whole) | tomllib.loads(own)
     values["network"] |= {"inputs": 3}
     experiment = parse(values, "README", tmp_path)
     assert experiment.data.found.inputs == ("length", "colour=blue", "colour=red")
+
+
+def test_the_examples_of_a_start_are_valid(tmp_path):
+    whole, one, by_layer, _ = blocks("harness/experiment/README.md", "toml")
+    shapes = {"weights_1": (64, 32), "biases_1": (32,), "weights_2": (32, 10), "biases_2": (10,)}
+    arrays = {name: np.zeros(shape) for name, shape in shapes.items()}
+    np.savez(tmp_path / "start.npz", **arrays)
+    np.savez(tmp_path / "torch.npz", **{"0.weight": np.zeros((32, 64))})
+    for example in (one, by_layer):
+        values = tomllib.loads(whole) | tomllib.loads(example)
+        assert parse(values, "README", tmp_path).initializers.of("weights", 0).name == "file"
 
 
 def test_the_example_claim_is_valid():

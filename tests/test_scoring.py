@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.data.prepared import Subset
-from harness.experiment.training import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
+from harness.experiment.losses import BinaryCrossEntropy, MeanSquaredError, SoftmaxCrossEntropy
 from harness.scoring import accuracy_of, loss_of, score, sigmoid
 
 BCE = BinaryCrossEntropy(name="binary_cross_entropy", batch="mean", outputs="mean")

@@ -17,8 +17,12 @@ from harness.trainer import (
     AdamW,
     AMSGrad,
     BinaryCrossEntropy,
+    Hinge,
+    Huber,
     Layer,
+    LogCosh,
     MaxNorm,
+    MeanAbsoluteError,
     MeanSquaredError,
     Momentum,
     Nadam,
@@ -26,13 +30,14 @@ from harness.trainer import (
     NormClipping,
     RMSprop,
     SoftmaxCrossEntropy,
+    SquaredHinge,
     ValueClipping,
 )
 
 STATED = (
-    L1, L2, SGD, AMSGrad, Adadelta, Adagrad, Adam, AdamW, Adamax, BinaryCrossEntropy, Layer,
-    MaxNorm, MeanSquaredError, Momentum, Nadam, Nesterov, NormClipping, RMSprop,
-    SoftmaxCrossEntropy, ValueClipping,
+    L1, L2, SGD, AMSGrad, Adadelta, Adagrad, Adam, AdamW, Adamax, BinaryCrossEntropy, Hinge,
+    Huber, Layer, LogCosh, MaxNorm, MeanAbsoluteError, MeanSquaredError, Momentum, Nadam,
+    Nesterov, NormClipping, RMSprop, SoftmaxCrossEntropy, SquaredHinge, ValueClipping,
 )  # fmt: skip
 
 

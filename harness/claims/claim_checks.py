@@ -119,10 +119,11 @@ def _check_many_seeds(claim: "Claim", protocol: Experiment) -> None:
             f"many_seeds: a rate needs at least {FEWEST_STARTS} seeds. Got {claim.many_seeds}"
         )
     training = protocol.training
-    if training is None or training.batches.order != "full" or training.stopping is not None:
+    if training is None or training.batches.order != "full" or protocol.depends_on_validation:
         raise ValueError(
             "many_seeds: starts are trained at once only where all rows are one batch "
-            '(batches = { order = "full" }) and nothing stops early; write seeds instead'
+            '(batches = { order = "full" }) and nothing stops early or falls on a plateau; '
+            "write seeds instead"
         )
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Track
 
-NOT_DRAWN = ("zeros", "constant", "constants")
+NOT_DRAWN = ("zeros", "constant", "constants", "file")
 PARTS: tuple[Literal["weights", "biases"], ...] = ("weights", "biases")
 DRAWN_ORDERS = ("shuffled", "with_replacement")
 

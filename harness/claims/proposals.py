@@ -173,3 +173,16 @@ def _losses(loss: dict[str, Any], outputs: int) -> Iterator[Proposal]:
             "the squared error with and without its half",
             {"training.loss": loss | {"half": not loss["half"]}},
         )
+    for part, words in (
+        ("label_smoothing", "labels are not smoothed"),
+        ("class_weights", "all classes weigh the same"),
+    ):
+        if loss.get(part):
+            plain = {name: value for name, value in loss.items() if name != part}
+            yield f"no-{part.replace('_', '-')}", words, {"training.loss": plain}
+    if "over_delta" in loss:
+        yield (
+            "loss-over-delta",
+            "Huber's loss divided by delta or not",
+            {"training.loss": loss | {"over_delta": not loss["over_delta"]}},
+        )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from harness.data import raw, splits, transforms
 from harness.experiment.data import Data
-from harness.experiment.training import Loss
+from harness.experiment.losses import Loss
 
 Array = NDArray[np.generic]
 

@@ -33,8 +33,8 @@ from harness.results import Row, RunFolder, write_arrays
 from harness.trial.outcome import Diverged, Outcome
 
 CANNOT_STOP = (
-    "a command is handed the rows of every step before it begins, so it cannot follow "
-    "training.stopping"
+    "a command is handed the rows and rates of every step before it begins, so it cannot follow "
+    "training.stopping or training.plateau"
 )
 
 
@@ -65,7 +65,7 @@ class Commands:
             blank: the row of the trial, with nothing measured.
             lane: whose CPUs it may use.
         """
-        if experiment.training is not None and experiment.training.stopping is not None:
+        if experiment.depends_on_validation:
             return _ended(blank, Status.UNSUPPORTED, CANNOT_STOP), []
         whole = {"native": (), "quick": None, "constants": "exact"}
         experiment = experiment.model_copy(update=whole)

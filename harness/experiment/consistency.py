@@ -5,11 +5,13 @@ value.
 """
 
 import math
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.experiment.initializers import Constants
-from harness.experiment.rate_checks import check_schedule
-from harness.experiment.training import Loss, MeanSquaredError
+from harness.experiment.losses import CrossEntropy, HingeLoss, Loss, LossOfValues
+from harness.experiment.rate_checks import SMALLEST_RATE, check_schedule
+from harness.experiment.start_file import FromFile
 
 if TYPE_CHECKING:
     from harness.experiment.model import Experiment
@@ -43,25 +45,39 @@ def check_loss(experiment: "Experiment") -> None:
         return
     if facts.kind == "none":
         raise ValueError(f"training: {experiment.data.name!r} has no targets to train on")
-    kinds = {"softmax_cross_entropy": ["classes"], "binary_cross_entropy": ["classes", "binary"]}
-    if facts.kind not in kinds.get(loss.name, [facts.kind]):
+    takes_classes = loss.takes_logits or isinstance(loss, HingeLoss)
+    kinds = ["classes"] if loss.name == "softmax_cross_entropy" else ["classes", "binary"]
+    if takes_classes and facts.kind not in kinds:
         raise ValueError(f"training.loss: {loss.name!r} needs classes (kind: {facts.kind})")
-    if experiment.data.target_values is not None and loss.name != "mean_squared_error":
-        raise ValueError(
-            "data.target_values: only for 'mean_squared_error'; cross-entropies take classes. "
-            f"Got {loss.name!r}"
-        )
+    _check_target_values(loss, experiment.data.target_values)
     if network.outputs != facts.outputs:
         raise ValueError(
             f"network.layers: the last layer must have {facts.outputs} units for "
             f"{experiment.data.name!r}. Got {network.outputs}"
         )
     _check_logits(loss, network.layers[-1].activation)
+    if isinstance(loss, CrossEntropy):
+        _check_classes(loss, network.outputs)
+
+
+def _check_target_values(loss: Loss, numbers: tuple[float, float] | None) -> None:
+    """Check that the numbers for "no" and "yes" are those that the loss takes."""
+    if loss.takes_logits and numbers is not None:
+        raise ValueError(
+            "data.target_values: only for losses of values, such as 'mean_squared_error'; "
+            f"cross-entropies take classes. Got {loss.name!r}"
+        )
+    if isinstance(loss, HingeLoss) and numbers != (-1, 1):
+        given = "no target_values" if numbers is None else list(numbers)
+        raise ValueError(
+            f"training.loss: {loss.name!r} takes the targets -1 and 1; state target_values = "
+            f"[-1, 1] in [data]. Got {given}"
+        )
 
 
 def _check_logits(loss: Loss, activation: str) -> None:
     """Check that an activation before the softmax or sigmoid of a loss is meant."""
-    if isinstance(loss, MeanSquaredError) or (activation != "identity") == loss.behind_activation:
+    if isinstance(loss, LossOfValues) or (activation != "identity") == loss.behind_activation:
         return
     if loss.behind_activation:
         raise ValueError(
@@ -73,6 +89,40 @@ def _check_logits(loss: Loss, activation: str) -> None:
         "logits and applies its own activation; where both are meant, state "
         f"behind_activation = true in training.loss. Got {activation!r}"
     )
+
+
+def _check_classes(loss: CrossEntropy, outputs: int) -> None:
+    """Check smoothed labels and weights of classes."""
+    smoothing, weights = loss.label_smoothing, loss.class_weights
+    classes = outputs if loss.name == "softmax_cross_entropy" else 2
+    if smoothing is not None and smoothing.share(classes) >= 1:
+        raise ValueError(
+            f"training.loss.label_smoothing.amount: must be below {1 - 1 / classes:g} with "
+            f"{classes} classes and 'other_classes'. Got {smoothing.amount:g}"
+        )
+    if weights is None:
+        return
+    if smoothing is not None:
+        raise ValueError(
+            "training.loss.class_weights: not with label_smoothing: libraries differ in what they "
+            "weigh then (PyTorch each term of a class, Keras each row); leave one of them out"
+        )
+    if loss.name == "binary_cross_entropy" and outputs > 1:
+        raise ValueError(
+            "training.loss.class_weights: of binary_cross_entropy they are those of a single "
+            f"output; use softmax_cross_entropy, or leave them out. Got {outputs} outputs"
+        )
+    if len(weights.values) != classes:
+        raise ValueError(
+            f"training.loss.class_weights.values: must be {classes}, one of each class in their "
+            f"order. Got {len(weights.values)}"
+        )
+    if (loss.batch == "mean") != (weights.mean_over is not None):
+        raise ValueError(
+            "training.loss.class_weights.mean_over: state it with batch = 'mean', and only then: "
+            "'weights' (a mean divides by their sum, as in PyTorch) or 'rows' (by the number of "
+            "rows, as in Keras)"
+        )
 
 
 def check_batches(experiment: "Experiment") -> None:
@@ -113,13 +163,18 @@ def check_clipping(experiment: "Experiment") -> None:
         )
 
 
+PARTS: tuple[Literal["weights", "biases"], ...] = ("weights", "biases")
+
+
 def check_initializers(experiment: "Experiment") -> None:
-    """Check that lists have one initializer per layer, and constants the network's shapes."""
+    """Check that lists have one initializer per layer, and arrays the network's shapes."""
     network = experiment.network
-    for part in ("weights", "biases"):
+    for part in PARTS:
         stated = getattr(experiment.initializers, part)
         if isinstance(stated, Constants):
             _check_constants(experiment, part, stated)
+        if isinstance(stated, FromFile):
+            _check_file(experiment, part, (stated,) * len(network.layers))
         if not isinstance(stated, tuple):
             continue
         if len(stated) != len(network.layers):
@@ -133,6 +188,30 @@ def check_initializers(experiment: "Experiment") -> None:
                     f"initializers.{part}[{index}]: 'constants' has the values of all layers; "
                     "state it alone, not in a list"
                 )
+        _check_file(experiment, part, stated)
+
+
+def _check_file(
+    experiment: "Experiment", part: Literal["weights", "biases"], initializers: Sequence[Any]
+) -> None:
+    """Check that files have the arrays of the layers that start from them."""
+    network = experiment.network
+    layers = zip(network.layers, network.shapes, initializers, strict=True)
+    for index, (layer, shape, initializer) in enumerate(layers):
+        if not isinstance(initializer, FromFile) or (part == "biases" and not layer.bias):
+            continue
+        place = f"initializers.{part}"
+        if isinstance(getattr(experiment.initializers, part), tuple):
+            place += f"[{index}]"
+        elif initializer.array is not None and len(network.layers) > 1:
+            raise ValueError(
+                f"{place}.array: is of one layer; state a list of one initializer per layer, or "
+                f"leave it out. Got {initializer.array!r}"
+            )
+        try:
+            initializer.check(part, index, shape if part == "weights" else shape[1:])
+        except ValueError as error:
+            raise ValueError(f"{place}: {error}") from error
 
 
 def _check_constants(experiment: "Experiment", part: str, initializer: Constants) -> None:
@@ -206,6 +285,47 @@ def check_stopping(experiment: "Experiment") -> None:
         )
 
 
+def check_plateau(experiment: "Experiment") -> None:
+    """Check that a rate that falls on a plateau has validation rows, and can fall."""
+    training = experiment.training
+    if training is None or training.plateau is None:
+        return
+    rule, rate = training.plateau, training.optimizer.learning_rate
+    if training.schedule is not None:
+        raise ValueError(
+            "training.plateau: not beside a schedule: the rate is the optimizer's until it falls; "
+            "leave one of them out"
+        )
+    if getattr(training.optimizer, "rate_inside_velocity", True) is None:
+        raise ValueError(
+            "training.optimizer.rate_inside_velocity: state it (true or false) where the "
+            "rate changes; libraries differ"
+        )
+    if experiment.data.rows[1] < 1:
+        raise ValueError(
+            "training.plateau: needs validation rows; state data.validation, or validation in "
+            "a split 'rows' or 'sklearn'"
+        )
+    if rule.watched == "accuracy" and experiment.data.facts.kind not in ("classes", "binary"):
+        raise ValueError(
+            f"training.plateau: {experiment.data.name!r} has no classes, so no accuracy; "
+            "watch the 'loss'"
+        )
+    if rule.min_rate >= rate:
+        raise ValueError(
+            f"training.plateau.min_rate: must be below the optimizer's learning_rate, {rate:g}. "
+            f"Got {rule.min_rate:g}"
+        )
+    every = rule.in_steps(experiment.steps_per_epoch)
+    falls = experiment.steps // every // rule.patience
+    lowest = max(rule.min_rate, rate * rule.factor**falls)
+    if lowest < SMALLEST_RATE:
+        raise ValueError(
+            f"training.plateau: the rate may fall to {lowest:.2g}, which float32 cannot hold; "
+            f"state a min_rate of at least {SMALLEST_RATE:.2g}"
+        )
+
+
 def check_native(experiment: "Experiment") -> None:
     """Check that no two solvers have the same label, and that each fits the targets."""
     labels = [native.label for native in experiment.native]
@@ -231,6 +351,7 @@ CHECKS = (
     check_initializers,
     check_generator,
     check_stopping,
+    check_plateau,
     check_native,
 )
 """In the order in which a protocol is checked: only the first error is reported."""

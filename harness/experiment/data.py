@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from harness.experiment import package_datasets
 from harness.experiment.datasets import DATASETS, TRUTH_TABLES, DatasetFacts
-from harness.experiment.fields import Fraction, Frozen, Number, Seed
+from harness.experiment.fields import Fraction, Frozen, Number, Seed, with_absolute_paths
 from harness.experiment.names import unknown
 from harness.experiment.own_file import ColumnName, Contents, FileFormat, Sha256
 from harness.experiment.splits import (
@@ -125,9 +125,9 @@ class Data(Frozen):
         scale_fitted_on: the rows that `min_max` and `standardize` are fitted to: `training` (the
             default), or what is a mistake or a leak and common: `all` rows, test rows among them,
             or `each_part`, where training, validation and test rows are scaled by their own.
-        target_values: numbers that stand for "no" and "yes" in the targets of a squared error,
-            such as [-1, 1] or [0.01, 0.99]; by default 0 and 1. A single output is taken for "yes"
-            above their middle.
+        target_values: numbers that stand for "no" and "yes" in the targets of a loss of
+            values, such as [-1, 1] or [0.01, 0.99]; by default 0 and 1. A single output is taken
+            for "yes" above their middle.
         split: where training and test rows come from; see `harness.experiment.splits`.
         validation: the share of the training rows that is held out, at least 0 (the default)
             and below 1. The last rows are taken, as by Keras's `validation_split`: the first
@@ -278,7 +278,7 @@ class Data(Frozen):
 
     @property
     def numbers_for_no_and_yes(self) -> tuple[float, float]:
-        """What targets of a squared error are where a row is not of the class, and where it is."""
+        """What targets of a loss of values are where a row is not of the class, and where it is."""
         return self.target_values or (0.0, 1.0)
 
     @property
@@ -297,20 +297,7 @@ class Data(Frozen):
     @classmethod
     def _finds_the_files(cls, values: Any, info: ValidationInfo) -> Any:
         """Make the files' paths absolute: a relative one is beside the TOML file."""
-        if not isinstance(values, dict):
-            return values
-        found = {}
-        for field in ("file", "test_file"):
-            file = values.get(field)
-            if not isinstance(file, str) or not file or Path(file).is_absolute():
-                continue
-            folder = (info.context or {}).get("folder")
-            if folder is None:
-                raise ValueError(
-                    f"{field}: must be absolute in a protocol without a file. Got {file!r}"
-                )
-            found[field] = str(Path(folder).absolute() / Path(file).expanduser())
-        return values | found
+        return with_absolute_paths(values, ("file", "test_file"), info)
 
     @model_validator(mode="after")
     def _has_contents(self) -> Self:

@@ -20,9 +20,11 @@ ADDED_LATER: tuple[tuple[str, str, Any], ...] = (
     ("", "generator", None),
     ("", "constants", "float32"),
     ("training", "stopping", None),
-    *(("training", name, None) for name in ("l1", "clipping", "max_norm")),
+    *(("training", name, None) for name in ("l1", "clipping", "max_norm", "plateau")),
     ("layers", "alpha", 1.0),
     ("loss", "behind_activation", False),
+    ("loss", "label_smoothing", None),
+    ("loss", "class_weights", None),
     ("schedule", "first", "unchanged"),
     ("schedule", "warm_up", None),
     *(("data", name, None) for name in ("file", "target", "kind", "classes", "inputs")),
@@ -65,6 +67,9 @@ def canonical_form(experiment: "Experiment") -> dict[str, Any]:
     for earlier, today in EARLIER_ORDERS.items():
         if generator.get("order") == today:
             generator["order"] = earlier
+    for initializer in _initializers(values["initializers"]):
+        if initializer["name"] == "file":  # what is in it counts, wherever it is
+            del initializer["file"], initializer["found"]["shapes"]
     if values["data"].get("contents"):
         for name in FOUND_IN_CONTENTS:
             values["data"].pop(name, None)
@@ -72,6 +77,12 @@ def canonical_form(experiment: "Experiment") -> dict[str, Any]:
         if not values["data"]["contents"]["test_rows"]:
             values["data"]["contents"].pop("test_rows")
     return values
+
+
+def _initializers(table: dict[str, Any]) -> list[dict[str, Any]]:
+    """The tables of all initializers."""
+    parts = (table["weights"], table["biases"])
+    return [each for part in parts for each in (part if isinstance(part, list) else [part])]
 
 
 def digest_of(value: Any) -> str:

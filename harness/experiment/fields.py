@@ -3,7 +3,9 @@
 import math
 import struct
 import unicodedata
-from typing import Annotated, Self
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -11,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -60,6 +63,28 @@ class Frozen(BaseModel):
     """An immutable part of a protocol that refuses unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def with_absolute_paths(values: Any, fields: Sequence[str], info: ValidationInfo) -> Any:
+    """Return the values of a table with the paths in these fields made absolute.
+
+    Raises:
+        ValueError: a path is relative, and the protocol is in no file beside which it could be.
+    """
+    if not isinstance(values, dict):
+        return values
+    found = {}
+    for field in fields:
+        file = values.get(field)
+        if not isinstance(file, str) or not file or Path(file).is_absolute():
+            continue
+        folder = (info.context or {}).get("folder")
+        if folder is None:
+            raise ValueError(
+                f"{field}: must be absolute in a protocol without a file. Got {file!r}"
+            )
+        found[field] = str(Path(folder).absolute() / Path(file).expanduser())
+    return values | found
 
 
 class Interval(Frozen):

@@ -6,12 +6,12 @@ The rows are those of `foreign_names`; `where` is the table to write in, if it i
 from harness.experiment.foreign_names import (
     ADAMW,
     AMSGRAD,
-    BINARY,
     DECAYS_ALL,
     MOMENTUM,
     NESTEROV,
     NO_IMPROVEMENT,
     POWER,
+    SMOOTHING,
     SOFTMAX,
     SQUARE,
     WAITS,
@@ -53,8 +53,15 @@ DROPOUT = _no("samestep has no dropout", keras="dropout rate Dropout", torch="p 
               tf1="keep_prob", words="dropout_rate drop_rate")  # fmt: skip
 L1 = _row(L1_PENALTY, "l1_l2 is both", TRAINING, keras="l1_l2", sklearn="l1_ratio penalty",
           words="lasso")  # fmt: skip
-WEIGHTS_OF_ROWS = _no("all rows and classes weigh the same", keras="class_weight sample_weight",
-                      torch="weight pos_weight ignore_index", words="class_weights")  # fmt: skip
+BY_ROWS = 'class_weights = { values = [1.0, 2.0], mean_over = "rows" }'
+BY_WEIGHTS = 'class_weights = { values = [1.0, 2.0], mean_over = "weights" }'
+OF_LOSS = "loss of [training]"
+WEIGHTS = (
+    _row(BY_ROWS, "", OF_LOSS, keras="class_weight"),
+    _row(BY_WEIGHTS, "", OF_LOSS, torch="weight", words="class_weights"),
+    _row(BY_ROWS, "the second is pos_weight", OF_LOSS, torch="pos_weight"),
+    _no("a row weighs by its class at most", keras="sample_weight", torch="ignore_index"),
+)  # fmt: skip
 SEED = _no(NO_SEED, keras="seed", torch="manual_seed generator", sklearn="random_state", jax="key",
            words="rng random_seed")  # fmt: skip
 SCHEDULE = _row(DECAY, where=TRAINING, keras="learning_rate_schedule", torch="lr_scheduler "
@@ -154,10 +161,10 @@ FIELDS: dict[str, tuple[Row, ...]] = {
         _row('outputs = "mean"', keras="axis", words="output_reduction"),
         _no("losses take logits: the last layer is 'identity'; an activation before the softmax "
             "is stated by behind_activation = true", keras="from_logits"),
-        _row(SOFTMAX, "labels are not smoothed", missing=True, keras="label_smoothing",
-             torch="label_smoothing", jax="label_smoothing"),
-        _row(BINARY, "there is no width to state", missing=True, keras="delta", torch="beta delta"),
-        WEIGHTS_OF_ROWS,
+        _row(SMOOTHING, "", of="softmax_cross_entropy", jax="alpha"),
+        _row("delta = 1.0", of="huber", torch="beta", sklearn="epsilon"),
+        _no("only Huber's loss has a delta", keras="delta", torch="beta delta"),
+        *WEIGHTS,
     ),
     "training": (
         _row("length = { epochs = 10 }", keras="epochs", sklearn="max_iter n_iter",
@@ -189,7 +196,7 @@ FIELDS: dict[str, tuple[Row, ...]] = {
         SEED,
         DROPOUT,
         *CLIPPING,
-        WEIGHTS_OF_ROWS,
+        *WEIGHTS,
     ),
     "training.length": (
         _row("epochs = 10", sklearn="max_iter n_iter", words="n_epochs num_epochs epoch nb_epoch "

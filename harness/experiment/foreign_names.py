@@ -130,7 +130,13 @@ ACTIVATIONS = (
 MEAN = 'batch = "mean"'
 BOTH = 'batch = "mean", outputs = "mean"'
 SQUARE = 'name = "mean_squared_error", half = false, batch = "mean", outputs = "mean"'
+ABSOLUTE = 'name = "mean_absolute_error", batch = "mean", outputs = "mean"'
+HUBER = 'name = "huber", delta = 1.0, over_delta = false, batch = "mean", outputs = "mean"'
+LOG_COSH = 'name = "log_cosh", batch = "mean", outputs = "mean"'
+HINGE = 'name = "hinge", batch = "mean", outputs = "mean"'
+SIGNS = "its targets are -1 and 1: target_values = [-1, 1] in [data]"
 BINARY = 'name = "binary_cross_entropy", batch = "mean", outputs = "mean"'
+SMOOTHING = 'label_smoothing = { amount = 0.1, shared_by = "all_classes" }'
 SOFTMAX = 'name = "softmax_cross_entropy", batch = "mean"'
 
 LOSSES = (
@@ -158,36 +164,46 @@ LOSSES = (
         "halved, as the name says in this library", jax="l2_loss"),
     Row('name = "mean_squared_error", half = true, batch = "sum", outputs = "sum"',
         "halved and summed, as the name says in this library", tf1="l2_loss"),
-    _no(SQUARE, "the other is absolute or partly so, and less sensitive to outliers",
-        keras="mae MAE MeanAbsoluteError mean_absolute_error Huber huber LogCosh log_cosh "
-        "logcosh", torch="L1Loss l1_loss SmoothL1Loss HuberLoss", sklearn="huber "
-        "epsilon_insensitive squared_epsilon_insensitive absolute_error",
-        jax="huber_loss log_cosh", tf1="absolute_difference huber_loss", words="l1 rmse"),
+    Row(ABSOLUTE, keras="mae MAE MeanAbsoluteError mean_absolute_error", torch="L1Loss l1_loss",
+        sklearn="absolute_error", tf1="absolute_difference", words="l1 lad"),
+    Row(HUBER, keras="Huber huber", torch="HuberLoss", jax="huber_loss", tf1="huber_loss"),
+    Row(HUBER.replace("1.0", "0.1"), sklearn="huber"),
+    Row(HUBER.replace("false", "true"), "Huber's divided by its delta, which is called beta",
+        torch="SmoothL1Loss smooth_l1_loss"),
+    Row(LOG_COSH, keras="LogCosh logcosh log_cosh", jax="log_cosh"),
+    Row(HINGE, SIGNS, keras="Hinge hinge", sklearn="hinge", jax="hinge_loss", tf1="hinge_loss"),
+    Row(HINGE.replace("hinge", "squared_hinge"), SIGNS,
+        keras="SquaredHinge squared_hinge", sklearn="squared_hinge"),
+    _no(ABSOLUTE, "the other ignores small errors", sklearn="epsilon_insensitive "
+        "squared_epsilon_insensitive"),
+    _no(SQUARE, "the other is its root", words="rmse"),
     _no(SQUARE, "the other compares targets on another scale", keras="mape MAPE "
         "MeanAbsolutePercentageError mean_absolute_percentage_error msle MSLE "
         "MeanSquaredLogarithmicError mean_squared_logarithmic_error"),
     _no(SQUARE, "the other is the likelihood of another distribution",
         keras="Poisson poisson", torch="PoissonNLLLoss GaussianNLLLoss", sklearn="poisson"),
-    _no(BINARY, "the other is a hinge or a margin, made for targets -1 and +1",
-        keras="hinge Hinge SquaredHinge squared_hinge", torch="SoftMarginLoss HingeEmbeddingLoss",
-        sklearn="hinge squared_hinge modified_huber perceptron",
-        jax="hinge_loss perceptron_loss", tf1="hinge_loss"),
-    _no(SOFTMAX, "the other is a hinge or a margin", keras="CategoricalHinge categorical_hinge",
-        torch="MultiMarginLoss MultiLabelMarginLoss", jax="multiclass_hinge_loss "
-        "multiclass_perceptron_loss multiclass_sparsemax_loss sparsemax_loss "
-        "make_fenchel_young_loss"),
+    Row(BINARY, "the same with targets 0 and 1 in place of -1 and 1", torch="SoftMarginLoss "
+        "soft_margin_loss"),
+    _no(HINGE, "the other bends the hinge or moves it; " + SIGNS, torch="HingeEmbeddingLoss",
+        sklearn="modified_huber perceptron", jax="perceptron_loss"),
+    _no(HINGE, "the other compares the classes of a row with each other; " + SIGNS,
+        keras="CategoricalHinge categorical_hinge", torch="MultiMarginLoss "
+        "MultiLabelMarginLoss", jax="multiclass_hinge_loss multiclass_perceptron_loss "
+        "multiclass_sparsemax_loss sparsemax_loss make_fenchel_young_loss"),
     _no(SOFTMAX, "with labels both have the same gradients; targets that are shares of classes "
         "are not offered", keras="kld KLD KLDivergence kl_divergence", torch="KLDivLoss",
         jax="kl_divergence kl_divergence_with_log_targets convex_kl_divergence "
         "generalized_kl_divergence"),
-    _no(SOFTMAX, "the other weighs or smooths the rows, which is not offered",
+    Row(f"{SOFTMAX}, {SMOOTHING}", jax="smooth_labels", words="label_smoothing"),
+    Row(f"{BINARY}, class_weights = {{ values = [1.0, 2.0], mean_over = \"rows\" }}",
+        "its pos_weight is the second weight", tf1="weighted_cross_entropy_with_logits"),
+    _no(SOFTMAX, "the other weighs the rows by their probabilities",
         keras="CategoricalFocalCrossentropy categorical_focal_crossentropy "
         "CategoricalGeneralizedCrossEntropy categorical_generalized_cross_entropy",
-        jax="poly_loss_cross_entropy smooth_labels", words="label_smoothing focal focal_loss"),
-    _no(BINARY, "the other weighs the rows, which is not offered",
+        jax="poly_loss_cross_entropy", words="focal focal_loss"),
+    _no(BINARY, "the other weighs the rows by their probabilities, or compares areas",
         keras="BinaryFocalCrossentropy binary_focal_crossentropy Dice dice Tversky tversky",
-        jax="sigmoid_focal_loss dice_loss binary_dice_loss multiclass_generalized_dice_loss",
-        tf1="weighted_cross_entropy_with_logits"),
+        jax="sigmoid_focal_loss dice_loss binary_dice_loss multiclass_generalized_dice_loss"),
     _no("", "the other compares rows with each other or sequences, not a row with its target",
         keras="CosineSimilarity cosine_similarity Circle circle CTC ctc",
         torch="CosineEmbeddingLoss MarginRankingLoss TripletMarginLoss "
@@ -312,6 +328,10 @@ TRUNCATED = 'name = "truncated_normal", '
 KERAS_TRUNCATES = "in this library it is truncated at two standard deviations"
 
 INITIALIZERS = (
+    Row("", 'write name = "file", file = "start.npz" for an archive of numpy.savez; array and '
+        "layout say which of its arrays, and whether it is (units, inputs)",
+        torch="load_state_dict", keras="load_weights set_weights",
+        words="pretrained from_file npz numpy savez"),
     Row('name = "zeros"', keras="Zeros zeros", torch="zeros_ zeros", jax="zeros zeros_init",
         tf1="zeros_initializer zeros", words="zero"),
     Row('name = "constant", value = 1.0', keras="Ones ones", torch="ones_ ones",
@@ -377,6 +397,8 @@ POWER = f'name = "power_decay", power = 0.5, every_steps = 1, {BY_STEP}'
 ONE_CYCLE = ('name = "one_cycle", rising = 0.3, start_divisor = 25.0, end_divisor = 1e4, '
              f"three_phases = false, {BY_STEP}, ")  # fmt: skip
 
+PLATEAU = 'watched = "loss", factor = 0.1, min_rate = 0.0, '
+EVERY = "every_epochs = 1"
 SCHEDULES = (
     Row(STEP_DECAY + "factor = 0.1, every_epochs = 10", "state its step_size", torch="StepLR",
         words="step steplr decay drop staircase"),
@@ -438,9 +460,15 @@ SCHEDULES = (
         jax="warmup_exponential_decay_schedule"),
     Row("", "leave schedule out: the rate is constant", sklearn="constant",
         jax="constant_schedule", words="none"),
-    _no(STEP_DECAY + "factor = 0.1, every_epochs = 10", "the rate does not depend on the loss",
-        keras="ReduceLROnPlateau", torch="ReduceLROnPlateau", sklearn="adaptive",
-        words="plateau reduce_on_plateau"),
+    Row(f"plateau = {{ {PLATEAU}patience = 10, min_delta = 1e-4, relative = false, {EVERY} }}",
+        "a table of its own; it needs validation rows", where="[training]",
+        keras="ReduceLROnPlateau", words="plateau reduce_on_plateau"),
+    Row(f"plateau = {{ {PLATEAU}patience = 11, min_delta = 1e-4, relative = true, {EVERY} }}",
+        "theirs waits for one validation more than it says; it needs validation rows",
+        where="[training]", torch="ReduceLROnPlateau"),
+    _no(f"plateau = {{ {PLATEAU.replace('0.1', '0.2')}patience = 2, min_delta = 1e-4, "
+        f"relative = false, {EVERY} }}", "the other watches the training loss",
+        where="[training]", sklearn="adaptive"),
     _no(PIECES + "at_epochs = [30, 80]", "a function or a list of other schedules is not offered",
         keras="LearningRateSchedule LearningRateScheduler", torch="CyclicLR LambdaLR "
         "MultiplicativeLR SequentialLR ChainedScheduler LRScheduler", sklearn="optimal",

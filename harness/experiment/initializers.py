@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from harness.experiment.fields import Frozen, Number, PositiveNumber
+from harness.experiment.start_file import FromFile
 
 
 class Zeros(Frozen):
@@ -93,7 +94,15 @@ class InverseRootUniform(Frozen):
 
 
 Initializer = Annotated[
-    Zeros | Constant | Constants | Normal | TruncatedNormal | Uniform | Scaled | InverseRootUniform,
+    Zeros
+    | Constant
+    | Constants
+    | FromFile
+    | Normal
+    | TruncatedNormal
+    | Uniform
+    | Scaled
+    | InverseRootUniform,
     Field(discriminator="name"),
 ]
 

@@ -12,16 +12,22 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from harness.experiment.consistency import CHECKS, check_batches, check_stopping
+from harness.experiment.consistency import (
+    CHECKS,
+    check_batches,
+    check_plateau,
+    check_stopping,
+)
 from harness.experiment.data import Data
 from harness.experiment.digests import canonical_form, digest_of
 from harness.experiment.fields import Frozen, Name
 from harness.experiment.initializers import Initializers
+from harness.experiment.losses import Loss
 from harness.experiment.native import Native
 from harness.experiment.network import Network
 from harness.experiment.random_generator import RandomStateGenerator
 from harness.experiment.rate_checks import check_schedule
-from harness.experiment.training import DrawnBatches, FullBatches, Length, Loss, Training
+from harness.experiment.training import DrawnBatches, FullBatches, Length, Training
 from harness.experiment.vocabulary import Dtype, Loop
 
 WORTH_MEASURING_FLOP = 1e6
@@ -87,7 +93,18 @@ class Experiment(Frozen):
     @property
     def rate_changes(self) -> bool:
         """Whether the learning rate is not the same in every step."""
-        return self.training is not None and self.training.schedule is not None
+        training = self.training
+        return training is not None and (
+            training.schedule is not None or training.plateau is not None
+        )
+
+    @property
+    def depends_on_validation(self) -> bool:
+        """Whether validations decide, while it trains, on its length or its learning rate."""
+        training = self.training
+        return training is not None and (
+            training.stopping is not None or training.plateau is not None
+        )
 
     @property
     def loss(self) -> Loss | None:
@@ -181,6 +198,7 @@ class Experiment(Frozen):
                 check_batches(shorter)
                 check_schedule(shorter)
                 check_stopping(shorter)
+                check_plateau(shorter)
             except ValueError as error:
                 raise ValueError(f"quick.length: with it, {error}") from error
         return self

@@ -1,7 +1,8 @@
 """The protocol at the length of a proof."""
 
 from harness.experiment.model import Experiment
-from harness.experiment.training import Evaluation, Length
+from harness.experiment.schedules import PiecewiseConstant, Schedule
+from harness.experiment.training import Evaluation, Length, Training
 
 STEPS = 100
 """Steps of a proof: enough to show a wrong optimizer, few enough to run for every cell."""
@@ -22,7 +23,7 @@ def proof_of(experiment: Experiment, as_timed: bool = False) -> Experiment:
 
     The protocol returned has no native solvers, does not stop early, and rounds its numbers to
     float32 as the oracle does. A proof is about the computation of a step, which these do not
-    change.
+    change. A rate that falls on a plateau falls once, in the middle.
     """
     plain = experiment.model_copy(update={"native": (), "quick": None, "constants": "float32"})
     if experiment.training is None:
@@ -36,6 +37,21 @@ def proof_of(experiment: Experiment, as_timed: bool = False) -> Experiment:
             "length": Length(steps=steps),
             "evaluation": Evaluation(every_steps=steps),
             "stopping": None,
+            "plateau": None,
+            "schedule": _schedule(experiment.training, steps),
         }
     )
     return plain.model_copy(update={"training": training})
+
+
+def _schedule(training: Training, steps: int) -> Schedule | None:
+    """The schedule of a proof; in place of a plateau one that falls once, as a plateau may."""
+    rule, rate = training.plateau, training.optimizer.learning_rate
+    if rule is None or steps < 2:
+        return training.schedule
+    return PiecewiseConstant(
+        name="piecewise_constant",
+        at_steps=(steps // 2,),
+        rates=(max(rate * rule.factor, rule.min_rate),),
+        first="unchanged",
+    )

@@ -10,9 +10,12 @@ if TYPE_CHECKING:
 def to_toml(experiment: "Experiment") -> str:
     """Return a protocol as TOML, a table for each of its parts.
 
-    What was found in a file of the user's is left out: whoever reads the protocol reads the file.
+    What was found in files of the user's is left out: whoever reads the protocol reads the files.
     """
     values = experiment.model_dump(mode="json", exclude_none=True, exclude={"data": {"contents"}})
+    for part in values["initializers"].values():
+        for initializer in part if isinstance(part, list) else [part]:
+            initializer.pop("found", None)
     plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
     lines = _lines(plain)
     for name, table in values.items():

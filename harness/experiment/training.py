@@ -7,52 +7,11 @@ from pydantic import Field
 from harness.experiment.fields import Frozen, Interval, PositiveNumber
 from harness.experiment.fields import Length as Length
 from harness.experiment.gradients import L1, Clipping, MaxNorm
+from harness.experiment.losses import Loss
 from harness.experiment.optimizers import Optimizer
+from harness.experiment.plateau import Plateau
 from harness.experiment.schedules import Schedule
 from harness.experiment.stopping import Stopping
-
-
-class MeanSquaredError(Frozen):
-    """(a - y)^2 per output, halved if `half`."""
-
-    name: Literal["mean_squared_error"]
-    half: Annotated[bool, Field(strict=True)]
-    batch: Literal["mean", "sum"]
-    outputs: Literal["mean", "sum"]
-
-
-class BinaryCrossEntropy(Frozen):
-    """-y log p - (1 - y) log(1 - p) per output, p = sigmoid(logit).
-
-    Args:
-        name, batch, outputs: see `[training]`.
-        behind_activation: whether the last layer's activation comes before this sigmoid, as in
-            code that applies both. Then logit = activation(z); false by default.
-    """
-
-    name: Literal["binary_cross_entropy"]
-    batch: Literal["mean", "sum"]
-    outputs: Literal["mean", "sum"]
-    behind_activation: Annotated[bool, Field(strict=True)] = False
-
-
-class SoftmaxCrossEntropy(Frozen):
-    """-log p[label] per row, p = softmax(logits).
-
-    Args:
-        name, batch: see `[training]`.
-        behind_activation: whether the last layer's activation comes before this softmax, as in
-            code that applies both. Then logits = activation(z); false by default.
-    """
-
-    name: Literal["softmax_cross_entropy"]
-    batch: Literal["mean", "sum"]
-    behind_activation: Annotated[bool, Field(strict=True)] = False
-
-
-Loss = Annotated[
-    MeanSquaredError | BinaryCrossEntropy | SoftmaxCrossEntropy, Field(discriminator="name")
-]
 
 
 class L2(Frozen):
@@ -114,7 +73,7 @@ class Training(Frozen):
     """Everything about learning; absent for a network that only predicts.
 
     Args:
-        loss: `mean_squared_error`, `binary_cross_entropy` or `softmax_cross_entropy`.
+        loss: one of `losses`.
         l2: an L2 penalty; none by default.
         l1: an L1 penalty; none by default.
         clipping: how gradients are clipped; not at all by default.
@@ -122,6 +81,7 @@ class Training(Frozen):
         optimizer: `sgd`, `momentum`, `nesterov`, `rmsprop`, `adagrad`, `adam`, `adamw`, `amsgrad`,
             `nadam`, `adamax` or `adadelta`.
         schedule: how the learning rate changes (`schedules`); constant by default.
+        plateau: how the rate falls when validation gets no better; not at all by default.
         batches: the rows of each step.
         length: how long training lasts.
         evaluation: when loss and accuracy are taken.
@@ -135,6 +95,7 @@ class Training(Frozen):
     max_norm: MaxNorm | None = None
     optimizer: Optimizer
     schedule: Schedule | None = None
+    plateau: Plateau | None = None
     batches: Batching
     length: Length
     evaluation: Evaluation

@@ -7,6 +7,20 @@ rule alone, with its numbers in them.
 from collections.abc import Iterator
 
 from harness.experiment.gradients import Clipping, MaxNorm, ValueClipping
+from harness.experiment.losses import (
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Hinge,
+    Huber,
+    LabelSmoothing,
+    LogCosh,
+    Loss,
+    LossOfOutputs,
+    LossOfValues,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    SquaredHinge,
+)
 from harness.experiment.model import Experiment
 from harness.experiment.optimizers import (
     SGD,
@@ -22,7 +36,7 @@ from harness.experiment.optimizers import (
     Optimizer,
     RMSprop,
 )
-from harness.experiment.training import L2, Loss
+from harness.experiment.training import L2
 
 FUNCTIONS = {
     "sigmoid": "sigmoid(z) = 1 / (1 + exp(-z))",
@@ -48,6 +62,9 @@ FUNCTIONS = {
     "0, at 3 it is 1",
 }
 """What activations are; those with a number of the protocol are written out where they stand."""
+
+WEIGHTS_A_LINE = 8
+"""Weights of classes in a line of text."""
 
 
 def network_lines(experiment: Experiment) -> list[str]:
@@ -85,7 +102,7 @@ def function_lines(experiment: Experiment) -> list[str]:
 
 def _meaning(experiment: Experiment) -> str:
     loss = experiment.loss
-    if loss is None or loss.name == "mean_squared_error":
+    if loss is None or isinstance(loss, LossOfValues):
         return ""
     own = "softmax" if loss.name == "softmax_cross_entropy" else "sigmoid"
     return f"without the {own} of the loss" if loss.behind_activation else f"raw: no {own}"
@@ -110,19 +127,75 @@ def _row_loss(loss: Loss, outputs: int) -> Iterator[str]:
     over_rows = "mean over the n rows of the batch" if loss.batch == "mean" else "sum over the rows"
     if loss.name == "softmax_cross_entropy":
         yield "p = softmax(outputs) of every row: p_k = exp(o_k) / (exp(o_1) + ... + exp(o_K))"
-        yield f"loss = {over_rows} of -log p_t, t = the row's target, counted from 0"
-        yield "       (-log p_t = log(exp(o_1) + ... + exp(o_K)) - o_t)"
+        if loss.label_smoothing is None:
+            yield f"loss = {over_rows} of -log p_t, t = the row's target, counted from 0"
+            yield "       (-log p_t = log(exp(o_1) + ... + exp(o_K)) - o_t)"
+        else:
+            yield from _smoothed(loss.label_smoothing, outputs)
+            yield f"loss = {over_rows} of -(y_1 log p_1 + ... + y_K log p_K)"
+        yield from _weights(loss)
         return
     over_outputs = ""
     if outputs > 1:
         reduction = "mean" if loss.outputs == "mean" else "sum"
         over_outputs = f" of the {reduction} over the {outputs} outputs"
-    if loss.name == "binary_cross_entropy":
-        yield "p = 1 / (1 + exp(-output)), y = the target"
-        yield "e = -y log p - (1 - y) log(1 - p) = log(1 + exp(output)) - y output"
-    else:
-        yield f"e = {'1/2 ' if loss.half else ''}(output - y)^2, y = the target"
+    yield from _output_loss(loss)
     yield f"loss = {over_rows}{over_outputs} of e"
+    if loss.name == "binary_cross_entropy":
+        yield from _weights(loss)
+
+
+def _smoothed(smoothing: LabelSmoothing, classes: int) -> Iterator[str]:
+    """Return y of every class."""
+    e = repr(smoothing.amount)
+    if smoothing.shared_by == "all_classes":
+        yield f"y_k = 1 - {e} + {e} / {classes} where k = t, the row's target, counted from 0"
+        yield f"      {e} / {classes} for every other k"
+        return
+    yield f"y_k = 1 - {e} where k = t, the row's target, counted from 0"
+    yield f"      {e} / {classes - 1} for every other k"
+
+
+def _weights(loss: CrossEntropy) -> Iterator[str]:
+    """Return what each row's loss is multiplied by."""
+    weights = loss.class_weights
+    if weights is None:
+        return
+    numbers = [f"{value:g}" for value in weights.values]
+    for first in range(0, len(numbers), WEIGHTS_A_LINE):
+        some = ", ".join(numbers[first : first + WEIGHTS_A_LINE])
+        yield f"{'     each row times w of its class: ' if not first else ' ' * 38}{some}"
+    if weights.mean_over is not None:
+        over = "n, the number of rows" if weights.mean_over == "rows" else "the sum of the rows' w"
+        yield f"     the mean divides by {over}"
+
+
+def _output_loss(loss: LossOfOutputs) -> Iterator[str]:
+    """Return e, the loss of one output."""
+    match loss:
+        case BinaryCrossEntropy():
+            yield "p = 1 / (1 + exp(-output)), y = the target"
+            if loss.label_smoothing is not None:
+                e, both = loss.label_smoothing.amount, loss.label_smoothing.shared_by[0] == "a"
+                added = f"{e!r} / 2" if both else f"{e!r}"
+                yield f"y = 1 - {added} where the target is 1, {added} where it is 0"
+            yield "e = -y log p - (1 - y) log(1 - p) = log(1 + exp(output)) - y output"
+        case MeanSquaredError():
+            yield f"e = {'1/2 ' if loss.half else ''}(output - y)^2, y = the target"
+        case MeanAbsoluteError():
+            yield "e = |output - y|, y = the target; its derivative where output = y is 0"
+        case Huber():
+            yield f"d = |output - y|, y = the target; delta = {loss.delta!r}"
+            inside, outside = ("d^2 / 2", "delta (d - delta / 2)")
+            if loss.over_delta:
+                inside, outside = ("d^2 / (2 delta)", "d - delta / 2")
+            yield f"e = {inside} where d <= delta, else {outside}"
+        case LogCosh():
+            yield "e = log(cosh(output - y)), y = the target"
+        case Hinge():
+            yield "e = max(1 - y output, 0), y = the target; its derivative where y output = 1 is 0"
+        case SquaredHinge():
+            yield "e = max(1 - y output, 0)^2, y = the target"
 
 
 def _penalty(l2: L2) -> str:

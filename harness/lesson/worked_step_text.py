@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from harness.experiment.losses import CrossEntropy
 from harness.experiment.model import Experiment
 from harness.handover.formulas import function_lines, loss_lines, update_lines
 from harness.lesson.worked_step import Training, WorkedStep
@@ -156,7 +157,10 @@ def _output_slope(experiment: Experiment, rows: int) -> str:
     """The loss's derivative by the outputs, as a formula; in words where it has none this short."""
     loss, outputs = experiment.loss, experiment.network.outputs
     assert loss is not None
-    if loss.name not in OUTPUT_SLOPES:
+    smoothed_or_weighted = isinstance(loss, CrossEntropy) and (
+        loss.label_smoothing or loss.class_weights
+    )
+    if loss.name not in OUTPUT_SLOPES or smoothed_or_weighted:
         return "dL/d outputs"
     numerator = OUTPUT_SLOPES[loss.name]
     if loss.name == "mean_squared_error" and not loss.half:

@@ -9,10 +9,11 @@ import pandas as pd
 
 from harness import data
 from harness.experiment.gradients import L1, Clipping, MaxNorm
+from harness.experiment.losses import Loss
 from harness.experiment.model import Experiment
 from harness.experiment.network import Network
 from harness.experiment.optimizers import Optimizer
-from harness.experiment.training import L2, Loss
+from harness.experiment.training import L2
 from harness.experiment.vocabulary import Dtype
 from harness.notebook import arguments
 from harness.notebook.loaded_run import Chart, drawn, table_html

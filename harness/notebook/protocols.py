@@ -47,6 +47,10 @@ def changed(base: ExperimentLike, fields: Mapping[str, Any]) -> Experiment:
     merged = _merged(values, given)
     if "data" in given and original.data.file is not None:
         merged["data"].pop("contents", None)  # of the file as it was selected before
+    if "initializers" in given:
+        for part in merged["initializers"].values():
+            for initializer in part if isinstance(part, list) else [part]:
+                initializer.pop("found", None)
     return parse(merged, "experiment", Path.cwd())
 
 

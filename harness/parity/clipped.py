@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.experiment.losses import Loss
 from harness.experiment.model import Experiment
-from harness.experiment.training import Loss
 from harness.parity.functions import Floats, sigmoid, softmax
 from harness.parity.reference import Reference
 from harness.parity.trace import expected_trace, prepared_of
@@ -35,10 +35,9 @@ class Clipped(Reference):
     def _losses(self, loss: Loss, z: Floats, y: Array) -> tuple[Floats, Floats]:
         losses, slopes = super()._losses(loss, z, y)
         if loss.name == "softmax_cross_entropy":
-            onehot = np.eye(z.shape[1], dtype=self.dtype)[np.asarray(y)]
-            return -(onehot * np.log(self._clip(softmax(z)))), slopes
+            return -(self._targets(loss, z, y) * np.log(self._clip(softmax(z)))), slopes
         if loss.name == "binary_cross_entropy":
-            targets: Floats = np.asarray(y, self.dtype)
+            targets = self._targets(loss, z, y)
             p = self._clip(sigmoid(z))
             return -targets * np.log(p) - (1 - targets) * np.log(1 - p), slopes
         return losses, slopes
@@ -62,7 +61,7 @@ def are_clipped(
         tolerance: of losses of this protocol, relative to the largest.
     """
     loss = experiment.loss
-    if loss is None or loss.name == "mean_squared_error" or experiment.training is None:
+    if loss is None or not loss.takes_logits or experiment.training is None:
         return False
     exact = _clipped_losses(experiment, seed, dtype, "float64")
     rounded = _clipped_losses(experiment, seed, dtype, dtype)

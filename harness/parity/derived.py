@@ -10,16 +10,17 @@ from functools import cache, partial
 from typing import Any, Literal, NamedTuple, get_args
 
 from harness.experiment.initializers import Initializers
-from harness.experiment.model import Experiment
-from harness.experiment.network import ActivationName, Layer
-from harness.experiment.training import (
-    L2,
+from harness.experiment.losses import (
     BinaryCrossEntropy,
-    FullBatches,
+    HingeLoss,
+    LossOfValues,
     MeanSquaredError,
     SoftmaxCrossEntropy,
 )
-from harness.parity.kinds import Kind, all_kinds, kinds_in, kinds_of, stated_kinds
+from harness.experiment.model import Experiment
+from harness.experiment.network import ActivationName, Layer
+from harness.experiment.training import L2, FullBatches
+from harness.parity.kinds import LATER_LOSSES, Kind, all_kinds, kinds_in, kinds_of, stated_kinds
 from harness.parity.protocols import LEAKY_SLOPE, WIDTHS, every, forward
 
 Supports = Callable[[Experiment], str | None]
@@ -33,7 +34,7 @@ PLAINEST_FIRST = (
     *("sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam"),
     *("adadelta", "adamax", "amsgrad", "nadam", "adamw"),
 )
-ALL_KINDS_OF_DATA = ("classes", "binary", "values")
+EARLIER_LOSSES = ("mean_squared_error", "binary_cross_entropy", "softmax_cross_entropy")
 GRAFTED = (
     ("initializers",),
     ("initializers", "loss"),
@@ -113,10 +114,14 @@ class _Parts(NamedTuple):
     def _may_fit(self) -> bool:
         """Whether loss, output and data belong together, at a glance."""
         kind = self.data.data.facts.kind
-        kinds = {"softmax_cross_entropy": ("classes",), "mean_squared_error": ALL_KINDS_OF_DATA}
-        behind = getattr(self.loss, "behind_activation", None)
-        logits = behind is None or behind == (self.output != "identity")
-        return logits and kind in kinds.get(self.loss.name, ("classes", "binary"))
+        if isinstance(self.loss, LossOfValues):
+            hinges = isinstance(self.loss, HingeLoss)
+            return not hinges or self.data.data.target_values == (-1, 1)
+        if self.data.data.target_values is not None:
+            return False
+        logits = self.loss.behind_activation == (self.output != "identity")
+        takes_bits = isinstance(self.loss, BinaryCrossEntropy)
+        return logits and (kind == "classes" or (takes_bits and kind == "binary"))
 
     def _start_fits(self) -> bool:
         """Whether initializers that are listed layer by layer are as many as there are layers."""
@@ -220,7 +225,7 @@ def _is_extreme(experiment: Experiment) -> bool:
 @cache
 def _changes() -> list[tuple[str, str, Change]]:
     """Group of kinds, name and change, of all parts that a protocol may have otherwise."""
-    donors = [_Parts.of(each) for each in every().values() if each.training]
+    donors = _donors()
     return [
         *(("hidden activations", a.replace("_", "-"), _hidden(a)) for a in ACTIVATIONS),
         *_changes_of_networks(),
@@ -232,6 +237,11 @@ def _changes() -> list[tuple[str, str, Change]]:
         *(("batches", b.order, _with(batches=b)) for b in _distinct(donors, "batches")),
         *_changes_of_starts(donors),
     ]
+
+
+def _donors() -> list[_Parts]:
+    """The parts of all protocols of the ladder that train."""
+    return [_Parts.of(each) for each in every().values() if each.training]
 
 
 def _with(**changes: Any) -> Change:
@@ -276,6 +286,9 @@ def _changes_of_losses(donors: Sequence[_Parts]) -> Iterator[tuple[str, str, Cha
     for loss in losses:
         yield "losses", loss.name.replace("_", "-"), _with(loss=loss)
         yield "losses", loss.name.replace("_", "-"), _with(loss=loss, output="identity")
+    for loss in _distinct(donors, "loss"):
+        if getattr(loss, "label_smoothing", None) or getattr(loss, "class_weights", None):
+            yield "losses", "of-classes", _with(loss=loss, output="identity")
     for batches in _distinct(donors, "batches"):
         yield "losses", "batches", _with(batches=batches)
     places = {each.data.data.dataset: each for each in donors}.values()
@@ -289,13 +302,13 @@ def _changes_of_losses(donors: Sequence[_Parts]) -> Iterator[tuple[str, str, Cha
 def _behind(output: str, parts: _Parts) -> _Parts:
     """Another output activation, which a cross-entropy has to say is meant."""
     loss = parts.loss
-    if not isinstance(loss, MeanSquaredError):
+    if not isinstance(loss, LossOfValues):
         loss = loss.model_copy(update={"behind_activation": output != "identity"})
     return parts._replace(output=output, loss=loss)
 
 
 def _every_loss() -> list[Any]:
-    """All that the three losses may state."""
+    """All that the older losses may state, and of the others those of the ladder."""
     both: tuple[Literal["mean", "sum"], ...] = ("mean", "sum")
     return [
         *(SoftmaxCrossEntropy(name="softmax_cross_entropy", batch=b) for b in both),
@@ -307,6 +320,7 @@ def _every_loss() -> list[Any]:
             MeanSquaredError(name="mean_squared_error", half=h, batch=b, outputs=o)
             for h, b, o in itertools.product((False, True), both, both)
         ),
+        *(loss for loss in _distinct(_donors(), "loss") if loss.name in LATER_LOSSES),
     ]
 
 
@@ -356,8 +370,10 @@ def _changes_of_starts(donors: Sequence[_Parts]) -> Iterator[tuple[str, str, Cha
 def _homes(supports: Supports, supported: Mapping[str, Experiment]) -> dict[str, Experiment]:
     """For every loss a protocol with the plainest update rule that the adapter has for it."""
     found: dict[str, Experiment] = {}
-    for loss in ("mean_squared_error", "binary_cross_entropy", "softmax_cross_entropy"):
+    for loss in (*EARLIER_LOSSES, *LATER_LOSSES):
         known = [each for each in supported.values() if each.loss and each.loss.name == loss]
+        if loss in LATER_LOSSES and not known:
+            continue  # whoever has it has it somewhere in the ladder
         plainest = min((_place(each) for each in known), default=len(PLAINEST_FIRST))
         if plainest == 0:
             continue
@@ -384,7 +400,7 @@ def _plainer(loss: str, place: int, accepted: Iterable[Experiment]) -> Iterator[
 
     Where the adapter accepts other protocols, only parts of these are tried.
     """
-    donors = [_Parts.of(each) for each in every().values() if each.training]
+    donors = _donors()
     known = [_Parts.of(each) for each in accepted if each.training] or donors
     of_loss = [parts for parts in donors if parts.loss.name == loss]
     losses = [each for each in _every_loss() if each.name == loss]

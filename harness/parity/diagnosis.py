@@ -19,6 +19,7 @@ from harness.parity import layout, sight
 from harness.parity.estimates import Case, first_wrong_step
 from harness.parity.hypotheses import PRECISION, RETURNED, ROWS, Hypothesis, hypotheses
 from harness.parity.judgement import Judgement, Rung, first_failure
+from harness.parity.loss_hypotheses import loss_hypotheses
 from harness.parity.precision import low_precision
 from harness.parity.rate_hypotheses import rate_hypotheses
 from harness.parity.row_weights import other_rows
@@ -153,7 +154,13 @@ def diagnose(case: Case, suspects: Collection[str] = ()) -> list[Hypothesis]:
     one of the suspects, named by its words, reproduces the trace, no other is tried.
     """
     known = case.to_propose_from
-    makers = (hypotheses, rate_hypotheses, schedule_hypotheses, update_hypotheses)
+    makers = (
+        hypotheses,
+        loss_hypotheses,
+        rate_hypotheses,
+        schedule_hypotheses,
+        update_hypotheses,
+    )
     every = list(chain.from_iterable(make(known) for make in makers))
     if case.is_own_loop:
         every = [*every, *usual_hypotheses(known)]

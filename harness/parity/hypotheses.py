@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from harness.experiment.losses import CrossEntropy
 from harness.experiment.model import Experiment
 from harness.experiment.network import ActivationName, Layer
 from harness.parity.estimates import Case, flat, gradient_strength, strength
@@ -256,7 +257,7 @@ def _loss(experiment: Experiment) -> Iterator[Hypothesis]:
 def _softmax(experiment: Experiment) -> Iterator[Hypothesis]:
     """Mistakes in the softmax, and in the logarithm."""
     loss = experiment.loss
-    if loss is None or loss.name == "mean_squared_error":
+    if loss is None or not loss.takes_logits:
         return
     by_hands = (False, True)
     if loss.name == "softmax_cross_entropy":
@@ -286,18 +287,24 @@ def _targets(case: Case) -> Iterator[Hypothesis]:
         yield Hypothesis(words, TARGETS, Switches(targets="previous class"))
     if loss is not None and loss.name == "binary_cross_entropy":
         yield Hypothesis("targets are flipped: 1 - y", TARGETS, Switches(targets="flipped"))
+    numbers = case.experiment.data.target_values
+    if numbers is not None and loss is not None:
+        words = f"targets are 0 and 1, not {numbers[0]:g} and {numbers[1]:g}"
+        yield Hypothesis(words, TARGETS, Switches(targets="0 and 1"))
     yield Hypothesis("targets are those of the next row", TARGETS, Switches(targets="next row"))
     words = "targets are those of the previous row"
     yield Hypothesis(words, TARGETS, Switches(targets="previous row"))
-    if loss is None or loss.name == "mean_squared_error":
+    if loss is None or not isinstance(loss, CrossEntropy):
         return
-    smoothing = gradient_strength(case, Switches(smoothing=1.0))
+    smoothing = None
+    if loss.label_smoothing is None:
+        smoothing = gradient_strength(case, Switches(smoothing=1.0))
     if smoothing is not None and 1e-6 < smoothing <= 1:
         smoothing = case.digits.plain(smoothing)
         words = f"labels are smoothed by {smoothing:.6g}"
         smoothed = Switches(smoothing=smoothing)
         yield Hypothesis(words, TARGETS, smoothed, estimated=1)
-    if loss.name == "softmax_cross_entropy":
+    if loss.name == "softmax_cross_entropy" and loss.class_weights is None:
         yield from _class_weights(case, outputs)
 
 

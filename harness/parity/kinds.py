@@ -13,11 +13,13 @@ import numpy as np
 
 from harness import data
 from harness.experiment.gradients import NormClipping
+from harness.experiment.losses import CrossEntropy, LossOfValues
 from harness.experiment.model import Experiment
 from harness.experiment.network import Layer
 from harness.experiment.optimizers import AdamW, AMSGrad
 from harness.experiment.training import Training
 from harness.parity.functions import kinks_of
+from harness.parity.loss_functions import jump_at_kink
 from harness.parity.protocols import every
 from harness.parity.reference import Reference
 from harness.start import BatchPlan, initial_parameters
@@ -37,6 +39,9 @@ class Kind(NamedTuple):
 SHORT_BATCH = Kind("batches", "a short last batch")
 FULL_BATCH = Kind("batches", "full")
 SHUFFLED = Kind("batches", "shuffled")
+LATER_LOSSES = ("mean_absolute_error", "huber", "log_cosh", "hinge", "squared_hinge")
+LATER = "other losses of values"
+"""They are reduced alike, so that one of them shows it for all."""
 PLAIN = ("sgd", "momentum", "nesterov")
 """Update rules that do not divide by the size of gradients."""
 
@@ -105,6 +110,9 @@ def _of_training(experiment: Experiment) -> Iterator[Kind]:
     loss, output = training.loss, experiment.network.layers[-1]
     title = loss.name.replace("_", " ")
     yield Kind("losses", f"{title} behind {output.activation}")
+    if loss.name == "huber":
+        yield Kind("losses", f"{title}: {'divided' if loss.over_delta else 'not divided'} by delta")
+    title = LATER if loss.name in LATER_LOSSES else title
     yield Kind("losses", f"{title}: {loss.batch} over the batch")
     if loss.name != "softmax_cross_entropy":
         yield Kind("losses", f"{title}: {loss.outputs} over the outputs")
@@ -112,6 +120,8 @@ def _of_training(experiment: Experiment) -> Iterator[Kind]:
         yield Kind("losses", f"{title}: {number}")
     if loss.name == "mean_squared_error":
         yield Kind("losses", f"{title}: {'halved' if loss.half else 'not halved'}")
+    if isinstance(loss, CrossEntropy):
+        yield from _of_classes(loss, title)
     yield from _of_rule(experiment)
     batches = training.batches
     yield Kind("batches", batches.order.replace("_", " "))
@@ -120,6 +130,19 @@ def _of_training(experiment: Experiment) -> Iterator[Kind]:
         yield Kind("losses", f"{title}: a short last batch")
     if experiment.batch_size == 1:
         yield Kind("batches", "of one row")
+
+
+def _of_classes(loss: CrossEntropy, title: str) -> Iterator[Kind]:
+    """Smoothed labels and weights of classes."""
+    if loss.label_smoothing:
+        shared_by = loss.label_smoothing.shared_by.replace("_", " ")
+        yield Kind("losses", f"{title}: labels smoothed")
+        yield Kind("losses", f"labels smoothed, shared by {shared_by}")
+    if loss.class_weights:
+        over = loss.class_weights.mean_over
+        reduced = f"mean over {over}" if over else "sum"
+        yield Kind("losses", f"{title}: weights of classes")
+        yield Kind("losses", f"weights of classes, {reduced}")
 
 
 def _of_rule(experiment: Experiment) -> Iterator[Kind]:
@@ -194,9 +217,12 @@ def _of_numbers(experiment: Experiment) -> Iterator[Kind]:
     X = np.asarray(inputs, np.float64)
     for activation, kink in _at_kinks(experiment, start, inputs):
         yield Kind("numbers", f"{activation} at exactly {kink:g}")
-    takes_logits = training.loss.name != "mean_squared_error"
-    if takes_logits and float(np.abs(oracle.predict(inputs)).max()) > SATURATED:
+    if training.loss.takes_logits and float(np.abs(oracle.predict(inputs)).max()) > SATURATED:
         yield Kind("numbers", f"{training.loss.name.replace('_', ' ')} of saturated outputs")
+    if isinstance(training.loss, LossOfValues):
+        at_kink = jump_at_kink(training.loss, oracle.predict(inputs), np.asarray(targets[rows]))
+        if at_kink.any():
+            yield Kind("numbers", f"{training.loss.name.replace('_', ' ')} at its kink")
     _, gradients = oracle.loss_and_gradients(X, targets[rows], len(X))
     if all(float(np.abs(g).max()) > 1 for pair in gradients for g in pair if g is not None):
         yield Kind("numbers", "gradients larger than 1 in every layer")

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from harness.experiment.gradients import Clipping
+from harness.experiment.losses import Loss, LossOfValues
 from harness.experiment.model import Experiment
 from harness.experiment.network import Layer
 from harness.experiment.optimizers import AdamW
-from harness.experiment.training import L2, Loss
+from harness.experiment.training import L2
 from harness.parity.functions import (
     Floats,
     activate,
@@ -21,6 +22,7 @@ from harness.parity.functions import (
     sigmoid,
     softmax,
 )
+from harness.parity.loss_functions import jump_at_kink
 from harness.parity.reference import Reference, penalised, sum_of
 from harness.parity.reference_updates import Pairs, map_pairs
 from harness.parity.switches import PROTOCOL, Scale, Switches
@@ -41,8 +43,11 @@ class MistakenNetwork(Reference):
     ) -> None:
         self.switches, self.rate = switches, 1.0
         self.trains = False
-        start, targets = _misread(parameters, switches), _other_targets(targets, switches)
+        start = _misread(parameters, switches)
+        targets = _other_targets(experiment, targets, switches)
         super().__init__(experiment, start, inputs, targets, dtype)
+        if switches.other_loss is not None:
+            self.loss = switches.other_loss
         self.statistics = _statistics(np.asarray(inputs, dtype), switches)
         if switches.activation is not None:
             hidden = [switches.activation] * (len(self.layers) - 1)
@@ -80,8 +85,7 @@ class MistakenNetwork(Reference):
         return outputs
 
     def _has_classes(self) -> bool:
-        loss = self.experiment.loss
-        return loss is not None and loss.name == "softmax_cross_entropy"
+        return self.loss is not None and self.loss.name == "softmax_cross_entropy"
 
     def _forward(self, X: Floats) -> tuple[list[Floats], list[Floats]]:
         """The forward pass on other inputs, with less exact products, or more than one bias."""
@@ -239,7 +243,6 @@ class MistakenNetwork(Reference):
     # ------------------------------------------------------------ the loss
 
     def _output_loss(self, outputs: Floats, y: Array, counted: int) -> tuple[float, Floats]:
-        self.labels = np.asarray(y)
         loss, slopes = super()._output_loss(outputs, y, counted)
         scale = np.asarray(self._factor(self.switches.gradient_scale, counted), self.dtype)
         return loss * self._factor(self.switches.loss_scale, counted), slopes * scale
@@ -254,16 +257,17 @@ class MistakenNetwork(Reference):
         }
         return named[scale] if isinstance(scale, str) else scale
 
-    def _row_weights(self, loss: Loss, outputs: Floats, counted: int) -> Floats:
+    def _row_weights(self, loss: Loss, outputs: Floats, y: Array, counted: int) -> Floats:
         """The weights of rows (rows, 1), with another divisor of means, or by class."""
-        weights, switches = super()._row_weights(loss, outputs, counted), self.switches
+        weights, switches = super()._row_weights(loss, outputs, y, counted), self.switches
         if loss.batch == "mean":
             divisor = counted + switches.divisor_more
             divisor = self.experiment.batch_size if switches.divisor == "nominal" else divisor
             weights = weights * np.asarray(counted / divisor, self.dtype)
         if not switches.class_weights:
             return weights
-        of_rows: Floats = np.asarray(switches.class_weights, self.dtype)[self.labels][:, np.newaxis]
+        labels = np.asarray(y).reshape(-1, 1)
+        of_rows: Floats = np.asarray(switches.class_weights, self.dtype)[labels]
         if switches.weights_normalised:
             total = counted if loss.batch == "mean" else 1
             of_rows = of_rows * (total / of_rows[:counted].sum())
@@ -271,39 +275,50 @@ class MistakenNetwork(Reference):
 
     def _losses(self, loss: Loss, z: Floats, y: Array) -> tuple[Floats, Floats]:
         switches = self.switches
-        if loss.name == "mean_squared_error":
-            factor = 1.0 if not loss.half else 0.5
-            return _all_pairs(factor, z, y) if switches.pairs_all else super()._losses(loss, z, y)
+        if isinstance(loss, LossOfValues):
+            return self._of_values(loss, z, np.asarray(y, self.dtype))
         if loss.name == "softmax_cross_entropy":
             return self._cross_entropy(loss, z, y)
-        if switches.smoothing:
-            y = (1 - switches.smoothing) * np.asarray(y, self.dtype) + switches.smoothing / 2
         losses, slopes = super()._losses(loss, z, y)
         if not switches.log_epsilon and not switches.clipped:
             return losses, slopes
-        p = sigmoid(z)
+        p, y = sigmoid(z), self._targets(loss, z, y)
         (q, dq), (r, dr) = self._in_logarithm(p), self._in_logarithm(1 - p)
         inner = ((1 - y) * dr / r - y * dq / q) * p * (1 - p)
         return -y * np.log(q) - (1 - y) * np.log(r), slopes if switches.by_hand else inner
+
+    def _of_values(self, loss: LossOfValues, a: Floats, y: Floats) -> tuple[Floats, Floats]:
+        """A loss of values: of every output with every target, or of another slope at its kink."""
+        if self.switches.pairs_all and loss.name == "mean_squared_error":
+            return _all_pairs(0.5 if loss.half else 1.0, a, y)
+        losses, slopes = super()._losses(loss, a, y)
+        if not self.switches.loss_kink:
+            return losses, slopes
+        return losses, slopes + self.switches.loss_kink * jump_at_kink(loss, a, y)
+
+    def _targets(self, loss: Loss, z: Floats, y: Array) -> Floats:
+        """The targets of the loss, smoothed by the switch."""
+        t, more = super()._targets(loss, z, y), self.switches.smoothing
+        if not more or not loss.takes_logits:
+            return t
+        classes = z.shape[1] if loss.name == "softmax_cross_entropy" else 2
+        smoothed: Floats = (1 - more) * t + more / classes
+        return smoothed
 
     def _cross_entropy(self, loss: Loss, z: Floats, y: Array) -> tuple[Floats, Floats]:
         """-y log q with the softmax and the logarithm of the switches, and its slope by z."""
         switches = self.switches
         if switches.softmax_over != "row":
-            return self._softmax_over_more(z, np.eye(z.shape[1], dtype=self.dtype)[y])
-        if not (switches.smoothing or switches.softmax_twice or switches.log_epsilon
-                or switches.clipped):  # fmt: skip
+            return self._softmax_over_more(z, self._targets(loss, z, y))
+        if not (switches.softmax_twice or switches.log_epsilon or switches.clipped):
             return super()._losses(loss, z, y)
-        t = np.eye(z.shape[1], dtype=self.dtype)[y]
-        t = (1 - switches.smoothing) * t + switches.smoothing / z.shape[1]
-        p = softmax(z)
+        t, p = self._targets(loss, z, y), softmax(z)
         if switches.softmax_twice:
-            losses, by_p = -(t * log_softmax(p)), softmax(p) - t
-        elif switches.log_epsilon or switches.clipped:
+            losses: Floats = -(t * log_softmax(p))
+            by_p: Floats = softmax(p) - t
+        else:
             q, dq = self._in_logarithm(p)
             losses, by_p = -(t * np.log(q)), -t * dq / q
-        else:
-            return -(t * log_softmax(z)), p - t
         chained = p * (by_p - (by_p * p).sum(axis=1, keepdims=True))
         return losses, p - t if switches.by_hand else chained
 
@@ -336,7 +351,9 @@ def _misread(parameters: Parameters, switches: Switches) -> Parameters:
     return pairs
 
 
-def _other_targets(targets: Array | None, switches: Switches) -> Array | None:
+def _other_targets(
+    experiment: Experiment, targets: Array | None, switches: Switches
+) -> Array | None:
     """The targets as a network with these mistakes reads them."""
     if targets is None or switches.targets == "given":
         return targets
@@ -344,6 +361,9 @@ def _other_targets(targets: Array | None, switches: Switches) -> Array | None:
         return np.roll(targets, -1 if switches.targets == "next row" else 1, axis=0)
     if switches.targets == "flipped":
         return 1 - targets
+    if switches.targets == "0 and 1":
+        no, yes = experiment.data.numbers_for_no_and_yes
+        return (targets - no) / (yes - no)
     shift = 1 if switches.targets == "next class" else -1
     if targets.ndim == 1:
         return (targets + shift) % (int(targets.max()) + 1)

@@ -30,6 +30,8 @@ def every() -> dict[str, Experiment]:
         _kinks(),
         _before_the_loss(),
         _losses(),
+        _losses_of_values(),
+        _smoothed_and_weighted(),
         _optimizers(),
         _family_of_adam(),
         _penalties(),
@@ -67,7 +69,7 @@ def _variant(name: str, changes: dict[str, Any]) -> Experiment:
     values["training"] |= {"length": {"steps": STEPS}, "evaluation": {"every_steps": STEPS}}
     if base == "digits-mlp":
         values["initializers"] |= {"biases": {"name": "normal", "std": 0.2}}
-    for part in ("initializers", "training"):
+    for part in ("data", "initializers", "training"):
         values[part] |= changes.get(part, {})
     hidden = changes.get("hidden", (changes["layer"],) if "layer" in changes else None)
     if hidden is not None:
@@ -469,6 +471,115 @@ def _losses() -> Changes:
         (name, {"training": {"loss": loss, "optimizer": optimizer}})
         for name, (loss, optimizer) in losses.items()
     ]
+
+
+def _losses_of_values() -> Changes:
+    """The others, of several outputs and of one, with what else a protocol may have.
+
+    Two of them begin at their kinks.
+    """
+    both = {"batch": "mean", "outputs": "mean"}
+    summed = {"batch": "sum", "outputs": "sum"}
+    signs = {"data": {"target_values": [-1.0, 1.0]}}
+    huber = {"name": "huber", "delta": 0.3, "over_delta": False}
+    cosh, more = {"name": "log_cosh"}, _trainings()
+    ones = {
+        "weights": [{"name": "normal", "std": 0.5}, {"name": "zeros"}],
+        "biases": [{"name": "normal", "std": 0.5}, {"name": "constant", "value": 1.0}],
+    }
+    one_output = {"base": "xor-mlp", "hidden": [_layer("tanh")]}
+    several = {"layer": _layer("tanh")}
+    parts: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
+        ("absolute-error", {"name": "mean_absolute_error", **both}, several, more["adamw"]),
+        (
+            "absolute-error-at-kink",
+            {"name": "mean_absolute_error", **summed},
+            one_output | {"initializers": ones},
+            {},
+        ),
+        ("huber", huber | both, several | {"output": "tanh"}, more["adamw-hat"]),
+        ("huber-over-delta", huber | {"over_delta": True} | summed, one_output, more["l1"]),
+        ("log-cosh", cosh | both | {"outputs": "sum"}, several, more["amsgrad-corrected-hat"]),
+        (
+            "log-cosh-regression",
+            cosh | both,
+            {"base": "diabetes-linear"},
+            more["clip-array-norm"],
+        ),
+        ("hinge", {"name": "hinge", **both}, several | signs, more["amsgrad"]),
+        (
+            "hinge-at-kink",
+            {"name": "hinge", **summed},
+            one_output | signs | {"initializers": ones},
+            {},
+        ),
+        (
+            "squared-hinge",
+            {"name": "squared_hinge", "batch": "mean", "outputs": "sum"},
+            several | signs,
+            more["nadam"],
+        ),
+        (
+            "squared-hinge-sum",
+            {"name": "squared_hinge", **summed, "outputs": "mean"},
+            one_output | signs,
+            more["max-norm"] | {"optimizer": SGD},
+        ),
+    ]
+    return [_with_loss(*part) for part in parts]
+
+
+def _smoothed_and_weighted() -> Changes:
+    """Smoothed labels and weights of classes in each form, with what else a protocol may have."""
+    softmax, summed = {"name": "softmax_cross_entropy", "batch": "mean"}, {"batch": "sum"}
+    to_all = {"label_smoothing": {"amount": 0.1, "shared_by": "all_classes"}}
+    to_others = {"label_smoothing": {"amount": 0.2, "shared_by": "other_classes"}}
+    ten, two = [0.5 + k / 4 for k in range(10)], [1.5, 0.4]
+    by_weights, by_rows = {"mean_over": "weights"}, {"mean_over": "rows"}
+    one_output = {"base": "xor-mlp", "hidden": [_layer("tanh")]}
+    several, more = {"layer": _layer("tanh")}, _trainings()
+    of_ten = {
+        name: {"class_weights": {"values": ten, **over}}
+        for name, over in (("weights", by_weights), ("rows", by_rows), ("sum", {}))
+    }
+    of_two = {
+        name: {"class_weights": {"values": two, **over}}
+        for name, over in (("weights", by_weights), ("rows", by_rows), ("sum", {}))
+    }
+    parts: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
+        ("smoothed-softmax", softmax | to_all, several, more["nadam-constant"]),
+        ("smoothed-softmax-others", softmax | to_others, several, {"batches": SHORT}),
+        ("smoothed-bce", BCE | to_all, several, {"batches": SHORT}),
+        ("smoothed-bce-others", BCE | summed | to_others, one_output, more["adamax-outside"]),
+        ("weighted-softmax", softmax | of_ten["weights"], several, {"batches": SHORT}),
+        ("weighted-softmax-rows", softmax | of_ten["rows"], several, {"batches": SHORT}),
+        (
+            "weighted-softmax-sum",
+            softmax | summed | of_ten["sum"],
+            several,
+            more["adadelta"],
+        ),
+        ("weighted-bce", BCE | of_two["weights"], one_output, {}),
+        ("weighted-bce-rows", BCE | of_two["rows"], one_output, more["adamax"]),
+        ("weighted-bce-sum", BCE | summed | of_two["sum"], one_output, {}),
+    ]
+    return [_with_loss(*part) for part in parts]
+
+
+def _trainings() -> dict[str, dict[str, Any]]:
+    """Update rules, schedules, penalties and batches of other protocols, by name."""
+    others = [*_family_of_adam(), *_around_updates()]
+    return {name: changes["training"] for name, changes in others}
+
+
+def _with_loss(
+    name: str, loss: dict[str, Any], changes: dict[str, Any], training: dict[str, Any]
+) -> tuple[str, dict[str, Any]]:
+    """A protocol of this loss; on data of a full batch it stays one."""
+    given = {"optimizer": SGD} | training | {"loss": loss}
+    if "base" in changes:
+        given.pop("batches", None)
+    return name, changes | {"training": given}
 
 
 def _optimizers() -> Changes:

@@ -14,12 +14,13 @@ from collections.abc import Callable
 import numpy as np
 
 from harness.experiment.gradients import Clipping
+from harness.experiment.losses import CrossEntropy, Loss
 from harness.experiment.model import Experiment
 from harness.experiment.network import Layer
-from harness.experiment.training import Loss
 from harness.parity.functions import Floats, activate, log_softmax, sigmoid, slope, softmax
+from harness.parity.loss_functions import of_values
 from harness.parity.reference_updates import Pairs, ReferenceUpdates, clipped, map_pairs
-from harness.start import given, given_network
+from harness.start import given, given_loss, given_network
 from harness.trainer import Array, Batches, Parameters
 
 
@@ -45,6 +46,7 @@ class Reference(ReferenceUpdates):
         self.inputs, self.targets = inputs, targets
         self.layers = given_network(experiment).layers
         training = experiment.training
+        self.loss = given_loss(experiment)
         self.rule = given(training.optimizer, experiment) if training else None
         self.penalties = [given(training.l2, experiment)] if training and training.l2 else []
         self.l1 = given(training.l1, experiment) if training else None
@@ -148,18 +150,26 @@ class Reference(ReferenceUpdates):
 
     def _output_loss(self, outputs: Floats, y: Array, counted: int) -> tuple[float, Floats]:
         """L = sum of row weight * loss over all rows and outputs, and dL/da of the outputs."""
-        loss = self.experiment.loss
-        if loss is None:
+        if self.loss is None:
             raise ValueError(f"{self.experiment.name} has no loss")
-        row_weights = self._row_weights(loss, outputs, counted)
-        losses, slopes = self._losses(loss, outputs, y)
+        row_weights = self._row_weights(self.loss, outputs, y, counted)
+        losses, slopes = self._losses(self.loss, outputs, y)
         return float((row_weights * losses).sum()), row_weights * slopes
 
-    def _row_weights(self, loss: Loss, outputs: Floats, counted: int) -> Floats:
-        """(rows, 1): 1, or 1 / rows, or 1 / (rows * outputs) for means; 0 from row `counted` on."""
+    def _row_weights(self, loss: Loss, outputs: Floats, y: Array, counted: int) -> Floats:
+        """(rows, 1): 1, or 1 / rows, or 1 / (rows * outputs) for means; 0 from row `counted` on.
+
+        With weights of classes, w in place of 1, and perhaps their sum in place of rows.
+        """
         weights = (np.arange(len(outputs)) < counted).astype(self.dtype)[:, np.newaxis]
+        divisor = np.asarray(counted, self.dtype)
+        if isinstance(loss, CrossEntropy) and loss.class_weights is not None:
+            w = np.asarray(loss.class_weights.values, self.dtype)
+            weights = weights * w[np.asarray(y, np.int64).reshape(-1, 1)]
+            if loss.class_weights.mean_over == "weights":
+                divisor = weights.sum()
         if loss.batch == "mean":
-            weights = weights / np.asarray(counted, self.dtype)
+            weights = weights / divisor
         if loss.name != "softmax_cross_entropy" and loss.outputs == "mean":
             weights = weights / np.asarray(outputs.shape[1], self.dtype)
         return weights
@@ -167,19 +177,29 @@ class Reference(ReferenceUpdates):
     def _losses(self, loss: Loss, z: Floats, y: Array) -> tuple[Floats, Floats]:
         """The loss of every row and output, and its derivative by z.
 
-        Softmax cross-entropy of one-hot y: -y log softmax(z); summed, its slope is softmax(z) - y.
-        Squared error: (z - y)^2, slope 2 (z - y); half of both where the protocol says so.
+        Softmax cross-entropy of targets t: -t log softmax(z); summed, its slope is softmax(z) - t.
         Binary cross-entropy, p = sigmoid(z): -y log p - (1 - y) log(1 - p) = log(1 + e^z) - y z,
-        slope p - y.
+        slope p - y. The losses of values are in `loss_functions`.
         """
+        t = self._targets(loss, z, y)
         if loss.name == "softmax_cross_entropy":
-            onehot = np.eye(z.shape[1], dtype=self.dtype)[np.asarray(y)]
-            return -(onehot * log_softmax(z)), softmax(z) - onehot
-        targets: Floats = np.asarray(y, self.dtype)
-        if loss.name == "mean_squared_error":
-            factor = 0.5 if loss.half else 1.0
-            return factor * (z - targets) ** 2, 2 * factor * (z - targets)
-        return np.logaddexp(0, z) - targets * z, sigmoid(z) - targets
+            return -(t * log_softmax(z)), softmax(z) - t
+        if loss.name == "binary_cross_entropy":
+            return np.logaddexp(0, z) - t * z, sigmoid(z) - t
+        return of_values(loss, z, t)
+
+    def _targets(self, loss: Loss, z: Floats, y: Array) -> Floats:
+        """What z is compared with: values, or y one-hot or as bits, perhaps (1 - s) y + s / k."""
+        of_classes = loss.name == "softmax_cross_entropy"
+        t: Floats = np.asarray(y, self.dtype)
+        if of_classes:
+            t = np.eye(z.shape[1], dtype=self.dtype)[np.asarray(y)]
+        if not isinstance(loss, CrossEntropy) or loss.label_smoothing is None:
+            return t
+        classes = z.shape[1] if of_classes else 2
+        share = loss.label_smoothing.share(classes)
+        smoothed: Floats = (1 - share) * t + np.asarray(share / classes, self.dtype)
+        return smoothed
 
     # ------------------------------------------------------------ training
 

@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from harness.experiment.losses import HingeLoss, Loss, LossOfValues
 from harness.experiment.model import Experiment
 from harness.experiment.network import Layer
-from harness.experiment.training import Length, Loss
+from harness.experiment.training import Length
 from harness.parity.clipped import Clipped
 from harness.parity.computed_once import computed_once
 from harness.parity.functions import Floats
@@ -70,6 +71,17 @@ OF_INPUT = ("swish", "gelu", "gelu_tanh", "mish", "hard_swish")
 """Activations that frameworks compute from others: rounding of 1, or of z, enters."""
 EXACT = ("identity", "relu", "leaky_relu", "relu6", "hard_tanh", "step")
 """Activations whose slope is one of two constants that all frameworks have."""
+
+
+CURVATURES = {
+    "mean_squared_error": 2.0,
+    "huber": 1.0,
+    "log_cosh": 1.0,
+    "squared_hinge": 2.0,
+    "mean_absolute_error": 0.0,
+    "hinge": 0.0,
+}
+"""The largest second derivative of a loss of values; slopes of the last two are exact."""
 
 
 class Noisy(Reference):
@@ -143,14 +155,26 @@ class Noisy(Reference):
 
     def _losses(self, loss: Loss, z: Floats, y: Array) -> tuple[Floats, Floats]:
         losses, slopes = super()._losses(loss, z, y)
-        if loss.name == "mean_squared_error":
-            terms = np.abs(z) + np.abs(np.asarray(y, self.dtype))
-            return (
-                self._moved(losses, losses + np.abs(slopes) * terms),
-                self._moved(slopes, 2 * terms),
-            )
+        if isinstance(loss, LossOfValues):
+            return self._moved_of_values(loss, z, np.asarray(y, self.dtype), losses, slopes)
         largest = np.abs(z).max(axis=1, keepdims=True)
         return self._moved(losses, losses + largest), self._moved(slopes, np.abs(slopes) + 1)
+
+    def _moved_of_values(
+        self, loss: LossOfValues, a: Floats, y: Floats, losses: Floats, slopes: Floats
+    ) -> tuple[Floats, Floats]:
+        """Losses and slopes moved by rounding of the terms of a - y, or of 1 - y a.
+
+        A slope moves with them as far as the loss is curved. That of log cosh is made of a
+        sigmoid, and its value of a logarithm of 2.
+        """
+        terms = 1 + np.abs(y * a) if isinstance(loss, HingeLoss) else np.abs(a) + np.abs(y)
+        curvature = CURVATURES[loss.name]
+        if loss.name == "huber" and loss.over_delta:
+            curvature /= loss.delta
+        more = 1.0 if loss.name == "log_cosh" else 0.0
+        moved = self._moved(losses, losses + np.abs(slopes) * terms + more)
+        return moved, self._moved(slopes, curvature * terms + more) if curvature else slopes
 
 
 @computed_once

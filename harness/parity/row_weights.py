@@ -25,6 +25,8 @@ ITERATIONS_AT_MOST = 3_000
 def other_rows(case: Case) -> str:
     """Return in words that the first wrong step takes other rows, and how many; "" if not so."""
     training, step = case.experiment.training, first_wrong_step(case)
+    if getattr(case.experiment.loss, "class_weights", None):
+        return ""  # rows have weights of their own
     if training is None or not step or training.batches.order == "full":
         return ""
     gradient = _gradient_of(case, step)

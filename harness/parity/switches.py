@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from harness.experiment.gradients import L1, Clipping, MaxNorm
+from harness.experiment.losses import Loss
 from harness.experiment.network import Layer
 from harness.experiment.optimizers import Optimizer
 from harness.experiment.schedules import Schedule
@@ -35,6 +36,9 @@ class Switches:
         product_bits, products_where: operands of matrix products are rounded to this many
             significant bits.
         predicts: what `predict` returns.
+        other_loss: this loss is in place of the protocol's.
+        loss_kink: the derivative of a hinge at its kink is so far from 0 to the other side; that
+            of an absolute error so far to the derivative below the kink.
         gradient_scale: the gradient of the loss is multiplied by this number, or by a count of
             the batch; the gradient of a penalty is not.
         loss_scale, returned_scale: the returned loss is multiplied likewise, without the penalty
@@ -46,7 +50,8 @@ class Switches:
         by_hand: the gradient is p - y whatever the loss.
         pairs_all: squared errors are taken of every output with every target, (N, 1) - (N,).
         smoothing: labels are smoothed by this.
-        targets: the next or previous class, 1 - y, or those of the next or previous row.
+        targets: the next or previous class, 1 - y, 0 and 1 in place of the numbers for "no" and
+            "yes", or those of the next or previous row.
         class_weights, weights_normalised: rows weigh by class; a mean may divide by their sum.
         divisor, divisor_more: means divide by the rows that count, or by those of a whole batch;
             or by this many rows more.
@@ -124,6 +129,8 @@ class Switches:
     predicts: Literal[
         "raw", "probabilities", "log probabilities", "reversed", "rows reversed", "negated"
     ] = "raw"
+    other_loss: Loss | None = None
+    loss_kink: float = 0.0
     gradient_scale: Scale = 1.0
     loss_scale: Scale = 1.0
     returned_scale: Scale = 1.0
@@ -135,7 +142,7 @@ class Switches:
     pairs_all: bool = False
     smoothing: float = 0.0
     targets: Literal[
-        "given", "next class", "previous class", "flipped", "next row", "previous row"
+        "given", "next class", "previous class", "flipped", "0 and 1", "next row", "previous row"
     ] = "given"
     class_weights: tuple[float, ...] = ()
     weights_normalised: bool = False

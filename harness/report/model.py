@@ -14,8 +14,8 @@ from functools import cached_property
 from harness.analysis.cells import Repetition
 from harness.analysis.intervals import ENOUGH_FOR_AN_INTERVAL, Estimate, estimate
 from harness.analysis.limits import LimitFractions
+from harness.experiment.losses import MeanSquaredError
 from harness.experiment.model import WORTH_MEASURING_FLOP, Experiment
-from harness.experiment.training import MeanSquaredError
 from harness.experiment.vocabulary import Status, Track
 from harness.parity.judgement import Judgement
 from harness.report.protocol_differences import Likeness

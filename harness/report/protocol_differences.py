@@ -32,6 +32,7 @@ PARTS = {
     "training.max_norm": "limits of steps",
     "training.batches": "batches",
     "training.stopping": "stopping",
+    "training.plateau": "schedule",
     "constants": "rounding",
 }
 """Beginning of a field's path to the part of a protocol that it belongs to, the longest first."""

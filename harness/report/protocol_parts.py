@@ -5,7 +5,7 @@ depend on another experiment, so two protocols can be compared part by part.
 """
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.experiment.data import Data
@@ -19,12 +19,15 @@ from harness.experiment.initializers import (
     TruncatedNormal,
     Uniform,
 )
+from harness.experiment.losses import ClassWeights, CrossEntropy, Huber, LabelSmoothing, Loss
 from harness.experiment.model import Experiment
 from harness.experiment.network import Layer, Network
 from harness.experiment.optimizers import AdamW, Momentum, Nesterov, Optimizer
+from harness.experiment.plateau import Plateau
 from harness.experiment.splits import DrawnSplit, EdgeSplit, SklearnSplit
+from harness.experiment.start_file import FromFile
 from harness.experiment.stopping import NoImprovement, Stopping
-from harness.experiment.training import L2, DrawnBatches, Loss, Training
+from harness.experiment.training import L2, DrawnBatches, Training
 from harness.report.schedule_text import schedule_text
 from harness.report.text import count_text
 
@@ -64,6 +67,8 @@ INITIALIZERS = {
     "constants": "given numbers",
     "inverse_root_uniform": "uniform within 1/sqrt(inputs)",
 }
+MOST_WEIGHTS = 4
+"""Weights of classes that are written out."""
 AUTHORS = {"glorot": "Glorot", "he": "He", "lecun": "LeCun"}
 
 
@@ -87,7 +92,7 @@ def parts_of(experiment: Experiment) -> tuple[Part, ...]:
         "loss": loss_text(training.loss, experiment.network.outputs) if training else "",
         "start": _start(experiment),
         "optimizer": _optimizer(training.optimizer) if training else "",
-        "schedule": schedule_text(training.schedule) if training and training.schedule else "",
+        "schedule": _rates(training) if training else "",
         "penalty": _penalties(training) if training else "",
         "limits of steps": _bounds(training) if training else "",
         "batches": _batches(experiment),
@@ -220,6 +225,9 @@ def _initializer(one: Initializer) -> str:
             mean = f"mean {one.mean:g}, " if one.mean else ""
             std = one.std if isinstance(one.std, str) else f"{one.std:g}"
             return f"{one.name.replace('_', ' ')} ({mean}std {std})"
+        case FromFile():
+            array = f", {one.array}" if one.array else ""
+            return f"from {one.label}{array}"
         case Uniform():
             return f"uniform from {one.low:g} to {one.high:g}"
         case Scaled():
@@ -237,7 +245,9 @@ def loss_text(loss: Loss, outputs: int) -> str:
     The mean over the rows of a batch is not said, nor anything of outputs where there is one.
     """
     fields = loss.model_dump(exclude={"name"}, exclude_defaults=True)
-    half, batch = fields.pop("half", False), fields.pop("batch", "mean")
+    for field in ("half", "over_delta", "label_smoothing", "class_weights"):
+        fields.pop(field, None)  # these are said in other words
+    half, batch = getattr(loss, "half", False), fields.pop("batch", "mean")
     over_outputs, behind = fields.pop("outputs", ""), fields.pop("behind_activation", False)
     name = loss.name.replace("cross_entropy", "cross-entropy").replace("_", " ")
     if batch == "sum":
@@ -247,8 +257,46 @@ def loss_text(loss: Loss, outputs: int) -> str:
         "summed over the outputs" if over_outputs == "sum" and outputs > 1 else "",
         "behind the last activation" if behind else "",
         *(f"{field.replace('_', ' ')} {value}" for field, value in fields.items()),
+        "divided by delta" if isinstance(loss, Huber) and loss.over_delta else "",
+        *(_of_classes(loss) if isinstance(loss, CrossEntropy) else ()),
     ]
     return ", ".join(filter(None, [f"half {name}" if half else name, *qualifiers]))
+
+
+def _of_classes(loss: CrossEntropy) -> Iterator[str]:
+    """Smoothed labels and weights of classes."""
+    if loss.label_smoothing is not None:
+        yield _smoothing(loss.label_smoothing)
+    if loss.class_weights is not None:
+        yield _class_weights(loss.class_weights)
+
+
+def _smoothing(smoothing: LabelSmoothing) -> str:
+    others = " (shared by the other classes)" if smoothing.shared_by == "other_classes" else ""
+    return f"labels smoothed by {smoothing.amount:g}{others}"
+
+
+def _class_weights(weights: ClassWeights) -> str:
+    shown = [f"{value:g}" for value in weights.values[:MOST_WEIGHTS]]
+    if len(weights.values) > MOST_WEIGHTS:
+        shown.append("...")
+    over = f", a mean divides by the {weights.mean_over}" if weights.mean_over else ""
+    return f"classes weigh {', '.join(shown)}{over}"
+
+
+def _rates(training: Training) -> str:
+    """How the learning rate changes."""
+    if training.plateau is not None:
+        return plateau_text(training.plateau)
+    return schedule_text(training.schedule) if training.schedule is not None else ""
+
+
+def plateau_text(rule: Plateau) -> str:
+    """`rate times 0.5 after 5 validations without a better loss, one every epoch`."""
+    count = count_text(rule.patience, "validation")
+    least = f", at least {rule.min_rate:g}" if rule.min_rate else ""
+    better = f"a better {rule.watched}"
+    return f"rate times {rule.factor:g} after {count} without {better}, one {_every(rule)}{least}"
 
 
 def _optimizer(optimizer: Optimizer) -> str:

@@ -7,7 +7,14 @@ makes what an adapter is given.
 """
 
 from harness.start.batches import BatchPlan, checksum
-from harness.start.constants import float32, given, given_network, given_number, rounded
+from harness.start.constants import (
+    float32,
+    given,
+    given_loss,
+    given_network,
+    given_number,
+    rounded,
+)
 from harness.start.digest import start_digest
 from harness.start.parameters import initial_parameters
 from harness.start.task import task_of
@@ -17,6 +24,7 @@ __all__ = [
     "checksum",
     "float32",
     "given",
+    "given_loss",
     "given_network",
     "given_number",
     "initial_parameters",

@@ -5,6 +5,7 @@ from typing import TypeVar
 import numpy as np
 
 from harness.experiment.fields import Frozen
+from harness.experiment.losses import CrossEntropy, Loss
 from harness.experiment.model import Experiment
 from harness.experiment.network import Network
 
@@ -35,6 +36,19 @@ def given_number(number: float, experiment: Experiment) -> float:
 def given(part: Part, experiment: Experiment) -> Part:
     """Return a part of a protocol with its own floats as adapters receive them."""
     return part if experiment.constants == "exact" else rounded(part)
+
+
+def given_loss(experiment: Experiment) -> Loss | None:
+    """Return a protocol's loss with its numbers as adapters receive them; None without one."""
+    loss = given(experiment.loss, experiment)
+    if loss is None or not isinstance(loss, CrossEntropy):
+        return loss
+    weights = loss.class_weights
+    if weights is not None:
+        values = tuple(given_number(value, experiment) for value in weights.values)
+        weights = weights.model_copy(update={"values": values})
+    smoothing = given(loss.label_smoothing, experiment)
+    return loss.model_copy(update={"label_smoothing": smoothing, "class_weights": weights})
 
 
 def given_network(experiment: Experiment) -> Network:

@@ -18,6 +18,7 @@ from harness.experiment.initializers import (
 )
 from harness.experiment.model import Experiment
 from harness.experiment.network import Network
+from harness.experiment.start_file import FromFile
 from harness.trainer import Parameters
 
 TRUNCATED_STD = 0.87962566103423978
@@ -75,13 +76,19 @@ def draw(
     parameters: Float64Parameters = []
     for index, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=True)):
         of_weights = initializers.of("weights", index)
-        if outputs_first and not isinstance(of_weights, Constants):
+        if isinstance(of_weights, FromFile):
+            weights = of_weights.values("weights", index)
+        elif outputs_first and not isinstance(of_weights, Constants):
             weights = np.ascontiguousarray(_draw(of_weights, index, shape, shape[::-1], random).T)
         else:
             weights = _draw(of_weights, index, shape, shape, random)
         biases = None
         if layer.bias:
-            biases = _draw(initializers.of("biases", index), index, shape, shape[1:], random)
+            of_biases = initializers.of("biases", index)
+            if isinstance(of_biases, FromFile):
+                biases = of_biases.values("biases", index)
+            else:
+                biases = _draw(of_biases, index, shape, shape[1:], random)
         parameters.append((weights, biases))
     return parameters
 

@@ -2,7 +2,7 @@
 
 from harness.data.prepared import Prepared
 from harness.experiment.model import Experiment
-from harness.start.constants import given, given_network
+from harness.start.constants import given, given_loss, given_network
 from harness.start.parameters import initial_parameters
 from harness.trainer import Task
 
@@ -33,7 +33,7 @@ def task_of(
     training = experiment.training
     return Task(
         network=given_network(experiment),
-        loss=experiment.loss,
+        loss=given_loss(experiment),
         l2=given(training.l2, experiment) if training else None,
         l1=given(training.l1, experiment) if training else None,
         clipping=given(training.clipping, experiment) if training else None,

@@ -35,14 +35,7 @@ def read(name: str, sha256: str, content: bytes, largest: int) -> Table:
         TableError: it is no archive, is damaged, too large, has objects, or arrays that do not
             have the same number of rows.
     """
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            found = _arrays(name, archive, largest)
-    # zipfile raises NotImplementedError for an unknown compression, RuntimeError for a password
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise TableError(f"{name}: not a whole .npz archive ({error})") from error
-    if not found:
-        raise TableError(f"{name}: has no arrays")
+    found = arrays_of(name, content, largest)
     pairs = _paired(found)
     if not pairs:
         return _table(name, sha256, found)
@@ -52,6 +45,28 @@ def read(name: str, sha256: str, content: bytes, largest: int) -> Table:
     together = ", ".join(f"{array} and {other}" for array, other in pairs.items())
     table = with_test_rows(train, test)
     return replace(table, sha256=sha256, form=f"arrays of NumPy; {together} joined")
+
+
+def arrays_of(name: str, content: bytes, largest: int) -> dict[str, NDArray[Any]]:
+    """Return the arrays of an archive by name, whatever their shapes.
+
+    Args:
+        name: of the file, for messages.
+        content: its bytes.
+        largest: how many bytes its arrays may have together.
+
+    Raises:
+        TableError: it is no archive, is damaged, too large, has objects, or no arrays.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            found = _arrays(name, archive, largest)
+    # zipfile raises NotImplementedError for an unknown compression, RuntimeError for a password
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        raise TableError(f"{name}: not a whole .npz archive ({error})") from error
+    if not found:
+        raise TableError(f"{name}: has no arrays")
+    return found
 
 
 def _table(name: str, sha256: str, found: dict[str, NDArray[Any]]) -> Table:

@@ -83,6 +83,8 @@ def _check_shared_batches(experiment: Experiment) -> None:
         raise Unsupported("is not full batch: every seed has batches of its own")
     if experiment.training.stopping is not None:
         raise Unsupported("stops early: every seed after a step of its own")
+    if experiment.training.plateau is not None:
+        raise Unsupported("has a rate that falls on a plateau: in every seed at another step")
 
 
 def _score(end: Parameters, experiment: Experiment, prepared: Prepared) -> tuple[float, float]:

@@ -62,7 +62,7 @@ def measure(
         elif issubclass(adapter, StepTrainer):
             check_loop(trial, adapter)
             check_dtype(trial, adapter)
-            training.check_can_stop(experiment, trial.loop)
+            training.check_can_follow(experiment, trial.loop)
             trainer = _train(trial, experiment, adapter, prepared, outcome, contradictions)
         else:
             raise TypeError(f"{adapter.__name__} must be a StepTrainer or a NativeTrainer")

@@ -17,6 +17,7 @@ from harness.trial.curves import Curves
 from harness.trial.early_stopping import EarlyStopping
 from harness.trial.evaluation import evaluate, score_columns
 from harness.trial.outcome import Diverged, GivenChanged, Outcome, Unsupported
+from harness.trial.plateau import PlateauRates
 from harness.trial.recompiling import Segment, recompile_s
 
 IDIOMATIC_SEGMENTS_AT_MOST = 10
@@ -116,13 +117,16 @@ def train(
     columns = outcome.columns
     curves, clock = Curves(experiment.network), Clock()
     stopping = EarlyStopping.of(experiment, prepared)
+    plateau = PlateauRates.of(experiment, prepared)
     points = _points(experiment, task.loop)
     steps_done, samples, over = 0, 0, False
     parameters, parameters_of = task.parameters, 0
     while not over:
         stop = next(point for point in points if point > steps_done)
         stop = stopping.next_stop(steps_done, stop) if stopping else stop
+        stop = plateau.next_stop(steps_done, stop) if plateau else stop
         batches = plan.segment(steps_done, stop)
+        batches = plateau.with_rates(batches) if plateau else batches
         samples += int(batches.sizes.sum())
         losses = clock.advance(trainer, batches)
         columns.first_step_s = clock.first_step_s
@@ -138,6 +142,8 @@ def train(
         if stopping:
             stopping.validate(trainer, steps_done)
             over = over or stopping.is_over(steps_done)
+        if plateau:
+            plateau.validate(trainer, steps_done)
         if over or steps_done in points:
             parameters, parameters_of = clock.read(trainer), steps_done
             is_start = steps_done == 1 and not over  # where the batch says what all rows say
@@ -151,6 +157,7 @@ def train(
                 raise Diverged(f"training loss is not finite after step {steps_done}")
     contradictions.clock_is_suspect = clock.seems_elsewhere
     outcome.arrays = curves.arrays() | (stopping.arrays() if stopping else {})
+    outcome.arrays |= plateau.arrays() if plateau else {}
     outcome.restored = stopping.restored(steps_done) if stopping else None
     _summarise(clock, task, columns)
 
@@ -170,16 +177,17 @@ def _summarise(clock: Clock, task: Task, columns: MeasuredColumns) -> None:
     columns.set(step_us=float(middle), step_us_low=float(low), step_us_high=float(high))
 
 
-def check_can_stop(experiment: Experiment, loop: str) -> None:
-    """Refuse an idiomatic loop, which pays for every segment, where a rule may end training.
+def check_can_follow(experiment: Experiment, loop: str) -> None:
+    """Refuse an idiomatic loop, which pays for every segment, where validations decide.
 
     Raises:
-        Unsupported: the protocol states `training.stopping`, and the loop is idiomatic.
+        Unsupported: training may end early or change its rate, and the loop is idiomatic.
     """
-    if loop == Loop.IDIOMATIC and experiment.training and experiment.training.stopping:
+    if loop == Loop.IDIOMATIC and experiment.training and experiment.depends_on_validation:
+        rule = "stopping" if experiment.training.stopping else "plateau"
         raise Unsupported(
             f"an idiomatic loop has at most {IDIOMATIC_SEGMENTS_AT_MOST} segments and cannot "
-            "follow training.stopping; take the stepwise or the fused loop"
+            f"follow training.{rule}; take the stepwise or the fused loop"
         )
 
 

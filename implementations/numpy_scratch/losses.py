@@ -1,5 +1,8 @@
 """Losses: their value, and their gradient with respect to the network's outputs.
 
+The losses of values but the squared error are in `value_losses`, cross-entropies with smoothed
+labels or weights of classes in `class_losses`.
+
 Each class is called with the outputs z (rows, outputs), the targets of the same rows and the
 size of the batch that the rows belong to: they are all of the batch, or one block. The call
 returns the share of these rows in the batch's loss, reduced as the protocol says, and overwrites
@@ -14,15 +17,26 @@ from typing import Protocol
 
 import numpy as np
 
-from harness.trainer import Array, BinaryCrossEntropy, Loss, MeanSquaredError
+from harness.trainer import (
+    Array,
+    BinaryCrossEntropy,
+    CrossEntropy,
+    Loss,
+    LossOfValues,
+    MeanSquaredError,
+)
+from implementations.numpy_scratch import class_losses, value_losses
 from implementations.numpy_scratch.activations import sigmoid
 
 
 class LossFunction(Protocol):
     """Value and gradient of one loss."""
 
-    def __call__(self, z: Array, targets: Array, batch_size: int) -> float:
-        """Return the share of these rows in L, and overwrite z with dL/dz."""
+    def __call__(self, z: Array, targets: Array, batch_size: float) -> float:
+        """Return the share of these rows in L, and overwrite z with dL/dz.
+
+        Where classes weigh, `batch_size` may be the sum of the weights of the batch's rows.
+        """
 
 
 class SquaredError:
@@ -33,7 +47,7 @@ class SquaredError:
         self.mean_over_batch = loss.batch == "mean"
         self.factor = 1 / outputs if loss.outputs == "mean" else 1.0
 
-    def __call__(self, z: Array, targets: Array, batch_size: int) -> float:
+    def __call__(self, z: Array, targets: Array, batch_size: float) -> float:
         """L = factor * slope / 2 * sum (z - y)^2; dL/dz = factor * slope * (z - y)."""
         factor = self.factor / batch_size if self.mean_over_batch else self.factor
         np.subtract(z, targets, out=z)
@@ -58,7 +72,7 @@ class SigmoidCrossEntropy:
         self.work = np.empty((rows, outputs), dtype)
         self.other = np.empty((rows, outputs), dtype)
 
-    def __call__(self, z: Array, targets: Array, batch_size: int) -> float:
+    def __call__(self, z: Array, targets: Array, batch_size: float) -> float:
         """Return the loss; z <- factor * (sigmoid(z) - y)."""
         rows = len(z)
         factor = self.factor / batch_size if self.mean_over_batch else self.factor
@@ -99,7 +113,7 @@ class SoftmaxCrossEntropy:
         self.positions = np.empty(rows, np.intp)
         self.picked = np.empty(rows, dtype)
 
-    def __call__(self, z: Array, targets: Array, batch_size: int) -> float:
+    def __call__(self, z: Array, targets: Array, batch_size: float) -> float:
         """Return the loss; z <- factor * (softmax(z) - onehot(y))."""
         rows = len(z)
         factor = 1 / batch_size if self.mean_over_batch else 1.0
@@ -129,9 +143,12 @@ class SoftmaxCrossEntropy:
 
 def make(loss: Loss, outputs: int, rows: int, dtype: str) -> LossFunction:
     """Return the loss of a protocol, with work space for `rows` rows."""
-    match loss:
-        case MeanSquaredError():
-            return SquaredError(loss, outputs)
-        case BinaryCrossEntropy():
-            return SigmoidCrossEntropy(loss, outputs, rows, dtype)
+    if isinstance(loss, CrossEntropy) and class_losses.is_needed(loss):
+        return class_losses.make(loss, outputs)
+    if isinstance(loss, MeanSquaredError):
+        return SquaredError(loss, outputs)
+    if isinstance(loss, LossOfValues):
+        return value_losses.make(loss, outputs, rows, dtype)
+    if isinstance(loss, BinaryCrossEntropy):
+        return SigmoidCrossEntropy(loss, outputs, rows, dtype)
     return SoftmaxCrossEntropy(loss.batch == "mean", outputs, rows, dtype)

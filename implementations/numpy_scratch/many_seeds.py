@@ -20,13 +20,16 @@ from harness.trainer import (
     Array,
     Batches,
     BinaryCrossEntropy,
+    CrossEntropy,
     Layer,
     Loss,
+    LossOfValues,
     MeanSquaredError,
     Parameters,
+    SoftmaxCrossEntropy,
     Task,
 )
-from implementations.numpy_scratch import activations, optimizers
+from implementations.numpy_scratch import activations, class_losses, optimizers, value_losses
 from implementations.numpy_scratch.around_updates import Clipper, NormBound, Penalties
 
 PRODUCTS = 262_144
@@ -87,7 +90,7 @@ class ManyDense:
 
 
 class Gradient:
-    """dL/dz of the losses in `losses`, where they are derived: p - y, or (2) (z - y).
+    """dL/dz of the losses in `losses` and `value_losses`, where they are derived.
 
     Args:
         loss: the protocol's loss.
@@ -98,27 +101,47 @@ class Gradient:
 
     def __init__(self, loss: Loss, targets: Array, outputs: int, dtype: str) -> None:
         self.loss = loss
-        self.factor = 1 / len(targets) if loss.batch == "mean" else 1.0
-        if isinstance(loss, MeanSquaredError | BinaryCrossEntropy):
+        self.of_values: value_losses.ValueLoss | None = None
+        self.factor: Array | float = 1.0
+        if loss.batch == "mean":
+            self.factor = 1 / class_losses.divisor_of(loss, targets)
+        if isinstance(loss, LossOfValues | BinaryCrossEntropy):
             y = targets
             self.factor /= outputs if loss.outputs == "mean" else 1
         else:
             y = np.eye(outputs, dtype=dtype)[targets]
         if isinstance(loss, MeanSquaredError):
             self.factor *= 1 if loss.half else 2
+        elif isinstance(loss, LossOfValues):
+            self.of_values = value_losses.make(loss, outputs, len(targets), dtype)
+            self.factor = self.of_values.factor_of(len(targets))
+        if isinstance(loss, CrossEntropy):
+            y = self._smoothed_and_weighted(loss, y, targets)
         self.y = y[:, :, np.newaxis]
+
+    def _smoothed_and_weighted(self, loss: CrossEntropy, y: Array, targets: Array) -> Array:
+        """Return the targets as the loss has them; put the weights of rows into the factor."""
+        if loss.class_weights is not None:
+            self.factor = self.factor * class_losses.of_rows(loss.class_weights, targets)
+            self.factor = self.factor.astype(y.dtype)[:, :, np.newaxis]
+        if loss.label_smoothing is None:
+            return y
+        classes = y.shape[1] if isinstance(loss, SoftmaxCrossEntropy) else 2
+        share = loss.label_smoothing.share(classes)
+        return (1 - share) * y + share / classes
 
     def __call__(self, z: Array) -> None:
         """Overwrite z (rows, outputs, seeds) with dL/dz."""
-        match self.loss:
-            case MeanSquaredError():
-                pass
-            case BinaryCrossEntropy():
-                activations.sigmoid(z)
-            case _:  # softmax cross-entropy
-                np.subtract(z, z.max(axis=1, keepdims=True), out=z)
-                np.exp(z, out=z)
-                np.divide(z, z.sum(axis=1, keepdims=True), out=z)
+        if self.of_values is not None:
+            self.of_values.take(z, self.y, np.empty_like(z))
+            np.multiply(z, self.factor, out=z)
+            return
+        if isinstance(self.loss, BinaryCrossEntropy):
+            activations.sigmoid(z)
+        elif isinstance(self.loss, SoftmaxCrossEntropy):
+            np.subtract(z, z.max(axis=1, keepdims=True), out=z)
+            np.exp(z, out=z)
+            np.divide(z, z.sum(axis=1, keepdims=True), out=z)
         np.subtract(z, self.y, out=z)
         np.multiply(z, self.factor, out=z)
 

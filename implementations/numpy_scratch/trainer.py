@@ -1,6 +1,7 @@
 """The NumPy adapter: layers, loss and update rule behind the contract."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
@@ -13,7 +14,13 @@ from harness.trainer import (
     StepTrainer,
     Task,
 )
-from implementations.numpy_scratch import activations, losses, many_seeds, optimizers
+from implementations.numpy_scratch import (
+    activations,
+    class_losses,
+    losses,
+    many_seeds,
+    optimizers,
+)
 from implementations.numpy_scratch.around_updates import Clipper, NormBound, Penalties
 from implementations.numpy_scratch.layers import Dense
 
@@ -43,6 +50,8 @@ class NumpyTrainer(StepTrainer):
         if task.loss is None or task.optimizer is None or task.targets is None:
             return  # a network that only predicts
         rows = min(task.batch_size, ROWS_AT_ONCE)
+        self.means_weigh = class_losses.weighs_means(task.loss)
+        self.divisor_of = partial(class_losses.divisor_of, task.loss)
         self.loss = losses.make(task.loss, task.network.outputs, rows, task.dtype)
         weights = [layer.W for layer in self.layers]
         self.rule = optimizers.make(task.optimizer, w, g, weights)
@@ -68,9 +77,12 @@ class NumpyTrainer(StepTrainer):
     def _loss_and_gradients(self, batches: Batches, step: int, size: int) -> float:
         """Return the loss of one batch, and leave its gradients in the flat buffer."""
         loss = 0.0
+        divisor: float = size
+        if self.means_weigh:
+            divisor = self.divisor_of(self.block.targets_of(batches, step, size))
         for first in range(0, size, ROWS_AT_ONCE):
             x, y = self.block.gather(batches, step, first, min(first + ROWS_AT_ONCE, size))
-            loss += self._forward_and_backward(x, y, size, add=first > 0)
+            loss += self._forward_and_backward(x, y, divisor, add=first > 0)
         clipping = self.task.clipping
         if clipping is not None and clipping.includes_penalty is False:
             self.clipper.clip()
@@ -79,7 +91,7 @@ class NumpyTrainer(StepTrainer):
         self.clipper.clip()
         return loss
 
-    def _forward_and_backward(self, x: Array, y: Array, batch_size: int, add: bool) -> float:
+    def _forward_and_backward(self, x: Array, y: Array, batch_size: float, add: bool) -> float:
         """Fill the gradients, or add to them. Return the share of these rows in the loss."""
         values = [x]
         for layer in self.layers:
@@ -140,6 +152,10 @@ class _Block:
         self.inputs, self.targets = inputs, targets
         self.x = np.empty((rows, *inputs.shape[1:]), inputs.dtype)
         self.y = np.empty((rows, *targets.shape[1:]), targets.dtype)
+
+    def targets_of(self, batches: Batches, step: int, size: int) -> Array:
+        """Return the targets of one step's batch."""
+        return self.targets if batches.rows is None else self.targets[batches.rows[step, :size]]
 
     def gather(self, batches: Batches, step: int, first: int, stop: int) -> tuple[Array, Array]:
         """Return (x, y) of the rows from `first` to `stop` of one step's batch."""

@@ -103,7 +103,11 @@ MISTAKES = [
         {"data__scale_fitted_on": "test"},
         "scale_fitted_on: 'test' is not valid",
     ),
-    ("iris-softmax", {"data__target_values": [-1.0, 1.0]}, "data.target_values: only for 'mean_sq"),
+    (
+        "iris-softmax",
+        {"data__target_values": [-1.0, 1.0]},
+        "data.target_values: only for losses",
+    ),
     (
         "xor-mlp",
         {"data__target_values": [1.0, -1.0]},

@@ -93,6 +93,16 @@ def bases():
     for start in STARTS:
         yield protocol("xor-mlp", initializers__weights=dict(start))
     square = {"name": "mean_squared_error", "half": False, "batch": "sum", "outputs": "sum"}
+    both = {"batch": "sum", "outputs": "mean"}
+    huber = {"name": "huber", "delta": 1.0, "over_delta": True, **both}
+    yield protocol(training__loss=huber)
+    yield protocol(
+        "diabetes-linear", training__loss={"name": "log_cosh", "batch": "sum", "outputs": "mean"}
+    )
+    yield protocol(
+        data__target_values=[-1.0, 1.0],
+        training__loss={"name": "hinge", "batch": "sum", "outputs": "mean"},
+    )
     leaky = [{"units": 9, "activation": "leaky_relu", "slope": 0.1}]
     output = [{"units": 10, "activation": "identity"}]
     yield protocol(training__loss=square, network__layers=leaky + output)
@@ -170,13 +180,18 @@ def is_valid(values):
 
 def place_of(row, table):
     """The table that a row is to be written in."""
-    if row.where == "optimizer of [training]":
-        return "training.optimizer"
+    inner = row.where.removesuffix(" of [training]")
+    if inner != row.where:
+        return f"training.{inner}"
     return row.where.strip("[]") or table
 
 
 ROWS = [
-    *((place.rpartition(".")[0], row) for place, rows in VALUES.items() for row in rows),
+    *(
+        (place_of(row, place.rpartition(".")[0]), row)
+        for place, rows in VALUES.items()
+        for row in rows
+    ),
     *((place_of(row, table), row) for table, rows in FIELDS.items() for row in rows),
 ]
 WRITTEN = {
@@ -222,7 +237,8 @@ ACTIVATION = "network.layers[0].activation"
         ("training.loss.name", "CrossEntropyLoss", '"softmax_cross_entropy"'),
         ("training.loss.name", "categorical_crossentropy", '"softmax_cross_entropy"'),
         ("training.loss.name", "mse", '"mean_squared_error"'),
-        ("training.loss.name", "mean_absolute_error", "cannot be said"),
+        ("training.loss.name", "torch.nn.SmoothL1Loss", "over_delta = true"),
+        ("training.loss.name", "keras.losses.Hinge", "target_values = [-1, 1]"),
         ("training.optimizer.name", "lamb", "cannot be said"),
         ("training.optimizer.name", "torch.optim.AdamW", "weight_decay = 0.01, decay_times_rate"),
         ("training.optimizer.name", "tf.keras.optimizers.Nadam()", "momentum_decay = 1.0"),

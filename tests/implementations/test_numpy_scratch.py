@@ -18,6 +18,15 @@ LOSSES = {
     "squared": {"name": "mean_squared_error", "half": False, "batch": "mean", "outputs": "mean"},
     "squared-half": {"name": "mean_squared_error", "half": True, "batch": "sum", "outputs": "sum"},
 }
+WEIGHTS = {"values": [0.5 + k / 4 for k in range(10)], "mean_over": "weights"}
+SMOOTHING = {"amount": 0.125, "shared_by": "other_classes"}
+LATER_LOSSES = {
+    "weighted": LOSSES["softmax"] | {"class_weights": WEIGHTS},
+    "smoothed": LOSSES["softmax"] | {"label_smoothing": SMOOTHING},
+    "smoothed-sigmoid": LOSSES["sigmoid"] | {"label_smoothing": SMOOTHING},
+    "huber": LOSSES["sigmoid"] | {"name": "huber", "delta": 0.25, "over_delta": True},
+    "log-cosh": LOSSES["sigmoid-mean"] | {"name": "log_cosh"},
+}
 ACTIVATIONS = [
     "identity",
     "sigmoid",
@@ -57,8 +66,13 @@ def gradient_experiment(loss, activation, bias=True):
 
 
 @pytest.mark.parametrize("rows_at_once", [1_000, 3], ids=["whole", "in blocks"])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
+@pytest.mark.parametrize(
+    ("loss", "activation"),
+    [
+        *(pytest.param(LOSSES[n], a, id=f"{n}-{a}") for n in LOSSES for a in ACTIVATIONS),
+        *(pytest.param(loss, "tanh", id=name) for name, loss in LATER_LOSSES.items()),
+    ],
+)
 def test_gradients_are_those_of_finite_differences(loss, activation, rows_at_once, monkeypatch):
     """One SGD step of seven rows with rate 1 shows the gradient: start minus end."""
     monkeypatch.setattr("implementations.numpy_scratch.trainer.ROWS_AT_ONCE", rows_at_once)

@@ -11,13 +11,16 @@ RELATIVES = ("adamw", "amsgrad", "nadam", "adamax", "adadelta")
 SMOOTH = ("identity", "sigmoid", "tanh", "elu", "swish", "softplus", "gelu", "gelu_tanh")
 LATER = ("selu", "softsign", "log_sigmoid", "mish", "relu6", "hard_tanh", "hard_sigmoid",
          "hard_sigmoid_fifth", "hard_swish")  # fmt: skip
+OTHER_VALUES = ("mean_absolute_error", "huber", "log_cosh")
+OF_SIGNS = ("hinge", "squared_hinge")
+BITS = ("mean_squared_error", "binary_cross_entropy", *OTHER_VALUES, *OF_SIGNS)
 DATASETS = {
     # name: inputs, outputs, rows, losses
-    "and": (2, 1, 4, ("mean_squared_error", "binary_cross_entropy")),
-    "xor": (2, 1, 4, ("mean_squared_error", "binary_cross_entropy")),
-    "iris": (4, 3, 150, ("mean_squared_error", "binary_cross_entropy", "softmax_cross_entropy")),
-    "digits": (64, 10, 1797, ("mean_squared_error", "softmax_cross_entropy")),
-    "diabetes": (10, 1, 442, ("mean_squared_error",)),
+    "and": (2, 1, 4, BITS),
+    "xor": (2, 1, 4, BITS),
+    "iris": (4, 3, 150, (*BITS, "softmax_cross_entropy", "softmax_cross_entropy")),
+    "digits": (64, 10, 1797, ("mean_squared_error", *OF_SIGNS, *["softmax_cross_entropy"] * 4)),
+    "diabetes": (10, 1, 442, ("mean_squared_error", *OTHER_VALUES)),
 }
 
 
@@ -50,7 +53,8 @@ def _protocol(draw: Draw) -> dict[str, Any]:
     dataset = draw.one_of(*DATASETS)
     inputs, outputs, rows, losses = DATASETS[dataset]
     split, training_rows = _split(draw, rows)
-    loss = _loss(draw, draw.one_of(*losses))
+    loss = _loss(draw, draw.one_of(*losses), outputs)
+    signs = {"target_values": [-1.0, 1.0]} if loss["name"] in OF_SIGNS else {}
     scales = ("none", "standardize", "min_max", "minus_one_to_one", "divide_by_16")
     steps = draw.one_of(1, 2, 3, 30, 100)
     training = {
@@ -74,7 +78,7 @@ def _protocol(draw: Draw) -> dict[str, Any]:
     return {
         "name": "drawn",
         "title": "A drawn protocol",
-        "data": {"dataset": dataset, "scale": draw.one_of(*scales), "split": split},
+        "data": {"dataset": dataset, "scale": draw.one_of(*scales), "split": split, **signs},
         "network": {"inputs": inputs, "layers": _layers(draw, outputs, loss)},
         "initializers": {"weights": _initializer(draw), "biases": _initializer(draw)},
         "training": training,
@@ -114,12 +118,21 @@ def _split(draw: Draw, rows: int) -> tuple[dict[str, Any], int]:
     return {"name": kind, "test": 0.3, "seed": 0}, rows - int(np.ceil(0.3 * rows))
 
 
-def _loss(draw: Draw, name: str) -> dict[str, Any]:
+def _loss(draw: Draw, name: str, outputs: int) -> dict[str, Any]:
     loss = {"name": name, "batch": draw.one_of("mean", "sum")}
     if name != "softmax_cross_entropy":
         loss["outputs"] = draw.one_of("mean", "sum")
     if name == "mean_squared_error":
         loss["half"] = draw.often(0.5)
+    if name == "huber":
+        loss |= {"delta": draw.one_of(0.1, 1.0, 20.0), "over_delta": draw.often(0.5)}
+    if "cross_entropy" in name and draw.often(0.2):
+        shared_by = draw.one_of("all_classes", "other_classes")
+        loss["label_smoothing"] = {"amount": draw.one_of(0.01, 0.1, 0.4), "shared_by": shared_by}
+    elif "cross_entropy" in name and draw.often(0.2) and (outputs == 1 or name[0] == "s"):
+        values = [draw.one_of(0.01, 1.0, 2.0, 30.0) for _ in range(max(outputs, 2))]
+        over = {"mean_over": draw.one_of("weights", "rows")} if loss["batch"] == "mean" else {}
+        loss["class_weights"] = {"values": values, **over}
     return loss
 
 
@@ -180,7 +193,7 @@ def _batches(draw: Draw, rows: int) -> dict[str, Any]:
 def _layers(draw: Draw, outputs: int, loss: dict[str, Any]) -> list[dict[str, Any]]:
     layers = [_layer(draw, draw.one_of(1, 3, 8)) for _ in range(draw.one_of(0, 1, 1, 2, 4))]
     last = _layer(draw, outputs)
-    if loss["name"] == "mean_squared_error":
+    if "cross_entropy" not in loss["name"]:
         return [*layers, last]
     loss["behind_activation"] = draw.often(0.2)
     if not loss["behind_activation"] or last["activation"] == "identity":

@@ -86,6 +86,8 @@ class Mutant(StepTrainer):
             y = (y + shift) % task.network.layers[-1].units
         elif shift:
             y = torch.roll(y, shift, dims=1)
+        if self.mistake == "targets of 0 and 1":
+            y = (y + 1) / 2
         if self.mistake == "targets flipped":
             y = 1 - y
         if self.mistake == "targets of the next row":
@@ -201,7 +203,11 @@ class Mutant(StepTrainer):
         rows, by_hand = self._losses(z, y)
         mean = (loss.batch == "mean") != (mistake == "loss summed over the batch")
         weights = self._weights(y)
-        divisor = (weights.sum() if mistake == "class weights" else len(rows)) if mean else 1
+        over_weights = mistake == "class weights"
+        stated = getattr(loss, "class_weights", None)
+        if stated is not None:
+            over_weights = (stated.mean_over == "weights") != (mistake == "mean over the others")
+        divisor = (weights.sum() if over_weights else len(rows)) if mean else 1
         if mistake == "nominal divisor" and mean:
             divisor = self.task.batch_size
         if mistake == "first row dropped, all divide" and mean:
@@ -215,6 +221,10 @@ class Mutant(StepTrainer):
         return total + shown, trained + penalty
 
     def _weights(self, y):
+        stated = getattr(self.task.loss, "class_weights", None)
+        if stated is not None and self.mistake != "all classes weigh the same":
+            values = stated.values[:: -1 if self.mistake == "weights reversed" else 1]
+            return torch.tensor(values, dtype=self.dtype)[y.ravel().to(torch.int64)]
         if not self.mistake.startswith("class weights"):
             return torch.ones(len(y), dtype=self.dtype)
         return 1 + (y == 1).to(self.dtype)
@@ -230,8 +240,10 @@ class Mutant(StepTrainer):
                 return ((z - y.ravel()[None, :]) ** 2).mean(1) * (0.5 if loss.half else 1), None
             half = loss.half or mistake == "always half"
             return self._over_outputs((z - y) ** 2 * (0.5 if half else 1)), None
-        if self.number("smoothing") is not None:
-            y = y * (1 - self.number("smoothing")) + self.number("smoothing") / 2
+        if loss.name != "binary_cross_entropy":
+            return self._over_outputs(self._of_values(z, y)), None
+        share = self._share(2)
+        y = y * (1 - share) + share / 2
         p = torch.sigmoid(z)
         if mistake == "clipped":
             p = p.clamp(1e-7, 1 - 1e-7)
@@ -241,6 +253,44 @@ class Mutant(StepTrainer):
             return self._over_outputs(logs), None
         logits = functional.binary_cross_entropy_with_logits
         return self._over_outputs(logits(z, y, reduction="none")), None
+
+    def _share(self, classes):
+        """The part of every target that all classes share."""
+        if self.number("smoothing") is not None:
+            return self.number("smoothing")
+        stated = self.task.loss.label_smoothing
+        if stated is None or self.mistake == "no smoothing":
+            return 0.0
+        by_all = (stated.shared_by == "all_classes") != (self.mistake == "shared by the others")
+        return stated.amount * (1 if by_all else classes / (classes - 1))
+
+    def _of_values(self, z, y):
+        """The absolute error, Huber's loss, log cosh and hinges, by the library's functions."""
+        loss, mistake, given = self.task.loss, self.mistake, {"reduction": "none"}
+        name = mistake.removeprefix("loss is ") if mistake.startswith("loss is ") else loss.name
+        delta = self.number("delta of") or getattr(loss, "delta", 1.0)
+        over = getattr(loss, "over_delta", False) != (mistake == "over delta, or not")
+        match name:
+            case "mean_squared_error":
+                return functional.mse_loss(z, y, **given)
+            case "mean_absolute_error" if mistake == "absolute error by where":
+                return torch.where(z >= y, z - y, y - z)
+            case "mean_absolute_error":
+                return functional.l1_loss(z, y, **given)
+            case "huber" if over:
+                return functional.smooth_l1_loss(z, y, beta=delta, **given)
+            case "huber":
+                return functional.huber_loss(z, y, delta=delta, **given)
+            case "log_cosh":
+                return torch.logaddexp(z - y, y - z) - math.log(2)
+        margin = 1 - y * z
+        if mistake == "hinge by clamp":
+            margin = margin.clamp(min=0)
+        elif mistake == "hinge by maximum":
+            margin = torch.maximum(margin, torch.zeros_like(margin))
+        else:
+            margin = torch.relu(margin)
+        return margin if name == "hinge" else margin**2
 
     def _cross_entropy(self, z, y, epsilon):
         mistake, picked = self.mistake, (torch.arange(len(z)), y)
@@ -255,7 +305,7 @@ class Mutant(StepTrainer):
             return -torch.log_softmax(z, 0)[picked], None
         if epsilon is not None:
             return -(torch.softmax(z, 1)[picked] + epsilon).log(), None
-        smoothing = self.number("smoothing") or 0.0
+        smoothing = self._share(z.shape[1])
         cross_entropy = functional.cross_entropy
         return cross_entropy(z, y, reduction="none", label_smoothing=smoothing), None
 

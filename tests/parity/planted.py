@@ -195,9 +195,54 @@ def around() -> dict[str, Experiment]:
 
 
 @cache
+def losses() -> dict[str, Experiment]:
+    """Protocols of the losses that the others do not have; two of them at their kinks."""
+    both = {"batch": "mean", "outputs": "mean"}
+    signs = {"data__target_values": [-1.0, 1.0]}
+    huber = {"name": "huber", "delta": 0.3, "over_delta": False, **both}
+    changes = {
+        "absolute error": {"training__loss": {"name": "mean_absolute_error", **both}},
+        "huber": {"training__loss": huber, "training__batches": SHORT},
+        "huber over delta": {
+            "training__loss": huber | {"over_delta": True},
+            "network__layers": layers("tanh", "sigmoid"),
+        },
+        "log cosh": {"training__loss": {"name": "log_cosh", **both, "outputs": "sum"}},
+        "hinge": {"training__loss": {"name": "hinge", **both}, **signs},
+        "squared hinge": {
+            "training__loss": {"name": "squared_hinge", **both, "batch": "sum"},
+            "training__optimizer": {"name": "sgd", "learning_rate": 1e-3},
+            **signs,
+        },
+    }
+    softmax = {"name": CE, "batch": "mean"}
+    smoothed = {"label_smoothing": {"amount": 0.125, "shared_by": "all_classes"}}
+    weights = {
+        "class_weights": {"values": [0.5 + k / 4 for k in range(10)], "mean_over": "weights"}
+    }
+    changes |= {
+        "smoothed": {"training__loss": softmax | smoothed, "training__batches": SHORT},
+        "smoothed bits": {
+            "training__loss": BCE
+            | {"label_smoothing": {"amount": 0.2, "shared_by": "other_classes"}},
+        },
+        "weighted": {"training__loss": softmax | weights, "training__batches": SHORT},
+        "weighted rows": {
+            "training__loss": softmax
+            | {"class_weights": weights["class_weights"] | {"mean_over": "rows"}},
+            "training__optimizer": ADAM,
+        },
+    }
+    plain = {"network__layers": layers("tanh"), "initializers": NORMAL, "training__optimizer": SGD}
+    made = {name: _made(**(plain | values)) for name, values in changes.items()}
+    kinked = ("absolute-error-at-kink", "hinge-at-kink")
+    return made | {name: proof_of(every()[name]) for name in kinked}
+
+
+@cache
 def every_protocol() -> dict[str, Experiment]:
     """Return the protocols of all groups of mistakes."""
-    return protocols() | scheduled() | relatives() | activations() | around()
+    return protocols() | scheduled() | relatives() | activations() | around() | losses()
 
 
 def protocols_of(group: str) -> dict[str, Experiment]:
@@ -207,6 +252,7 @@ def protocols_of(group: str) -> dict[str, Experiment]:
         "relatives of Adam": relatives,
         "activations": activations,
         "around updates": around,
+        "losses": losses,
     }
     return groups.get(group, protocols)()
 
@@ -590,6 +636,45 @@ AROUND = [
     Planted("labels next", "labels are off by one: the next class"),
 ]  # fmt: skip
 
+
+def smooths(e: Experiment) -> bool:
+    return getattr(e.loss, "label_smoothing", None) is not None
+
+
+def weighs(e: Experiment) -> bool:
+    return getattr(e.loss, "class_weights", None) is not None
+
+
+LOSSES = [
+    Planted("loss is mean_absolute_error", "the loss is the absolute error, not", loss("huber", "log_cosh")),
+    Planted("loss is mean_squared_error", "the loss is the squared error, not", loss("huber", "log_cosh", "mean_absolute_error")),
+    Planted("loss is huber", "the loss is (Huber's loss|the squared error), not", loss("mean_absolute_error", "log_cosh")),
+    Planted("loss is log_cosh", "the loss is log cosh, not", loss("huber", "mean_absolute_error")),
+    Planted("loss is hinge", "the loss is the hinge loss, not", loss("squared_hinge")),
+    Planted("loss is squared_hinge", "the loss is the squared hinge loss, not", loss("hinge")),
+    Planted("over delta, or not", "Huber's loss is (not )?divided by delta|the loss is", loss("huber")),
+    Planted("delta of 1", "delta of Huber's loss is 1, not 0.3|the loss is the squared error", loss("huber")),
+    Planted("delta of 0.1", "delta of Huber's loss is 0.1, not 0.3", loss("huber")),
+    Planted("targets of 0 and 1", "targets are 0 and 1, not -1 and 1", loss("hinge", "squared_hinge")),
+    Planted("hinge by clamp", "the derivative of the hinge loss where y a = 1 is -y, not 0", loss("hinge")),
+    Planted("hinge by maximum", "the derivative of the hinge loss where y a = 1 is -y / 2, not 0", loss("hinge")),
+    Planted("absolute error by where", "the derivative of the absolute error where a = y is 1, not 0", loss("mean_absolute_error")),
+    Planted("no smoothing", "labels are not smoothed", smooths),
+    Planted("shared by the others", "the smoothing is shared by", smooths),
+    Planted("smoothing 0.3", r"labels are smoothed by 0\.\d+, not 0\.", smooths),
+    Planted("all classes weigh the same", "all classes weigh the same", weighs),
+    Planted("mean over the others", "the mean over the batch divides by", weighs),
+    Planted("weights reversed", "the weights of the classes are in reversed order", weighs),
+    Planted("softmax twice", "^softmax is applied twice", loss(CE)),
+    Planted("nominal divisor", "means divide by the rows of a whole batch", lambda e: short(e) and not weighs(e)),
+    Planted("loss halved", "^the loss is halved"),
+    Planted("loss summed over the batch", r"summed over the batch|averaged over the batch", lambda e: not weighs(e)),
+    Planted("loss summed over the outputs", "summed over the outputs", lambda e: many(e) and getattr(e.loss, "outputs", "") == "mean"),
+    Planted("labels next", "labels are off by one: the next class", many),
+    Planted("hidden slopes missing", "derivative of the hidden activations is missing", hidden),
+    Planted("rate scaled", "3 times the given one"),
+]  # fmt: skip
+
 GROUPS = {
     "old": OLD,
     "listed": LISTED,
@@ -599,4 +684,5 @@ GROUPS = {
     "relatives of Adam": RELATIVES,
     "around updates": AROUND,
     "activations": ACTIVATIONS,
+    "losses": LOSSES,
 }

@@ -67,7 +67,7 @@ def test_drawn_protocols_have_every_part_of_the_language():
     trainings = [experiment.training for experiment in experiments]
     rules = {training.optimizer.name for training in trainings}
     assert rules == {"sgd", "momentum", "nesterov", "rmsprop", "adagrad", "adam", *RELATIVES}
-    assert len({training.loss.name for training in trainings}) == 3
+    assert len({training.loss.name for training in trainings}) == 8
     assert {training.batches.order for training in trainings} == {
         "full",
         "sequential",

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from harness.experiment.initializers import Zeros
+from harness.experiment.losses import MeanSquaredError
 from harness.experiment.network import Layer
 from harness.experiment.training import L2
 from harness.parity import reference, reference_updates
@@ -31,7 +32,11 @@ def test_the_plain_network_has_no_switches():
     tree = ast.parse(inspect.getsource(reference))
     imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     modules = {node.module for node in imports if node.module.startswith("harness.parity")}
-    assert modules == {"harness.parity.functions", "harness.parity.reference_updates"}
+    assert modules == {
+        "harness.parity.functions",
+        "harness.parity.loss_functions",
+        "harness.parity.reference_updates",
+    }
     updates = ast.parse(inspect.getsource(reference_updates))
     imports = [node.module for node in ast.walk(updates) if isinstance(node, ast.ImportFrom)]
     assert [name for name in imports if name.startswith("harness.parity")] == [
@@ -58,6 +63,7 @@ def test_without_a_mistake_it_leaves_the_same_bits(protocol, dtype):
 
 
 PENALTY = L2(strength=0.1, half=False, per_row=False, on="weights")
+MSE = MeanSquaredError(name="mean_squared_error", half=False, batch="mean", outputs="mean")
 RELU = Layer(units=1, activation="relu")
 TWICE = ((1.0, 2.0), (1.0, 2.0))
 MISTAKES = [
@@ -85,6 +91,9 @@ MISTAKES = [
     ("clipped", 1e-7, "saturated-bce"),
     ("log_epsilon", 1e-7, "saturated-bce"),
     ("pairs_all", True, "regression"),
+    ("other_loss", MSE, "hinge"),
+    ("loss_kink", 1.0, "hinge-at-kink"),
+    ("targets", "0 and 1", "hinge"),
     ("smoothing", 0.1, "swish-l2"),
     ("targets", "next class", "swish-l2"),
     ("targets", "previous class", "saturated-bce"),

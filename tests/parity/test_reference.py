@@ -1,15 +1,20 @@
 """The oracle is proven on its own: finite differences, one step by hand, golden numbers."""
 
+import itertools
 import math
 
 import numpy as np
 import pytest
+from pydantic import TypeAdapter
 
 from harness import data
 from harness.experiment.gradients import MaxNorm
 from harness.experiment.loading import load
+from harness.experiment.losses import Loss
+from harness.parity.loss_functions import of_values
 from harness.parity.reference import Reference
 from harness.parity.reference_updates import clipped, constrained
+from harness.scoring import loss_of
 from harness.start import BatchPlan, initial_parameters
 from tests.implementations.tasks import experiment_of
 
@@ -20,6 +25,30 @@ LOSSES = [
     {"name": "binary_cross_entropy", "batch": "sum", "outputs": "mean"},
     {"name": "mean_squared_error", "half": False, "batch": "mean", "outputs": "mean"},
     {"name": "mean_squared_error", "half": True, "batch": "sum", "outputs": "sum"},
+]
+LATER_LOSSES = [
+    {
+        "name": "softmax_cross_entropy",
+        "batch": "mean",
+        "label_smoothing": {"amount": 0.2, "shared_by": "other_classes"},
+    },
+    {
+        "name": "softmax_cross_entropy",
+        "batch": "mean",
+        "class_weights": {"values": [0.5 + k / 4 for k in range(10)], "mean_over": "weights"},
+    },
+    {
+        "name": "binary_cross_entropy",
+        "batch": "mean",
+        "outputs": "mean",
+        "label_smoothing": {"amount": 0.2, "shared_by": "all_classes"},
+    },
+    {"name": "mean_absolute_error", "batch": "sum", "outputs": "mean"},
+    {"name": "huber", "delta": 0.25, "over_delta": False, "batch": "mean", "outputs": "sum"},
+    {"name": "huber", "delta": 0.25, "over_delta": True, "batch": "mean", "outputs": "mean"},
+    {"name": "log_cosh", "batch": "sum", "outputs": "sum"},
+    {"name": "hinge", "batch": "mean", "outputs": "mean"},
+    {"name": "squared_hinge", "batch": "mean", "outputs": "sum"},
 ]
 ACTIVATIONS = [
     "identity",
@@ -51,8 +80,11 @@ def reference_of(experiment, seed=0):
 
 
 @pytest.mark.parametrize("l2", [None, "weights", "all"])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: "-".join(map(str, loss.values())))
+@pytest.mark.parametrize(
+    ("loss", "activation"),
+    [*itertools.product(LOSSES, ACTIVATIONS), *((loss, "tanh") for loss in LATER_LOSSES)],
+    ids=lambda part: "-".join(map(str, part.values())) if isinstance(part, dict) else part,
+)
 def test_gradients_are_finite_differences(loss, activation, l2):
     slope = {"slope": 0.25} if activation == "leaky_relu" else {}
     penalty = {"strength": 0.5, "half": False, "per_row": True, "on": l2}
@@ -65,6 +97,7 @@ def test_gradients_are_finite_differences(loss, activation, l2):
         ],
         training__loss=loss,
         training__l2=penalty if l2 else None,
+        **({"data__target_values": [-1.0, 1.0]} if "hinge" in loss["name"] else {}),
     )
     reference = reference_of(experiment)
     x, y = np.asarray(reference.inputs[:9]), reference.targets[:9]
@@ -84,6 +117,67 @@ def test_gradients_are_finite_differences(loss, activation, l2):
                     values.ravel()[position] -= shift
                 slope_ = (found[0] - found[1]) / 2e-6
                 assert gradient.ravel()[position] == pytest.approx(slope_, rel=2e-5, abs=1e-8)
+
+
+OF_VALUES = [
+    # y, a, and what each loss and its derivative by a are there
+    ({"name": "mean_absolute_error"}, 2.0, 0.5, 1.5, -1),
+    ({"name": "mean_absolute_error"}, 2.0, 2.0, 0, 0),
+    ({"name": "huber", "delta": 0.5, "over_delta": False}, 2.0, 2.25, 0.03125, 0.25),
+    ({"name": "huber", "delta": 0.5, "over_delta": False}, 2.0, 4.0, 0.875, 0.5),
+    ({"name": "huber", "delta": 0.5, "over_delta": True}, 2.0, 4.0, 1.75, 1),
+    ({"name": "log_cosh"}, 0.0, math.log(2), math.log(1.25), 0.6),
+    ({"name": "hinge"}, -1.0, 0.5, 1.5, 1),
+    ({"name": "hinge"}, 1.0, 1.0, 0, 0),
+    ({"name": "hinge"}, 1.0, 0.75, 0.25, -1),
+    ({"name": "squared_hinge"}, 1.0, 0.5, 0.25, -1),
+    ({"name": "squared_hinge"}, -1.0, -2.0, 0, 0),
+]
+
+
+@pytest.mark.parametrize(("stated", "y", "a", "value", "slope"), OF_VALUES)
+def test_losses_of_values_by_hand(stated, y, a, value, slope):
+    loss = TypeAdapter(Loss).validate_python(stated | {"batch": "mean", "outputs": "mean"})
+    outputs, targets = np.array([[a]]), np.array([[y]])
+    losses, slopes = of_values(loss, outputs, targets)
+    assert losses.item() == pytest.approx(value, abs=1e-15)
+    assert slopes.item() == pytest.approx(slope, abs=1e-15)
+    assert loss_of(outputs, targets, loss) == pytest.approx(value, abs=1e-15)
+
+
+THREE = {"name": "softmax_cross_entropy", "batch": "mean"}
+Z, LABELS = np.log([[1.0, 1.0, 2.0], [1.0, 3.0, 4.0]]), np.array([2, 0])
+"""Softmax: (1/4, 1/4, 1/2) and (1/8, 3/8, 1/2)."""
+TO_ALL, TO_OTHERS = ({"amount": 0.3, "shared_by": f"{who}_classes"} for who in ("all", "other"))
+LOG = math.log
+WEIGHTS = [5.0, 1.0, 3.0]
+OF_CLASSES = [
+    (
+        {"label_smoothing": TO_ALL},
+        (0.2 * LOG(4) + 0.9 * LOG(2) + 0.8 * LOG(8) + 0.1 * LOG(8 / 3)) / 2,
+    ),
+    (
+        {"label_smoothing": TO_OTHERS},
+        (0.3 * LOG(4) + 0.85 * LOG(2) + 0.7 * LOG(8) + 0.15 * LOG(8 / 3)) / 2,
+    ),
+    (
+        {"class_weights": {"values": WEIGHTS, "mean_over": "weights"}},
+        (3 * LOG(2) + 5 * LOG(8)) / 8,
+    ),
+    (
+        {"class_weights": {"values": WEIGHTS, "mean_over": "rows"}},
+        (3 * LOG(2) + 5 * LOG(8)) / 2,
+    ),
+    ({"class_weights": {"values": WEIGHTS}, "batch": "sum"}, 3 * LOG(2) + 5 * LOG(8)),
+]
+
+
+@pytest.mark.parametrize(("stated", "value"), OF_CLASSES)
+def test_smoothed_labels_and_weights_by_hand(stated, value):
+    experiment = experiment_of("iris-softmax", training__loss=THREE | stated, constants="exact")
+    found, _ = reference_of(experiment)._output_loss(Z, LABELS, 2)
+    assert found == pytest.approx(value, rel=1e-14)
+    assert loss_of(Z, LABELS, experiment.loss) == pytest.approx(value, rel=1e-14)
 
 
 def test_one_step_by_hand():

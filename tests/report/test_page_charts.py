@@ -51,6 +51,15 @@ def test_a_pixel_parts_two_curves(pixels, is_one):
         assert same.gaps["train_loss"] == pytest.approx(apart)
 
 
+def test_the_table_of_one_line_has_the_time_of_each():
+    figure = learning(curves("numpy"), curves("jax", 2e-7))
+    step, loss, score, *times = figure.headings
+    assert (step, loss, score) == ("step", "training loss", "training accuracy")
+    assert times == ["time of numpy fused", "time of jax fused"]
+    assert figure.rows[1] == ("50", "0.4", "0.75", "50.0 ms", "50.0 ms")
+    assert len(figure.rows) == len(STEPS)
+
+
 def test_equal_curves_are_called_equal_and_others_are_drawn_each():
     assert "their numbers are equal" in learning(curves("numpy"), curves("jax")).caption
     figure = learning(curves("numpy"), curves("jax", 0.1))

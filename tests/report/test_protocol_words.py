@@ -23,6 +23,12 @@ from tests.conftest import protocol
 
 HALF = {"name": "mean_squared_error", "half": True, "batch": "mean", "outputs": "mean"}
 L2 = {"strength": 1.0, "half": True, "per_row": True, "on": "weights"}
+BOTH = {"batch": "mean", "outputs": "mean"}
+HUBER = {"name": "huber", "delta": 0.5, "over_delta": True, **BOTH}
+SMOOTHED = {"amount": 0.1, "shared_by": "other_classes"}
+WEIGHTS = {"values": [1.0, 2.0, 0.5], "mean_over": "rows"}
+PLATEAU = {"watched": "loss", "patience": 5, "factor": 0.5, "min_rate": 0.0, "min_delta": 0.0,
+           "relative": False, "every_epochs": 1}  # fmt: skip
 STEPS = {"name": "step_decay", "factor": 0.5, "every_epochs": 5}
 STOPS = {"watched": "loss", "patience": 10, "min_delta": 0.0, "restore": "never", "every_epochs": 1}
 
@@ -64,6 +70,30 @@ def layers(*activations, **fields):
         ("mnist-wide", {}, "loss", "binary cross-entropy, summed over the outputs"),
         ("diabetes-linear", {}, "loss", "mean squared error"),
         ("diabetes-linear", {"training__loss": HALF}, "loss", "half mean squared error"),
+        (
+            "diabetes-linear",
+            {"training__loss": HUBER},
+            "loss",
+            "huber, delta 0.5, divided by delta",
+        ),
+        (
+            "digits-mlp",
+            {"training__loss__label_smoothing": SMOOTHED},
+            "loss",
+            "softmax cross-entropy, labels smoothed by 0.1 (shared by the other classes)",
+        ),
+        (
+            "iris-softmax",
+            {"training__loss__class_weights": WEIGHTS},
+            "loss",
+            "softmax cross-entropy, classes weigh 1, 2, 0.5, a mean divides by the rows",
+        ),
+        (
+            "digits-mlp",
+            {"training__plateau": PLATEAU, "data__validation": 0.1},
+            "schedule",
+            "rate times 0.5 after 5 validations without a better loss, one every epoch",
+        ),
         ("digits-mlp", {}, "start", "weights He normal, biases 0"),
         ("mnist-mlp", {}, "start", "weights normal (std 0.01), biases 0"),
         ("xor-mlp", {}, "start", "weights and biases normal (std 1)"),

@@ -5,8 +5,8 @@ import itertools
 import numpy as np
 
 from harness.data.raw import BITS
+from harness.experiment.losses import MeanSquaredError, SoftmaxCrossEntropy
 from harness.experiment.network import Layer
-from harness.experiment.training import MeanSquaredError, SoftmaxCrossEntropy
 from harness.lesson import texts
 from harness.lesson.drawing import Line, line_chart, small_curve
 from harness.lesson.elements import Board, Shown, count, decimals, significant, table

@@ -47,6 +47,11 @@ OPERATIONS = {
     "hard_sigmoid_fifth": "HardSigmoidFifth",
     "hard_swish": "HardSwish",
     "mean_squared_error": "MeanSquaredError",
+    "mean_absolute_error": "MeanAbsoluteError",
+    "huber": "Huber",
+    "log_cosh": "LogCosh",
+    "hinge": "Hinge",
+    "squared_hinge": "SquaredHinge",
     "binary_cross_entropy": "SigmoidCrossEntropyWithLogits",
     "softmax_cross_entropy": "SparseSoftmaxCrossEntropyWithLogits",
 }

@@ -37,6 +37,12 @@ class AutogradTrainer(StepTrainer):
         training, rules = experiment.training, (SGD, Momentum, Nesterov, RMSprop, Adagrad, Adam)
         if not isinstance(training.optimizer, rules):
             return f"{training.optimizer.name} is not written yet"
+        if not (training.loss.takes_logits or training.loss.name == "mean_squared_error"):
+            return f"{training.loss.name} is not written yet"
+        if training.loss.takes_logits and (
+            training.loss.label_smoothing or training.loss.class_weights
+        ):
+            return "smoothed labels and weights of classes are not written yet"
         if training.l1 or training.clipping or training.max_norm:
             return "L1, clipping and bounded norms are not written yet"
         inside = getattr(experiment.training.optimizer, "rate_inside_velocity", False)
