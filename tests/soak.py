@@ -30,13 +30,23 @@ from harness.data.own_rows import FOLDER_VARIABLE
 from harness.execute.folder import is_in_use
 from harness.results import LEFTOVER, TIMES, RunFolder
 from tests.cluster.processes import Dask, wait
-from tests.execute.test_faults import PROTOCOL, TEMPLATE
+from tests.execute.test_faults import PROTOCOL
 
-PAUSE_S = 2.0
+PAUSE_S = 5.0
 """Mean time between two faults."""
 DISK_MIB = 64
 NOT_COMPARED = (*TIMES, "started_at", "peak_rss_mb", "node", "attempt")
-ADAPTER = TEMPLATE.format(loops="('stepwise',)", init="pass", advance="time.sleep(0.02)")
+ADAPTER = """
+import time
+from implementations.numpy_scratch import NumpyTrainer
+
+class SleepyTrainer(NumpyTrainer):
+    loops = ("stepwise",)
+
+    def advance(self, batches):
+        time.sleep(0.02)
+        return super().advance(batches)
+"""
 
 
 @dataclasses.dataclass

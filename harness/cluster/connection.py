@@ -50,8 +50,7 @@ def connected(address: ClusterAddress, workers: int) -> Iterator["Connection"]:
     """
     from distributed import Client
 
-    # What it logs is for its operators. What a user needs to know is said by a listener.
-    logging.getLogger(LOG).setLevel(logging.CRITICAL)
+    _silence_logs()
     with contextlib.ExitStack() as stack:
         try:
             if address.is_local:
@@ -72,6 +71,16 @@ def connected(address: ClusterAddress, workers: int) -> Iterator["Connection"]:
                 "with `dask scheduler`, or leave --cluster out to run on this machine"
             ) from error
         yield Connection(client, address)
+
+
+def _silence_logs() -> None:
+    """What Dask logs is for its operators; what a user needs to know is said by a listener.
+
+    Some of its loggers have a level of their own.
+    """
+    for name in [LOG, *logging.root.manager.loggerDict]:
+        if name == LOG or name.startswith(f"{LOG}."):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 @contextlib.contextmanager

@@ -80,9 +80,11 @@ def _free_cpus(
 ) -> list[int]:
     """Return CPUs that no other trial has, once there are enough."""
     wanted = min(threads, len(cpus))
-    while True:
-        with contextlib.ExitStack() as attempt:
-            _wait_for(attempt, "choice", True, is_over)  # else two would keep half each
+    with contextlib.ExitStack() as choice:
+        # Who chooses is alone in that until there are enough: two would keep half each, and one
+        # that needs many would never find them free.
+        _wait_for(choice, "choice", True, is_over)
+        while True:
             own: list[int] = []
             with contextlib.ExitStack() as taken:
                 for cpu in reversed(cpus):
@@ -91,7 +93,7 @@ def _free_cpus(
                 if len(own) == wanted:
                     held.push(taken.pop_all())
                     return sorted(own)
-        _pause(is_over)
+            _pause(is_over)
 
 
 def _wait_for(

@@ -284,12 +284,14 @@ class ClusterRunner:
         self._publisher.take_log(folder)
         if unit.kind == Kind.LIMITS:
             self._publisher.take_limits(folder)
+            folder.remove_all()
             return ()
         take: Callable[[Attempt, Trial], bool] = self._take_verdict
         if unit.kind == Kind.TRIALS:
             take = self._take_rerun if self._reruns else self._take_row
         taken = [take(folder, trial) for trial in unit.trials]
         if all(taken):
+            folder.remove_all()
             return ()
         why = "what it left does not show up in the run's folder, which all machines must share"
         return self.lost(unit, attempt, worker, why)

@@ -62,6 +62,10 @@ class Attempt(RunFolder):
             return []
         return [str(trial) for trial in trials] if isinstance(trials, list) else []
 
+    def remove_all(self) -> None:
+        """Remove the folder: what it held is taken."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
 
 @dataclass(frozen=True)
 class Session:

@@ -171,7 +171,7 @@ def test_a_trial_that_takes_its_worker_down_does_so_twice_at_most(dask, on_clust
 
 
 @full
-def test_the_scheduler_is_killed_and_the_same_command_goes_on(dask, on_cluster, tmp_path):
+def test_the_scheduler_is_killed_and_the_same_command_goes_on(dask, on_cluster, tmp_path, capfd):
     dask.start(1)
     waits = adapter(
         tmp_path,
@@ -189,6 +189,7 @@ def test_the_scheduler_is_killed_and_the_same_command_goes_on(dask, on_cluster, 
     with pytest.raises(ClusterError, match="the scheduler is gone"):
         on_cluster(dask.file, waits, seeds=3, timed=False)
     killing.join()
+    assert "Traceback" not in capfd.readouterr().err
     before = {row.trial: row.started_at for row in RunFolder(tmp_path / "run").rows()}
     assert len(before) == 1
     dask.stop()
@@ -341,6 +342,19 @@ def test_where_times_do_not_matter_all_workers_work(dask, on_cluster, tmp_path):
     assert [row.status for row in rows] == ["ok"] * 2
     places = {file.read_text() for file in tmp_path.glob("here-*")}
     assert len(places) == 2
+
+
+@full
+def test_disturbed_trials_run_again(on_cluster, tmp_path, monkeypatch):
+    """On their machine, until they have been tried often enough."""
+    monkeypatch.setattr(
+        "harness.analysis.noise.severity", lambda rows: {row.trial: 2.0 for row in rows}
+    )
+    monkeypatch.setattr("harness.analysis.noise.ATTEMPTS", 2)
+    recorder = on_cluster("local:1", "numpy", "sklearn")
+    assert len(recorder.again) == len(recorder.reruns) == 2
+    assert [row.attempt for row in RunFolder(tmp_path / "run").rows()] == [2, 2]
+    assert recorder.twice == recorder.gave_up_on == []
 
 
 # ---------------------------------------------------------------- the end

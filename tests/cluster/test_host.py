@@ -70,6 +70,27 @@ def test_who_waits_to_be_alone_is_next(monkeypatch):
         pass
 
 
+def test_who_waits_for_many_cpus_is_next():
+    """Else trials that need few would keep out one that needs many."""
+    waits, leave = threading.Event(), threading.Event()
+
+    def wait_for_all():
+        with place(4, False, lambda: waits.set() or False) as cpus:
+            got.extend(cpus)
+            leave.wait()
+
+    got = []
+    waiting = threading.Thread(target=wait_for_all)
+    with place(1, False, never):
+        waiting.start()
+        waits.wait()
+        with pytest.raises(Abandoned), place(1, False, at_once):
+            pass
+    leave.set()
+    waiting.join()
+    assert got == [0, 1, 2, 3]
+
+
 def test_dasks_threads_leave_the_cpus_of_a_timed_trial(monkeypatch):
     own = allowed_cpus()
     if len(own) < 2:

@@ -1,5 +1,7 @@
 """A page read back: elements nest, nothing is fetched, and what the tests check is stored."""
 
+import base64
+import gzip
 import json
 import re
 from html.parser import HTMLParser
@@ -55,8 +57,14 @@ class Page(HTMLParser):
     @property
     def json(self):
         """Identity of a script to its value."""
-        return {
+        plain = {
             attributes["id"]: json.loads(text)
             for attributes, text in self.scripts
             if attributes.get("type") == "application/json"
         }
+        packed = {
+            attributes["id"]: json.loads(gzip.decompress(base64.b64decode(text)))
+            for attributes, text in self.scripts
+            if attributes.get("type") == "application/gzip" and attributes["id"] != "library"
+        }
+        return plain | packed

@@ -139,6 +139,7 @@ def test_the_keyboard_sorts_opens_and_closes(browser, page):
 
 def test_the_slider_goes_back_in_training(browser, page):
     browser.open(page)
+    browser.value("openAll().then(() => true)")
     hrefs = """[...document.querySelector('[data-boundaries]').querySelectorAll('image')]
       .map((image) => image.getAttribute('href'))"""
     last = browser.value(hrefs)
@@ -332,6 +333,7 @@ def test_charts_are_saved_as_files(browser, page):
 
 def test_training_plays(browser, page):
     browser.open(page)
+    browser.value("openAll().then(() => true)")
     figure = "document.querySelector('[data-boundaries]')"
     browser.value(f"{figure}.querySelector('.play').click()")
     assert browser.value(f"{figure}.querySelector('.play').textContent") == "Pause"

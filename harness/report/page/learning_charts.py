@@ -93,6 +93,10 @@ def learning(
     axes = [(x, y) for y in shown for x in _axes(timed) if x is STEP or not _is_flat(by_time, y)]
     evaluation = "; evaluation is not in the time" if timed else ""
     time = ("training time",) if timed else ()
+    headings: tuple[str, ...] = ("framework", "loop", "step", *time, *(a.title for a in shown))
+    rows = tuple(_cells(record, shown) for record in _table_points(drawn))
+    if same and len(same.curves) == len(all_curves):
+        headings, rows = _table_of_same(all_curves, of_same, drawn, shown)
     specs = {
         _name(x, y): curve_chart(by_step if x is STEP else by_time, x, y, frameworks)
         for x, y in axes
@@ -106,8 +110,8 @@ def learning(
         f"{_thinned_text(drawn)}",
         specs=specs,
         records=(*of_same, *each),
-        headings=("framework", "loop", "step", *time, *(axis.title for axis in shown)),
-        rows=tuple(_cells(record, shown) for record in _table_points(drawn)),
+        headings=headings,
+        rows=rows,
     )
 
 
@@ -147,6 +151,29 @@ def _records_of_same(same: SameCurves, timed: bool) -> list[Record]:
         | no_time
         for step, loss_here, score_here in zip(same.steps, loss, score, strict=True)
     ]
+
+
+def _table_of_same(
+    all_curves: Sequence[Curves],
+    of_same: Sequence[Record],
+    drawn: Sequence[Sequence[Record]],
+    shown: Sequence[Axis],
+) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Return headings and rows: the one curve's points, and beside them the time of each line."""
+    timed = [
+        (f"time of {curves.framework} {curves.loop}", records)
+        for curves, records in zip(all_curves, drawn, strict=True)
+        if curves.seconds is not None
+    ]
+    rows = []
+    for point in thinned(len(of_same), TABLE_POINTS):
+        record = of_same[point]
+        times = (_time(records[point]["s"]) for _, records in timed)
+        rows.append(
+            (f"{record['step']:,}", *(_number(record[axis.field]) for axis in shown), *times)
+        )
+    headings = ("step", *(axis.title for axis in shown), *(name for name, _ in timed))
+    return headings, tuple(rows)
 
 
 def _is_flat(records: Sequence[Record], axis: Axis) -> bool:
@@ -240,7 +267,10 @@ def batches(
     if not all_losses:
         return None
     axis = _titled(BATCH_LOSS, experiment)
-    drawn = [_batch_records(losses) for losses in all_losses]
+    same = same_curves([losses.as_curves() for losses in all_losses])
+    drawn = [_batch_records(losses) for losses in all_losses if not (same and losses.proven)]
+    if same:
+        drawn.insert(0, _batch_records_of_same(same))
     records = tuple(chain.from_iterable(drawn))
     return Figure(
         name="batches",
@@ -248,7 +278,7 @@ def batches(
         caption=f"{length}. The loss that every step computed on its own batch, before its update: "
         f"medians of {len(all_losses[0].steps)} stretches of equal length, of the first seed's "
         "trial. A loop that does not give losses is not in it."
-        f"{_unproven_text(all_losses)}{_thinned_text(drawn)}",
+        f"{_unproven_text(all_losses)} {_by_step_text(same, (axis,))}{_thinned_text(drawn)}",
         specs={_name(STEP, axis): curve_chart(records, STEP, axis, frameworks)},
         records=records,
         headings=("framework", "loop", "middle step", axis.title),
@@ -256,6 +286,15 @@ def batches(
             (r["f"], r["l"], f"{r['step']:,}", _number(r["loss"])) for r in _table_points(drawn)
         ),
     )
+
+
+def _batch_records_of_same(same: SameCurves) -> list[Record]:
+    fixed = {"f": same.label, "l": ALL_LOOPS}
+    (losses,) = same.values.values()
+    return [
+        fixed | {"step": int(step), "loss": five_digits(loss)}
+        for step, loss in zip(same.steps, losses, strict=True)
+    ]
 
 
 def _batch_records(losses: BatchLosses) -> list[Record]:

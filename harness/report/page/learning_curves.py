@@ -53,6 +53,11 @@ class BatchLosses:
     losses: NDArray[np.float64]
     proven: bool
 
+    def as_curves(self) -> Curves:
+        return Curves(
+            self.framework, self.loop, self.steps, None, {"loss": self.losses}, 1, self.proven
+        )
+
 
 def batch_losses_of(section: Section, run: Run) -> list[BatchLosses]:
     """Return the batch losses of the first trial of each line.

@@ -1,6 +1,7 @@
 """A page out of a template: what keeps it safe to open, and what all our pages share."""
 
 import base64
+import gzip
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -51,6 +52,7 @@ def environment(*folders: Path) -> jinja2.Environment:
         lstrip_blocks=True,
     )
     jinja.filters["embedded"] = embedded
+    jinja.filters["packed"] = packed
     jinja.filters["reserved"] = reserved_height
     jinja.filters["columns"] = _columns
     return jinja
@@ -79,6 +81,12 @@ def embedded(value: Mapping[str, Any]) -> Markup:
     """Return JSON without NaN, in which no text can end the script element around it."""
     text = json.dumps(clean(value), allow_nan=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+def packed(value: Mapping[str, Any]) -> str:
+    """Return JSON without NaN by gzip and base64, at a fifth of its size."""
+    text = json.dumps(clean(value), allow_nan=False, separators=(",", ":"))
+    return base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
 
 
 def printable(value: Any) -> Any:

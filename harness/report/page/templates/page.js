@@ -4,6 +4,15 @@
 const element = (name, properties = {}) => Object.assign(document.createElement(name), properties);
 const embeddedJson = (id) => JSON.parse(document.getElementById(id).textContent);
 
+// Return a promise of the text that a page contains compressed.
+function unpacked(id) {
+  const packed = document.getElementById(id).textContent;
+  const bytes = Uint8Array.from(atob(packed), (sign) => sign.charCodeAt(0));
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+}
+
+const unpackedJson = (id) => unpacked(id).then(JSON.parse);
+
 // ---------------------------------------------------------------- light and dark
 
 function chooseTheme() {
@@ -237,11 +246,8 @@ function recordsOf(columns) {
 
 // The page's policy allows the library by its hash. A browser too old to unpack it shows the tables.
 async function unpackLibrary() {
-  const packed = document.getElementById("library");
-  if (!packed || !window.DecompressionStream) return;
-  const bytes = Uint8Array.from(atob(packed.textContent), (sign) => sign.charCodeAt(0));
-  const unpacked = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  document.head.append(element("script", { textContent: await new Response(unpacked).text() }));
+  if (!document.getElementById("library") || !window.DecompressionStream) return;
+  document.head.append(element("script", { textContent: await unpacked("library") }));
 }
 
 // ---------------------------------------------------------------- charts as files
@@ -294,7 +300,7 @@ function addSaving(row) {
 }
 
 async function drawRow(row) {
-  const { specs, columns } = embeddedJson(row.dataset.charts);
+  const { specs, columns } = await unpackedJson(row.dataset.charts);
   for (const [index, place] of [...row.children].entries()) {
     const spec = { ...fitted(specs[index], place.clientWidth), data: { values: recordsOf(columns) } };
     const config = chartConfig(place.clientWidth);
@@ -305,19 +311,26 @@ async function drawRow(row) {
   }
 }
 
-// Charts are drawn one after the other, each when it comes near the screen.
-const drawn = new Map(); // row of charts to the promise that it is drawn
+// Charts and boundaries are drawn one after the other, each when it comes near the screen.
+const drawn = new Map(); // what is drawn to the promise of it
 let last = Promise.resolve();
 
-function draw(row) {
-  if (!drawn.has(row)) {
-    last = last.then(() => drawRow(row));
-    drawn.set(row, last);
+function draw(place) {
+  if (!drawn.has(place)) {
+    last = last.then(() => (place.matches(CHARTS) ? drawRow(place) : makeSlider(place)));
+    drawn.set(place, last);
   }
-  return drawn.get(row);
+  return drawn.get(place);
 }
 
-const chartRows = () => [...document.querySelectorAll("div[data-charts]")];
+const CHARTS = "div[data-charts]", BOUNDARIES = "[data-boundaries]";
+const chartRows = () => [...document.querySelectorAll(CHARTS)];
+
+// Return what can be drawn: charts by their library, boundaries where the browser can unpack them.
+function drawable() {
+  const boundaries = window.DecompressionStream ? document.querySelectorAll(BOUNDARIES) : [];
+  return [...(window.vegaEmbed ? chartRows() : []), ...boundaries];
+}
 
 function drawWhenSeen() {
   const seen = new IntersectionObserver((entries) => {
@@ -326,10 +339,7 @@ function drawWhenSeen() {
       draw(entry.target);
     }
   }, { rootMargin: "300px" });
-  for (const row of chartRows()) {
-    addSaving(row);
-    seen.observe(row);
-  }
+  drawable().forEach((place) => seen.observe(place));
 }
 
 // ---------------------------------------------------------------- chapters
@@ -347,7 +357,7 @@ function unfoldTarget() {
 // Open all chapters and draw all charts: what a printed page needs.
 async function openAll() {
   folds().forEach((fold) => { fold.open = true; });
-  if (window.vegaEmbed) await Promise.all(chartRows().map(draw));
+  await Promise.all(drawable().map(draw));
 }
 
 function makeChapters() {
@@ -427,8 +437,8 @@ function paint(grid, side, colours, shades) {
   return canvas.toDataURL();
 }
 
-function makeSlider(figure) {
-  const { steps, frames, pictures, side, shades, alphabet, colours } = embeddedJson(figure.dataset.boundaries);
+async function makeSlider(figure) {
+  const { steps, frames, pictures, side, shades, alphabet, colours } = await unpackedJson(figure.dataset.boundaries);
   const painted = new Map();
   const picture = (index) => {
     if (!painted.has(index)) painted.set(index, paint(levels(pictures[index], alphabet), side, colours, shades));
@@ -468,14 +478,13 @@ function makeSlider(figure) {
 chooseTheme();
 document.querySelectorAll("table.sortable").forEach(makeSortable);
 makeTips();
-document.querySelectorAll("[data-boundaries]").forEach(makeSlider);
 makeChapters();
 unpackLibrary().then(async () => {
-  const first = document.querySelector("div[data-charts]");
   if (window.vegaEmbed) {
     document.querySelectorAll("details.twin").forEach((details) => { details.open = false; });
-    drawWhenSeen();
-    if (first) await draw(first);
+    chartRows().forEach(addSaving);
+    if (chartRows().length) await draw(chartRows()[0]);
   }
+  drawWhenSeen();
   document.documentElement.dataset.charts = window.vegaEmbed ? "drawn" : "none";
 });
