@@ -21,11 +21,15 @@ class ConsoleTable(Table):
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the table, or its rows as paragraphs."""
-        needed = sum(map(_width, self.columns)) + BETWEEN_COLUMNS * (len(self.columns) - 1)
-        if needed <= options.max_width:
+        if self.fits(options.max_width):
             yield from super().__rich_console__(console, options)
         else:
             yield from self._paragraphs()
+
+    def fits(self, width: int) -> bool:
+        """Whether so many characters are enough for the columns."""
+        needed = sum(map(_width, self.columns)) + BETWEEN_COLUMNS * (len(self.columns) - 1)
+        return needed <= width
 
     def _paragraphs(self) -> Iterator[RenderableType]:
         if self.title:
