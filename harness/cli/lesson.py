@@ -30,8 +30,7 @@ def lesson(
 
     Every exercise, figure and number of the posts: what they show, what is measured while the
     page is made, the command that gives it, and why. It takes up to a minute, and needs no
-    network and no framework; without MNIST (`samestep data fetch mnist`) the page says which
-    items are missing.
+    framework. MNIST is fetched once; where that cannot be, the page says which items are missing.
     """
     one_blas_thread()
     from harness.lesson.earlier_runs import EarlierRuns
@@ -48,13 +47,29 @@ def lesson(
         runs = EarlierRuns.read(folders)
     except (OSError, ValueError) as error:
         stop(USAGE, f"--from: {error}")
+    _fetch_digits()
     say("computing the items of the five posts; this takes up to a minute")
     page = make_lesson(Language(language), runs, [str(folder) for folder in folders])
     try:
         write_atomically(output, page.html.encode())
     except OSError as error:
         stop(ENVIRONMENT, f"{output}: cannot be written ({error.strerror or error})")
-    for number, reason in page.missing.items():
-        say(f"item {number} was not computed: {reason}")
+    for reason, numbers in page.missing.items():
+        say(f"not computed: items {', '.join(map(str, numbers))}: {reason}")
     print(output.resolve().as_uri())
     sys.stdout.flush()
+
+
+def _fetch_digits() -> None:
+    """Fetch MNIST unless it is here, as `report` does; a page without it is better than none."""
+    from harness.data import fetching
+
+    dataset = "mnist"
+    try:
+        fetching.files(dataset, fetching.folder(dataset))
+    except fetching.DataMissingError:
+        say(f"fetching {dataset} (once)")
+        try:
+            say(f"{dataset}: {fetching.fetch(dataset)}")
+        except fetching.DataMissingError as error:
+            say(str(error))

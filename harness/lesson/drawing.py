@@ -21,6 +21,8 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 10, 12, 38
 """Of a line chart, in its own pixels."""
 Y_TICKS = 6
 """How many a y axis has at most."""
+MOST_DECIMALS = 4
+"""Of a tick; longer numbers are written as 2e-05."""
 FEW_DECADES = 2
 """A logarithmic axis of fewer decades has ticks between powers of ten."""
 SMALL_WIDTH, SMALL_HEIGHT = 150, 100
@@ -283,7 +285,9 @@ def _nice_step(rough: float) -> float:
 def _tick(value: float, step: float = 1.0) -> str:
     decimals = max(0, -math.floor(math.log10(step) + 1e-9))
     text = f"{value:,.{decimals}f}"
-    return text.lstrip("-") if float(text.replace(",", "")) == 0 else text
+    if float(text.replace(",", "")) == 0:
+        return text.lstrip("-")
+    return text if decimals <= MOST_DECIMALS else f"{value:.3g}"
 
 
 def _power(factor: int, power: int) -> str:

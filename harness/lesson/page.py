@@ -78,11 +78,11 @@ class Lesson:
 
     Args:
         html: the file.
-        missing: number of an item to why it was not computed.
+        missing: why items were not computed, to their numbers.
     """
 
     html: str
-    missing: Mapping[int, str]
+    missing: Mapping[str, Sequence[int]]
 
 
 def make_lesson(language: Language, earlier: EarlierRuns, sources: Sequence[str] = ()) -> Lesson:
@@ -97,6 +97,9 @@ def make_lesson(language: Language, earlier: EarlierRuns, sources: Sequence[str]
     material = Material(labels, earlier)
     missing = _compute(material)
     shown = material.shown
+    by_reason: dict[str, list[int]] = {}
+    for number in sorted(missing):
+        by_reason.setdefault(missing[number], []).append(number)
     chapters = [
         ChapterView(
             chapter.title[language],
@@ -122,7 +125,7 @@ def make_lesson(language: Language, earlier: EarlierRuns, sources: Sequence[str]
         colours=COLOURS,
         labels=labels,
         chapters=chapters,
-        missing=missing,
+        missing=by_reason,
         glossary=[(term.term[language], term.meaning[language]) for term in texts.glossary()],
         program=exercises.program(),
         exercises=_exercises(material, language),
@@ -131,7 +134,7 @@ def make_lesson(language: Language, earlier: EarlierRuns, sources: Sequence[str]
         samestep_version=__version__,
         long_board=LONG_BOARD,
     )
-    return Lesson(html, missing)
+    return Lesson(html, by_reason)
 
 
 def prose(text: str) -> Markup:

@@ -84,7 +84,8 @@ def parts_of(experiment: Experiment) -> tuple[Part, ...]:
     """Return all parts of a protocol but its length, always with the same names."""
     training, data = experiment.training, experiment.data
     texts = {
-        "data": _data(data),
+        "data": _dataset(data),
+        "rows": _rows(data),
         "scale": _scale(data),
         "split": _split(data),
         "network": f"network {experiment.network}",
@@ -110,18 +111,22 @@ def as_line(parts: Iterable[Part]) -> str:
 # ---------------------------------------------------------------- rows
 
 
-def _data(data: Data) -> str:
+def _dataset(data: Data) -> str:
+    drawn = ""
+    if data.drawn is not None:
+        drawn = f" (noise {data.drawn.noise:g}, seed {data.drawn.seed})"
+    return f"data {data.name}{drawn}"
+
+
+def _rows(data: Data) -> str:
     train, validation, test = data.rows
     rows = [f"{train:,} training"]
     if validation:
         rows.append(f"{validation:,} validation")
-    name = data.name
-    if data.drawn is not None:
-        name += f" (noise {data.drawn.noise:g}, seed {data.drawn.seed})"
     if not data.keeps_test_rows:
         noun = "row" if (train, validation) == (1, 0) else "rows"
-        return f"{name}, {' and '.join(rows)} {noun}, none kept for a test"
-    return f"{name}, {', '.join(rows)} and {count_text(test, 'test row')}"
+        return f"{' and '.join(rows)} {noun}, none kept for a test"
+    return f"{', '.join(rows)} and {count_text(test, 'test row')}"
 
 
 def _scale(data: Data) -> str:

@@ -157,6 +157,7 @@ def test_status_counts_all_folders_together(shards, invoke):
     assert "at the pace so far" in said
 
 
+@pytest.mark.full_product
 def test_claims_in_parts_are_judged_together(invoke, tmp_path):
     """By the same samples as without parts, and with the same verdicts."""
     command = ("reproduce", "C08", "C07", "--frameworks", "numpy")

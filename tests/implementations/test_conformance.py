@@ -23,15 +23,13 @@ from harness.registry import installed
 from harness.start import BatchPlan, initial_parameters
 from tests.conftest import BRIEF, COMPILING, has_another_backend, skip_without
 
-FEW = ("relu-adam", "regression", "short-batch-momentum-decay", "xor-sigmoid-full")
+SHORT = "short-batch-momentum-decay"
+FEW = ("relu-adam", "regression", SHORT, "xor-sigmoid-full")
 ITS_OWN_RULE = "mse-behind-tanh"
 """Adam with epsilon hat, a penalty and a decaying rate, in short batches."""
 SAME = {"float64": "same", "float32": "same to float32"}
-FEW_RULES = (
-    "learning_rates_are_obeyed",
-    "no_state_is_left_for_the_next_trial",
-    "predictions_are_raw_and_in_order",
-)
+STATE = "no_state_is_left_for_the_next_trial"
+FEW_RULES = ("learning_rates_are_obeyed", STATE, "predictions_are_raw_and_in_order")
 BOTH = ("steps", "gradients")
 FLOAT32 = ("adam-hat", "relu-adam", "short-batch-momentum-decay")
 CELLS = [
@@ -40,7 +38,6 @@ CELLS = [
     for loop in framework.loops
     if not framework.missing and not has_another_backend(name)
 ]
-cells = pytest.mark.parametrize(("name", "loop"), CELLS, ids=[f"{n}-{lo}" for n, lo in CELLS])
 
 
 OWN_FUSED = ("tensorflow", "keras-jax", "flax")
@@ -61,6 +58,20 @@ def marks(by_default, *cell):
     """What a test is marked with that belongs to the default run, or only to the full product."""
     slow = [pytest.mark.xdist_group("slow to start")] if cell and is_slow(*cell) else []
     return slow + ([] if by_default else [pytest.mark.full_product])
+
+
+cells = pytest.mark.parametrize(
+    ("name", "loop"),
+    [
+        pytest.param(
+            name,
+            loop,
+            id=f"{name}-{loop}",
+            marks=marks(name not in BRIEF or is_last(name, loop)),
+        )
+        for name, loop in CELLS
+    ],
+)
 
 
 def every_cell_with(values, *, in_full=()):
@@ -123,31 +134,35 @@ def protocols_of(name, loop):
     """What a cell follows: by default, in the full product besides, and every night besides."""
     if name in BRIEF:
         if is_last(name, loop):
-            return (*FEW, ITS_OWN_RULE), tuple(covering())[::3], covering()
-        return (), FEW, ()
+            return (SHORT, ITS_OWN_RULE), (*FEW, *tuple(covering())[::3]), covering()
+        return (), (SHORT,), FEW
     if is_slow(name, loop):
-        return (), (*FEW, ITS_OWN_RULE), ()
-    if name in COMPILING:  # `stepwise` compiles the step that `fused` has in its loop
-        in_full = () if loop == "stepwise" else covering()
-        return (*FEW, ITS_OWN_RULE) if is_last(name, loop) else FEW, in_full, every()
+        return (), (SHORT, ITS_OWN_RULE), FEW
+    if name in COMPILING:
+        if loop == "stepwise":  # it compiles the step that `fused` has in its loop
+            return (SHORT,), FEW, every()
+        return (*FEW, ITS_OWN_RULE) if is_last(name, loop) else (SHORT,), covering(), every()
     if name == "torch":
         return covering(), every(), ()
     return every(), (), ()
 
 
-def marks_of(name, loop, protocol):
-    """The marks of a cell on a protocol; None where it does not follow it."""
-    by_default, in_full, every_night = protocols_of(name, loop)
-    if protocol in {*by_default, *in_full}:
-        return marks(protocol in by_default, name, loop)
-    return [pytest.mark.nightly] if protocol in every_night else None
+def marks_of(cases, value, name, loop):
+    """The marks of a cell with a protocol or rule; None where it does not have it.
+
+    `cases` are its protocols or rules by default, in full, and every night.
+    """
+    by_default, in_full, every_night = cases
+    if value in {*by_default, *in_full}:
+        return marks(value in by_default, name, loop)
+    return [pytest.mark.nightly] if value in every_night else None
 
 
 PROTOCOLS_OF_CELLS = [
     pytest.param(name, loop, protocol, id=f"{protocol}-{name}-{loop}", marks=found)
     for protocol in every()
     for name, loop in CELLS
-    if (found := marks_of(name, loop, protocol)) is not None
+    if (found := marks_of(protocols_of(name, loop), protocol, name, loop)) is not None
 ]
 
 
@@ -173,31 +188,24 @@ def test_the_gradients_that_are_left_out_above(name, loop, protocol):
 
 
 def rules_of(name, loop):
-    """The names of those of the default run."""
+    """What a cell is held to: by default, in the full product besides, and every night besides."""
+    all_rules = tuple(rule.__name__ for rule in RULES)
     if is_slow(name, loop):
-        return ()
-    if name in BRIEF or name == "keras":  # JAX, which compiles faster, has all of them
-        return FEW_RULES if is_last(name, loop) else ()
-    has_all = is_last(name, loop) or name not in COMPILING
-    return [rule.__name__ for rule in RULES] if has_all else ()
+        return (), (), FEW_RULES
+    if name in BRIEF:
+        return ((STATE,), FEW_RULES, all_rules) if is_last(name, loop) else ((), (), ())
+    if name in COMPILING:
+        if loop == "stepwise":
+            return (), (), all_rules
+        return FEW_RULES if is_last(name, loop) else (), all_rules, ()
+    return all_rules, (), ()
 
 
 RULES_OF_CELLS = [
-    pytest.param(
-        name,
-        loop,
-        rule,
-        id=f"{rule.__name__}-{name}-{loop}",
-        marks=(
-            [pytest.mark.nightly]
-            if is_slow(name, loop)
-            else marks(rule.__name__ in rules_of(name, loop), name, loop)
-        ),
-    )
+    pytest.param(name, loop, rule, id=f"{rule.__name__}-{name}-{loop}", marks=found)
     for rule in RULES
     for name, loop in CELLS
-    if is_last(name, loop) or name not in BRIEF
-    if rule.__name__ in FEW_RULES or not is_slow(name, loop)
+    if (found := marks_of(rules_of(name, loop), rule.__name__, name, loop)) is not None
 ]
 
 

@@ -54,7 +54,7 @@ def test_three_hidden_layers():
     assert difference(ends[1], alone.parameters()) < 1e-12
 
 
-@pytest.mark.parametrize("name", ["numpy", "jax"])
+@pytest.mark.parametrize("name", ["numpy", pytest.param("jax", marks=pytest.mark.full_product)])
 def test_the_rule_holds_in_float32(name):
     skip_without(name)
     adapter = installed()[name].load()

@@ -1,15 +1,19 @@
 """Charts and pictures that must not mislead: what is one line, what is no boundary, how sure."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+from pages import report_of, request
 
 from harness.experiment.loading import load, parse
-from harness.report.page import boundaries, learning_charts, png
+from harness.report.page import boundaries, learning_charts, overlays, png
 from harness.report.page.curve_chart import ALL_LOOPS
 from harness.report.page.forward_pass import forward_pass_of
 from harness.report.page.image_results import confidence_text, doubts_of_answers
 from harness.report.page.learning_curves import Curves
 from harness.report.page.same_curves import ONE_PIXEL, same_curves
+from harness.report.sections import make_sections
 from tests.conftest import protocol
 
 STEPS = np.array([1, 50, 100])
@@ -72,6 +76,26 @@ def test_a_score_that_never_changes_has_no_chart_by_time():
     figure = learning(curves("numpy", score=level), curves("jax", score=level))
     assert "test-accuracy-by-time" not in figure.specs
     assert {"test-accuracy-by-step", "training-loss-by-time"} <= figure.specs.keys()
+
+
+def test_experiments_that_differ_in_one_part_share_a_chart(tmp_path):
+    names = ("xor-mlp", "xor-wide", "digits-mlp")
+    requested = request(names, preset="standard", seeds=1, frameworks=("numpy", "jax"))
+    report = report_of(tmp_path, requested)
+    (overlay,) = overlays.overlays(report.sections)
+    assert overlay.part == "network"
+    assert [value for value, _ in overlay.members] == ["network 2-2-1", "network 2-10-1"]
+    figure = overlays.overlay_figure(overlay, report.run)
+    assert list(figure.specs) == ["training loss by step", "training accuracy by step"]
+    for spec in figure.specs.values():
+        assert drawn(spec) == ["network 2-2-1", "network 2-10-1"]
+    assert [row[:2] for row in figure.rows] == [
+        ("xor-mlp", "network 2-2-1"),
+        ("xor-wide", "network 2-10-1"),
+    ]
+    assert "xor-wide: network 2-10-1, by numpy stepwise" in figure.caption
+    unproven = dataclasses.replace(report.run, verdicts={})
+    assert overlays.overlay_figure(*overlays.overlays(make_sections(unproven)), unproven) is None
 
 
 # ---------------------------------------------------------------- boundaries

@@ -44,8 +44,9 @@ def layers(*activations, **fields):
 @pytest.mark.parametrize(
     ("base", "changes", "part", "text"),
     [
-        ("mnist-mlp", {}, "data", "mnist, 60,000 training and 10,000 test rows"),
-        ("xor-mlp", {}, "data", "xor, 4 training rows, none kept for a test"),
+        ("mnist-mlp", {}, "data", "data mnist"),
+        ("mnist-mlp", {}, "rows", "60,000 training and 10,000 test rows"),
+        ("xor-mlp", {}, "rows", "4 training rows, none kept for a test"),
         ("mnist-mlp", {}, "scale", "divided by 255"),
         ("diabetes-linear", {}, "scale", "standardised"),
         ("mnist-mlp", {}, "split", "as published"),
@@ -123,7 +124,7 @@ def test_what_is_said(base, changes, part, text):
 def test_the_line_has_all_of_it_in_order():
     plan = make_plan(Request(("mnist-mlp",), frameworks=("numpy",), preset="standard"))
     assert as_line(protocol_of(plan, "mnist-mlp", 1)) == (
-        "mnist, 60,000 training and 10,000 test rows; divided by 255; as published; "
+        "data mnist; 60,000 training and 10,000 test rows; divided by 255; as published; "
         "network 784-50-10; sigmoid in hidden layers; softmax cross-entropy; "
         "weights normal (std 0.01), biases 0; SGD 0.1; batches of 100, with replacement; "
         "50,000 steps, the full length; 3 seeds; float32, 1 thread"

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -109,6 +110,23 @@ def test_markdown_and_terminal(run, snapshot):
     report = make_report(run)
     assert as_markdown(report) == snapshot
     assert rendered(report.sections) == snapshot
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_a_narrow_terminal_loses_columns_and_cuts_nothing(run, width):
+    section = make_sections(run)[1]
+    lines = rendered([section], width).splitlines()
+    heading = next(line for line in lines if "framework" in line)
+    assert ("first step" in heading) == (width == 140)
+    assert len(heading.rstrip()) <= width
+    pattern = re.compile(r"\s*(numpy|sklearn|keras|torch|jax)\s+(stepwise|fused|idiomatic)\s")
+    rows = [line for line in lines if pattern.match(line)]
+    for line, row in zip(section.lines, rows, strict=True):
+        words = row.split()
+        assert words[:2] == [line.framework, line.loop]
+        assert line.accuracy is None or f"{line.accuracy:.4f}" in words
+        assert line.train is None or seconds(line.train.value) in row
+        assert "…" not in row
 
 
 def test_one_line_per_framework_and_native_apart(run):

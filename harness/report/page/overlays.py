@@ -12,7 +12,7 @@ from harness.report.page.learning_curves import Curves, curves_of
 from harness.report.protocol_differences import differences
 from harness.run import Run
 
-NOT_COMPARED = ("data", "split", "scale", "length", "rounding", "stopping")
+NOT_COMPARED = ("data", "rows", "split", "scale", "length", "rounding", "stopping")
 """Parts in which experiments may differ without a chart of it: other rows, or another end."""
 MOST_VALUES = len(SHAPES)
 
