@@ -19,11 +19,11 @@ class FoundArrays(Frozen):
 
     Args:
         sha256: of its bytes.
-        shapes: of its arrays, by name.
+        shapes: the name of every array and its shape.
     """
 
     sha256: Sha256
-    shapes: dict[str, tuple[int, ...]]
+    shapes: tuple[tuple[str, tuple[int, ...]], ...]
 
 
 class FromFile(Frozen):
@@ -58,7 +58,7 @@ class FromFile(Frozen):
         """Read the file, unless what it holds is known: then the protocol was read before."""
         if self.found is None:
             sha256, arrays = self._read()
-            shapes = {name: array.shape for name, array in arrays.items()}
+            shapes = tuple((name, array.shape) for name, array in arrays.items())
             object.__setattr__(self, "found", FoundArrays(sha256=sha256, shapes=shapes))
         return self
 
@@ -82,7 +82,8 @@ class FromFile(Frozen):
         Raises:
             ValueError: it has not; the message says what to write.
         """
-        shapes, name = self.found.shapes if self.found else {}, self.array_of(part, layer)
+        shapes = dict(self.found.shapes if self.found else ())
+        name = self.array_of(part, layer)
         wanted = shape[::-1] if self.layout == "outputs_first" else shape
         if name not in shapes:
             have = ", ".join(f"{each} {shape}" for each, shape in shapes.items())

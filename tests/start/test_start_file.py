@@ -67,6 +67,7 @@ def test_a_plan_knows_what_the_file_held(start, arrays):
     planned = json.loads(json.dumps(starting(from_file(start), {"name": "zeros"}).model_dump()))
     start.rename(start.with_name("gone.npz"))
     experiment = parse(planned, "plan")
+    assert hash(experiment) == hash(parse(planned, "plan"))  # proofs are kept by it
     with pytest.raises(TableError, match=r"start\.npz: cannot be read"):
         initial_parameters(experiment, 0, "float64")
     np.savez(start, **(arrays | {"weights_2": arrays["weights_2"] * 2}))
