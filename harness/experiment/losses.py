@@ -6,9 +6,9 @@ sum over the rows of a batch (`batch`) and over the outputs of a row (`outputs`)
 in both.
 """
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from harness.experiment.fields import Fraction, Frozen, PositiveNumber
 
@@ -103,6 +103,16 @@ class LabelSmoothing(Frozen):
     amount: Annotated[Fraction, Field(gt=0)]
     shared_by: Literal["all_classes", "other_classes"]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _is_a_table(cls, values: Any) -> Any:
+        if isinstance(values, int | float):
+            raise ValueError(
+                'must say who shares it: { amount = 0.1, shared_by = "all_classes" } as in Keras '
+                f"and PyTorch. Got {values}"
+            )
+        return values
+
     def share(self, classes: int) -> float:
         """Return s with which the targets are (1 - s) y + s / classes in either form."""
         return self.amount * (1 if self.shared_by == "all_classes" else classes / (classes - 1))
@@ -120,6 +130,16 @@ class ClassWeights(Frozen):
 
     values: tuple[PositiveNumber, ...]
     mean_over: Literal["weights", "rows"] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_a_table(cls, values: Any) -> Any:
+        if isinstance(values, list | tuple):
+            raise ValueError(
+                'must say what a mean divides by: { values = [1.0, 2.0], mean_over = "weights" } '
+                f'as in PyTorch, "rows" as in Keras. Got a list of {len(values)}'
+            )
+        return values
 
 
 class BinaryCrossEntropy(Frozen):

@@ -1,5 +1,6 @@
 """A run's folder: nothing in it is followed, waited for or emptied, and leftovers are swept."""
 
+import errno
 import json
 import os
 import socket
@@ -140,3 +141,15 @@ def test_a_link_is_replaced_not_written_through(tmp_path):
     assert thesis.read_text() == "years of work"
     assert (tmp_path / "a.json").read_bytes() == b"{}"
     assert not (tmp_path / "a.json").is_symlink()
+
+
+def test_a_file_system_without_locks_keeps_nobody_out(folder, monkeypatch):
+    def flock(lock, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with locked(folder), locked(folder):
+        assert (folder.path / "lock").exists()
+    monkeypatch.setattr("harness.execute.folder.WITHOUT_LOCKS", ())
+    with pytest.raises(OSError, match="No locks"), locked(folder):
+        pass

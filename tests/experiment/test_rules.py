@@ -36,6 +36,13 @@ def generator(**parts):
     return {"generator": {k: v for k, v in (table | parts).items() if v is not None}}
 
 
+def weighs(values, mean_over):
+    over = {} if mean_over is None else {"mean_over": mean_over}
+    return {"training__loss__class_weights": {"values": values, **over}}
+
+
+HINGE = {"name": "hinge", "batch": "mean", "outputs": "mean"}
+BINARY = {"name": "binary_cross_entropy", "batch": "sum", "outputs": "sum"}
 CONSTANTS = {"name": "constants", "values": [[0.0] * 64, [0.0] * 10]}
 ZEROS = {"name": "zeros"}
 SEQUENTIAL = {"training__batches": {"order": "sequential", "size": 32, "last": "keep"}}
@@ -83,6 +90,28 @@ ERRORS = [
         generator() | SEQUENTIAL,
         "generator.order: only for 'shuffled' batches",
         "'reshuffle_each_epoch'",
+    ),
+    ({"training__loss": HINGE}, "'hinge' takes the targets -1 and 1", "target_values = [-1, 1]"),
+    ({"training__loss": HINGE} | REGRESSION, "training.loss: 'hinge' needs classes", "values"),
+    ({"training__loss__label_smoothing": 0.1}, "label_smoothing: must say who shares", "Got 0.1"),
+    (
+        {"training__loss__label_smoothing": {"amount": 0.9, "shared_by": "other_classes"}},
+        "label_smoothing.amount: must be below 0.9",
+        "10 classes",
+    ),
+    ({"training__loss__class_weights": [1.0, 2.0]}, "must say what a mean divides by", "of 2"),
+    (weighs([1.0, 2.0], "rows"), "class_weights.values: must be 10, one of each class", "Got 2"),
+    (weighs([1.0] * 10, None), "class_weights.mean_over: state it", "as in PyTorch"),
+    (
+        weighs([1.0] * 10, "rows")
+        | {"training__loss__label_smoothing": {"amount": 0.1, "shared_by": "all_classes"}},
+        "class_weights: not with label_smoothing",
+        "leave one of them out",
+    ),
+    (
+        {"training__loss": BINARY | {"class_weights": {"values": [1.0, 2.0]}}},
+        "class_weights: of binary_cross_entropy",
+        "Got 10 outputs",
     ),
     ({"dtype": "float16"}, "dtype: 'float16' is not valid", "Valid: float32, float64"),
     ({"quick": {"loops": ["fuse"]}}, "quick.loops[0]: 'fuse' is not valid", "'fused'"),

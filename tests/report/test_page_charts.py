@@ -79,19 +79,24 @@ def test_a_score_that_never_changes_has_no_chart_by_time():
 
 
 def test_experiments_that_differ_in_one_part_share_a_chart(tmp_path):
-    names = ("xor-mlp", "xor-wide", "digits-mlp")
+    names = ("xor-mlp", "xor-wide", "xor-single", "digits-mlp")
     requested = request(names, preset="standard", seeds=1, frameworks=("numpy", "jax"))
     report = report_of(tmp_path, requested)
     (overlay,) = overlays.overlays(report.sections)
     assert overlay.part == "network"
-    assert [value for value, _ in overlay.members] == ["network 2-2-1", "network 2-10-1"]
+    assert [(value, section.experiment.name) for value, section in overlay.members] == [
+        ("network 2-2-1", "xor-mlp"),
+        ("network 2-10-1", "xor-wide"),
+        ("network 2-1", "xor-single"),
+    ]
     figure = overlays.overlay_figure(overlay, report.run)
     assert list(figure.specs) == ["training loss by step", "training accuracy by step"]
     for spec in figure.specs.values():
-        assert drawn(spec) == ["network 2-2-1", "network 2-10-1"]
+        assert drawn(spec) == ["network 2-2-1", "network 2-10-1", "network 2-1"]
     assert [row[:2] for row in figure.rows] == [
         ("xor-mlp", "network 2-2-1"),
         ("xor-wide", "network 2-10-1"),
+        ("xor-single", "network 2-1"),
     ]
     assert "xor-wide: network 2-10-1, by numpy stepwise" in figure.caption
     unproven = dataclasses.replace(report.run, verdicts={})

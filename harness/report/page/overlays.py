@@ -9,7 +9,7 @@ from harness.report.model import Section
 from harness.report.page.curve_chart import HEIGHT
 from harness.report.page.figures import COLOURS, SHAPES, Figure, Record, Spec, five_digits, new_spec
 from harness.report.page.learning_curves import Curves, curves_of
-from harness.report.protocol_differences import differences
+from harness.report.protocol_differences import Difference, differences
 from harness.run import Run
 
 NOT_COMPARED = ("data", "rows", "split", "scale", "length", "rounding", "stopping")
@@ -32,17 +32,27 @@ def overlays(sections: Sequence[Section]) -> list[Overlay]:
     for place, first in enumerate(once):
         by_part: dict[str, list[tuple[str, Section]]] = {}
         for other in once[place + 1 :]:
-            found = differences(other.experiment, first.experiment)
-            if len(found) == 1 and found[0].part not in NOT_COMPARED:
-                (only,) = found
-                members = by_part.setdefault(only.part, [(only.there or "none", first)])
-                members.append((only.here or "none", other))
+            found = _one_difference(differences(other.experiment, first.experiment))
+            if found is not None and found.part not in NOT_COMPARED:
+                members = by_part.setdefault(found.part, [(found.there or "none", first)])
+                members.append((found.here or "none", other))
         for part, members in by_part.items():
             names = {section.experiment.name for _, section in members}
             known = ({s.experiment.name for _, s in g.members} for g in groups if g.part == part)
             if not any(names <= earlier for earlier in known):
                 groups.append(Overlay(part, tuple(members[:MOST_VALUES])))
     return groups
+
+
+def _one_difference(found: Sequence[Difference]) -> Difference | None:
+    """Return the only difference; layers more have other activations too, which is one."""
+    if {difference.part for difference in found} == {"network", "activations"}:
+        here, there = (
+            ", ".join(filter(None, (getattr(difference, side) for difference in found)))
+            for side in ("here", "there")
+        )
+        return Difference("network", here, there)
+    return found[0] if len(found) == 1 else None
 
 
 def overlay_figure(overlay: Overlay, run: Run) -> Figure | None:
