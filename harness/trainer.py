@@ -24,11 +24,14 @@ else is said. The docstrings of the classes have sources, and say which library 
 
 Class                Fields                Meaning
 -------------------  --------------------  -------------------------------------------------------
-Layer                units                 outputs of the layer; z = x W + b
+Dense                units                 outputs of the layer; z = x W + b
                      activation            its name; `step` only where nothing is trained
                      bias                  whether b is there
                      slope                 leaky ReLU: z where z > 0, else slope z; None for others
                      alpha                 ELU: z where z > 0, else alpha (exp(z) - 1); else 1
+Dropout              rate                  kept numbers of `Batches.masks` are a; dropped ones are 0
+                     form                  "inverted": a / (1 - rate) in training, a in prediction
+                                           "classic": a in training, a (1 - rate) in prediction
 MeanSquaredError     half                  (a - y)^2, or half of that
                      batch, outputs        "mean" or "sum" over n rows, over outputs of a row
 MeanAbsoluteError    batch, outputs        |a - y|, slope 0 where a = y; likewise
@@ -120,7 +123,7 @@ Adadelta             learning_rate
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,7 +145,7 @@ from harness.experiment.losses import (
 )
 from harness.experiment.model import Experiment
 from harness.experiment.native import Native
-from harness.experiment.network import Layer, Network
+from harness.experiment.network import Dense, Dropout, Layer, Network
 from harness.experiment.optimizers import (
     SGD,
     Adadelta,
@@ -175,11 +178,15 @@ __all__ = [
     "ClassWeights",
     "Clipping",
     "CrossEntropy",
+    "Dense",
+    "DenseParameters",
     "DeviceUnavailableError",
+    "Dropout",
     "Experiment",
     "Hinge",
     "Huber",
     "Layer",
+    "LayerParameters",
     "LogCosh",
     "Loss",
     "LossOfValues",
@@ -193,6 +200,7 @@ __all__ = [
     "NativeTrainer",
     "Nesterov",
     "Network",
+    "NoParameters",
     "NormClipping",
     "Operands",
     "Optimizer",
@@ -205,12 +213,37 @@ __all__ = [
     "ToolMissingError",
     "Trainer",
     "ValueClipping",
+    "unpacked",
 ]
 
 Array = NDArray[Any]
 """A NumPy array. Its dtype and shape are stated where it is used."""
-Parameters = Sequence[tuple[Array, Array | None]]
-"""For every layer W (inputs, units) and b (units,), or None in place of b without bias."""
+
+
+class DenseParameters(NamedTuple):
+    """The parameters of a dense layer.
+
+    Args:
+        weights: W (inputs, units).
+        biases: b (units,), or None in a layer without bias.
+    """
+
+    weights: Array
+    biases: Array | None
+
+
+class NoParameters(NamedTuple):
+    """Of a layer that has no parameters, such as dropout: an empty tuple."""
+
+
+LayerParameters = tuple[Any, ...]
+"""The arrays of one layer: the named tuple of its kind, such as `DenseParameters`. A trainer may
+return a plain tuple with the same order."""
+Parameters = Sequence[LayerParameters]
+"""One entry for every layer of the network, in order.
+
+Shapes, by kind of layer: dense (weights (inputs, units), biases (units,) or None), dropout ().
+"""
 Operands = Sequence[tuple[Array, Array, Array]]
 """For every layer x (rows, inputs), W (inputs, units) and d = dL/dz (rows, units)."""
 
@@ -242,6 +275,11 @@ class Batches:
         learning_rates: float64 (steps,), each exactly representable in float32. They replace
             the learning rate that the optimizer states. They may fall, rise and be 0: divide by
             none.
+        masks: for every dropout layer of the network, in order, uint8 (steps, batch_size,
+            ceil(width / 8)) of the width of its inputs: 1 where a number is kept, 0 where it is
+            dropped. Number j is bit j % 8 of byte j // 8, counted from the least significant, as
+            `numpy.packbits(bitorder="little")` has them; `unpacked` undoes that. What stands
+            beyond the width, and in rows beyond `sizes[i]`, means nothing.
 
     Copy what you want to change: a trial that wrote into its batches or into the arrays of its
     task is an error, even if it lifted their read-only flags.
@@ -250,6 +288,7 @@ class Batches:
     rows: NDArray[np.int32] | None
     sizes: NDArray[np.int32]
     learning_rates: NDArray[np.float64]
+    masks: tuple[NDArray[np.uint8], ...] = ()
 
     def __len__(self) -> int:
         return len(self.sizes)
@@ -260,6 +299,21 @@ class Batches:
         self.learning_rates[:] = 0
         if self.rows is not None:
             self.rows[:] = 0
+        for masks in self.masks:
+            masks[:] = 0
+
+
+def unpacked(masks: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:
+    """Return masks of `Batches` with a number of its own for each bit, 1 or 0.
+
+    Args:
+        masks: (..., ceil(width / 8)).
+        width: how many numbers of a row there are.
+
+    Returns:
+        (..., width)
+    """
+    return np.unpackbits(masks, axis=-1, count=width, bitorder="little")
 
 
 @dataclass(frozen=True)
@@ -342,6 +396,8 @@ class Trainer(ABC):
     """What trainers of both tracks have in common. The constructor sets the attributes.
 
     Attributes:
+        layer_kinds: the kinds of layers that this adapter has, "dense" alone if it does not say. A
+            protocol with another kind is refused, before `supports` is asked.
         device: the device that computes, such as "cpu" or "cuda:0 NVIDIA H100".
         precision: the arithmetic, such as "float32" or "float32, TF32 off".
         blas: the library of matrix products, such as "MKL" or "cuBLAS". Left empty, the column
@@ -352,6 +408,7 @@ class Trainer(ABC):
             packages that the adapter's file imports.
     """
 
+    layer_kinds: ClassVar[tuple[str, ...]] = ("dense",)
     device: str = "cpu"
     precision: str = ""
     blas: str = ""
@@ -365,6 +422,19 @@ class Trainer(ABC):
         trainer, and shows the sentence in place of a result.
         """
         return None
+
+    @classmethod
+    def refuses(cls, experiment: Experiment) -> str | None:
+        """Return why the harness does not ask this framework for a protocol, or None.
+
+        That is a kind of layer which `layer_kinds` lacks, or what `supports` says. It is not to be
+        overridden.
+        """
+        lacking = [kind for kind in experiment.network.kinds if kind not in cls.layer_kinds]
+        if lacking:
+            known = ", ".join(cls.layer_kinds)
+            return f"has no {' or '.join(lacking)} layers; its `layer_kinds` are {known}"
+        return cls.supports(experiment)
 
     @abstractmethod
     def predict(self, inputs: Array) -> Array:

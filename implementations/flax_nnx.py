@@ -23,8 +23,9 @@ from flax import nnx
 from harness.trainer import (
     Array,
     Batches,
+    Dense,
     DeviceUnavailableError,
-    Layer,
+    Dropout,
     Operands,
     Parameters,
     StepTrainer,
@@ -50,6 +51,7 @@ class FlaxTrainer(StepTrainer):
     """`nnx.Linear` layers in `nnx.Sequential`, and `nnx.Optimizer`."""
 
     loops = ("stepwise", "fused")
+    layer_kinds = ("dense", "dropout")
 
     def __init__(self, task: Task) -> None:
         jax.config.update("jax_enable_x64", task.dtype == "float64")
@@ -69,7 +71,7 @@ class FlaxTrainer(StepTrainer):
         self.graph, state = nnx.split((model, optimizer))
         arrays, self.tree = jax.tree.flatten(state)
         self.state = self._on_device(arrays)
-        self.predict_compiled = jax.jit(lambda state, x: self._put_together(state)[0](x))
+        self.predict_compiled = jax.jit(lambda state, x: _forward(self._put_together(state)[0], x))
         if task.loss is None or task.optimizer is None or task.targets is None:
             return  # a network that only predicts
         self.loss = task.loss
@@ -83,7 +85,8 @@ class FlaxTrainer(StepTrainer):
         """Return layers with the given parameters. None are drawn, only their shapes are made."""
         model = nnx.eval_shape(self._layers)
         linears = [module for module in model.layers if isinstance(module, nnx.Linear)]
-        for linear, (weights, biases) in zip(linears, self.task.parameters, strict=True):
+        trained = [entry for entry in self.task.parameters if entry]
+        for linear, (weights, biases) in zip(linears, trained, strict=True):
             linear.kernel.set_value(self._on_device(weights))
             if biases is not None:
                 linear.bias.set_value(self._on_device(biases))
@@ -93,6 +96,9 @@ class FlaxTrainer(StepTrainer):
         modules: list[Any] = []
         inputs, rngs = self.task.network.inputs, nnx.Rngs(0)
         for layer in self.task.network.layers:
+            if isinstance(layer, Dropout):
+                modules.append(GivenDropout(layer))
+                continue
             modules.append(
                 nnx.Linear(
                     inputs, layer.units, use_bias=layer.bias, param_dtype=self.task.dtype, rngs=rngs
@@ -139,12 +145,13 @@ class FlaxTrainer(StepTrainer):
         y: jax.Array,
         size: jax.Array,
         rate: jax.Array,
+        masks: Pytree,
     ) -> tuple[list[jax.Array], jax.Array]:
         """Update once. Return (state, loss), the loss before the update."""
         model, optimizer = self._put_together(state)
 
         def loss_of(model: nnx.Sequential) -> jax.Array:
-            return self._loss(model(x), y, size)
+            return self._loss(_forward(model, x, masks), y, size)
 
         def whole_loss_of(model: nnx.Sequential) -> jax.Array:
             if self.task.l2 is None and self.task.l1 is None:
@@ -175,10 +182,11 @@ class FlaxTrainer(StepTrainer):
         rows: jax.Array | None,
         size: jax.Array,
         rate: jax.Array,
+        masks: Pytree,
     ) -> tuple[list[jax.Array], jax.Array]:
         """Do the same on the rows of a batch, or on all rows if `rows` is None."""
         x, y = (inputs, targets) if rows is None else _gathered(inputs, targets, rows)
-        return self._step(state, x, y, size, rate)
+        return self._step(state, x, y, size, rate, masks)
 
     def _segment(
         self,
@@ -189,13 +197,14 @@ class FlaxTrainer(StepTrainer):
         steps: jax.Array,
     ) -> tuple[list[jax.Array], jax.Array]:
         """Run the plan's first `steps` steps. Return (state, losses)."""
-        rows, sizes, rates = plan
+        rows, sizes, rates, masks = plan
 
         def body(step: jax.Array, carried: Pytree) -> Pytree:
             state, losses = carried
             rows_of_step = None if rows is None else rows[step]
+            masks_of_step = tuple(of_layer[step] for of_layer in masks)
             state, loss = self._gathered_step(
-                state, inputs, targets, rows_of_step, sizes[step], rates[step]
+                state, inputs, targets, rows_of_step, sizes[step], rates[step], masks_of_step
             )
             return state, losses.at[step].set(loss)
 
@@ -232,8 +241,9 @@ class FlaxTrainer(StepTrainer):
         losses = []
         for step in range(len(batches)):
             rows = None if batches.rows is None else batches.rows[step]
+            masks = tuple(of_layer[step] for of_layer in batches.masks)
             self.state, loss = self.step_compiled(
-                self.state, self.inputs, self.targets, rows, batches.sizes[step], rates[step]
+                self.state, self.inputs, self.targets, rows, batches.sizes[step], rates[step], masks
             )
             losses.append(loss)
         return losses
@@ -266,6 +276,7 @@ class FlaxTrainer(StepTrainer):
             pad(batches.rows, "int32"),
             pad(batches.sizes, "int32"),
             pad(batches.learning_rates, self.task.dtype),
+            tuple(pad(masks, "uint8") for masks in batches.masks),
         )
         return plan, steps
 
@@ -276,8 +287,10 @@ class FlaxTrainer(StepTrainer):
         model, _ = self._put_together(self.state)
         return [
             (np.array(module.kernel), None if module.bias is None else np.array(module.bias))
-            for module in model.layers
             if isinstance(module, nnx.Linear)
+            else ()
+            for module in model.layers
+            if isinstance(module, nnx.Linear | GivenDropout)
         ]
 
     def matrix_products(self, operands: Operands) -> Callable[[int], None]:
@@ -309,6 +322,37 @@ class FlaxTrainer(StepTrainer):
         return np.asarray(self.predict_compiled(self.state, self._on_device(inputs)))
 
 
+# ---------------------------------------------------------------- dropout
+
+
+class GivenDropout(nnx.Module):
+    """Dropout by a mask that is given; `nnx.Dropout` draws its own.
+
+    Args:
+        layer: with rate and form.
+    """
+
+    def __init__(self, layer: Dropout) -> None:
+        self.training_scale, self.prediction_scale = layer.training_scale, layer.prediction_scale
+
+    def __call__(self, x: jax.Array, mask: jax.Array | None = None) -> jax.Array:
+        """Return x with the bits of a mask, or in prediction."""
+        if mask is None:
+            return x if self.prediction_scale == 1 else x * self.prediction_scale
+        bits = (mask[:, :, None] >> jnp.arange(8, dtype=jnp.uint8)) & 1
+        kept = bits.reshape(len(mask), -1)[:, : x.shape[1]]
+        return x * (kept.astype(x.dtype) * self.training_scale)
+
+
+def _forward(model: nnx.Sequential, x: jax.Array, masks: Pytree = ()) -> jax.Array:
+    """Return logits or values; masks are those of a step, none in prediction."""
+    of_layers = iter(masks)
+    for module in model.layers:
+        is_masked = isinstance(module, GivenDropout) and masks
+        x = module(x, next(of_layers)) if is_masked else module(x)
+    return x
+
+
 # ---------------------------------------------------------------- helpers
 
 
@@ -332,7 +376,7 @@ def _products(layers: Pytree) -> Pytree:
     return products
 
 
-def _activation(layer: Layer) -> Any:
+def _activation(layer: Dense) -> Any:
     match layer.activation:
         case "sigmoid":
             return nnx.sigmoid

@@ -16,8 +16,9 @@ import numpy as np
 from harness.trainer import (
     Array,
     Batches,
+    Dense,
     DeviceUnavailableError,
-    Layer,
+    Dropout,
     Operands,
     Parameters,
     StepTrainer,
@@ -50,6 +51,7 @@ class JaxTrainer(StepTrainer):
     """Pure functions of (parameters, optimizer state), differentiated and compiled by JAX."""
 
     loops = ("stepwise", "fused")
+    layer_kinds = ("dense", "dropout")
 
     def __init__(self, task: Task) -> None:
         jax.config.update("jax_enable_x64", task.dtype == "float64")
@@ -89,8 +91,14 @@ class JaxTrainer(StepTrainer):
 
     # ------------------------------------------------------------ loss and update
 
-    def _forward(self, parameters: Pytree, x: jax.Array) -> jax.Array:
-        for layer, (weights, *biases) in zip(self.task.network.layers, parameters, strict=True):
+    def _forward(self, parameters: Pytree, x: jax.Array, masks: Pytree = None) -> jax.Array:
+        """Return logits or values; masks are those of a step, None in prediction."""
+        of_layers = iter(masks or ())
+        for layer, values in zip(self.task.network.layers, parameters, strict=True):
+            if isinstance(layer, Dropout):
+                x = _drop(layer, x, None if masks is None else next(of_layers))
+                continue
+            weights, *biases = values
             z = x @ weights
             x = _activate(layer, z + biases[0] if biases else z)
         return x
@@ -130,13 +138,19 @@ class JaxTrainer(StepTrainer):
         return tree.unflatten([w for w, *_ in steps]), tree.unflatten([tuple(m) for _, *m in steps])
 
     def _step(
-        self, state: Pytree, x: jax.Array, y: jax.Array, size: jax.Array, rate: jax.Array
+        self,
+        state: Pytree,
+        x: jax.Array,
+        y: jax.Array,
+        size: jax.Array,
+        rate: jax.Array,
+        masks: Pytree,
     ) -> tuple[Pytree, jax.Array]:
         """Update once. Return (state, loss), the loss before the update."""
         parameters, memory, t = state
 
         def loss_of(parameters: Pytree) -> jax.Array:
-            return self._loss(self._forward(parameters, x), y, size)
+            return self._loss(self._forward(parameters, x, masks), y, size)
 
         def whole_loss_of(parameters: Pytree) -> jax.Array:
             if self.task.l2 is None and self.task.l1 is None:
@@ -164,22 +178,24 @@ class JaxTrainer(StepTrainer):
         rows: jax.Array | None,
         size: jax.Array,
         rate: jax.Array,
+        masks: Pytree,
     ) -> tuple[Pytree, jax.Array]:
         """Do the same on the rows of a batch, or on all rows if `rows` is None."""
         x, y = (inputs, targets) if rows is None else _gathered(inputs, targets, rows)
-        return self._step(state, x, y, size, rate)
+        return self._step(state, x, y, size, rate, masks)
 
     def _segment(
         self, state: Pytree, inputs: jax.Array, targets: jax.Array, plan: Pytree, steps: jax.Array
     ) -> tuple[Pytree, jax.Array]:
         """Run the plan's first `steps` steps. Return (state, losses)."""
-        rows, sizes, rates = plan
+        rows, sizes, rates, masks = plan
 
         def body(step: jax.Array, carried: Pytree) -> Pytree:
             state, losses = carried
             rows_of_step = None if rows is None else rows[step]
+            masks_of_step = tuple(of_layer[step] for of_layer in masks)
             state, loss = self._gathered_step(
-                state, inputs, targets, rows_of_step, sizes[step], rates[step]
+                state, inputs, targets, rows_of_step, sizes[step], rates[step], masks_of_step
             )
             return state, losses.at[step].set(loss)
 
@@ -216,8 +232,9 @@ class JaxTrainer(StepTrainer):
         losses = []
         for step in range(len(batches)):
             rows = None if batches.rows is None else batches.rows[step]
+            masks = tuple(of_layer[step] for of_layer in batches.masks)
             self.state, loss = self.step_compiled(
-                self.state, self.inputs, self.targets, rows, batches.sizes[step], rates[step]
+                self.state, self.inputs, self.targets, rows, batches.sizes[step], rates[step], masks
             )
             losses.append(loss)
         return losses
@@ -250,6 +267,7 @@ class JaxTrainer(StepTrainer):
             pad(batches.rows, "int32"),
             pad(batches.sizes, "int32"),
             pad(batches.learning_rates, self.task.dtype),
+            tuple(pad(masks, "uint8") for masks in batches.masks),
         )
         return plan, steps
 
@@ -311,8 +329,8 @@ class JaxTrainer(StepTrainer):
 def _copies(parameters: Pytree) -> Parameters:
     """Return the parameters as NumPy arrays, in the contract's layout."""
     return [
-        (np.array(weights), np.array(biases[0]) if biases else None)
-        for weights, *biases in parameters
+        (np.array(values[0]), np.array(values[1]) if len(values) > 1 else None) if values else ()
+        for values in parameters
     ]
 
 
@@ -336,7 +354,16 @@ def _products(layers: Pytree) -> Pytree:
     return products
 
 
-def _activate(layer: Layer, z: jax.Array) -> jax.Array:
+def _drop(layer: Dropout, x: jax.Array, mask: jax.Array | None) -> jax.Array:
+    """Return what a dropout layer makes of x, with the bits of a mask or in prediction."""
+    if mask is None:
+        return x if layer.prediction_scale == 1 else x * layer.prediction_scale
+    bits = (mask[:, :, None] >> jnp.arange(8, dtype=jnp.uint8)) & 1
+    kept = bits.reshape(len(mask), -1)[:, : x.shape[1]]
+    return x * (kept.astype(x.dtype) * layer.training_scale)
+
+
+def _activate(layer: Dense, z: jax.Array) -> jax.Array:
     match layer.activation:
         case "identity":
             return z

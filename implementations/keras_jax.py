@@ -17,6 +17,7 @@ import numpy as np
 from harness.trainer import (
     Array,
     Batches,
+    Dense,
     DeviceUnavailableError,
     Experiment,
     Operands,
@@ -52,6 +53,7 @@ class KerasJaxTrainer(StepTrainer):
     """A Keras model, Keras losses on logits and Keras optimizers, differentiated by JAX."""
 
     loops = ("idiomatic", "stepwise", "fused")
+    layer_kinds = ("dense", "dropout")
 
     @classmethod
     def supports(cls, experiment: Experiment) -> str | None:
@@ -104,18 +106,25 @@ class KerasJaxTrainer(StepTrainer):
 
     # ------------------------------------------------------------ loss and update
 
-    def _forward(self, parameters: Pytree, x: jax.Array) -> jax.Array:
+    def _forward(self, parameters: Pytree, x: jax.Array, masks: Pytree = ()) -> jax.Array:
+        """Return logits or values; masks are those of a step, none in prediction."""
         fixed = [v.value for v in self.model.non_trainable_variables]
-        return self.model.stateless_call(parameters, fixed, x)[0]
+        return self.model.stateless_call(parameters, fixed, (x, *masks) if masks else x)[0]
 
     def _step(
-        self, state: Pytree, x: jax.Array, y: jax.Array, size: jax.Array, rate: jax.Array
+        self,
+        state: Pytree,
+        x: jax.Array,
+        y: jax.Array,
+        size: jax.Array,
+        rate: jax.Array,
+        masks: Pytree,
     ) -> tuple[Pytree, jax.Array]:
         """Update once. Return (state, loss), the loss before the update."""
         parameters, of_optimizer = state
 
         def loss_of(parameters: Pytree) -> jax.Array:
-            z = self._forward(parameters, x)
+            z = self._forward(parameters, x, masks)
             loss = self.loss.of_batch(z, y, size if self.task.has_short_batch else None)
             if not has_penalty(self.task):
                 return loss
@@ -136,22 +145,24 @@ class KerasJaxTrainer(StepTrainer):
         rows: jax.Array | None,
         size: jax.Array,
         rate: jax.Array,
+        masks: Pytree,
     ) -> tuple[Pytree, jax.Array]:
         """Do the same on the rows of a batch, or on all rows if `rows` is None."""
         x, y = (inputs, targets) if rows is None else _gathered(inputs, targets, rows)
-        return self._step(state, x, y, size, rate)
+        return self._step(state, x, y, size, rate, masks)
 
     def _segment(
         self, state: Pytree, inputs: jax.Array, targets: jax.Array, plan: Pytree, steps: jax.Array
     ) -> tuple[Pytree, jax.Array]:
         """Run the plan's first `steps` steps. Return (state, losses)."""
-        rows, sizes, rates = plan
+        rows, sizes, rates, masks = plan
 
         def body(step: jax.Array, carried: Pytree) -> Pytree:
             state, losses = carried
             rows_of_step = None if rows is None else rows[step]
+            masks_of_step = tuple(of_layer[step] for of_layer in masks)
             state, loss = self._gathered_step(
-                state, inputs, targets, rows_of_step, sizes[step], rates[step]
+                state, inputs, targets, rows_of_step, sizes[step], rates[step], masks_of_step
             )
             return state, losses.at[step].set(loss)
 
@@ -201,8 +212,9 @@ class KerasJaxTrainer(StepTrainer):
         losses = []
         for step in range(len(batches)):
             rows = None if batches.rows is None else batches.rows[step]
+            masks = tuple(of_layer[step] for of_layer in batches.masks)
             self.state, loss = self.step_compiled(
-                self.state, self.inputs, self.targets, rows, batches.sizes[step], rates[step]
+                self.state, self.inputs, self.targets, rows, batches.sizes[step], rates[step], masks
             )
             losses.append(loss)
         return losses
@@ -235,6 +247,7 @@ class KerasJaxTrainer(StepTrainer):
             pad(batches.rows, "int32"),
             pad(batches.sizes, "int32"),
             pad(batches.learning_rates, self.task.dtype),
+            tuple(pad(masks, "uint8") for masks in batches.masks),
         )
         return plan, steps
 
@@ -252,6 +265,8 @@ class KerasJaxTrainer(StepTrainer):
         values = iter(self._values())
         return [
             (np.array(next(values)), np.array(next(values)) if layer.bias else None)
+            if isinstance(layer, Dense)
+            else ()
             for layer in self.task.network.layers
         ]
 

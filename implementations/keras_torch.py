@@ -37,6 +37,7 @@ class KerasTorchTrainer(StepTrainer):
     """A Keras model, Keras losses on logits and Keras optimizers, differentiated by PyTorch."""
 
     loops = ("idiomatic", "stepwise")
+    layer_kinds = ("dense", "dropout")
     dtypes = ("float32",)  # Keras computes products in float32 here, also those of float64
 
     @classmethod
@@ -75,13 +76,16 @@ class KerasTorchTrainer(StepTrainer):
 
     # ------------------------------------------------------------ loss and update
 
-    def _step(self, x: torch.Tensor, y: torch.Tensor, rate: float) -> torch.Tensor:
+    def _step(
+        self, x: torch.Tensor, y: torch.Tensor, rate: float, masks: tuple[torch.Tensor, ...]
+    ) -> torch.Tensor:
         """Update once. Return the loss before the update."""
         variables = self.model.trainable_variables
         if rate != self.rate:
             self.optimizer.learning_rate = self.rate = rate
         self.model.zero_grad()
-        loss = self.loss.of_batch(self.model(x, training=True), y, None)
+        z = self.model((x, *masks) if masks else x, training=True)
+        loss = self.loss.of_batch(z, y, None)
         if has_penalty(self.task):
             loss = loss + penalty(self.task, variables, len(x))
         loss.backward()
@@ -106,8 +110,8 @@ class KerasTorchTrainer(StepTrainer):
                 fit(self.model, self.staged, self.task)
             else:
                 rates = batches.learning_rates.tolist()
-                pairs = zip(self._gather(batches), rates, strict=True)
-                losses = [self._step(x, y, rate) for (x, y), rate in pairs]
+                steps = zip(self._gather(batches), rates, self._masks(batches), strict=True)
+                losses = [self._step(x, y, rate, masks) for (x, y), rate, masks in steps]
                 fetched = torch.stack(losses).cpu().numpy()
         if self.target_device.type == "cuda":
             torch.cuda.synchronize()
@@ -123,6 +127,12 @@ class KerasTorchTrainer(StepTrainer):
         for index, size in zip(rows, batches.sizes.tolist(), strict=True):
             cut = index[:size]
             yield self.inputs.index_select(0, cut), self.targets.index_select(0, cut)
+
+    def _masks(self, batches: Batches) -> Iterator[tuple[torch.Tensor, ...]]:
+        """Yield the masks of every step, one for each dropout layer."""
+        masks = [torch.from_numpy(each).to(self.target_device) for each in batches.masks]
+        for step, size in enumerate(batches.sizes.tolist()):
+            yield tuple(of_layer[step, :size] for of_layer in masks)
 
     def _rows_of(self, values: torch.Tensor, rows: Array) -> torch.Tensor:
         return values.index_select(0, torch.from_numpy(rows).to(self.target_device))

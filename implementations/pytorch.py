@@ -15,14 +15,16 @@ from torch.utils.data import DataLoader, TensorDataset
 from harness.trainer import (
     Array,
     Batches,
+    Dense,
     DeviceUnavailableError,
-    Layer,
+    Dropout,
     Operands,
     Parameters,
     SoftmaxCrossEntropy,
     StepTrainer,
     Task,
 )
+from implementations.pytorch_dropout import GivenDropout, MaskedNetwork
 from implementations.pytorch_losses import class_weights, loss_of
 from implementations.pytorch_updates import (
     clip,
@@ -37,6 +39,7 @@ class TorchTrainer(StepTrainer):
     """`nn.Linear` layers, autograd, and the library's fused optimizers."""
 
     loops = ("idiomatic", "stepwise", "fused")
+    layer_kinds = ("dense", "dropout")
     slow_to_start = ("fused",)
 
     def __init__(self, task: Task) -> None:
@@ -70,9 +73,12 @@ class TorchTrainer(StepTrainer):
     def _network(self) -> nn.Sequential:
         """Return layers with the given parameters; a kernel of `nn.Linear` is (outputs, inputs)."""
         modules: list[nn.Module] = []
-        for layer, (weights, biases) in zip(
-            self.task.network.layers, self.task.parameters, strict=True
-        ):
+        network = self.task.network
+        for layer, entry in zip(network.layers, self.task.parameters, strict=True):
+            if isinstance(layer, Dropout):
+                modules.append(GivenDropout(layer, self.dtype))
+                continue
+            weights, biases = entry
             inputs, outputs = weights.shape
             linear = nn.Linear(inputs, outputs, bias=layer.bias, dtype=self.dtype)
             with torch.no_grad():
@@ -82,7 +88,8 @@ class TorchTrainer(StepTrainer):
             modules.append(linear)
             if layer.activation != "identity":  # a module that does nothing costs a call
                 modules.append(_activation(layer))
-        return nn.Sequential(*modules).to(self.target_device)
+        stack = MaskedNetwork if network.dropout_layers else nn.Sequential
+        return stack(*modules).to(self.target_device)
 
     def _on_device(self, values: Array, dtype: torch.dtype) -> torch.Tensor:
         return torch.tensor(values, dtype=dtype, device=self.target_device)
@@ -141,11 +148,13 @@ class TorchTrainer(StepTrainer):
             if epsilon is not None:
                 group["eps"] = epsilon
 
-    def _step(self, x: torch.Tensor, y: torch.Tensor, rate: float) -> torch.Tensor:
+    def _step(
+        self, x: torch.Tensor, y: torch.Tensor, rate: float, masks: tuple[torch.Tensor, ...]
+    ) -> torch.Tensor:
         """Update once. Return the loss before the update."""
         self._set_constants(rate)
         self.optimizer.zero_grad()
-        loss = self._loss(self.model(x), y)
+        loss = self._loss(self.model(x, *masks), y)
         loss = self._backward(loss, self._penalty(len(x)))
         if self.without_gradient:
             for parameter in self.trained:
@@ -164,7 +173,8 @@ class TorchTrainer(StepTrainer):
             return self.compiled.advance(batches)
         loader = self._loader(batches) if self.task.loop == "idiomatic" else self._gather(batches)
         rates = batches.learning_rates.tolist()
-        losses = [self._step(x, y, rate) for (x, y), rate in zip(loader, rates, strict=True)]
+        steps = zip(loader, rates, self._masks(batches), strict=True)
+        losses = [self._step(x, y, rate, masks) for (x, y), rate, masks in steps]
         if self.target_device.type == "cuda":
             torch.cuda.synchronize()
         fetched: Array = torch.stack(losses).cpu().numpy()
@@ -182,6 +192,12 @@ class TorchTrainer(StepTrainer):
                 index = index[:size]
             yield self.inputs.index_select(0, index), self.targets.index_select(0, index)
 
+    def _masks(self, batches: Batches) -> Iterator[tuple[torch.Tensor, ...]]:
+        """Yield the masks of every step, one for each dropout layer."""
+        masks = [torch.from_numpy(each).to(self.target_device) for each in batches.masks]
+        for step, size in enumerate(batches.sizes.tolist()):
+            yield tuple(of_layer[step, :size] for of_layer in masks)
+
     def _loader(self, batches: Batches) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield the same from the tutorial's `DataLoader`; full batches need none."""
         if batches.rows is None:
@@ -196,13 +212,10 @@ class TorchTrainer(StepTrainer):
 
     def parameters(self) -> Parameters:
         """Return copies in the contract's layout."""
-        linears = [module for module in self.model if isinstance(module, nn.Linear)]
         return [
-            (
-                linear.weight.detach().cpu().numpy().T.copy(),
-                None if linear.bias is None else linear.bias.detach().cpu().numpy().copy(),
-            )
-            for linear in linears
+            _parameters_of(module) if isinstance(module, nn.Linear) else ()
+            for module in self.model
+            if isinstance(module, nn.Linear | GivenDropout)
         ]
 
     def matrix_products(self, operands: Operands) -> Callable[[int], None]:
@@ -264,7 +277,7 @@ class Step(nn.Module):
         return (z > 0).to(z.dtype)
 
 
-def _activation(layer: Layer) -> nn.Module:
+def _activation(layer: Dense) -> nn.Module:
     match layer.activation:
         case "sigmoid":
             return nn.Sigmoid()
@@ -306,6 +319,12 @@ def _activation(layer: Layer) -> nn.Module:
         case "hard_swish":
             return nn.Hardswish()
     raise ValueError(f"activation {layer.activation!r} is not known here")
+
+
+def _parameters_of(linear: nn.Linear) -> tuple[Array, Array | None]:
+    """Return copies of a layer's parameters in the contract's layout."""
+    weights, biases = linear.weight.detach().cpu().numpy(), linear.bias
+    return weights.T.copy(), None if biases is None else biases.detach().cpu().numpy().copy()
 
 
 def _recorded(work: Callable[[], None]) -> Callable[[int], None]:

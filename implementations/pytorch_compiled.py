@@ -52,8 +52,9 @@ RECORDED_STEPS = 20
 """The steps in a CUDA graph, whose replay is one call. What is left over runs step by step."""
 
 Tensors = list[torch.Tensor]
-Plan = tuple[torch.Tensor | None, torch.Tensor, torch.Tensor]
-"""Rows (steps, batch_size) or None for all rows, sizes (steps,) and learning rates (steps,)."""
+Plan = tuple[torch.Tensor | None, ...]
+"""Rows (steps, batch_size) or None for all rows, sizes (steps,), learning rates (steps,), and the
+masks of every dropout layer (steps, batch_size, bytes)."""
 
 
 class CompiledTraining:
@@ -103,11 +104,16 @@ class CompiledTraining:
     # ------------------------------------------------------------ loss and update
 
     def _loss(
-        self, parameters: Tensors, x: torch.Tensor, y: torch.Tensor, size: torch.Tensor
+        self,
+        parameters: Tensors,
+        x: torch.Tensor,
+        y: torch.Tensor,
+        size: torch.Tensor,
+        masks: Tensors,
     ) -> torch.Tensor:
         """Return the protocol's loss from logits. Rows beyond `size` weigh nothing."""
         z = torch.func.functional_call(
-            self.model, dict(zip(self.names, parameters, strict=True)), x
+            self.model, dict(zip(self.names, parameters, strict=True)), (x, *masks)
         )
         rows = losses_of_rows(self.loss, z, y)
         if self.class_weights is not None:
@@ -134,20 +140,25 @@ class CompiledTraining:
         return penalty_of(self.task.l2, self.task.l1, parameters, size)
 
     def _gradients(
-        self, parameters: Tensors, x: torch.Tensor, y: torch.Tensor, size: torch.Tensor
+        self,
+        parameters: Tensors,
+        x: torch.Tensor,
+        y: torch.Tensor,
+        size: torch.Tensor,
+        masks: Tensors,
     ) -> tuple[Tensors, torch.Tensor]:
         """Return the gradients of the loss with its penalties, clipped, and the loss."""
         task = self.task
 
         def whole_loss(parameters: Tensors) -> torch.Tensor:
-            loss = self._loss(parameters, x, y, size)
+            loss = self._loss(parameters, x, y, size, masks)
             plain = task.l2 is None and task.l1 is None
             return loss if plain else loss + self._penalty(parameters, size)
 
         if task.clipping is None or task.clipping.includes_penalty is not False:
             gradients, loss = torch.func.grad_and_value(whole_loss)(parameters)
             return clipped(task.clipping, gradients) if task.clipping else gradients, loss
-        gradients, loss = torch.func.grad_and_value(self._loss)(parameters, x, y, size)
+        gradients, loss = torch.func.grad_and_value(self._loss)(parameters, x, y, size, masks)
         more, penalty = torch.func.grad_and_value(self._penalty)(parameters, size)
         pairs = zip(clipped(task.clipping, gradients), more, strict=True)
         return [g + of_penalty for g, of_penalty in pairs], loss + penalty
@@ -157,13 +168,15 @@ class CompiledTraining:
     ) -> tuple[Tensors, torch.Tensor]:
         """Update once, by step `at` of the plan. Return (state, loss before the update)."""
         place = at.reshape(1)  # a number on the device would have to be fetched to be an index
-        rows, size, rate = (v if v is None else v.index_select(0, place).squeeze(0) for v in plan)
+        rows, size, rate, *masks = (
+            v if v is None else v.index_select(0, place).squeeze(0) for v in plan
+        )
         x, y = self.inputs, self.targets
         if rows is not None:
             x, y = x.index_select(0, rows), y.index_select(0, rows)
         count = len(self.names)
         parameters, memory = state[:count], state[count:]
-        gradients, loss = self._gradients(parameters, x, y, size)
+        gradients, loss = self._gradients(parameters, x, y, size, masks)
         t = steps_done + at + 1
         corrected = corrections(self.rule, t)
         steps = [
@@ -197,7 +210,7 @@ class CompiledTraining:
             return at, losses, *values
 
         start = torch.zeros((), dtype=torch.int64)
-        carried = (start, torch.zeros_like(plan[2]), *state)
+        carried = (start, torch.zeros_like(_rates(plan)), *state)
         carried = while_loop(lambda at, *_: at < steps, one_round, carried)
         _, losses, *new = carried
         for old, values in zip(state, new, strict=True):
@@ -236,12 +249,12 @@ class CompiledTraining:
     def _on_gpu(self, batches: Batches) -> Tensors:
         if not self.recordings:
             self._record(self._planned(batches, 0, 1, RECORDED_STEPS))
-        rows, sizes, rates = self._planned(batches, 0, len(batches), len(batches))
-        losses, first = torch.empty_like(rates), 0
+        whole = self._planned(batches, 0, len(batches), len(batches))
+        losses, first = torch.empty_like(_rates(whole)), 0
         while first < len(batches):
             steps = RECORDED_STEPS if first + RECORDED_STEPS <= len(batches) else 1
             part = slice(first, first + steps)
-            for place, values in zip(self.plan, (rows, sizes, rates), strict=True):
+            for place, values in zip(self.plan, whole, strict=True):
                 if place is not None and values is not None:
                     place[:steps] = values[part]
             graph, recorded_losses = self.recordings[steps]
@@ -288,12 +301,20 @@ class CompiledTraining:
             None if batches.rows is None else filled(batches.rows, torch.int64, 0),
             filled(batches.sizes, self.inputs.dtype, 1),
             filled(batches.learning_rates, self.inputs.dtype, 0),
+            *(filled(masks, torch.uint8, 0) for masks in batches.masks),
         )
+
+
+def _rates(plan: Plan) -> torch.Tensor:
+    """Return the learning rates of a plan."""
+    rates = plan[2]
+    assert rates is not None
+    return rates
 
 
 def _operations(task: Task) -> int:
     """Return about how many floating-point operations the products of a step take."""
-    widths = [task.network.inputs, *(layer.units for layer in task.network.layers)]
+    widths = [task.network.inputs, *(layer.units for layer in task.network.dense_layers)]
     return 6 * task.batch_size * sum(a * b for a, b in pairwise(widths))
 
 

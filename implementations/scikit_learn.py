@@ -83,14 +83,14 @@ class SklearnTrainer(StepTrainer):
     @classmethod
     def supports(cls, experiment: Experiment) -> str | None:
         """Return what scikit-learn's perceptron cannot express, or None."""
-        hidden = {layer.activation for layer in experiment.network.layers[:-1]}
-        if not all(layer.bias for layer in experiment.network.layers):
+        hidden = {layer.activation for layer in experiment.network.dense_layers[:-1]}
+        if not all(layer.bias for layer in experiment.network.dense_layers):
             return "scikit-learn's perceptron always has biases"
         if len(hidden) > 1:
             return "scikit-learn's perceptron has one activation for all hidden layers"
         if not hidden <= set(ACTIVATIONS):
             return f"scikit-learn's perceptron has no {', '.join(sorted(hidden))} activation"
-        if experiment.network.layers[-1].activation != "identity":
+        if experiment.network.output_layer.activation != "identity":
             return "scikit-learn's perceptron chooses its output activation by the loss"
         training = experiment.training
         if training is None:
@@ -323,8 +323,8 @@ class SklearnNativeTrainer(NativeTrainer):
 
 def _perceptron(task: Task) -> MLPClassifier | MLPRegressor:
     """Return a model that is built, with weights that scikit-learn drew."""
-    widths = [layer.units for layer in task.network.layers[:-1]]
-    hidden = task.network.layers[0].activation if widths else "identity"
+    widths = [layer.units for layer in task.network.dense_layers[:-1]]
+    hidden = task.network.dense_layers[0].activation if widths else "identity"
     settings = {
         "hidden_layer_sizes": tuple(widths),
         "activation": ACTIVATIONS[hidden],

@@ -7,7 +7,7 @@ and the number of steps at run time: one executable, compiled once, serves every
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -18,8 +18,9 @@ from harness.trainer import (
     Adam,
     Array,
     Batches,
+    Dense,
     DeviceUnavailableError,
-    Layer,
+    Dropout,
     Momentum,
     Nesterov,
     Operands,
@@ -55,6 +56,7 @@ class TensorflowTrainer(StepTrainer):
     """Variables, gradients by `tf.GradientTape` or `tf.gradients`, and XLA."""
 
     loops = ("idiomatic", "stepwise", "fused")
+    layer_kinds = ("dense", "dropout")
 
     def __init__(self, task: Task) -> None:
         tf.config.experimental.enable_tensor_float_32_execution(False)
@@ -96,12 +98,15 @@ class TensorflowTrainer(StepTrainer):
         with graph.as_default(), tf.device(self.target_device):
             self._start(task.parameters)
             self.x = v1.placeholder(task.dtype, (None, task.network.inputs))
+            widths = task.network.dropout_widths
+            self.masks = [v1.placeholder("uint8", (None, -(-width // 8))) for width in widths]
             self.z = self._forward(self.x)
             if self.trains:
                 assert task.targets is not None
                 self.y = v1.placeholder(task.targets.dtype, (None, *task.targets.shape[1:]))
                 self.rate = v1.placeholder(task.dtype, ())
-                loss, penalty = self._losses_of_batch(self.z, self.y, tf.shape(self.x)[0])
+                trained = self._forward(self.x, self.masks) if self.masks else self.z
+                loss, penalty = self._losses_of_batch(trained, self.y, tf.shape(self.x)[0])
                 self.loss_of_batch = loss if penalty is None else loss + penalty
                 gradients = self._gradients(
                     self.loss_of_batch,
@@ -116,8 +121,14 @@ class TensorflowTrainer(StepTrainer):
 
     # ------------------------------------------------------------ loss and update
 
-    def _forward(self, x: tf.Tensor) -> tf.Tensor:
-        for layer, (weights, *biases) in zip(self.task.network.layers, self.layers, strict=True):
+    def _forward(self, x: tf.Tensor, masks: Sequence[tf.Tensor] = ()) -> tf.Tensor:
+        """Return logits or values; masks are those of a step, none in prediction."""
+        of_layers = iter(masks)
+        for layer, values in zip(self.task.network.layers, self.layers, strict=True):
+            if isinstance(layer, Dropout):
+                x = _drop(layer, x, next(of_layers) if masks else None)
+                continue
+            weights, *biases = values
             z = tf.matmul(x, weights)
             x = _activate(layer, tf.nn.bias_add(z, biases[0]) if biases else z)
         return x
@@ -212,10 +223,17 @@ class TensorflowTrainer(StepTrainer):
                 *(w.assign(constrained(max_norm, w.read_value())) for w in self.variables)
             )
 
-    def _step(self, x: tf.Tensor, y: tf.Tensor, size: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
+    def _step(
+        self,
+        x: tf.Tensor,
+        y: tf.Tensor,
+        size: tf.Tensor,
+        rate: tf.Tensor,
+        masks: tuple[tf.Tensor, ...],
+    ) -> tf.Tensor:
         """Update once. Return the loss before the update."""
         with tf.GradientTape(persistent=True) as tape:
-            loss, penalty = self._losses_of_batch(self._forward(x), y, size)
+            loss, penalty = self._losses_of_batch(self._forward(x, masks), y, size)
             whole = loss if penalty is None else loss + penalty
         gradients = self._gradients(
             whole, loss, penalty, lambda value: tape.gradient(value, self.variables)
@@ -224,25 +242,33 @@ class TensorflowTrainer(StepTrainer):
         return whole
 
     def _gathered_step(
-        self, x: tf.Tensor, y: tf.Tensor, rows: tf.Tensor, size: tf.Tensor, rate: tf.Tensor
+        self,
+        x: tf.Tensor,
+        y: tf.Tensor,
+        rows: tf.Tensor,
+        size: tf.Tensor,
+        rate: tf.Tensor,
+        *masks: tf.Tensor,
     ) -> tf.Tensor:
         """Do the same on the rows of a batch, or on all rows if `rows` is empty."""
         if rows.shape[0]:
             x, y = tf.gather(x, rows), tf.gather(y, rows)
-        return self._step(x, y, size, rate)
+        return self._step(x, y, size, rate, masks)
 
     def _segment(
         self,
         x: tf.Tensor,
         y: tf.Tensor,
-        plan: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
+        plan: tuple[tf.Tensor, ...],
         steps: tf.Tensor,
     ) -> tf.Tensor:
         """Run the plan's first `steps` steps. Return the losses."""
-        rows, sizes, rates = plan
+        rows, sizes, rates, *masks = plan
 
         def body(step: tf.Tensor, losses: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            loss = self._gathered_step(x, y, rows[step], sizes[step], rates[step])
+            loss = self._gathered_step(
+                x, y, rows[step], sizes[step], rates[step], *(of_layer[step] for of_layer in masks)
+            )
             return step + 1, tf.tensor_scatter_nd_update(losses, [[step]], [loss])
 
         _, losses = tf.while_loop(
@@ -271,6 +297,8 @@ class TensorflowTrainer(StepTrainer):
                 rows = batches.rows[step, : batches.sizes[step]]
                 x, y = inputs[rows], targets[rows]
             feed = {self.x: x, self.y: y, self.rate: rate}
+            for mask, of_layer in zip(self.masks, batches.masks, strict=True):
+                feed[mask] = of_layer[step, : batches.sizes[step]]
             _, loss = self.session.run((self.train, self.loss_of_batch), feed_dict=feed)
             losses.append(loss)
         return np.array(losses)
@@ -295,12 +323,12 @@ class TensorflowTrainer(StepTrainer):
                 )
             yield self.segment(self.inputs, self.targets, plan, steps)
 
-    def _planned(self, batches: Batches, first: int) -> tuple[Array, Array, Array]:
-        """Return (rows, sizes, rates) of a piece; rows are empty where a step takes all."""
+    def _planned(self, batches: Batches, first: int) -> tuple[Array, ...]:
+        """Return (rows, sizes, rates, *masks) of a piece; rows are empty where a step takes all."""
         stop = first + self.steps_planned
         rows = np.zeros((len(batches), 0), np.int32) if batches.rows is None else batches.rows
         rates = batches.learning_rates.astype(self.task.dtype)
-        return rows[first:stop], batches.sizes[first:stop], rates[first:stop]
+        return tuple(each[first:stop] for each in (rows, batches.sizes, rates, *batches.masks))
 
     # ------------------------------------------------------------ out
 
@@ -311,8 +339,7 @@ class TensorflowTrainer(StepTrainer):
         else:
             layers = [[v.numpy() for v in layer] for layer in self.layers]
         return [
-            (np.array(weights), np.array(biases[0]) if biases else None)
-            for weights, *biases in layers
+            (np.array(v[0]), np.array(v[1]) if len(v) > 1 else None) if v else () for v in layers
         ]
 
     def matrix_products(self, operands: Operands) -> Callable[[int], None]:
@@ -373,7 +400,17 @@ def _padded(values: Array, steps: int) -> Array:
     return padded
 
 
-def _activate(layer: Layer, z: tf.Tensor) -> tf.Tensor:
+def _drop(layer: Dropout, x: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
+    """Return what a dropout layer makes of x, with the bits of a mask or in prediction."""
+    if mask is None:
+        return x if layer.prediction_scale == 1 else x * layer.prediction_scale
+    bits = tf.bitwise.right_shift(mask[:, :, tf.newaxis], tf.constant(list(range(8)), tf.uint8))
+    bits = tf.bitwise.bitwise_and(bits, tf.constant(1, tf.uint8))
+    kept = tf.reshape(bits, (-1, 8 * mask.shape[1]))[:, : x.shape[1]]
+    return x * (tf.cast(kept, x.dtype) * layer.training_scale)
+
+
+def _activate(layer: Dense, z: tf.Tensor) -> tf.Tensor:
     match layer.activation:
         case "identity":
             return z

@@ -44,6 +44,7 @@ class KerasTrainer(StepTrainer):
     """A Keras model, Keras losses on logits and Keras optimizers."""
 
     loops = ("idiomatic", "stepwise", "fused")
+    layer_kinds = ("dense", "dropout")
 
     @classmethod
     def supports(cls, experiment: Experiment) -> str | None:
@@ -78,11 +79,18 @@ class KerasTrainer(StepTrainer):
 
     # ------------------------------------------------------------ loss and update
 
-    def _step(self, x: tf.Tensor, y: tf.Tensor, size: tf.Tensor, rate: tf.Tensor) -> tf.Tensor:
+    def _step(
+        self,
+        x: tf.Tensor,
+        y: tf.Tensor,
+        size: tf.Tensor,
+        rate: tf.Tensor,
+        masks: tuple[tf.Tensor, ...],
+    ) -> tf.Tensor:
         """Update once. Return the loss before the update."""
         variables = self.model.trainable_variables
         with tf.GradientTape() as tape:
-            z = self.model(x, training=True)
+            z = self.model((x, *masks) if masks else x, training=True)
             loss = self.loss.of_batch(z, y, size if self.task.has_short_batch else None)
             if has_penalty(self.task):
                 loss += penalty(self.task, variables, size)
@@ -92,25 +100,33 @@ class KerasTrainer(StepTrainer):
         return loss
 
     def _gathered_step(
-        self, x: tf.Tensor, y: tf.Tensor, rows: tf.Tensor, size: tf.Tensor, rate: tf.Tensor
+        self,
+        x: tf.Tensor,
+        y: tf.Tensor,
+        rows: tf.Tensor,
+        size: tf.Tensor,
+        rate: tf.Tensor,
+        *masks: tf.Tensor,
     ) -> tf.Tensor:
         """Do the same on the rows of a batch, or on all rows if `rows` is empty."""
         if rows.shape[0]:
             x, y = tf.gather(x, rows), tf.gather(y, rows)
-        return self._step(x, y, size, rate)
+        return self._step(x, y, size, rate, masks)
 
     def _segment(
         self,
         x: tf.Tensor,
         y: tf.Tensor,
-        plan: tuple[tf.Tensor, tf.Tensor, tf.Tensor],
+        plan: tuple[tf.Tensor, ...],
         steps: tf.Tensor,
     ) -> tf.Tensor:
         """Run the plan's first `steps` steps. Return the losses."""
-        rows, sizes, rates = plan
+        rows, sizes, rates, *masks = plan
 
         def body(step: tf.Tensor, losses: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            loss = self._gathered_step(x, y, rows[step], sizes[step], rates[step])
+            loss = self._gathered_step(
+                x, y, rows[step], sizes[step], rates[step], *(of_layer[step] for of_layer in masks)
+            )
             return step + 1, tf.tensor_scatter_nd_update(losses, [[step]], [loss])
 
         _, losses = tf.while_loop(
@@ -159,12 +175,12 @@ class KerasTrainer(StepTrainer):
                 )
             yield self.segment(self.inputs, self.targets, plan, steps)
 
-    def _planned(self, batches: Batches, first: int) -> tuple[Array, Array, Array]:
-        """Return (rows, sizes, rates) of a piece; rows are empty where a step takes all."""
+    def _planned(self, batches: Batches, first: int) -> tuple[Array, ...]:
+        """Return (rows, sizes, rates, *masks) of a piece; rows are empty where a step takes all."""
         stop = first + self.steps_planned
         rows = np.zeros((len(batches), 0), np.int32) if batches.rows is None else batches.rows
         rates = batches.learning_rates.astype(self.task.dtype)
-        return rows[first:stop], batches.sizes[first:stop], rates[first:stop]
+        return tuple(each[first:stop] for each in (rows, batches.sizes, rates, *batches.masks))
 
     # ------------------------------------------------------------ out
 

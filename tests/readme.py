@@ -75,9 +75,15 @@ def report() -> Report:
     """The report of the reference run, from its rows alone: without curves and rungs."""
     request = Request(frameworks=FRAMEWORKS, loops=("all",), preset=Preset.STANDARD)
     plan = make_plan(request)
-    measured = set(zip(rows()["framework"], rows()["loop"], strict=True))
-    trials = tuple(trial for trial in plan.trials if (trial.framework, trial.loop) in measured)
-    plan = replace(plan, trials=trials)  # loops that were added since have no rows
+    loops = set(zip(rows()["framework"], rows()["loop"], strict=True))
+    names = set(rows()["experiment"])
+    trials = tuple(
+        t for t in plan.trials if (t.framework, t.loop) in loops and t.experiment in names
+    )
+    experiments = {name: each for name, each in plan.experiments.items() if name in names}
+    plan = replace(
+        plan, trials=trials, experiments=experiments
+    )  # loops and experiments that were added since have no rows
     stored = [
         {name: None if pd.isna(value) else value for name, value in row.items()}
         for row in rows().to_dict("records")

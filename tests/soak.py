@@ -231,7 +231,7 @@ def report(soaks: list[Soak], count: int, seed: int) -> str:
             "",
             f"{count} trials, seed {seed}, {soak.seconds:.0f} s. The command was started "
             f"{soak.ends.total()} times, and ended with "
-            + ", ".join(f"{code} ({n} times)" for code, n in sorted(soak.ends.items()))
+            + ", ".join(f"{code} ({n}x)" for code, n in sorted(soak.ends.items()))
             + ". Rows as undisturbed; none lost, none twice; no process, temporary file or lock "
             "left.",
             "",

@@ -83,7 +83,7 @@ def name_of(width: int, batch: int, depth: int) -> str:
 
 def place_of(experiment: Experiment) -> tuple[int, int, int]:
     """Return (width, batch, hidden layers) of a point."""
-    layers = experiment.network.layers
+    layers = experiment.network.dense_layers
     return layers[0].units, experiment.batch_size, len(layers) - 1
 
 

@@ -25,7 +25,7 @@ def choose_protocols(message: dict[str, Any], framework: "Framework") -> dict[st
 
     try:
         adapter = _load(framework)
-        covering = cover(adapter.supports, message["full"], message["only"], _own(message))
+        covering = cover(adapter.refuses, message["full"], message["only"], _own(message))
     except BaseException as error:
         traceback.print_exc()
         return {

@@ -1,6 +1,7 @@
 """The folder of a run: it belongs to one plan, and one process at a time writes to it."""
 
 import contextlib
+import errno
 import json
 import os
 import socket
@@ -16,6 +17,8 @@ from harness.untrusted import NotAPlainFileError, open_plain, parse_json, read_p
 
 WRITTEN_BEFORE_PLAN = {"lock", "trials"}
 CACHE_LEFTOVER_S = 3_600.0
+WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What a file system says that has no locks, as some that are shared: nobody is kept out then."""
 
 
 class FolderInUseError(RuntimeError):
@@ -114,6 +117,9 @@ def locked(folder: RunFolder) -> Iterator[None]:
                 f"{folder.path} is being written by another samestep{_holder(path)}; wait for it, "
                 "or name another folder with --out"
             ) from error
+        except OSError as error:
+            if error.errno not in WITHOUT_LOCKS:
+                raise
         os.ftruncate(lock, 0)
         os.write(lock, json.dumps(_this_process()).encode())
         yield

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from harness.experiment.initializers import Constants
 from harness.experiment.losses import CrossEntropy, HingeLoss, Loss, LossOfValues
+from harness.experiment.network import Dense
 from harness.experiment.rate_checks import SMALLEST_RATE, check_schedule
 from harness.experiment.start_file import FromFile
 
@@ -32,7 +33,7 @@ def check_ends(experiment: "Experiment") -> None:
         raise ValueError(
             f"network.layers: at most a billion parameters. Got {network.parameter_count:,}"
         )
-    if experiment.training and any(layer.activation == "step" for layer in network.layers):
+    if experiment.training and any(layer.activation == "step" for layer in network.dense_layers):
         raise ValueError(
             "network.layers: 'step' has no gradient; use it only in a protocol without [training]"
         )
@@ -55,7 +56,7 @@ def check_loss(experiment: "Experiment") -> None:
             f"network.layers: the last layer must have {facts.outputs} units for "
             f"{experiment.data.name!r}. Got {network.outputs}"
         )
-    _check_logits(loss, network.layers[-1].activation)
+    _check_logits(loss, network.output_layer.activation)
     if isinstance(loss, CrossEntropy):
         _check_classes(loss, network.outputs)
 
@@ -174,13 +175,13 @@ def check_initializers(experiment: "Experiment") -> None:
         if isinstance(stated, Constants):
             _check_constants(experiment, part, stated)
         if isinstance(stated, FromFile):
-            _check_file(experiment, part, (stated,) * len(network.layers))
+            _check_file(experiment, part, (stated,) * len(network.dense_layers))
         if not isinstance(stated, tuple):
             continue
-        if len(stated) != len(network.layers):
+        if len(stated) != len(network.dense_layers):
             raise ValueError(
-                f"initializers.{part}: one for all layers, or a list of one per layer, "
-                f"{len(network.layers)}. Got {len(stated)}"
+                f"initializers.{part}: one for all layers, or a list of one per layer with "
+                f"weights, {len(network.dense_layers)}. Got {len(stated)}"
             )
         for index, initializer in enumerate(stated):
             if isinstance(initializer, Constants):
@@ -196,32 +197,35 @@ def _check_file(
 ) -> None:
     """Check that files have the arrays of the layers that start from them."""
     network = experiment.network
-    layers = zip(network.layers, network.shapes, initializers, strict=True)
-    for index, (layer, shape, initializer) in enumerate(layers):
+    places = [index for index, layer in enumerate(network.layers) if isinstance(layer, Dense)]
+    layers = zip(places, network.dense_layers, network.dense_shapes, initializers, strict=True)
+    for index, (place_of_layer, layer, shape, initializer) in enumerate(layers):
         if not isinstance(initializer, FromFile) or (part == "biases" and not layer.bias):
             continue
         place = f"initializers.{part}"
         if isinstance(getattr(experiment.initializers, part), tuple):
             place += f"[{index}]"
-        elif initializer.array is not None and len(network.layers) > 1:
+        elif initializer.array is not None and len(places) > 1:
             raise ValueError(
                 f"{place}.array: is of one layer; state a list of one initializer per layer, or "
                 f"leave it out. Got {initializer.array!r}"
             )
         try:
-            initializer.check(part, index, shape if part == "weights" else shape[1:])
+            initializer.check(part, place_of_layer, shape if part == "weights" else shape[1:])
         except ValueError as error:
             raise ValueError(f"{place}: {error}") from error
 
 
 def _check_constants(experiment: "Experiment", part: str, initializer: Constants) -> None:
     network = experiment.network
-    if len(initializer.values) != len(network.layers):
+    if len(initializer.values) != len(network.dense_layers):
         raise ValueError(
-            f"initializers.{part}.values: one entry per layer, {len(network.layers)}. "
+            f"initializers.{part}.values: one entry per layer with weights, "
+            f"{len(network.dense_layers)}. "
             f"Got {len(initializer.values)}"
         )
-    for index, (values, shape) in enumerate(zip(initializer.values, network.shapes, strict=True)):
+    pairs = zip(initializer.values, network.dense_shapes, strict=True)
+    for index, (values, shape) in enumerate(pairs):
         required = shape if part == "weights" else shape[1:]
         if not _has_shape(values, required):
             raise ValueError(f"initializers.{part}.values[{index}]: must have shape {required}")
@@ -238,9 +242,14 @@ def _has_shape(values: Any, shape: tuple[int, ...]) -> bool:
 
 
 def check_generator(experiment: "Experiment") -> None:
-    """Check that the order of a generator is stated for shuffled batches, and for no others."""
+    """Check that a generator states the order of shuffled batches alone, and draws no masks."""
     if experiment.generator is None:
         return
+    if experiment.network.dropout_layers:
+        raise ValueError(
+            "generator: it draws all that a source draws, and knows no masks of dropout; leave it "
+            "out, or the dropout layers"
+        )
     shuffles = experiment.training is not None and experiment.training.batches.order == "shuffled"
     if shuffles and experiment.generator.order is None:
         raise ValueError(

@@ -21,6 +21,7 @@ ADDED_LATER: tuple[tuple[str, str, Any], ...] = (
     ("", "constants", "float32"),
     ("training", "stopping", None),
     *(("training", name, None) for name in ("l1", "clipping", "max_norm", "plateau")),
+    ("layers", "kind", "dense"),
     ("layers", "alpha", 1.0),
     ("loss", "behind_activation", False),
     ("loss", "label_smoothing", None),

@@ -49,8 +49,10 @@ CLIPPING = (
 )  # fmt: skip
 L1_PENALTY = 'l1 = { strength = 0.01, per_row = false, on = "weights" }'
 KERAS_MAX_NORM = 'max_norm = { bound = 2.0, of = "units", epsilon = 1e-7, form = "every_norm" }'
-DROPOUT = _no("samestep has no dropout", keras="dropout rate Dropout", torch="p Dropout",
-              tf1="keep_prob", words="dropout_rate drop_rate")  # fmt: skip
+DROPOUT = _row('layers = [{ kind = "dropout", rate = 0.5, form = "inverted" }, { units = 10, '
+               'activation = "identity" }]', "a layer of its own; rate is the probability to be "
+               "dropped", "[network]", keras="dropout rate Dropout", torch="p Dropout",
+               tf1="keep_prob", words="dropout_rate drop_rate")  # fmt: skip
 L1 = _row(L1_PENALTY, "l1_l2 is both", TRAINING, keras="l1_l2", sklearn="l1_ratio penalty",
           words="lasso")  # fmt: skip
 BY_ROWS = 'class_weights = { values = [1.0, 2.0], mean_over = "rows" }'
@@ -98,7 +100,7 @@ MODEL = (
     _no("all parameters are trained, and biases are not bounded", keras="trainable "
         "activity_regularizer bias_constraint", torch="requires_grad"),
     _no("layers are dense and have no name; leave it out", keras="name Dense Flatten Input",
-        torch="Linear", words="type kind layer class"),
+        torch="Linear", words="type layer class"),
 )  # fmt: skip
 
 FIELDS: dict[str, tuple[Row, ...]] = {

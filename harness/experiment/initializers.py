@@ -123,7 +123,8 @@ class Initializers(Frozen):
     """How the harness draws the start; no framework ever initialises anything.
 
     Args:
-        weights: one initializer for all layers, or a list with one for each layer.
+        weights: one initializer for all layers, or a list with one for each layer that has
+            weights.
         biases: likewise.
     """
 
@@ -131,6 +132,6 @@ class Initializers(Frozen):
     biases: PerLayer
 
     def of(self, part: Literal["weights", "biases"], layer: int) -> Initializer:
-        """Return the initializer of one layer, counted from 0."""
+        """Return the initializer of one of the layers with weights, counted from 0."""
         stated: Initializer | tuple[Initializer, ...] = getattr(self, part)
         return stated[layer] if isinstance(stated, tuple) else stated

@@ -4,7 +4,7 @@ import re
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -245,9 +245,10 @@ def _is_type_name(part: str) -> bool:
 
 
 def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
-    for field in ("name", "order"):
-        if field in model.model_fields:
-            return get_args(model.model_fields[field].annotation)
+    for field in ("name", "order", "kind"):
+        annotation = model.model_fields[field].annotation if field in model.model_fields else None
+        if get_origin(annotation) is Literal:
+            return get_args(annotation)
     return ()
 
 

@@ -149,7 +149,7 @@ class Experiment(Frozen):
         2 * rows * inputs * units each; the first layer needs no d W^T.
         """
         rows, inputs, total = self.batch_size, self.network.inputs, 0
-        for index, layer in enumerate(self.network.layers):
+        for index, layer in enumerate(self.network.dense_layers):
             total += 2 * rows * inputs * layer.units * (3 if index else 2)
             inputs = layer.units
         return total

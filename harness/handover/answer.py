@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.experiment.model import Experiment
 from harness.experiment.names import nearest
+from harness.experiment.network import Dense
 from harness.handover import arrays
 from harness.handover.arrays import Found
 from harness.handover.folder import HandoverError
@@ -35,11 +36,10 @@ from harness.handover.layout import (
 )
 from harness.parity.answer import PartialAnswer
 from harness.parity.trace import predicted_rows
-from harness.trainer import Array
+from harness.trainer import Array, DenseParameters, LayerParameters, NoParameters
 from harness.untrusted import open_plain
 
 FILES_AT_MOST = 10_000
-Pairs = list[tuple[Array, Array | None]]
 
 
 @dataclass(frozen=True)
@@ -236,18 +236,22 @@ class _Reader:
             outputs_after=values.get(OUTPUTS_AFTER),
         )
 
-    def _pairs(self, folder: str) -> Pairs:
+    def _pairs(self, folder: str) -> list[LayerParameters]:
         missing = [name for name in self._tensors if f"{folder}/{name}" not in self.found]
         if missing:
             raise HandoverError(
                 f"{ANSWER}/{folder}: must have every tensor of the network, or none. Missing: "
                 f"{', '.join(missing)}"
             )
-        pairs: Pairs = []
+        parameters: list[LayerParameters] = []
         for number, layer in enumerate(self.experiment.network.layers, start=1):
+            if not isinstance(layer, Dense):
+                parameters.append(NoParameters())
+                continue
             biases = self.found[f"{folder}/biases_{number}"][1] if layer.bias else None
-            pairs.append((self.found[f"{folder}/weights_{number}"][1], biases))
-        return pairs
+            weights = self.found[f"{folder}/weights_{number}"][1]
+            parameters.append(DenseParameters(weights, biases))
+        return parameters
 
 
 def _too_large(place: str, size: int, count: int) -> str:

@@ -22,6 +22,7 @@ from harness.experiment.losses import (
     SquaredHinge,
 )
 from harness.experiment.model import Experiment
+from harness.experiment.network import Dropout
 from harness.experiment.optimizers import (
     SGD,
     Adadelta,
@@ -74,6 +75,10 @@ def network_lines(experiment: Experiment) -> list[str]:
     for number, (layer, shape) in enumerate(
         zip(layers, experiment.network.shapes, strict=True), start=1
     ):
+        if isinstance(layer, Dropout):
+            lines += _dropout_lines(layer, number, below, shape[0])
+            below = f"a{number}"
+            continue
         biases = f" + b{number}" if layer.bias else ""
         shapes = f"W{number} {shape}" + (f", b{number} {shape[1:]}" if layer.bias else "")
         lines.append(f"{f'z{number} = {below} W{number}{biases}':<24}  {shapes}")
@@ -85,10 +90,21 @@ def network_lines(experiment: Experiment) -> list[str]:
     return lines
 
 
+def _dropout_lines(layer: Dropout, number: int, below: str, width: int) -> list[str]:
+    """Return what a dropout layer computes in training, and in prediction."""
+    kept = "" if layer.form == "inverted" else f" * {1 - layer.rate!r}"
+    scale = f" / {1 - layer.rate!r}" if layer.form == "inverted" else ""
+    line = f"a{number} = {below} * m{number}{scale}"
+    return [
+        f"{line:<24}  m{number} ({width},), in training",
+        f"{f'a{number} = {below}{kept}':<24}  in prediction",
+    ]
+
+
 def function_lines(experiment: Experiment) -> list[str]:
     """Return what each activation of the network is."""
     found = {}
-    for layer in experiment.network.layers:
+    for layer in experiment.network.dense_layers:
         if layer.activation == "leaky_relu":
             found[f"leaky_relu(z) = z where z > 0, else {layer.slope!r} z"] = True
         elif layer.activation == "elu":

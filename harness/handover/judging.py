@@ -8,6 +8,7 @@ from harness.experiment.model import Experiment
 from harness.handover import answer, folder, words
 from harness.handover.folder import Handover, HandoverError
 from harness.handover.layout import ANSWER, place_of
+from harness.parameters import map_weights
 from harness.parity.answer import AnswerError, PartialAnswer
 from harness.parity.findings import Finding
 from harness.parity.partial import PartialVerdict, judge_partial
@@ -97,15 +98,20 @@ def _turned(experiment: Experiment, parts: PartialAnswer) -> PartialAnswer | Non
 
     Other kernels show by their shape that they are transposed.
     """
-    is_square = [inputs == outputs > 1 for inputs, outputs in experiment.network.shapes]
-    if not any(is_square):
+    if not any(_is_square(layer) for layer in experiment.network.shapes):
         return None
 
-    def turn(pairs: Any) -> Any:
-        return [(W.T if turns else W, b) for turns, (W, b) in zip(is_square, pairs, strict=True)]
+    def turn(parameters: Any) -> Any:
+        return map_weights(lambda W: W.T if _is_square(W.shape) else W, parameters)
 
     return replace(
         parts,
         gradients=None if parts.gradients is None else turn(parts.gradients),
-        parameters={step: turn(pairs) for step, pairs in (parts.parameters or {}).items()} or None,
+        parameters={step: turn(of_step) for step, of_step in (parts.parameters or {}).items()}
+        or None,
     )
+
+
+def _is_square(shape: tuple[int, ...]) -> bool:
+    inputs, outputs = shape
+    return inputs == outputs > 1

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from harness.experiment.model import Experiment
+from harness.experiment.network import Dense
 
 MARKER = "protocol.json"
 """The file that says what a folder was exported from."""
@@ -15,6 +16,8 @@ ARCHIVE = "answer.npz"
 
 INPUTS, TARGETS, TO_PREDICT = "inputs", "targets", "inputs_to_predict"
 ROWS, SIZES, RATES = "batch_rows", "batch_sizes", "learning_rates"
+MASKS = "dropout_masks"
+"""What each dropout layer keeps, followed by `_` and the number of the layer."""
 START = "start"
 
 LOSSES, OUTPUTS, OUTPUTS_AFTER = "losses", "outputs_before", "outputs_after"
@@ -55,6 +58,8 @@ def tensors(experiment: Experiment) -> Iterator[Tensor]:
     for number, (layer, shape) in enumerate(
         zip(network.layers, network.shapes, strict=True), start=1
     ):
+        if not isinstance(layer, Dense):
+            continue
         yield Tensor(f"weights_{number}", f"weights of layer {number}", shape)
         if layer.bias:
             yield Tensor(f"biases_{number}", f"biases of layer {number}", shape[1:])

@@ -15,6 +15,7 @@ from harness.handover.layout import (
     GRADIENTS,
     INPUTS,
     LOSSES,
+    MASKS,
     OUTPUTS,
     OUTPUTS_AFTER,
     RATES,
@@ -136,6 +137,11 @@ def _meaning(page: Page, name: str) -> str:
         part, layer = name.removeprefix(f"{START}/").split("_")
         shape = "(inputs, outputs)" if part == "weights" else "(outputs,)"
         return f"{part} of layer {layer} to start from, {shape}"
+    if name.startswith(MASKS):
+        layer = name.rpartition("_")[2]
+        return (
+            f"m{layer} of each step: 1 where dropout layer {layer} keeps a number of a row, else 0"
+        )
     given = len(page.arrays.get(INPUTS, ()))
     some = f": the {given:,} of {page.rows:,} that the batches need" if given < page.rows else ""
     has_classes = page.arrays.get(TARGETS, np.zeros((0, 0))).ndim == 1
@@ -166,6 +172,8 @@ def _network(page: Page) -> list[str]:
 def _step(page: Page) -> list[str]:
     experiment = page.experiment
     penalty = "other penalty" if experiment.training and experiment.training.l2 else "weight decay"
+    has_dropout = experiment.network.dropout_layers
+    dropout = "no dropout but by these masks" if has_dropout else "no dropout"
     rates = page.arrays[RATES]
     first = f"{float(rates[0])!r} in {'the first' if np.ptp(rates) else 'all'}"
     return [
@@ -180,7 +188,7 @@ def _step(page: Page) -> list[str]:
         ),
         _text(f"Update every w, with the rate of this step in `{RATES}` ({first}):", item="4."),
         _code(formulas.update_lines(experiment)),
-        f"Nothing else happens: no shuffling, no {penalty}, no clipping, no dropout.",
+        f"Nothing else happens: no shuffling, no {penalty}, no clipping, {dropout}.",
     ]
 
 

@@ -9,12 +9,14 @@ import numpy as np
 
 from harness import data
 from harness.experiment.model import Experiment
+from harness.experiment.network import Dropout, Network
 from harness.handover.folder import Handover, HandoverError, digest_of, is_exported, read
 from harness.handover.layout import (
     ANSWER,
     ARCHIVE,
     INPUTS,
     MARKER,
+    MASKS,
     PAGE,
     RATES,
     ROWS,
@@ -24,13 +26,16 @@ from harness.handover.layout import (
     TO_PREDICT,
 )
 from harness.handover.page import Page
+from harness.parameters import named_arrays
 from harness.parity.trace import PREDICTED_ROWS
 from harness.results import write_atomically
 from harness.start import BatchPlan, initial_parameters
-from harness.trainer import Array, Batches
+from harness.trainer import Array, Batches, unpacked
 
 TEXT_NUMBERS_AT_MOST = 100_000
 """Larger arrays are written as `.npy` alone."""
+MASK_NUMBERS_AT_MOST = 500_000_000
+"""A byte each: more are no folder to hand to anybody."""
 INPUT_NUMBERS_AT_MOST = 4_000_000
 """Of larger inputs, only the rows are written that the batches need."""
 
@@ -117,12 +122,30 @@ def _arrays(experiment: Experiment, seed: int, dtype: str) -> tuple[dict[str, Ar
         if rows is not None:
             arrays[ROWS], arrays[SIZES] = rows, batches.sizes
         arrays[RATES] = batches.learning_rates
-    for layer, pair in enumerate(initial_parameters(experiment, seed, dtype), start=1):
-        for part, values in zip(("weights", "biases"), pair, strict=True):
-            if values is not None:
-                arrays[f"{START}/{part}_{layer}"] = values
+        arrays |= _masks(batches, experiment.network)
+    for layer, name, values in named_arrays(initial_parameters(experiment, seed, dtype)):
+        arrays[f"{START}/{name}_{layer + 1}"] = values
     arrays[TO_PREDICT] = prepared.test.inputs[:PREDICTED_ROWS]
     return arrays, len(train)
+
+
+def _masks(batches: Batches, network: Network) -> dict[str, Array]:
+    """Return (steps, rows, width) of every dropout layer: 1 where a number is kept, else 0.
+
+    Raises:
+        HandoverError: there are too many of them.
+    """
+    count = sum(8 * masks.size for masks in batches.masks)
+    if count > MASK_NUMBERS_AT_MOST:
+        raise HandoverError(
+            f"dropout: the masks of {len(batches):,} steps are {count:,} numbers, at most "
+            f"{MASK_NUMBERS_AT_MOST:,} are written; take fewer steps"
+        )
+    numbers = [n for n, layer in enumerate(network.layers, 1) if isinstance(layer, Dropout)]
+    return {
+        f"{MASKS}_{number}": unpacked(masks, width)
+        for number, masks, width in zip(numbers, batches.masks, network.dropout_widths, strict=True)
+    }
 
 
 def _kept_rows(batches: Batches, rows: int, columns: int) -> tuple[Array | None, Array | None]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from harness.experiment.model import Experiment
 from harness.parity.functions import Floats
-from harness.parity.reference import Reference
+from harness.parity.reference import Masks, Reference, masks_of
 from harness.parity.reference_updates import Pairs
 from harness.parity.trace import prepared_of
 from harness.start import BatchPlan, initial_parameters
@@ -20,7 +20,8 @@ class Training:
     Args:
         targets: (rows,) or (rows, outputs), of the batch's rows.
         loss: before the update, with its penalty.
-        deltas: dL/dz of every layer, (rows, units), without the penalty, which is not behind z.
+        deltas: dL/dz of every dense layer, (rows, units), without the penalty, which is not
+            behind z.
         gradients: dL/dW and dL/db of every layer, with the penalties, before any clipping.
         rate: the learning rate of this step.
         after: the parameters after the update.
@@ -46,7 +47,8 @@ class WorkedStep:
         number: of the step, from 1 on; 0 where there is no training.
         inputs: (rows, inputs), the rows of the batch.
         before: the parameters that the step begins with.
-        sums, values: z = a W + b and a = f(z) of every layer, (rows, units).
+        sums, values: z = a W + b and a = f(z) of every layer, (rows, units); of a dropout layer
+            its factors in place of z.
         training: None for a network that only predicts.
     """
 
@@ -64,19 +66,26 @@ class Watched(Reference):
     """The oracle, which shows z and a, and keeps dL/dz of the latest step."""
 
     def loss_and_gradients(
-        self, X: Floats, y: Array, counted: int, clipping: Clipping | None = None
+        self,
+        X: Floats,
+        y: Array,
+        counted: int,
+        clipping: Clipping | None = None,
+        masks: Masks | None = None,
     ) -> tuple[float, Pairs]:
         """As the oracle, from no deltas on."""
         self.deltas: list[Floats] = []
-        return super().loss_and_gradients(X, y, counted, clipping)
+        return super().loss_and_gradients(X, y, counted, clipping, masks)
 
     def _weights_gradient(self, a: Floats, delta: Floats) -> Floats:
         self.deltas.insert(0, delta)  # the last layer comes first
         return super()._weights_gradient(a, delta)
 
-    def layer_outputs(self, X: Floats) -> tuple[list[Floats], list[Floats]]:
+    def layer_outputs(
+        self, X: Floats, masks: Masks | None = None
+    ) -> tuple[list[Floats], list[Floats]]:
         """Return z and a of every layer."""
-        sums, (_, *values) = self._forward(X)
+        sums, (_, *values) = self._forward(X, masks)
         return sums, values
 
 
@@ -109,11 +118,13 @@ def work_through(experiment: Experiment, seed: int, number: int) -> WorkedStep:
         batch = plan.segment(number - 1, number)
         rows = slice(None) if batch.rows is None else batch.rows[0][: batch.sizes[0]]
         X, y = np.asarray(train.inputs[rows], np.float64), np.asarray(train.targets)[rows]
-        before, (sums, values) = network.parameters(), network.layer_outputs(X)
-        loss, gradients = network.loss_and_gradients(X, y, len(X))
+        masks = masks_of(batch, 0, experiment)
+        masks = None if masks is None else [mask[: len(X)] for mask in masks]
+        before, (sums, values) = network.parameters(), network.layer_outputs(X, masks)
+        loss, gradients = network.loss_and_gradients(X, y, len(X), masks=masks)
         deltas = network.deltas
         network.advance(batch)
-        loss_after, _ = network.loss_and_gradients(X, y, len(X))
+        loss_after, _ = network.loss_and_gradients(X, y, len(X), masks=masks)
     rate = float(batch.learning_rates[0])
     after = network.parameters()
     training = Training(y, loss, deltas, gradients, rate, after, loss_after)

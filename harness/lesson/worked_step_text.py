@@ -11,6 +11,7 @@ import numpy as np
 
 from harness.experiment.losses import CrossEntropy
 from harness.experiment.model import Experiment
+from harness.experiment.network import Dense, Dropout, Layer
 from harness.handover.formulas import function_lines, loss_lines, update_lines
 from harness.lesson.worked_step import Training, WorkedStep
 from harness.parity.functions import Floats, sigmoid, softmax
@@ -88,8 +89,13 @@ def _forward(step: WorkedStep, view: _View) -> Iterator[str]:
     yield from _examples("x", step.inputs, view, view.first_input)
     below = "x"
     layers = step.experiment.network.layers
-    for index, (layer, (W, b)) in enumerate(zip(layers, step.before, strict=True)):
+    for index, (layer, entry) in enumerate(zip(layers, step.before, strict=True)):
         number = index + 1
+        if isinstance(layer, Dropout):
+            yield from _dropped(step, index, below, view)
+            below = f"a{number}"
+            continue
+        W, b = entry
         yield from _weights(f"W{number}", W, view, index)
         if b is not None:
             yield from _array(f"b{number}", b)
@@ -102,6 +108,13 @@ def _forward(step: WorkedStep, view: _View) -> Iterator[str]:
             yield from _examples(title, step.values[index], view)
     for line in function_lines(step.experiment):
         yield f"  where {line}"
+
+
+def _dropped(step: WorkedStep, index: int, below: str, view: _View) -> Iterator[str]:
+    """A dropout layer: its factors, 0 where a number is dropped, and its outputs."""
+    number = index + 1
+    yield from _examples(f"m{number}, what dropout multiplies by", step.sums[index], view)
+    yield from _examples(f"a{number} = {below} * m{number}", step.values[index], view)
 
 
 def _loss(step: WorkedStep, training: Training, view: _View) -> Iterator[str]:
@@ -133,24 +146,31 @@ def _backward(step: WorkedStep, training: Training, view: _View) -> Iterator[str
     protocol = step.experiment.training
     has_penalty = protocol is not None and (protocol.l2 or protocol.l1)
     penalty = " + the penalty's" if has_penalty else ""
+    deltas = iter(reversed(training.deltas))
+    above, factors = 0, ""  # the dense layer above, and the dropout in between
     for index in reversed(range(len(layers))):
-        number = index + 1
-        activation = layers[index].activation
+        number, layer = index + 1, layers[index]
+        if isinstance(layer, Dropout):
+            factors = f" * m{number}"
+            continue
+        activation = layer.activation
         slope = "" if activation == "identity" else f" * {activation}'(z{number})"
-        if number == len(layers):
+        if not above:
             source = f"{_output_slope(step.experiment, len(step.inputs))}{slope}"
         else:
-            source = f"d{number + 1} W{number + 1}^T{slope}"
-        yield from _examples(f"d{number} = {source}", training.deltas[index], view)
-        below = "x" if index == 0 else _output_name(layers[index - 1].activation, index)
+            source = f"d{above} W{above}^T{factors}{slope}"
+        yield from _examples(f"d{number} = {source}", next(deltas), view)
+        above, factors = number, ""
+        below = "x" if index == 0 else _output_name(layers[index - 1], index)
         dW, db = training.gradients[index]
         yield from _weights(f"dW{number} = {below}^T d{number}{penalty}", dW, view, index)
         if db is not None:
             yield from _array(f"db{number} = sum of d{number} over the rows", db)
 
 
-def _output_name(activation: str, number: int) -> str:
-    return f"z{number}" if activation == "identity" else f"a{number}"
+def _output_name(layer: Layer, number: int) -> str:
+    is_linear = isinstance(layer, Dense) and layer.activation == "identity"
+    return f"z{number}" if is_linear else f"a{number}"
 
 
 def _output_slope(experiment: Experiment, rows: int) -> str:
@@ -178,7 +198,10 @@ def _update(step: WorkedStep, training: Training, view: _View) -> Iterator[str]:
     if protocol is not None and protocol.optimizer.name != "sgd" and step.number > 1:
         before = count_text(step.number - 1, "step")
         yield f"  what the rule remembers comes from the {before} before"
-    for index, (W, b) in enumerate(training.after):
+    for index, entry in enumerate(training.after):
+        if not entry:
+            continue
+        W, b = entry
         yield from _weights(f"W{index + 1} after the step", W, view, index)
         if b is not None:
             yield from _array(f"b{index + 1} after the step", b)

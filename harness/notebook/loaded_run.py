@@ -13,7 +13,9 @@ import pandas as pd
 
 from harness.experiment.model import Experiment
 from harness.experiment.names import unknown
+from harness.experiment.network import Dense
 from harness.experiment.vocabulary import Status, Track
+from harness.parameters import map_arrays
 from harness.parity.judgement import IN_FLOAT32, Judgement
 from harness.report import read_exports
 from harness.report.answer import answer, statements
@@ -23,7 +25,7 @@ from harness.report.section_table import cells, headings
 from harness.report.sections import make_report
 from harness.results import WHOLE_PARAMETERS_BELOW, Row, RunFolder, write_atomically
 from harness.run import Run, load_run
-from harness.trainer import Array, Parameters
+from harness.trainer import Array, DenseParameters, LayerParameters, NoParameters, Parameters
 
 CURVES = (
     "step",
@@ -185,12 +187,14 @@ class LoadedRun:
             )
         steps = self._stored(row, "step")
         arrays = self._run.arrays(row.trial)
-        layers = [
-            (arrays[f"W{number}"], arrays.get(f"b{number}"))
-            for number, _ in enumerate(network.layers, start=1)
+        layers: list[LayerParameters] = [
+            DenseParameters(arrays[f"W{number}"], arrays.get(f"b{number}"))
+            if isinstance(layer, Dense)
+            else NoParameters()
+            for number, layer in enumerate(network.layers, start=1)
         ]
         return {
-            int(step): [(W[point], None if b is None else b[point]) for W, b in layers]
+            int(step): map_arrays(lambda v, point=point: v[point], layers)
             for point, step in enumerate(steps)
         }
 

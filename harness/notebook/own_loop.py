@@ -18,6 +18,7 @@ from harness.experiment.vocabulary import Dtype
 from harness.notebook import arguments
 from harness.notebook.loaded_run import Chart, drawn, table_html
 from harness.notebook.protocols import ExperimentLike, experiment_of
+from harness.parameters import map_arrays
 from harness.parity.answer import PartialAnswer, read_losses
 from harness.parity.partial import PartialVerdict, handed_out, judge_partial
 from harness.parity.partial_text import lines_of
@@ -26,7 +27,7 @@ from harness.report.page.drawing import Drawing
 from harness.report.page.figures import COLOURS, new_spec
 from harness.report.protocol_text import protocol_line
 from harness.start import BatchPlan, task_of
-from harness.trainer import Array
+from harness.trainer import Array, LayerParameters, unpacked
 from harness.trainer import Task as AdapterTask
 
 LOSS_CHART = "loss-difference-by-step"
@@ -96,9 +97,9 @@ class OwnTask:
         return np.array(self._prepared.test.inputs[:PREDICTED_ROWS])
 
     @property
-    def parameters(self) -> list[tuple[Array, Array | None]]:
-        """The start: per layer W (inputs, units) and b (units,), or None without bias."""
-        return [(np.array(W), None if b is None else np.array(b)) for W, b in self._task.parameters]
+    def parameters(self) -> list[LayerParameters]:
+        """The start: for every layer W (inputs, units) and b (units,), or None without bias."""
+        return map_arrays(np.array, self._task.parameters)
 
     @property
     def batches(self) -> list[Batch]:
@@ -111,6 +112,21 @@ class OwnTask:
         return [
             Batch(np.array(of_step[:size]), float(rate))
             for of_step, size, rate in zip(rows, batches.sizes, batches.learning_rates, strict=True)
+        ]
+
+    @property
+    def masks(self) -> list[list[Array]]:
+        """Of every step, for every dropout layer, (batch, width): 1 where a number is kept."""
+        if not self.steps:
+            return []
+        batches = BatchPlan.of(self._experiment, self._seed).segment(0, self.steps)
+        widths = self._task.network.dropout_widths
+        return [
+            [
+                unpacked(masks[step, :size], width)
+                for masks, width in zip(batches.masks, widths, strict=True)
+            ]
+            for step, size in enumerate(batches.sizes)
         ]
 
     @property
@@ -216,8 +232,13 @@ class OwnTask:
 
     def _facts(self) -> list[tuple[str, str]]:
         layers = ", ".join(
-            f"W {W.shape}" + ("" if b is None else f" and b {b.shape}")
-            for W, b in self._task.parameters
+            " and ".join(
+                f"{letter} {v.shape}"
+                for letter, v in zip("Wb", entry, strict=False)
+                if v is not None
+            )
+            for entry in self._task.parameters
+            if entry
         )
         targets = self._task.targets
         shape = "none" if targets is None else f"{targets.shape} {targets.dtype}"

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.experiment.model import Experiment
+from harness.parameters import like, named_arrays
 from harness.parity.digits import Digits, digits_of
 from harness.parity.trace import Trace, predicted_rows
 from harness.trainer import Array, Parameters
@@ -196,37 +197,47 @@ class _Reader:
 
     def _pairs(self, part: str, given: Any, is_computed: bool) -> Parameters:
         layers = self._layers(part, given)
-        if len(layers) != len(self.start):
-            raise AnswerError(part, f"must be of {len(self.start)} layers. Got {len(layers)}")
-        pairs = []
-        for number, ((W, b), (right_W, right_b)) in enumerate(
-            zip(layers, self.start, strict=True), start=1
-        ):
+        if len(layers) != len(self._trained):
+            raise AnswerError(part, f"must be of {len(self._trained)} layers. Got {len(layers)}")
+        entries = list(self.start)
+        for (W, b), index in zip(layers, self._trained, strict=True):
+            number, (right_W, right_b) = index + 1, self.start[index]
             weights = self._array(f"{part}, weights of layer {number}", W, is_computed)
             self._check_weights(part, number, weights, right_W)
-            pairs.append((weights, self._biases(part, number, b, right_b, is_computed)))
-        return pairs
+            biases = self._biases(part, number, b, right_b, is_computed)
+            entries[index] = like(self.start[index], [weights, biases])
+        return entries
+
+    @property
+    def _trained(self) -> list[int]:
+        """The places of the layers that have parameters."""
+        return [index for index, entry in enumerate(self.start) if entry]
 
     def _layers(self, part: str, given: Any) -> list[tuple[Any, Any]]:
-        """Pairs of weights and biases; a flat list of arrays is paired as the network has them."""
+        """Pairs of weights and biases, of the layers that have parameters.
+
+        A flat list of arrays is paired as the network has them.
+        """
         if not isinstance(given, list | tuple):
             raise AnswerError(
                 part,
                 f"must be a list of (W, b), one of each layer. Got {type(given).__name__}",
             )
+        given = [entry for entry in given if not isinstance(entry, list | tuple) or entry]
         if all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in given) and any(
             pair[1] is None or np.ndim(pair[0]) == 2 for pair in given
         ):
             return [(W, b) for W, b in given]
-        wanted = sum(1 if b is None else 2 for _, b in self.start)
+        wanted = sum(1 for _ in named_arrays(self.start))
         if len(given) != wanted:
             raise AnswerError(
                 part,
-                f"must be a list of (W, b), one of each of {len(self.start)} layers, or a flat "
+                f"must be a list of (W, b), one of each of {len(self._trained)} layers, or a flat "
                 f"list of {wanted} arrays. Got {len(given)} entries",
             )
         arrays = iter(given)
-        return [(next(arrays), None if b is None else next(arrays)) for _, b in self.start]
+        start = (self.start[index] for index in self._trained)
+        return [(next(arrays), None if b is None else next(arrays)) for _, b in start]
 
     def _check_weights(self, part: str, number: int, W: Array, right: Array) -> None:
         if W.shape == right.shape:

@@ -173,8 +173,9 @@ def repeated(plan: BatchPlan, steps: int) -> Batches:
 
     The work is that of training, but nothing moves far, so that nothing diverges.
     """
-    piece = plan.segment(0, min(plan.steps, max(plan.steps_per_epoch, STEPS_AT_LEAST)))
-    times = -(-steps // len(piece))
-    rows = None if piece.rows is None else np.tile(piece.rows, (times, 1))[:steps]
-    rates = np.full(steps, piece.learning_rates[0] * TINY)
-    return Batches(rows, np.tile(piece.sizes, times)[:steps], rates)
+    part = plan.segment(0, min(plan.steps, max(plan.steps_per_epoch, STEPS_AT_LEAST)))
+    order = np.arange(steps) % len(part)
+    rows = None if part.rows is None else part.rows[order]
+    rates = np.full(steps, part.learning_rates[0] * TINY)
+    masks = tuple(of_layer[order] for of_layer in part.masks)
+    return Batches(rows, part.sizes[order], rates, masks)

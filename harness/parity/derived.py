@@ -18,7 +18,7 @@ from harness.experiment.losses import (
     SoftmaxCrossEntropy,
 )
 from harness.experiment.model import Experiment
-from harness.experiment.network import ActivationName, Layer
+from harness.experiment.network import ActivationName, Dense
 from harness.experiment.training import L2, FullBatches
 from harness.parity.kinds import LATER_LOSSES, Kind, all_kinds, kinds_in, kinds_of, stated_kinds
 from harness.parity.protocols import LEAKY_SLOPE, WIDTHS, every, forward
@@ -52,7 +52,7 @@ class _Parts(NamedTuple):
     """A protocol, taken apart."""
 
     data: Experiment
-    hidden: tuple[Layer, ...]
+    hidden: tuple[Dense, ...]
     output: str
     output_bias: bool
     loss: Any
@@ -70,7 +70,7 @@ class _Parts(NamedTuple):
         training = experiment.training
         if training is None:
             raise ValueError(f"{experiment.name} does not train")
-        *hidden, output = experiment.network.layers
+        *hidden, output = experiment.network.dense_layers
         return cls(
             data=experiment,
             hidden=tuple(hidden),
@@ -99,7 +99,7 @@ class _Parts(NamedTuple):
             "alpha": 1.0,
             "bias": self.output_bias,
         }
-        last = network.layers[-1].model_copy(update=output)
+        last = network.output_layer.model_copy(update=output)
         kept = ("loss", "optimizer", "schedule", "l2", "batches", "l1", "clipping", "max_norm")
         changes = {part: getattr(self, part) for part in kept}
         return self.data.model_copy(
@@ -252,9 +252,9 @@ def _distinct(donors: Iterable[_Parts], part: str) -> list[Any]:
     return list(dict.fromkeys(getattr(each, part) for each in donors))
 
 
-def _of_activation(name: str, units: int = 9) -> Layer:
+def _of_activation(name: str, units: int = 9) -> Dense:
     slope = LEAKY_SLOPE if name == "leaky_relu" else None
-    return Layer.model_validate({"units": units, "activation": name, "slope": slope})
+    return Dense.model_validate({"units": units, "activation": name, "slope": slope})
 
 
 def _hidden(*activations: str) -> Change:
@@ -426,6 +426,6 @@ def _plainer(loss: str, place: int, accepted: Iterable[Experiment]) -> Iterator[
             )
 
 
-def _go_together(output: str, hidden: tuple[Layer, ...]) -> bool:
+def _go_together(output: str, hidden: tuple[Dense, ...]) -> bool:
     """Whether a network has a usual output, or one activation in all of its layers."""
     return output in ("identity", "sigmoid") or {layer.activation for layer in hidden} <= {output}

@@ -15,7 +15,9 @@ from itertools import chain
 import numpy as np
 
 from harness.experiment.model import Experiment
+from harness.parameters import like, map_weights
 from harness.parity import layout, sight
+from harness.parity.dropout_hypotheses import MASKS, dropout_hypotheses
 from harness.parity.estimates import Case, first_wrong_step
 from harness.parity.hypotheses import PRECISION, RETURNED, ROWS, Hypothesis, hypotheses
 from harness.parity.judgement import Judgement, Rung, first_failure
@@ -39,6 +41,7 @@ SCREENED_STEPS = 2
 NAMED_AT_MOST = 4
 GROWS_AT_MOST = 1e-5
 """Where rounding grows further, the numbers of a rung say nothing."""
+DROPS_IN_PREDICT = "dropout is on in predict: outputs of two runs of it differ"
 RANDOM = "Task and Batches: all that is drawn is given"
 
 
@@ -129,6 +132,8 @@ def _explained(case: Case, other: Trace | None, suspects: Collection[str]) -> Ex
     """The explanation of a trace in the contract's layout that differs."""
     where = sight.draws_random_numbers(case.trace, other)
     if where:
+        if where == "outputs" and case.experiment.network.dropout_layers:
+            return Explanation((DROPS_IN_PREDICT,), MASKS)
         first = "" if where == "start" else f", first in {where}"
         words = "initial weights" if where == "start" else "random numbers"
         return Explanation((f"it draws {words} of its own: two runs of it differ{first}",), RANDOM)
@@ -156,6 +161,7 @@ def diagnose(case: Case, suspects: Collection[str] = ()) -> list[Hypothesis]:
     known = case.to_propose_from
     makers = (
         hypotheses,
+        dropout_hypotheses,
         loss_hypotheses,
         rate_hypotheses,
         schedule_hypotheses,
@@ -371,11 +377,15 @@ def _mapped(
 
 
 def _turned_back(pairs: Parameters, layer: int | str) -> Parameters:
+    turned = map_weights(lambda W: W.T.reshape(W.shape), pairs)
     return [
-        (W.T.reshape(W.shape), b) if layer in (index, "all") else (W, b)
-        for index, (W, b) in enumerate(pairs)
+        other if layer in (index, "all") else entry
+        for index, (entry, other) in enumerate(zip(pairs, turned, strict=True))
     ]
 
 
 def _with_biases_of(pairs: Parameters, others: Parameters) -> Parameters:
-    return [(W, b) for (W, _), (_, b) in zip(pairs, others, strict=True)]
+    return [
+        like(entry, [entry[0], *other[1:]]) if entry else entry
+        for entry, other in zip(pairs, others, strict=True)
+    ]

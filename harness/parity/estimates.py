@@ -8,6 +8,7 @@ import numpy as np
 
 from harness.experiment.model import Experiment
 from harness.experiment.optimizers import SGD, Momentum, Nesterov
+from harness.parameters import map_arrays, map_biases
 from harness.parity.digits import EXACT, Digits
 from harness.parity.functions import Floats
 from harness.parity.simulation import mistaken_trace, shortened
@@ -156,10 +157,7 @@ def updates(trace: Trace, start: int, end: int) -> Parameters | None:
     """Return the parameters at the end minus those at the start; None where one was not kept."""
     if not {start, end} <= set(trace.parameters):
         return None
-    return [
-        tuple(None if a is None or b is None else a - b for a, b in zip(after, before, strict=True))  # type: ignore[misc]
-        for after, before in zip(trace.parameters[end], trace.parameters[start], strict=True)
-    ]
+    return map_arrays(np.subtract, trace.parameters[end], trace.parameters[start])
 
 
 @dataclass(frozen=True)
@@ -206,7 +204,7 @@ def update_evidence(case: Case) -> Evidence | None:
 
 
 def _scaled(pairs: Parameters, factor: float) -> Parameters:
-    return [(W * factor, None if b is None else b * factor) for W, b in pairs]
+    return map_arrays(lambda v: v * factor, pairs)
 
 
 def factors(
@@ -233,7 +231,10 @@ def factors(
         if not np.abs(a - factor * b).max() <= digits.collinear * max(abs(factor), smallest) * size:
             return None
         result[name] = 0.0 if abs(factor) < digits.collinear else digits.plain(factor)
-    return tuple((result[i, 0], result.get((i, 1), 1.0)) for i in range(len(right)))
+    return tuple(
+        tuple(result.get((layer, part), 1.0) for part, _ in enumerate(entry))
+        for layer, entry in enumerate(right)
+    )
 
 
 def one_factor(
@@ -305,7 +306,7 @@ def decay_of(evidence: Evidence, on: Literal["weights", "all"], sign_only: bool 
     """Return s of found = right + s w, or of right + s sign(w), of weights or all parameters."""
 
     def picked(pairs: Parameters) -> Floats:
-        return flat([(W, None) for W, _ in pairs] if on == "weights" else pairs)
+        return flat(map_biases(lambda _: None, pairs) if on == "weights" else pairs)
 
     w = picked(evidence.before)
     residual = picked(evidence.found) - picked(evidence.right)

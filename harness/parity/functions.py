@@ -6,7 +6,7 @@ from typing import assert_never
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.experiment.network import Layer
+from harness.experiment.network import Dense
 
 Floats = NDArray[np.floating]
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
@@ -25,7 +25,7 @@ KINKS = {
 """Where the derivative of an activation jumps; that of ELU does so only if alpha is not 1."""
 
 
-def activate(layer: Layer, z: Floats) -> Floats:
+def activate(layer: Dense, z: Floats) -> Floats:
     """f(z), as `harness.experiment.network` defines it."""
     match layer.activation:
         case "identity":
@@ -73,7 +73,7 @@ def activate(layer: Layer, z: Floats) -> Floats:
             assert_never(unknown)
 
 
-def slope(layer: Layer, z: Floats) -> Floats:
+def slope(layer: Dense, z: Floats) -> Floats:
     """f'(z); at a kink the value that the contract states (that of z < 0)."""
     match layer.activation:
         case "identity":
@@ -125,14 +125,14 @@ def slope(layer: Layer, z: Floats) -> Floats:
             assert_never(unknown)
 
 
-def kinks_of(layer: Layer) -> tuple[float, ...]:
+def kinks_of(layer: Dense) -> tuple[float, ...]:
     """Where the derivative of a layer's activation jumps."""
     if layer.activation == "elu" and layer.alpha == 1:
         return ()
     return KINKS.get(layer.activation, ())
 
 
-def jump_at_kinks(layer: Layer, z: Floats) -> Floats:
+def jump_at_kinks(layer: Dense, z: Floats) -> Floats:
     """How much larger the derivative is on the other side of a kink, where z is at one; else 0."""
     kinks = kinks_of(layer)
     middle = float(np.mean(kinks)) if len(kinks) > 1 else math.inf

@@ -13,7 +13,8 @@ import numpy as np
 
 from harness.experiment.losses import CrossEntropy
 from harness.experiment.model import Experiment
-from harness.experiment.network import ActivationName, Layer
+from harness.experiment.network import ActivationName, Dense
+from harness.parameters import named_arrays
 from harness.parity.estimates import Case, flat, gradient_strength, strength
 from harness.parity.functions import SELU_ALPHA, SELU_SCALE, kinks_of
 from harness.parity.switches import Scale, Switches
@@ -94,6 +95,7 @@ class Hypothesis:
         return (
             switches.losses in ("mean of a call", "last of a call")
             or switches.accumulated == "within a call"
+            or switches.masks in ("previous", "first step")
             or bool(switches.reset_at)
         )
 
@@ -117,14 +119,18 @@ def hypotheses(case: Case) -> Iterator[Hypothesis]:
 
 def _start(case: Case) -> Iterator[Hypothesis]:
     experiment = case.experiment
-    if len(experiment.network.layers) > 1:
+    if len(experiment.network.dense_layers) > 1:
         yield Hypothesis("every kernel is transposed", START, Switches(transposed="all"))
-    for index, _ in enumerate(experiment.network.layers):
+    for index, entry in enumerate(case.expected.parameters[0]):
+        if not entry:
+            continue
         words = f"the kernel of layer {index + 1} is transposed"
         yield Hypothesis(words, START, Switches(transposed=index))
-    if any(layer.bias for layer in experiment.network.layers):
+    if any(layer.bias for layer in experiment.network.dense_layers):
         yield Hypothesis("biases start at 0, not as given", START, Switches(biases="zero"))
-        if any(b is not None and b.any() for _, b in case.expected.parameters[0]):
+        if any(
+            a.values.any() for a in named_arrays(case.expected.parameters[0]) if a.name == "biases"
+        ):
             yield Hypothesis("there are no biases", NETWORK, Switches(biases="missing"))
         for by_hand in (False, True):
             twice = Switches(bias_factor=2.0, bias_by_hand=by_hand)
@@ -133,13 +139,13 @@ def _start(case: Case) -> Iterator[Hypothesis]:
 
 
 def _network(experiment: Experiment) -> Iterator[Hypothesis]:
-    hidden = experiment.network.layers[:-1]
+    hidden = experiment.network.dense_layers[:-1]
     if not hidden:
         return
     given = hidden[0]
     for name in OTHER_ACTIVATIONS:
         if name != given.activation:
-            layer = Layer(units=given.units, activation=name)
+            layer = Dense(units=given.units, activation=name)
             words = f"hidden layers have {name}, not {given.activation}"
             words = IN_WORDS.get(frozenset({name, given.activation}), {}).get(name, words)
             yield Hypothesis(words, NETWORK, Switches(activation=layer))
@@ -147,31 +153,31 @@ def _network(experiment: Experiment) -> Iterator[Hypothesis]:
         if slope != given.slope:
             words = f"hidden layers have leaky ReLU with slope {slope:g}"
             for exact in (slope, float32(slope)):
-                layer = Layer(units=given.units, activation="leaky_relu", slope=exact)
+                layer = Dense(units=given.units, activation="leaky_relu", slope=exact)
                 yield Hypothesis(words, NETWORK, Switches(activation=layer))
     yield from _exponential_units(given)
 
 
-def _exponential_units(given: Layer) -> Iterator[Hypothesis]:
+def _exponential_units(given: Dense) -> Iterator[Hypothesis]:
     """ELU with another alpha, SELU with one constant of its two."""
     if given.activation == "elu":
         for alpha in OTHER_ALPHAS:
             if alpha != given.alpha:
                 words = f"ELU has alpha {alpha:g}, not {given.alpha:g}"
-                layer = Layer(units=given.units, activation="elu", alpha=alpha)
+                layer = Dense(units=given.units, activation="elu", alpha=alpha)
                 yield Hypothesis(words, NETWORK, Switches(activation=layer))
     if given.activation == "selu":
-        plain = Layer(units=given.units, activation="elu")
+        plain = Dense(units=given.units, activation="elu")
         scaled = Switches(activation=plain, activation_scale=SELU_SCALE)
         yield Hypothesis("SELU has alpha 1", NETWORK, scaled)
-        unscaled = Layer(units=given.units, activation="elu", alpha=SELU_ALPHA)
+        unscaled = Dense(units=given.units, activation="elu", alpha=SELU_ALPHA)
         words = "SELU lacks its scale, 1.0507"
         yield Hypothesis(words, NETWORK, Switches(activation=unscaled))
 
 
 def _output(experiment: Experiment) -> Iterator[Hypothesis]:
     """Another activation of the last layer."""
-    loss, given = experiment.loss, experiment.network.layers[-1]
+    loss, given = experiment.loss, experiment.network.output_layer
     if loss is None:
         return
     words = {
@@ -179,12 +185,12 @@ def _output(experiment: Experiment) -> Iterator[Hypothesis]:
         "binary_cross_entropy": "before the sigmoid of the loss",
     }.get(loss.name, "of the last layer")
     if given.activation != "identity":
-        none = Layer(units=given.units, activation="identity")
+        none = Dense(units=given.units, activation="identity")
         missing = f"the activation {words} ({given.activation}) is missing"
         yield Hypothesis(missing, NETWORK, Switches(output=none))
         return
     for name in BEFORE_THE_LOSS:
-        layer = Layer(units=given.units, activation=name)
+        layer = Dense(units=given.units, activation=name)
         yield Hypothesis(
             f"the last layer has {name}, not identity", NETWORK, Switches(output=layer)
         )
@@ -340,7 +346,7 @@ def _class_weights(case: Case, classes: int) -> Iterator[Hypothesis]:
 
 
 def _backward(experiment: Experiment) -> Iterator[Hypothesis]:
-    *hidden, output = experiment.network.layers
+    *hidden, output = experiment.network.dense_layers
     if output.activation != "identity":
         words = "the derivative of the output's activation is missing"
         yield Hypothesis(words, NETWORK, Switches(slope_missing="output"))
@@ -351,7 +357,7 @@ def _backward(experiment: Experiment) -> Iterator[Hypothesis]:
         yield Hypothesis(words, NETWORK, Switches(slope_missing="hidden biases"))
         words = "the derivative of the hidden activations is taken at their outputs, not at z"
         yield Hypothesis(words, NETWORK, Switches(slope_at_outputs=True))
-    kinked = [layer for layer in experiment.network.layers if kinks_of(layer)]
+    kinked = [layer for layer in experiment.network.dense_layers if kinks_of(layer)]
     if kinked:
         name = kinked[0].activation
         for kink, words in (

@@ -15,9 +15,10 @@ from harness import data
 from harness.experiment.gradients import NormClipping
 from harness.experiment.losses import CrossEntropy, LossOfValues
 from harness.experiment.model import Experiment
-from harness.experiment.network import Layer
+from harness.experiment.network import Dense, Dropout
 from harness.experiment.optimizers import AdamW, AMSGrad
 from harness.experiment.training import Training
+from harness.parameters import named_arrays
 from harness.parity.functions import kinks_of
 from harness.parity.loss_functions import jump_at_kink
 from harness.parity.protocols import every
@@ -77,13 +78,13 @@ def stated_kinds(experiment: Experiment) -> set[Kind]:
 
 def _is_dead(experiment: Experiment) -> bool:
     """Whether a hidden layer starts at zero: then hardly anything passes through the network."""
-    if experiment.training is None or len(experiment.network.layers) == 1:
+    if experiment.training is None or len(experiment.network.dense_layers) == 1:
         return False
-    return not all(W.any() for W, _ in initial_parameters(experiment, 0, "float64"))
+    return not all(weights.any() for weights in _arrays("weights", experiment))
 
 
 def _of_network(experiment: Experiment) -> Iterator[Kind]:
-    *hidden, _ = experiment.network.layers
+    *hidden, _ = experiment.network.dense_layers
     activations = {_named(layer) for layer in hidden}
     if experiment.training is None:
         yield Kind("networks", "a network that only predicts")
@@ -94,11 +95,15 @@ def _of_network(experiment: Experiment) -> Iterator[Kind]:
         yield Kind("networks", depth[min(len(hidden), 2)])
     if len(activations) > 1:
         yield Kind("networks", "hidden layers of different activations")
-    if not all(layer.bias for layer in experiment.network.layers):
+    if not all(layer.bias for layer in experiment.network.dense_layers):
         yield Kind("networks", "layers without bias")
+    for place, layer in enumerate(experiment.network.layers):
+        if isinstance(layer, Dropout) and experiment.training:
+            yield Kind("dropout", layer.form)
+            yield Kind("dropout", "of hidden units" if place else "of inputs")
 
 
-def _named(layer: Layer) -> str:
+def _named(layer: Dense) -> str:
     """The activation; ELU apart where its alpha is not 1, which some libraries cannot say."""
     return layer.activation if layer.alpha == 1 else f"{layer.activation} with alpha"
 
@@ -107,7 +112,7 @@ def _of_training(experiment: Experiment) -> Iterator[Kind]:
     training = experiment.training
     if training is None:
         return
-    loss, output = training.loss, experiment.network.layers[-1]
+    loss, output = training.loss, experiment.network.output_layer
     title = loss.name.replace("_", " ")
     yield Kind("losses", f"{title} behind {output.activation}")
     if loss.name == "huber":
@@ -203,9 +208,9 @@ def _of_numbers(experiment: Experiment) -> Iterator[Kind]:
     if training is None or training.length.steps is None:
         return
     start = initial_parameters(experiment, 0, "float64")
-    if not any(W.any() for W, _ in start):
+    if not any(weights.any() for weights in _arrays("weights", experiment)):
         yield Kind("starts", "weights of zeros")
-    if not any(b.any() for _, b in start if b is not None):
+    if not any(biases.any() for biases in _arrays("biases", experiment)):
         yield Kind("starts", "biases of zeros")
     train = data.load(experiment.data, experiment.loss, "float64").train
     batches = BatchPlan.of(experiment, 0).segment(0, 1)
@@ -228,11 +233,17 @@ def _of_numbers(experiment: Experiment) -> Iterator[Kind]:
         yield Kind("numbers", "gradients larger than 1 in every layer")
 
 
+def _arrays(name: str, experiment: Experiment) -> list[Array]:
+    """All weights or all biases of the start."""
+    start = initial_parameters(experiment, 0, "float64")
+    return [array.values for array in named_arrays(start) if array.name == name]
+
+
 def _at_kinks(experiment: Experiment, start: Parameters, inputs: Array) -> set[tuple[str, float]]:
     """Hidden activations that get an input of exactly their kink in the first batch."""
     found: set[tuple[str, float]] = set()
     for count, layer in enumerate(experiment.network.layers[:-1], start=1):
-        if not kinks_of(layer):
+        if not isinstance(layer, Dense) or not kinks_of(layer):
             continue
         linear = layer.model_copy(update={"activation": "identity", "slope": None, "alpha": 1.0})
         layers = (*experiment.network.layers[: count - 1], linear)

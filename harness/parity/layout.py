@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from harness.parameters import like, map_biases
 from harness.parity.hypotheses import NETWORK, RETURNED
 from harness.parity.judgement import first_failure
 from harness.parity.rungs import compare
@@ -23,7 +24,13 @@ def layout_problem(trace: Trace, expected: Trace) -> tuple[str, str]:
     found, right = trace.parameters[0], expected.parameters[0]
     if len(found) != len(right):
         return f"there are {len(found)} layers, not {len(right)}", NETWORK
-    for layer, ((W, b), (right_W, right_b)) in enumerate(zip(found, right, strict=True), start=1):
+    for layer, (entry, right_entry) in enumerate(zip(found, right, strict=True), start=1):
+        if len(entry) != len(right_entry):
+            words = f"layer {layer} has {len(entry)} arrays, not {len(right_entry)}"
+            return words, f"{NETWORK}; {RETURNED}"
+        if not right_entry:
+            continue
+        (W, b), (right_W, right_b) = entry, right_entry
         if W.shape not in (right_W.shape, right_W.shape[::-1]):
             if W.ndim == 2 and W.shape[0] == right_W.shape[0]:
                 return f"layer {layer} has {W.shape[1]} units, not {right_W.shape[1]}", NETWORK
@@ -52,17 +59,19 @@ def put_right(trace: Trace, expected: Trace) -> tuple[Trace, list[str]]:
     is still wrong, it is the trace of a network that read the kernel the wrong way round.
     """
     found, right = trace.parameters[0], expected.parameters[0]
-    turned = [_is_turned(W, right_W) for (W, _), (right_W, _) in zip(found, right, strict=True)]
+    entries = list(zip(found, right, strict=True))
+    turned = [bool(entry) and _is_turned(entry[0], other[0]) for entry, other in entries]
+    weighted = [is_turned for is_turned, entry in zip(turned, right, strict=True) if entry]
     reshaped = {
-        str(b.shape)
-        for (_, b), (_, right_b) in zip(found, right, strict=True)
-        if b is not None and right_b is not None and b.shape != right_b.shape
+        str(entry[1].shape)
+        for entry, other in entries
+        if entry and _differ_in_shape(entry[1], other[1])
     }
     words = []
     if any(turned):
         layers = " and ".join(str(i) for i, is_turned in enumerate(turned, start=1) if is_turned)
-        which = "kernels" if all(turned) else f"the kernel of layer {layers}"
-        verb = "are" if all(turned) else "is"
+        which = "kernels" if all(weighted) else f"the kernel of layer {layers}"
+        verb = "are" if all(weighted) else "is"
         words.append(f"{which} {verb} returned as (outputs, inputs), not (inputs, outputs)")
     if reshaped:
         shapes = ", ".join(sorted(reshaped)).replace("()", "of a scalar")
@@ -71,18 +80,16 @@ def put_right(trace: Trace, expected: Trace) -> tuple[Trace, list[str]]:
         return trace, []
 
     def mapped(pairs: Parameters) -> Parameters:
+        shaped = map_biases(lambda b, to: b if to is None else b.reshape(to.shape), pairs, right)
         return [
-            (
-                W.T if is_turned else W,
-                b if b is None or right_b is None else b.reshape(right_b.shape),
-            )
-            for (W, b), (_, right_b), is_turned in zip(pairs, right, turned, strict=True)
+            like(entry, [entry[0].T, *entry[1:]]) if is_turned else entry
+            for entry, is_turned in zip(shaped, turned, strict=True)
         ]
 
     parameters = {step: mapped(pairs) for step, pairs in trace.parameters.items()}
     gradients = mapped(trace.gradients) if trace.gradients else trace.gradients
     righted = replace(trace, parameters=parameters, gradients=gradients)
-    same_shapes = all(a.shape == b.shape for (a, _), (b, _) in zip(found, right, strict=True))
+    same_shapes = all(a[0].shape == b[0].shape for a, b in entries if a)
     if same_shapes and any(turned) and first_failure(compare(righted, expected)) is not None:
         return trace, []
     return righted, words
@@ -115,3 +122,7 @@ def _equal(pairs: Parameters, others: Parameters) -> bool:
         for pair, other in zip(pairs, others, strict=True)
         for a, b in zip(pair, other, strict=True)
     )
+
+
+def _differ_in_shape(a: Array | None, b: Array | None) -> bool:
+    return a is not None and b is not None and a.shape != b.shape

@@ -11,9 +11,10 @@ import numpy as np
 from harness.experiment.gradients import Clipping
 from harness.experiment.losses import Loss, LossOfValues
 from harness.experiment.model import Experiment
-from harness.experiment.network import Layer
+from harness.experiment.network import Dense, Dropout
 from harness.experiment.optimizers import AdamW
 from harness.experiment.training import L2
+from harness.parameters import like, map_arrays, map_biases
 from harness.parity.functions import (
     Floats,
     activate,
@@ -23,10 +24,10 @@ from harness.parity.functions import (
     softmax,
 )
 from harness.parity.loss_functions import jump_at_kink
-from harness.parity.reference import Reference, penalised, sum_of
-from harness.parity.reference_updates import Pairs, map_pairs
-from harness.parity.switches import PROTOCOL, Scale, Switches
-from harness.trainer import Array, Parameters
+from harness.parity.reference import Mask, Masks, Reference, penalised, sum_of
+from harness.parity.reference_updates import Pairs
+from harness.parity.switches import PROTOCOL, DropoutScale, Scale, Switches
+from harness.trainer import Array, DenseParameters, LayerParameters, NoParameters, Parameters
 
 
 class MistakenNetwork(Reference):
@@ -50,7 +51,10 @@ class MistakenNetwork(Reference):
             self.loss = switches.other_loss
         self.statistics = _statistics(np.asarray(inputs, dtype), switches)
         if switches.activation is not None:
-            hidden = [switches.activation] * (len(self.layers) - 1)
+            hidden = [
+                layer if isinstance(layer, Dropout) else switches.activation
+                for layer in self.layers[:-1]
+            ]
             self.layers = (*hidden, self.layers[-1])
         if switches.output is not None:
             self.layers = (*self.layers[:-1], switches.output)
@@ -68,9 +72,9 @@ class MistakenNetwork(Reference):
 
     # ------------------------------------------------------------ forward
 
-    def predict(self, inputs: Array) -> Floats:
+    def predict(self, inputs: Array, masks: Masks | None = None) -> Floats:
         """Return the outputs (rows, outputs), in the way that the switch `predicts` says."""
-        outputs = super().predict(inputs)
+        outputs = super().predict(inputs, masks)
         match self.switches.predicts:
             case "reversed":
                 return outputs[:, ::-1]
@@ -87,18 +91,39 @@ class MistakenNetwork(Reference):
     def _has_classes(self) -> bool:
         return self.loss is not None and self.loss.name == "softmax_cross_entropy"
 
-    def _forward(self, X: Floats) -> tuple[list[Floats], list[Floats]]:
+    def _forward(self, X: Floats, masks: Masks | None = None) -> tuple[list[Floats], list[Floats]]:
         """The forward pass on other inputs, with less exact products, or more than one bias."""
         zs: list[Floats] = []
         values = [self._other_inputs(X)]
-        for layer, (W, b) in zip(self.layers, self.pairs, strict=True):
+        given = iter(masks or ())
+        for layer, entry in zip(self.layers, self.pairs, strict=True):
+            if isinstance(layer, Dropout):
+                mask = None if masks is None else next(given)
+                zs.append(self._dropout_factors(layer, values[-1], mask))
+                values.append(values[-1] * zs[-1])
+                continue
+            W, b = entry
             z = self._product(values[-1], W, forward=True)
             z = z if b is None else z + b * np.asarray(self.switches.bias_factor, self.dtype)
             zs.append(z)
             values.append(self._activate(layer, z))
         return zs, values
 
-    def _activate(self, layer: Layer, z: Floats) -> Floats:
+    def _dropout_factors(self, layer: Dropout, a: Floats, mask: Mask | None) -> Floats:
+        switches = self.switches
+        missing = switches.dropout_missing
+        if missing is not None and self.layers[missing] is layer:
+            return np.ones_like(a)
+        if mask is None:
+            scale = scale_of_dropout(layer, switches.prediction_scale, layer.prediction_scale)
+            return np.full_like(a, scale)
+        if switches.masks == "none":
+            return np.ones_like(a)
+        scale = scale_of_dropout(layer, switches.dropout_scale, layer.training_scale)
+        factors: Floats = (mask * scale).astype(a.dtype)
+        return factors
+
+    def _activate(self, layer: Dense, z: Floats) -> Floats:
         a = super()._activate(layer, z)
         if self.switches.activation_scale == 1 or layer is not self.switches.activation:
             return a
@@ -124,7 +149,12 @@ class MistakenNetwork(Reference):
     # ------------------------------------------------------------ loss and gradients
 
     def loss_and_gradients(
-        self, X: Floats, y: Array, counted: int, clipping: Clipping | None = None
+        self,
+        X: Floats,
+        y: Array,
+        counted: int,
+        clipping: Clipping | None = None,
+        masks: Masks | None = None,
     ) -> tuple[float, Pairs]:
         """The loss and its gradients, of the rows and by the backward pass of the switches."""
         switches = self.switches
@@ -133,44 +163,64 @@ class MistakenNetwork(Reference):
             counted = len(X) if switches.padding else counted
             if switches.softmax_over != "row" or switches.pairs_all:
                 X, y = X[:counted], y[:counted]  # padded rows have no part in the others' loss
-            loss, gradients = super().loss_and_gradients(X, y, counted, clipping)
+                masks = None if masks is None else [mask[:counted] for mask in masks]
+            loss, gradients = super().loss_and_gradients(X, y, counted, clipping, masks)
         finally:
             self.trains = False
         loss *= self._factor(switches.returned_scale, counted)
-        return loss, map_pairs(np.negative, gradients) if switches.climbs else gradients
+        return loss, map_arrays(np.negative, gradients) if switches.climbs else gradients
 
-    def _data_loss(self, X: Floats, y: Array, counted: int) -> tuple[float, Pairs]:
+    def _data_loss(
+        self, X: Floats, y: Array, counted: int, masks: Masks | None = None
+    ) -> tuple[float, Pairs]:
         """As in the plain network, with the mistakes of the backward pass."""
-        zs, values = self._forward(X)
+        zs, values = self._forward(X, masks)
         loss, da = self._output_loss(values[-1], y, counted)
         gradients: Pairs = []
         for index in reversed(range(len(self.pairs))):
+            layer = self.layers[index]
+            if isinstance(layer, Dropout):
+                gradients.insert(0, NoParameters())
+                da = da * self._dropout_slope(layer, zs[index])
+                continue
             b = self.pairs[index][1]
             delta = da * self._slope_of(index, zs[index])
             dW = self._product(values[index].T, delta, forward=False)
             of_biases = da if self._biases_lack_slope(index) else delta
-            gradients.insert(0, (dW, None if b is None else self._bias_gradient(of_biases)))
+            db = None if b is None else self._bias_gradient(of_biases)
+            gradients.insert(0, DenseParameters(dW, db))
             W = self._kernel_of_the_way_back(index, gradients[0], counted)
             da = self._product(delta, W.T, forward=False)
         return loss, gradients
 
+    def _dropout_slope(self, layer: Dropout, factors: Floats) -> Floats:
+        match self.switches.dropout_slope:
+            case "one":
+                return np.ones_like(factors)
+            case "mask":
+                mask: Floats = (factors != 0).astype(factors.dtype)
+                return mask
+            case "scale":
+                return np.full_like(factors, layer.training_scale)
+        return factors
+
     def _penalty(self, counted: int) -> tuple[float, Pairs | None]:
         """The penalties and their gradients, each in its place; L1 perhaps without its loss."""
-        total, gradients = 0.0, map_pairs(np.zeros_like, self.pairs)
+        total, gradients = 0.0, map_arrays(np.zeros_like, self.pairs)
         for l2, where in self._penalties_and_places():
             c, w = self._coefficient(l2, counted), penalised(self.pairs, l2.on)
             total += c * sum_of(np.square, w) if where != "gradient" else 0.0
             if where != "loss":
-                gradients = map_pairs(np.add, gradients, map_pairs(lambda w, c=c: 2 * c * w, w))
+                gradients = map_arrays(np.add, gradients, map_arrays(lambda w, c=c: 2 * c * w, w))
         if self.l1 is not None:
             c = self.l1.coefficient(counted + self.switches.penalty_rows_more)
             w = penalised(self.pairs, self.l1.on)
             total += c * sum_of(np.abs, w) if self.switches.losses != "without penalty" else 0.0
             at_zero = c * self.switches.sign_of_zero
-            slopes = map_pairs(lambda w: np.where(w == 0, at_zero, c * np.sign(w)), w)
+            slopes = map_arrays(lambda w: np.where(w == 0, at_zero, c * np.sign(w)), w)
             if self.l1.on == "weights":
                 slopes = penalised(slopes, "weights")
-            gradients = map_pairs(np.add, gradients, slopes)
+            gradients = map_arrays(np.add, gradients, slopes)
         return total, self._with_l1(gradients)
 
     def _penalties_and_places(self) -> Iterator[tuple[L2, str]]:
@@ -187,15 +237,11 @@ class MistakenNetwork(Reference):
     def _coefficient(self, l2: L2, counted: int) -> float:
         return l2.coefficient(counted + self.switches.penalty_rows_more)
 
-    def _penalised(self, l2: L2) -> Pairs:
-        return [(W, b if l2.on == "all" else None) for W, b in self.pairs]
-
     def _with_l1(self, gradients: Pairs) -> Pairs:
         if not self.switches.l1:
             return gradients
-        return _plus_multiple(
-            gradients, self.switches.l1, [(np.sign(W), None) for W, _ in self.pairs]
-        )
+        signs = penalised(map_arrays(np.sign, self.pairs), "weights")
+        return _plus_multiple(gradients, self.switches.l1, signs)
 
     def _bias_gradient(self, delta: Floats) -> Floats:
         factor = 1.0 if self.switches.bias_by_hand else self.switches.bias_factor
@@ -204,6 +250,7 @@ class MistakenNetwork(Reference):
 
     def _slope_of(self, index: int, z: Floats) -> Floats:
         layer, is_output = self.layers[index], index == len(self.layers) - 1
+        assert isinstance(layer, Dense)
         if self.switches.slope_missing in ("all", "output" if is_output else "hidden"):
             return np.ones_like(z)
         if self.switches.slope_at_outputs and not is_output:
@@ -212,7 +259,7 @@ class MistakenNetwork(Reference):
             return self._slope(layer, z) + self.switches.kink * jump_at_kinks(layer, z)
         return self._slope(layer, z)
 
-    def _slope(self, layer: Layer, z: Floats) -> Floats:
+    def _slope(self, layer: Dense, z: Floats) -> Floats:
         slopes = super()._slope(layer, z)
         if self.switches.activation_scale == 1 or layer is not self.switches.activation:
             return slopes
@@ -224,19 +271,21 @@ class MistakenNetwork(Reference):
         return is_hidden and self.switches.slope_missing == "hidden biases"
 
     def _kernel_of_the_way_back(
-        self, index: int, gradient: tuple[Floats, Floats | None], counted: int
+        self, index: int, gradient: LayerParameters, counted: int
     ) -> Floats:
         """W of the layer; after its own update where that comes too early."""
-        W = self.pairs[index][0]
+        W: Floats = self.pairs[index][0]
         if not self.switches.early_kernels:
             return W
         memory = self.t, self.m, self.v, self.u, self.mu_product
         self.t += 1
-        alone = map_pairs(np.zeros_like, self.pairs)
+        alone = map_arrays(np.zeros_like, self.pairs)
         alone[index] = gradient
         for l2, _ in self._penalties_and_places():
-            alone = _plus_multiple(alone, 2 * self._coefficient(l2, counted), self._penalised(l2))
-        step = self._subtracted(alone, self.rate)[index][0]
+            alone = _plus_multiple(
+                alone, 2 * self._coefficient(l2, counted), penalised(self.pairs, l2.on)
+            )
+        step: Floats = self._subtracted(alone, self.rate)[index][0]
         self.t, self.m, self.v, self.u, self.mu_product = memory
         return W - step
 
@@ -339,16 +388,31 @@ class MistakenNetwork(Reference):
         return -(t * log_p), np.exp(log_p) - t if self.switches.by_hand else chained
 
 
+def scale_of_dropout(layer: Dropout, name: DropoutScale, right: float) -> float:
+    """Return a scale by its name."""
+    rate = layer.rate
+    scales = {
+        "right": right,
+        "1": 1.0,
+        "1 - rate": 1 - rate,
+        "rate": rate,
+        "1 / (1 - rate)": 1 / (1 - rate),
+        "1 / (1 - rate)^2": 1 / (1 - rate) ** 2,
+        "1 / rate": 1 / rate,
+    }
+    return scales[name]
+
+
 def _misread(parameters: Parameters, switches: Switches) -> Parameters:
     """The start as a network with these mistakes takes it."""
-    pairs = []
-    for index, (W, b) in enumerate(parameters):
-        if switches.transposed in (index, "all"):
-            W = W.reshape(W.shape[::-1]).T
-        if b is not None and switches.biases == "zero":
-            b = np.zeros_like(b)
-        pairs.append((W, None if switches.biases == "missing" else b))
-    return pairs
+    read = list(parameters)
+    for index, entry in enumerate(read):
+        if entry and switches.transposed in (index, "all"):
+            W, *others = entry
+            read[index] = like(entry, [W.reshape(W.shape[::-1]).T, *others])
+    if switches.biases == "given":
+        return read
+    return map_biases(np.zeros_like if switches.biases == "zero" else lambda _: None, read)
 
 
 def _other_targets(
@@ -394,8 +458,5 @@ def rounded_to(values: Floats, bits: int) -> Floats:
 
 
 def _plus_multiple(gradients: Pairs, factor: float, pairs: Pairs) -> Pairs:
-    """The gradients plus factor * w, where there is a w."""
-    return [
-        (dW + factor * W, db if b is None or db is None else db + factor * b)
-        for (dW, db), (W, b) in zip(gradients, pairs, strict=True)
-    ]
+    """The gradients plus factor * w."""
+    return map_arrays(lambda g, w: g + factor * w, gradients, pairs)

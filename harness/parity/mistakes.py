@@ -6,6 +6,7 @@ computes the same bits as the plain network.
 """
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,11 @@ from harness.experiment.optimizers import (
     Nadam,
     Nesterov,
 )
+from harness.parameters import like, map_arrays, map_weights
 from harness.parity.functions import Floats
 from harness.parity.mistaken_network import MistakenNetwork
-from harness.parity.reference_updates import Moments, Pairs, constrained, map_pairs
+from harness.parity.reference import Masks
+from harness.parity.reference_updates import Moments, Pairs, constrained
 from harness.parity.switches import PROTOCOL, Factors, Switches
 from harness.start import float32
 from harness.start.rates import learning_rates
@@ -49,18 +52,18 @@ class Mistaken(MistakenNetwork):
         super().__init__(experiment, parameters, inputs, targets, switches, dtype)
         self.rule = _other_rule(self.rule, switches)
         self._empty_memory()
-        self.sum_of_gradients = map_pairs(np.zeros_like, self.pairs)
+        self.sum_of_gradients = map_arrays(np.zeros_like, self.pairs)
         self.before, self.mean = self.pairs, self.pairs
         if switches.averaged == "corrected":
-            self.mean = map_pairs(np.zeros_like, self.pairs)
+            self.mean = map_arrays(np.zeros_like, self.pairs)
 
     # ------------------------------------------------------------ rows and losses
 
     def advance(self, batches: Batches) -> Floats:
         """Train, perhaps on other rows than the given ones, and return losses, perhaps others."""
         if self.switches.accumulated == "within a call":
-            self.sum_of_gradients = map_pairs(np.zeros_like, self.pairs)
-        losses = super().advance(self._scheduled(self._chosen(batches)))
+            self.sum_of_gradients = map_arrays(np.zeros_like, self.pairs)
+        losses = super().advance(self._scheduled(self._masked(self._chosen(batches))))
         match self.switches.losses:
             case "mean of a call":
                 return np.full_like(losses, losses.mean())
@@ -96,7 +99,28 @@ class Mistaken(MistakenNetwork):
                 steps = self.steps_done + np.arange(len(rows))
                 first = steps % self.experiment.steps_per_epoch * size
                 rows = (first[:, np.newaxis] + np.arange(size)) % len(self.inputs)
-        return Batches(rows, sizes, batches.learning_rates)
+        return replace(batches, rows=rows, sizes=sizes)
+
+    def _masked(self, batches: Batches) -> Batches:
+        """The batches under the switch `masks`."""
+        if self.switches.masks in ("given", "none"):
+            return batches
+        masks = batches.masks
+        match self.switches.masks:
+            case "previous":
+                masks = tuple(np.roll(m, 1, axis=0) for m in masks)
+            case "first step":
+                masks = tuple(np.repeat(m[:1], len(m), axis=0) for m in masks)
+            case "first row":
+                masks = tuple(np.repeat(m[:, :1], m.shape[1], axis=1) for m in masks)
+            case "swapped":
+                masks = masks[::-1]
+            case "flipped":
+                masks = tuple(~m for m in masks)
+            case "reversed bits":
+                bits = (np.unpackbits(m, axis=-1, bitorder="big") for m in masks)
+                masks = tuple(np.packbits(b, axis=-1, bitorder="little") for b in bits)
+        return replace(batches, masks=masks)
 
     def _scheduled(self, batches: Batches) -> Batches:
         """The batches with the learning rates of the switches of a schedule."""
@@ -115,38 +139,44 @@ class Mistaken(MistakenNetwork):
         )
         if switches.rates_rounded:
             rates = rates.astype(np.float32).astype(np.float64)
-        return Batches(batches.rows, batches.sizes, rates)
+        return replace(batches, learning_rates=rates)
 
-    def _step(self, X: Floats, y: Array, counted: int, rate: float) -> float:
+    def _step(
+        self, X: Floats, y: Array, counted: int, rate: float, masks: Masks | None = None
+    ) -> float:
         switches = self.switches
         if switches.last_dropped and counted < self.experiment.batch_size and not switches.padding:
             return math.nan
         if switches.dropped_row != "none":
             first = int(switches.dropped_row == "first")
             counted -= 1
-            X, y = X[first : first + counted], y[first : first + counted]
+            part = slice(first, first + counted)
+            X, y = X[part], y[part]
+            masks = None if masks is None else [mask[part] for mask in masks]
         self.rate, self.counted = self._rate(rate), counted
         if self.steps_done in switches.reset_at:
             self._empty_memory()
         self.steps_done += 1
-        loss = self._trained(X, y, counted, rate)
+        loss = self._trained(X, y, counted, rate, masks)
         if switches.losses == "after":
-            return self.loss_and_gradients(X, y, counted)[0]
+            return self.loss_and_gradients(X, y, counted, masks=masks)[0]
         return loss
 
-    def _trained(self, X: Floats, y: Array, counted: int, rate: float) -> float:
+    def _trained(
+        self, X: Floats, y: Array, counted: int, rate: float, masks: Masks | None
+    ) -> float:
         """One step; at the steps of the switch `every`, as `at_those` says."""
         switches = self.switches
         if not switches.every or not _falls_on(self.steps_done, switches):
-            return super()._step(X, y, counted, rate)
-        loss, gradients = self.loss_and_gradients(X, y, counted, self.clipping)
+            return super()._step(X, y, counted, rate, masks)
+        loss, gradients = self.loss_and_gradients(X, y, counted, self.clipping, masks)
         if switches.at_those == "skipped":
             return loss
         self._update(gradients, rate)
         if switches.at_those == "updated twice":
             self._update(gradients, rate)
             return loss
-        second = super()._step(X, y, counted, rate)
+        second = super()._step(X, y, counted, rate, masks)
         return second if switches.at_those == "trained twice, second loss" else loss
 
     # ------------------------------------------------------------ updates
@@ -177,9 +207,9 @@ class Mistaken(MistakenNetwork):
         if switches.decay_last and isinstance(self.rule, AdamW):
             super()._decay(self.rule, rate)
         if switches.rate_factors:
-            moved = map_pairs(lambda after, before: after - before, self.pairs, start)
+            moved = map_arrays(lambda after, before: after - before, self.pairs, start)
             moved = _multiplied(moved, switches.rate_factors)
-            self.pairs = map_pairs(lambda before, step: before + step, start, moved)
+            self.pairs = map_arrays(lambda before, step: before + step, start, moved)
         self.t -= switches.t_step == "never"
         self.pairs = _constrained(self.pairs, switches)
         self._average()
@@ -188,22 +218,22 @@ class Mistaken(MistakenNetwork):
         """The gradients after what is done to them before the update rule."""
         switches = self.switches
         if switches.accumulated != "no":
-            gradients = map_pairs(np.add, self.sum_of_gradients, gradients)
+            gradients = map_arrays(np.add, self.sum_of_gradients, gradients)
             self.sum_of_gradients = gradients
         if switches.gradient_factors:
             gradients = _multiplied(gradients, switches.gradient_factors)
         if switches.centred:
-            gradients = [(dW - dW.mean(axis=0, keepdims=True), db) for dW, db in gradients]
+            gradients = map_weights(lambda g: g - g.mean(axis=0, keepdims=True), gradients)
         return _clipped(gradients, switches)
 
     def _average(self) -> None:
         a = self.switches.average
         match self.switches.averaged:
             case "exponential" | "corrected":
-                self.mean = map_pairs(lambda m, w: a * m + (1 - a) * w, self.mean, self.pairs)
+                self.mean = map_arrays(lambda m, w: a * m + (1 - a) * w, self.mean, self.pairs)
             case "mean":
                 t = self.steps_done
-                self.mean = map_pairs(lambda m, w: m + (w - m) / t, self.mean, self.pairs)
+                self.mean = map_arrays(lambda m, w: m + (w - m) / t, self.mean, self.pairs)
             case "previous":
                 self.mean = self.before
 
@@ -215,7 +245,7 @@ class Mistaken(MistakenNetwork):
         weight = 1.0
         if switches.averaged == "corrected":
             weight = 1 - switches.average**self.steps_done
-        return map_pairs(lambda m: m / weight, self.mean)
+        return map_arrays(lambda m: m / weight, self.mean)
 
     # ------------------------------------------------------------ the update rule
 
@@ -243,8 +273,11 @@ class Mistaken(MistakenNetwork):
         self.t -= 1  # `_update` has moved it once
         steps = iter(all_steps)
         return [
-            (next(steps)[index][0], None if db is None else next(steps)[index][1])
-            for index, (_, db) in enumerate(g)
+            like(
+                entry,
+                [None if v is None else next(steps)[layer][place] for place, v in enumerate(entry)],
+            )
+            for layer, entry in enumerate(g)
         ]
 
     def _velocity(self, mu: float, v: Floats, g: Floats) -> Floats:
@@ -272,7 +305,7 @@ class Mistaken(MistakenNetwork):
         if self.switches.nadam != "momentum in m" or not isinstance(rule, Nadam):
             return super()._first_moment(rule, g)
         mu = self._mu(rule, self.t)
-        return map_pairs(lambda m, g: mu * m + (1 - mu) * g, self.m, g)
+        return map_arrays(lambda m, g: mu * m + (1 - mu) * g, self.m, g)
 
     def _mu_products(self, rule: Nadam, mu: float, next_mu: float) -> tuple[float, float]:
         """p_t and p_(t+1), or powers of one number in their place, or nothing to correct by."""
@@ -307,14 +340,11 @@ def _falls_on(step: int, switches: Switches) -> bool:
 
 
 def _decayed(pairs: Pairs, factor: float, with_biases: bool) -> Pairs:
-    return [(W * factor, b * factor if with_biases and b is not None else b) for W, b in pairs]
+    return (map_arrays if with_biases else map_weights)(lambda w: w * factor, pairs)
 
 
 def _multiplied(pairs: Pairs, factors: Factors) -> Pairs:
-    return [
-        (W * of_weights, None if b is None else b * of_biases)
-        for (W, b), (of_weights, of_biases) in zip(pairs, factors, strict=True)
-    ]
+    return map_arrays(lambda w, factor: w * factor, pairs, factors)
 
 
 def _clipped(gradients: Pairs, switches: Switches) -> Pairs:
@@ -322,13 +352,13 @@ def _clipped(gradients: Pairs, switches: Switches) -> Pairs:
     bound = switches.clip_bound
     match switches.clip:
         case "values":
-            return map_pairs(lambda g: np.clip(g, -bound, bound), gradients)
+            return map_arrays(lambda g: np.clip(g, -bound, bound), gradients)
         case "each tensor":
-            return map_pairs(lambda g: g * _shrinking(float(np.linalg.norm(g)), bound), gradients)
+            return map_arrays(lambda g: g * _shrinking(float(np.linalg.norm(g)), bound), gradients)
         case "all":
             squares = [float((g**2).sum()) for pair in gradients for g in pair if g is not None]
             factor = _shrinking(math.sqrt(sum(squares)), bound)
-            return map_pairs(lambda g: g * factor, gradients)
+            return map_arrays(lambda g: g * factor, gradients)
     return gradients
 
 
@@ -340,11 +370,15 @@ def _constrained(pairs: Pairs, switches: Switches) -> Pairs:
     """Parameters after a constraint on the norm of each unit's weights, or on each number."""
     if switches.max_norm:
         limit, axis = switches.max_norm, switches.norm_axis
-        norms = [np.sqrt((W**2).sum(axis=axis, keepdims=True)) for W, _ in pairs]
-        factors = [np.minimum(1, limit / np.maximum(norm, 1e-300)) for norm in norms]
-        return [(W * factor, b) for (W, b), factor in zip(pairs, factors, strict=True)]
+
+        def bounded(W: Floats) -> Floats:
+            norm = np.sqrt((W**2).sum(axis=axis, keepdims=True))
+            result: Floats = W * np.minimum(1, limit / np.maximum(norm, 1e-300))
+            return result
+
+        return map_weights(bounded, pairs)
     if switches.bound:
-        return map_pairs(lambda w: np.clip(w, -switches.bound, switches.bound), pairs)
+        return map_arrays(lambda w: np.clip(w, -switches.bound, switches.bound), pairs)
     return pairs
 
 

@@ -37,6 +37,7 @@ def every() -> dict[str, Experiment]:
         _penalties(),
         _around_updates(),
         _batches(),
+        _dropout(),
     )
     variants = {name: _variant(name, changes) for group in groups for name, changes in group}
     predicting = {"step-forward": forward("step"), "sigmoid-forward": forward("sigmoid")}
@@ -79,6 +80,8 @@ def _variant(name: str, changes: dict[str, Any]) -> Experiment:
             *({"units": width, **layer} for width, layer in zip(WIDTHS, hidden, strict=False)),
             output,
         ]
+    if "layers" in changes:
+        values["network"]["layers"] = changes["layers"]
     return parse(values, name)
 
 
@@ -91,7 +94,7 @@ def _layer(activation: str) -> dict[str, Any]:
 def forward(activation: str) -> Experiment:
     """Return the fixed forward pass, through two hidden layers of this activation."""
     experiment = load("fixed-forward")
-    *hidden, output = experiment.network.layers
+    *hidden, output = experiment.network.dense_layers
     layers = [layer.model_copy(update={"activation": activation}) for layer in hidden]
     network = experiment.network.model_copy(update={"layers": (*layers, output)})
     return experiment.model_copy(
@@ -696,3 +699,44 @@ def _batches() -> Changes:
     ]
     dropped = {"training": {"batches": SHORT | {"last": "drop"}}}
     return [*orders, ("shuffled-dropped", dropped), ("iris", {"base": "iris-softmax"})]
+
+
+def _dropout() -> Changes:
+    """Both forms, on inputs and between layers; widths that fill a last byte of masks or do not."""
+    relu, tanh = ({"units": 9, "activation": name} for name in ("relu", "tanh"))
+    sigmoid = {"units": 16, "activation": "sigmoid"}
+    output = {"units": 10, "activation": "identity"}
+    drawn = SHORT | {"order": "with_replacement"}
+    return [
+        (
+            "dropout",
+            {
+                "layers": [_dropped(0.2), relu, _dropped(0.4), output],
+                "training": {"optimizer": MOMENTUM, "batches": SHORT},
+            },
+        ),
+        (
+            "dropout-classic",
+            {
+                "layers": [
+                    tanh,
+                    _dropped(0.3, "classic"),
+                    sigmoid,
+                    _dropped(0.5, "classic"),
+                    output,
+                ],
+                "training": {"optimizer": ADAM, "batches": drawn},
+            },
+        ),
+        (
+            "dropout-full-batch",
+            {
+                "base": "xor-mlp",
+                "layers": [sigmoid, _dropped(0.25), {"units": 1, "activation": "identity"}],
+            },
+        ),
+    ]
+
+
+def _dropped(rate: float, form: str = "inverted") -> dict[str, Any]:
+    return {"kind": "dropout", "rate": rate, "form": form}

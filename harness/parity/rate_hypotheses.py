@@ -8,6 +8,7 @@ from itertools import product
 from typing import Literal
 
 from harness.experiment.training import L2
+from harness.parameters import named_arrays
 from harness.parity.estimates import (
     Case,
     Evidence,
@@ -67,16 +68,20 @@ def _tensors(case: Case) -> Iterator[Hypothesis]:
 
 def factors_in_words(found: Factors, case: Case, moves: str) -> str:
     """Return `biases move at 2 times the rate`, `layer 2 is never updated`."""
-    has_bias = [layer.bias for layer in case.experiment.network.layers]
+    start = case.expected.parameters[0]
     named_factors: dict[float, list[str]] = {}
-    layers = list(enumerate(zip(found, has_bias, strict=True), start=1))
-    of_biases = {pair[1] for _, (pair, bias) in layers if bias}
-    of_weights = {pair[0] for _, (pair, _) in layers}
+    layers = [
+        (number, pair, entry[1] is not None)
+        for number, (pair, entry) in enumerate(zip(found, start, strict=True), start=1)
+        if entry
+    ]
+    of_biases = {pair[1] for _, pair, bias in layers if bias}
+    of_weights = {pair[0] for _, pair, _ in layers}
     if len(of_biases) == len(of_weights) == 1:
         named_factors.setdefault(of_weights.pop(), []).append("weights")
         named_factors.setdefault(of_biases.pop(), []).append("biases")
     else:
-        for number, (pair, bias) in layers:
+        for number, pair, bias in layers:
             if not bias or pair[0] == pair[1]:
                 named_factors.setdefault(pair[0], []).append(f"parameters of layer {number}")
                 continue
@@ -97,7 +102,8 @@ def factors_in_words(found: Factors, case: Case, moves: str) -> str:
 
 
 def _start_at_zero(case: Case) -> bool:
-    return all(b is None or not b.any() for _, b in case.expected.parameters[0])
+    arrays = named_arrays(case.expected.parameters[0])
+    return not any(array.values.any() for array in arrays if array.name == "biases")
 
 
 def _rates(case: Case) -> Iterator[Hypothesis]:

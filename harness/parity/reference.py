@@ -9,19 +9,33 @@ Its update rules are in `reference_updates`.
 Shapes: X (rows, inputs), W (inputs, outputs), b (outputs,), z = X W + b (rows, outputs).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.experiment.gradients import Clipping
 from harness.experiment.losses import CrossEntropy, Loss
 from harness.experiment.model import Experiment
-from harness.experiment.network import Layer
+from harness.experiment.network import Dense, Dropout
+from harness.parameters import map_arrays, map_biases, named_arrays
 from harness.parity.functions import Floats, activate, log_softmax, sigmoid, slope, softmax
 from harness.parity.loss_functions import of_values
-from harness.parity.reference_updates import Pairs, ReferenceUpdates, clipped, map_pairs
+from harness.parity.reference_updates import Pairs, ReferenceUpdates, clipped
 from harness.start import given, given_loss, given_network
-from harness.trainer import Array, Batches, Parameters
+from harness.trainer import (
+    Array,
+    Batches,
+    DenseParameters,
+    NoParameters,
+    Parameters,
+    unpacked,
+)
+
+Mask = NDArray[np.uint8]
+"""(rows, units): 1 where a number is kept."""
+Masks = Sequence[Mask]
+"""Of every dropout layer."""
 
 
 class Reference(ReferenceUpdates):
@@ -52,88 +66,123 @@ class Reference(ReferenceUpdates):
         self.l1 = given(training.l1, experiment) if training else None
         self.clipping = given(training.clipping, experiment) if training else None
         self.max_norm = given(training.max_norm, experiment) if training else None
-        self.pairs = map_pairs(lambda values: np.array(values, dtype), parameters)
+        self.pairs = map_arrays(lambda values: np.array(values, dtype), parameters)
         self._empty_memory()
 
     def parameters(self) -> Parameters:
         """Return copies of the parameters, in the contract's layout."""
-        return map_pairs(np.copy, self.pairs)
+        return map_arrays(np.copy, self.pairs)
 
     # ------------------------------------------------------------ forward
 
-    def predict(self, inputs: Array) -> Floats:
-        """Return the raw outputs (rows, outputs)."""
-        _, values = self._forward(np.asarray(inputs, self.dtype))
+    def predict(self, inputs: Array, masks: Masks | None = None) -> Floats:
+        """Return the raw outputs (rows, outputs); with masks those of a training step."""
+        _, values = self._forward(np.asarray(inputs, self.dtype), masks)
         return values[-1]
 
-    def _forward(self, X: Floats) -> tuple[list[Floats], list[Floats]]:
-        """z = a W + b and a = f(z), layer by layer, from a = X: (every z, X and every a)."""
+    def _forward(self, X: Floats, masks: Masks | None = None) -> tuple[list[Floats], list[Floats]]:
+        """Return every z, and X and every a, layer by layer.
+
+        z = a W + b and a = f(z) of dense layers. A dropout layer multiplies its inputs by factors,
+        which stand in place of its z.
+
+        Args:
+            X: the inputs.
+            masks: of the dropout layers; None in prediction.
+        """
         zs: list[Floats] = []
         values = [X]
-        for layer, (W, b) in zip(self.layers, self.pairs, strict=True):
-            z = self._affine(values[-1], W, b)
+        given = iter(masks or ())
+        for layer, entry in zip(self.layers, self.pairs, strict=True):
+            if isinstance(layer, Dropout):
+                mask = None if masks is None else next(given)
+                zs.append(self._dropout_factors(layer, values[-1], mask))
+                values.append(values[-1] * zs[-1])
+                continue
+            z = self._affine(values[-1], *entry)
             zs.append(z)
             values.append(self._activate(layer, z))
         return zs, values
+
+    def _dropout_factors(self, layer: Dropout, a: Floats, mask: Mask | None) -> Floats:
+        """Factors of the inputs (rows, units): the mask times the scale of training, or a scale."""
+        if mask is None:
+            return np.full_like(a, layer.prediction_scale)
+        factors: Floats = (mask * layer.training_scale).astype(a.dtype)
+        return factors
 
     def _affine(self, a: Floats, W: Floats, b: Floats | None) -> Floats:
         z: Floats = a @ W
         return z if b is None else z + b
 
-    def _activate(self, layer: Layer, z: Floats) -> Floats:
+    def _activate(self, layer: Dense, z: Floats) -> Floats:
         return activate(layer, z)
 
     # ------------------------------------------------------------ loss and gradients
 
     def loss_and_gradients(
-        self, X: Floats, y: Array, counted: int, clipping: Clipping | None = None
+        self,
+        X: Floats,
+        y: Array,
+        counted: int,
+        clipping: Clipping | None = None,
+        masks: Masks | None = None,
     ) -> tuple[float, Pairs]:
         """The loss of the first `counted` rows with its penalties, and its gradients.
 
-        Those of the penalties are added before the gradients are clipped, or after that.
+        Those of the penalties are added before the gradients are clipped, or after that. Without
+        masks dropout layers do as in prediction.
         """
-        loss, gradients = self._data_loss(X, y, counted)
+        loss, gradients = self._data_loss(X, y, counted, masks)
         penalty, more = self._penalty(counted)
         if clipping is not None and clipping.includes_penalty is False:
             gradients = clipped(clipping, gradients)
         if more is not None:
-            gradients = map_pairs(np.add, gradients, more)
+            gradients = map_arrays(np.add, gradients, more)
         if clipping is not None and clipping.includes_penalty is not False:
             gradients = clipped(clipping, gradients)
         return loss + penalty, gradients
 
     def _penalty(self, counted: int) -> tuple[float, Pairs | None]:
         """c * sum w^2, whose gradient is 2 c w, and c * sum |w|, whose gradient is c sign(w)."""
-        total, gradients = 0.0, map_pairs(np.zeros_like, self.pairs)
+        total, gradients = 0.0, map_arrays(np.zeros_like, self.pairs)
         for l2 in self.penalties:
             c, w = l2.coefficient(counted), penalised(self.pairs, l2.on)
             total += c * sum_of(np.square, w)
-            gradients = map_pairs(np.add, gradients, map_pairs(lambda w, c=c: 2 * c * w, w))
+            gradients = map_arrays(np.add, gradients, map_arrays(lambda w, c=c: 2 * c * w, w))
         if self.l1 is not None:
             c, w = self.l1.coefficient(counted), penalised(self.pairs, self.l1.on)
             total += c * sum_of(np.abs, w)
-            gradients = map_pairs(np.add, gradients, map_pairs(lambda w: c * np.sign(w), w))
+            gradients = map_arrays(np.add, gradients, map_arrays(lambda w: c * np.sign(w), w))
         return total, gradients if self.penalties or self.l1 else None
 
-    def _data_loss(self, X: Floats, y: Array, counted: int) -> tuple[float, Pairs]:
+    def _data_loss(
+        self, X: Floats, y: Array, counted: int, masks: Masks | None = None
+    ) -> tuple[float, Pairs]:
         """The loss without penalties, and its gradients.
 
         Backpropagation, from the last layer to the first: with delta = dL/dz = dL/da * f'(z),
         dL/dW = a^T delta of the a below, dL/db = the sum of delta over the rows, and
-        dL/da = delta W^T of the a below.
+        dL/da = delta W^T of the a below. A dropout layer hands down its dL/da times its factors.
         """
-        zs, values = self._forward(X)
+        zs, values = self._forward(X, masks)
         loss, da = self._output_loss(values[-1], y, counted)
         gradients: Pairs = []
         for index in reversed(range(len(self.pairs))):
+            layer = self.layers[index]
+            if isinstance(layer, Dropout):
+                gradients.insert(0, NoParameters())
+                da = da * zs[index]
+                continue
             W, b = self.pairs[index]
-            delta = da * self._slope(self.layers[index], zs[index])
+            delta = da * self._slope(layer, zs[index])
             dW = self._weights_gradient(values[index], delta)
-            gradients.insert(0, (dW, None if b is None else self._biases_gradient(delta)))
+            db = None if b is None else self._biases_gradient(delta)
+            gradients.insert(0, DenseParameters(dW, db))
             da = self._inputs_gradient(delta, W)
         return loss, gradients
 
-    def _slope(self, layer: Layer, z: Floats) -> Floats:
+    def _slope(self, layer: Dense, z: Floats) -> Floats:
         return slope(layer, z)
 
     def _weights_gradient(self, a: Floats, delta: Floats) -> Floats:
@@ -211,26 +260,37 @@ class Reference(ReferenceUpdates):
         losses = []
         for step, rate in enumerate(batches.learning_rates.tolist()):
             rows = slice(None) if batches.rows is None else batches.rows[step]
-            losses.append(self._step(X[rows], y[rows], int(batches.sizes[step]), rate))
+            masks = masks_of(batches, step, self.experiment)
+            losses.append(self._step(X[rows], y[rows], int(batches.sizes[step]), rate, masks))
         return np.array(losses)
 
-    def _step(self, X: Floats, y: Array, counted: int, rate: float) -> float:
+    def _step(
+        self, X: Floats, y: Array, counted: int, rate: float, masks: Masks | None = None
+    ) -> float:
         """One step of training; returns the loss before the update."""
-        loss, gradients = self.loss_and_gradients(X, y, counted, self.clipping)
+        loss, gradients = self.loss_and_gradients(X, y, counted, self.clipping, masks)
         self._update(gradients, rate)
         return loss
 
 
-# ---------------------------------------------------------------- parameters, pair by pair
+def masks_of(batches: Batches, step: int, experiment: Experiment) -> Masks | None:
+    """Return the masks of one step of these batches; None for a network without dropout."""
+    if not batches.masks:
+        return None
+    widths = experiment.network.dropout_widths
+    return [unpacked(m[step], width) for m, width in zip(batches.masks, widths, strict=True)]
+
+
+# ---------------------------------------------------------------- parameters, layer by layer
 
 
 def penalised(pairs: Pairs, on: str) -> Pairs:
     """Return the parameters with zeros in place of biases that a penalty is not on."""
     if on == "all":
         return pairs
-    return [(W, None if b is None else np.zeros_like(b)) for W, b in pairs]
+    return map_biases(np.zeros_like, pairs)
 
 
 def sum_of(function: Callable[[Floats], Floats], pairs: Pairs) -> float:
     """Return the sum of a function of all numbers."""
-    return sum(float(function(v).sum()) for pair in pairs for v in pair if v is not None)
+    return sum(float(function(array.values).sum()) for array in named_arrays(pairs))

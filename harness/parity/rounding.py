@@ -17,14 +17,15 @@ import numpy as np
 
 from harness.experiment.losses import HingeLoss, Loss, LossOfValues
 from harness.experiment.model import Experiment
-from harness.experiment.network import Layer
+from harness.experiment.network import Dense
 from harness.experiment.training import Length
+from harness.parameters import map_arrays
 from harness.parity.clipped import Clipped
 from harness.parity.computed_once import computed_once
 from harness.parity.functions import Floats
 from harness.parity.judgement import Judgement, Rung, Verdict
-from harness.parity.reference import Reference
-from harness.parity.reference_updates import Pairs, map_pairs
+from harness.parity.reference import Masks, Reference, masks_of
+from harness.parity.reference_updates import Pairs
 from harness.parity.rungs import (
     EPS,
     FIRST_RUNGS,
@@ -131,14 +132,14 @@ class Noisy(Reference):
         in_few_digits = super()._affine(a, W, None if b is None else b.astype(np.float32))
         return in_few_digits == z
 
-    def _activate(self, layer: Layer, z: Floats) -> Floats:
+    def _activate(self, layer: Dense, z: Floats) -> Floats:
         a, name = super()._activate(layer, z), layer.activation
         if name in EXACT:
             return a
         more = 1.0 if name in OF_ONE else np.abs(z) if name in OF_INPUT else 0.0
         return self._moved(a, np.abs(a) + more)
 
-    def _slope(self, layer: Layer, z: Floats) -> Floats:
+    def _slope(self, layer: Dense, z: Floats) -> Floats:
         slope = super()._slope(layer, z)
         return slope if layer.activation in EXACT else self._moved(slope, np.abs(slope) + 1)
 
@@ -212,7 +213,7 @@ def _largest_gaps(traces: Iterable[Parameters], expected: Parameters) -> Paramet
         gaps: Floats = FACTOR * np.max([np.abs(other - right) for other in others], axis=0)
         return gaps
 
-    return map_pairs(largest, expected, *traces)
+    return map_arrays(largest, expected, *traces)
 
 
 @computed_once
@@ -339,9 +340,11 @@ def gradients_at_the_end(
     batch = first_batch(experiment, seed)
     rows = slice(None) if batch.rows is None else batch.rows[0]
     X, y, counted = train.inputs[rows], np.asarray(train.targets)[rows], int(batch.sizes[0])
+    masks = masks_of(batch, 0, experiment)
 
     def gradients_of(network: Reference) -> Pairs:
-        return network.loss_and_gradients(np.asarray(X, network.dtype), y, counted)[1]
+        rows = np.asarray(X, network.dtype)
+        return network.loss_and_gradients(rows, y, counted, masks=masks)[1]
 
     with np.errstate(all="ignore"):
         right = gradients_of(Reference(experiment, start, X, y))
@@ -358,7 +361,12 @@ def gradients_at_the_end(
 
 
 def rounded_losses(
-    experiment: Experiment, parameters: Parameters, inputs: Array, targets: Array, dtype: str
+    experiment: Experiment,
+    parameters: Parameters,
+    inputs: Array,
+    targets: Array,
+    dtype: str,
+    masks: Masks | None = None,
 ) -> tuple[tuple[float, float], float]:
     """Return what the loss of one batch may be, and by how much rounding may move it.
 
@@ -368,6 +376,7 @@ def rounded_losses(
         inputs: (rows, inputs), the rows of the batch that count.
         targets: of these rows, as in `harness.trainer.Task`.
         dtype: the adapter's precision.
+        masks: of these rows, for every dropout layer; None without any.
 
     Returns:
         The loss as the protocol states it and the loss of clipped probabilities; how far rounding
@@ -376,7 +385,7 @@ def rounded_losses(
 
     def loss_of(network: Reference) -> float:
         rows = np.asarray(inputs, network.dtype)
-        return network.loss_and_gradients(rows, targets, len(rows))[0]
+        return network.loss_and_gradients(rows, targets, len(rows), masks=masks)[0]
 
     with np.errstate(all="ignore"):
         right = loss_of(Reference(experiment, parameters, inputs, targets))

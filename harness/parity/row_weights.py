@@ -9,6 +9,7 @@ from collections import Counter
 
 import numpy as np
 
+from harness.parameters import map_arrays
 from harness.parity.estimates import Case, first_wrong_step, flat, updates
 from harness.parity.functions import Floats
 from harness.parity.reference import Reference
@@ -28,6 +29,8 @@ def other_rows(case: Case) -> str:
     if getattr(case.experiment.loss, "class_weights", None):
         return ""  # rows have weights of their own
     if training is None or not step or training.batches.order == "full":
+        return ""
+    if case.experiment.network.dropout_layers:  # a row has another mask in another place
         return ""
     gradient = _gradient_of(case, step)
     train = prepared_of(case.experiment).train
@@ -66,7 +69,7 @@ def _gradient_of(case: Case, step: int) -> Parameters | None:
     rate = float(BatchPlan.of(case.experiment, case.seed).segment(step - 1, step).learning_rates[0])
     if not rate:
         return None
-    return [(-W / rate, None if b is None else -b / rate) for W, b in moved]
+    return map_arrays(lambda v: -v / rate, moved)
 
 
 def _gradients_of_rows(case: Case, step: int, counted: int) -> tuple[Floats, Floats]:

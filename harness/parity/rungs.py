@@ -6,11 +6,12 @@ does not. A parameter that should be nearly zero is measured against a thousandt
 tensor of its rung instead, because nothing can be said relative to nothing.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from harness.parameters import map_arrays, named_arrays, names_of
 from harness.parity.functions import Floats
 from harness.parity.judgement import Rung
 from harness.parity.trace import Trace
@@ -22,9 +23,6 @@ FIRST_RUNGS = {"start": 0.0, "outputs": 1e-12, "gradients": 1e-12, "1 update": 1
 LATER_TOLERANCE = 1e-11
 TOLERANCES = FIRST_RUNGS | {"losses": LATER_TOLERANCE}
 EPS = float(np.finfo(np.float64).eps)
-
-Pairs = Sequence[tuple[Array | None, Array | None]]
-"""Per layer a tensor for the weights and one for the biases."""
 
 
 def rung_name(step: int) -> str:
@@ -121,8 +119,8 @@ def _where_taken(trace: Trace, expected: Trace) -> Parameters:
 
 
 def _shape_problem(parameters: Parameters, expected: Parameters) -> str:
-    def shapes(pairs: Parameters) -> list[Any]:
-        return [tuple(None if v is None else v.shape for v in pair) for pair in pairs]
+    def shapes(parameters: Parameters) -> list[Any]:
+        return [tuple(None if v is None else v.shape for v in entry) for entry in parameters]
 
     if shapes(parameters) == shapes(expected):
         return ""
@@ -131,22 +129,22 @@ def _shape_problem(parameters: Parameters, expected: Parameters) -> str:
 
 def _compare(
     name: str,
-    pairs: Pairs,
-    expected: Pairs,
+    parameters: Parameters,
+    expected: Parameters,
     tolerance: float,
     *,
     floor: float = 0.0,
-    sums: Pairs | None = None,
-    allowed: Pairs | None = None,
+    sums: Parameters | None = None,
+    allowed: Parameters | None = None,
 ) -> Rung:
     """Return the rung with its worst difference and the first tensor beyond the tolerance."""
     smallest = NEGLIGIBLE * _largest(expected)
-    nothing = [(None, None)] * len(expected)
+    nothing = map_arrays(lambda _: None, expected)
     worst, where = 0.0, ""
     for layer, tensors in enumerate(
-        zip(pairs, expected, sums or nothing, allowed or nothing, strict=True), start=1
+        zip(parameters, expected, sums or nothing, allowed or nothing, strict=True), start=1
     ):
-        for part, a, b, added_up, within in zip(("weights", "biases"), *tensors, strict=True):
+        for part, a, b, added_up, within in zip(names_of(tensors[1]), *tensors, strict=False):
             if b is None:
                 continue
             if a is None or a.shape != b.shape:
@@ -207,5 +205,5 @@ def largest_of(values: Array) -> float:
     return float(np.abs(values).max(initial=0))
 
 
-def _largest(pairs: Pairs) -> float:
-    return max((largest_of(v) for pair in pairs for v in pair if v is not None), default=0.0)
+def _largest(parameters: Parameters) -> float:
+    return max((largest_of(array.values) for array in named_arrays(parameters)), default=0.0)

@@ -4,8 +4,8 @@ import numpy as np
 
 from harness.experiment.model import Experiment
 from harness.experiment.training import Length
+from harness.parameters import map_arrays
 from harness.parity.mistakes import Mistaken
-from harness.parity.reference_updates import map_pairs
 from harness.parity.rungs import compare, equal_tolerances
 from harness.parity.switches import Switches
 from harness.parity.trace import KEPT_STEPS, Trace, prepared_of, record
@@ -49,7 +49,7 @@ def growth(
     plain = mistaken_trace(experiment, seed, switches, start, kept)
     worst: dict[str, float] = {}
     for eps in (-MOVED, MOVED):
-        moved = map_pairs(lambda v, eps=eps: v + eps * np.maximum(np.abs(v), NEAR_ZERO), start)
+        moved = map_arrays(lambda v, eps=eps: v + eps * np.maximum(np.abs(v), NEAR_ZERO), start)
         trace = mistaken_trace(experiment, seed, switches, moved, kept)
         for rung in compare(trace, plain, equal_tolerances(np.inf)):
             difference = np.inf if np.isnan(rung.difference) else rung.difference

@@ -66,7 +66,7 @@ class Subject:
             BrokenRuleError: the adapter refuses every protocol that trains.
             NoSuchProtocolError: it refuses every protocol with what is needed.
         """
-        if self.adapter.supports(every()[name]) is None:
+        if self.adapter.refuses(every()[name]) is None:
             return every()[name]
         supported = _supported(self.adapter, self.own)
         trained = {key: each for key, each in supported.items() if each.training}
@@ -107,7 +107,7 @@ class Subject:
 @cache
 def _supported(adapter: type[StepTrainer], own: tuple[Experiment, ...]) -> Mapping[str, Experiment]:
     """The protocols that an adapter supports, derived ones and the user's among them."""
-    return cover(adapter.supports, own=own).supported
+    return cover(adapter.refuses, own=own).supported
 
 
 def run(trainer: StepTrainer, batches: Batches) -> Array | None:

@@ -9,14 +9,17 @@ from typing import Any, Literal
 
 from harness.experiment.gradients import L1, Clipping, MaxNorm
 from harness.experiment.losses import Loss
-from harness.experiment.network import Layer
+from harness.experiment.network import Dense
 from harness.experiment.optimizers import Optimizer
 from harness.experiment.schedules import Schedule
 from harness.experiment.training import L2
 
 Scale = float | Literal["rows", "1/rows", "outputs", "1/outputs"]
-Factors = tuple[tuple[float, float], ...]
-"""Per layer a factor for the weights and one for the biases."""
+DropoutScale = Literal[
+    "right", "1", "1 - rate", "rate", "1 / (1 - rate)", "1 / (1 - rate)^2", "1 / rate"
+]
+Factors = tuple[tuple[float, ...], ...]
+"""Per layer a factor for each of its arrays, for weights and biases."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,14 @@ class Switches:
             tensor, or that of all.
         centred: gradients of kernels have the mean over the inputs taken away.
         gradient_factors, rate_factors: gradients, or updates, of each tensor are multiplied.
+        masks: the masks of dropout layers are others than the given ones: of the step before or of
+            the first of a call, that of the first row for all rows, those of dropout layers in
+            reverse order, the bits of each byte in reverse order, kept for dropped, or none.
+        dropout_missing: this dropout layer is not there.
+        dropout_scale, prediction_scale: what kept numbers are multiplied by in training, and all
+            numbers in prediction.
+        dropout_slope: the way back through a dropout layer has the factors of the masks, 1, the
+            mask without its scale, or the scale without its mask.
         climbs: updates go up the gradient.
         own_rate: this learning rate replaces the given ones.
         rate_scale, rate_decay: the learning rate is multiplied by this, once or in every step.
@@ -116,9 +127,9 @@ class Switches:
     biases: Literal["given", "missing", "zero"] = "given"
     bias_factor: float = 1.0
     bias_by_hand: bool = False
-    activation: Layer | None = None
+    activation: Dense | None = None
     activation_scale: float = 1.0
-    output: Layer | None = None
+    output: Dense | None = None
     input_scale: float = 1.0
     inputs: Literal["given", "centred", "standardised", "standardised as a whole"] = "given"
     inputs_where: Literal["everywhere", "training", "predict"] = "everywhere"
@@ -180,6 +191,20 @@ class Switches:
     centred: bool = False
     gradient_factors: Factors = ()
     rate_factors: Factors = ()
+    masks: Literal[
+        "given",
+        "previous",
+        "first step",
+        "first row",
+        "swapped",
+        "reversed bits",
+        "flipped",
+        "none",
+    ] = "given"
+    dropout_missing: int | None = None
+    dropout_scale: DropoutScale = "right"
+    prediction_scale: DropoutScale = "right"
+    dropout_slope: Literal["right", "one", "mask", "scale"] = "right"
     climbs: bool = False
     own_rate: float | None = None
     rate_scale: float = 1.0

@@ -8,7 +8,7 @@ itself may do without, see `ShownBy`.
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
@@ -20,12 +20,12 @@ from harness.experiment.model import Experiment
 from harness.experiment.optimizers import SGD
 from harness.experiment.proof_length import STEPS
 from harness.experiment.training import Evaluation, Length
+from harness.parameters import SHORT_NAMES, map_arrays, named_arrays
 from harness.parity.computed_once import computed_once
 from harness.parity.functions import Floats
 from harness.parity.reference import Reference
-from harness.parity.reference_updates import map_pairs
 from harness.start import BatchPlan, initial_parameters
-from harness.trainer import Array, Batches, Parameters
+from harness.trainer import Array, Batches, DenseParameters, LayerParameters, Parameters
 
 KEPT_STEPS = (0, 1, 2, STEPS)
 FIRST_20_STEPS = (*range(21), STEPS)
@@ -120,27 +120,32 @@ class Trace:
             arrays["losses"] = self.losses
         if self.final_outputs is not None:
             arrays["final_outputs"] = self.final_outputs
-        for label, pairs in (("gradients", self.gradients), *self.parameters.items()):
-            for index, pair in enumerate(pairs):
-                for name, values in zip("Wb", pair, strict=True):
-                    if values is not None:
-                        arrays[f"{label}/{index}/{name}"] = values
+        for label, parameters in (("gradients", self.gradients), *self.parameters.items()):
+            if parameters:
+                arrays[f"{label}/layers"] = np.array(len(parameters))
+            for layer, name, values in named_arrays(parameters):
+                arrays[f"{label}/{layer}/{SHORT_NAMES.get(name, name)}"] = values
         return arrays
 
     @classmethod
     def from_arrays(cls, arrays: dict[str, Array]) -> "Trace":
         """Read a `.npz` back."""
+        counts: dict[str, int] = {}
         grouped: dict[str, dict[int, dict[str, Array]]] = {}
         for key, values in arrays.items():
-            if "/" in key:
-                label, index, name = key.split("/")
-                grouped.setdefault(label, {}).setdefault(int(index), {})[name] = values
-        pairs: dict[str, Parameters] = {
-            label: [(layers[i]["W"], layers[i].get("b")) for i in sorted(layers)]
+            match key.split("/"):
+                case [label, "layers"]:
+                    counts[label] = int(values)
+                case [label, layer, name]:
+                    grouped.setdefault(label, {}).setdefault(int(layer), {})[name] = values
+        parameters: dict[str, Parameters] = {
+            label: [
+                _entry(layers.get(layer, {})) for layer in range(counts.get(label, len(layers)))
+            ]
             for label, layers in grouped.items()
         }
-        gradients = pairs.pop("gradients", [])
-        steps = {int(step): parameters for step, parameters in pairs.items()}
+        gradients = parameters.pop("gradients", [])
+        steps = {int(step): of_step for step, of_step in parameters.items()}
         return cls(
             arrays["outputs"],
             gradients,
@@ -150,6 +155,11 @@ class Trace:
             gradient_rate=float(arrays["gradient_rate"]),
             gradient_step=int(arrays["gradient_step"]),
         )
+
+
+def _entry(arrays: Mapping[str, Array]) -> LayerParameters:
+    """The parameters of a layer whose arrays have these short names."""
+    return DenseParameters(arrays["W"], arrays.get("b")) if arrays else ()
 
 
 def record(
@@ -269,15 +279,7 @@ def _one_update(trainer: Trainable, experiment: Experiment, seed: int) -> Parame
 
 def _change(before: Parameters, after: Parameters, rate: float = 1.0) -> Parameters:
     """(before - after) / rate, tensor by tensor."""
-
-    def changes(pair: tuple[Array | None, Array | None]) -> Array | None:
-        start, end = pair
-        return None if start is None or end is None else np.subtract(start, end) / rate
-
-    return [
-        tuple(map(changes, zip(old, new, strict=True)))  # type: ignore[misc]
-        for old, new in zip(before, after, strict=True)
-    ]
+    return map_arrays(lambda start, end: np.subtract(start, end) / rate, before, after)
 
 
 # ---------------------------------------------------------------- the oracle's own
@@ -334,10 +336,10 @@ def _sums(experiment: Experiment, prepared: Prepared, seed: int) -> Sums | None:
         return _one_update(summed, protocol, seed)
 
     update = first_update(experiment)
-    scales = map_pairs(lambda w, step: np.abs(w) + np.abs(step), start, update)
+    scales = map_arrays(lambda w, step: np.abs(w) + np.abs(step), start, update)
     return Sums(first_update(_gradient_step(experiment)), scales)
 
 
 def is_finite(parameters: Parameters) -> bool:
     """Whether all parameters are finite."""
-    return all(np.isfinite(v).all() for pair in parameters for v in pair if v is not None)
+    return all(np.isfinite(array.values).all() for array in named_arrays(parameters))

@@ -13,6 +13,7 @@ from harness.experiment.optimizers import (
     Nesterov,
     RMSprop,
 )
+from harness.parameters import map_arrays
 from harness.parity.adam_hypotheses import adam_hypotheses
 from harness.parity.around_hypotheses import around_hypotheses
 from harness.parity.constant_hypotheses import OTHER_BETAS, OTHER_EPSILONS, constants, others
@@ -194,7 +195,7 @@ def _gradients_seen(case: Case) -> list[Parameters]:
     for step in range(1, max(case.trace.parameters) + 1):
         moved = updates(case.trace, step - 1, step)
         if moved is not None:
-            seen.append([(W / case.rate, None if b is None else b / case.rate) for W, b in moved])
+            seen.append(map_arrays(lambda v: v / case.rate, moved))
     return seen
 
 
@@ -205,7 +206,7 @@ def _constraints(case: Case) -> Iterator[Hypothesis]:
         case.trace.parameters[steps[-1]],
         case.trace.parameters[steps[min(1, len(steps) - 1)]],
     ):
-        kernels = [np.asarray(W, np.float64) for W, _ in pairs]
+        kernels = [np.asarray(entry[0], np.float64) for entry in pairs if entry]
         for axis, who in ((0, "unit"), (1, "input")):
             norms = (float(np.sqrt((W**2).sum(axis=axis)).max()) for W in kernels)
             bound = case.digits.plain(max(norms))

@@ -7,6 +7,7 @@ losses alone. So the numbers that people write are tried.
 from collections.abc import Iterator
 
 from harness.experiment.training import L2
+from harness.parameters import named_arrays
 from harness.parity.estimates import Case
 from harness.parity.hypotheses import ALL_PARAMETERS, PENALTY, RATES, Hypothesis
 from harness.parity.rate_hypotheses import LINEAR, factors_in_words
@@ -29,13 +30,15 @@ def usual_hypotheses(case: Case) -> Iterator[Hypothesis]:
 
 
 def _never_updated(case: Case) -> Iterator[Hypothesis]:
-    layers = case.experiment.network.layers
-    if any(layer.bias for layer in layers):
-        none = tuple((1.0, 0.0) for _ in layers)
-        yield _with_factors(case, none)
-    if len(layers) > 1:
-        for index, _ in enumerate(layers):
-            one = tuple((float(i != index), float(i != index)) for i, _ in enumerate(layers))
+    start = case.expected.parameters[0]
+    if any(array.name == "biases" for array in named_arrays(start)):
+        yield _with_factors(case, tuple((1.0, 0.0) if entry else () for entry in start))
+    trained = [layer for layer, entry in enumerate(start) if entry]
+    if len(trained) > 1:
+        for still in trained:
+            one = tuple(
+                tuple(float(layer != still) for _ in entry) for layer, entry in enumerate(start)
+            )
             yield _with_factors(case, one)
 
 

@@ -21,7 +21,7 @@ from harness.experiment.initializers import (
 )
 from harness.experiment.losses import ClassWeights, CrossEntropy, Huber, LabelSmoothing, Loss
 from harness.experiment.model import Experiment
-from harness.experiment.network import Layer, Network
+from harness.experiment.network import Dense, Dropout, Network
 from harness.experiment.optimizers import AdamW, Momentum, Nesterov, Optimizer
 from harness.experiment.plateau import Plateau
 from harness.experiment.splits import DrawnSplit, EdgeSplit, SklearnSplit
@@ -90,6 +90,7 @@ def parts_of(experiment: Experiment) -> tuple[Part, ...]:
         "split": _split(data),
         "network": f"network {experiment.network}",
         "activations": _activations(experiment.network),
+        "dropout": _dropout(experiment.network),
         "loss": loss_text(training.loss, experiment.network.outputs) if training else "",
         "start": _start(experiment),
         "optimizer": _optimizer(training.optimizer) if training else "",
@@ -175,7 +176,7 @@ def _batches(experiment: Experiment) -> str:
 
 def _activations(network: Network) -> str:
     """`sigmoid in hidden layers`, `ReLU in every layer`; "" where no layer has an activation."""
-    *hidden, last = [_activation(layer) for layer in network.layers]
+    *hidden, last = [_activation(layer) for layer in network.dense_layers]
     if last == "identity" and len(set(hidden)) == 1 and hidden[0] != last:
         text = f"{hidden[0]} in hidden layers"
     elif set(hidden) <= {last}:
@@ -183,14 +184,26 @@ def _activations(network: Network) -> str:
         text = "" if last == "identity" else f"{last}{every}"
     else:
         text = f"activations {_in_runs([*hidden, last])}"
-    missing = [str(number) for number, layer in enumerate(network.layers, 1) if not layer.bias]
+    layers = enumerate(network.layers, 1)
+    missing = [str(n) for n, layer in layers if isinstance(layer, Dense) and not layer.bias]
     if not missing:
         return text
-    where = "" if len(missing) == len(network.layers) else f" in layer {', '.join(missing)}"
+    where = "" if len(missing) == len(network.dense_layers) else f" in layer {', '.join(missing)}"
     return ", ".join(filter(None, [text, f"no biases{where}"]))
 
 
-def _activation(layer: Layer) -> str:
+def _dropout(network: Network) -> str:
+    """`dropout 0.2 of inputs, 0.5 after layer 2`; classic dropout is said to be that."""
+    texts = []
+    for below, layer in enumerate(network.layers):
+        if isinstance(layer, Dropout):
+            form = " (classic)" if layer.form == "classic" else ""
+            place = f"after layer {below}" if below else "of inputs"
+            texts.append(f"{layer.rate:g}{form} {place}")
+    return f"dropout {', '.join(texts)}" if texts else ""
+
+
+def _activation(layer: Dense) -> str:
     name = ACRONYMS.get(layer.activation, layer.activation.replace("_", " "))
     if layer.slope is not None:
         return f"{name} (slope {layer.slope:g})"
@@ -207,7 +220,7 @@ def _start(experiment: Experiment) -> str:
     drawn = experiment.generator
     by = f", drawn by RandomState({drawn.seed})" if drawn else ""
     weights = _of_layers(experiment.initializers, experiment.network, "weights")
-    if not any(layer.bias for layer in experiment.network.layers):
+    if not any(layer.bias for layer in experiment.network.dense_layers):
         return f"weights {weights}{by}"
     biases = _of_layers(experiment.initializers, experiment.network, "biases")
     if weights == biases:

@@ -6,7 +6,7 @@ repeats the seeded run of a source, one `RandomState` draws everything (`random_
 makes what an adapter is given.
 """
 
-from harness.start.batches import BatchPlan, checksum
+from harness.start.batches import BatchPlan, checksum, piece
 from harness.start.constants import (
     float32,
     given,
@@ -28,6 +28,7 @@ __all__ = [
     "given_network",
     "given_number",
     "initial_parameters",
+    "piece",
     "rounded",
     "start_digest",
     "task_of",

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from harness.experiment.model import Experiment
 from harness.experiment.schedules import Schedule
+from harness.start.masks import Masked, draw_masks, masked_layers
 from harness.start.random_state import RandomStateStream, epoch_draws
 from harness.start.rates import learning_rates
 from harness.trainer import Batches
@@ -31,6 +32,7 @@ class BatchPlan:
         stream: draws instead of PCG64, where the protocol has a generator of its own.
         exact: whether learning rates stay as they are written; by default they are rounded to
             float32.
+        masked: the dropout layers.
     """
 
     rows: int
@@ -43,6 +45,7 @@ class BatchPlan:
     seed: int
     stream: RandomStateStream | None = None
     exact: bool = False
+    masked: tuple[Masked, ...] = ()
 
     @classmethod
     def of(cls, experiment: Experiment, seed: int) -> "BatchPlan":
@@ -65,19 +68,21 @@ class BatchPlan:
             seed=seed,
             stream=RandomStateStream.of(experiment, seed),
             exact=experiment.constants == "exact",
+            masked=masked_layers(experiment.network),
         )
 
     def segment(self, start: int, stop: int) -> Batches:
         """Return the batches of steps `start` to `stop` - 1, counted from 0."""
         rates = self._rates(start, stop)
+        masks = draw_masks(self.masked, self.seed, start, stop, self.batch_size)
         if self.order == "full":
-            return Batches(None, np.full(stop - start, self.rows, np.int32), rates)
+            return Batches(None, np.full(stop - start, self.rows, np.int32), rates, masks)
         first, last = start // self.steps_per_epoch, (stop - 1) // self.steps_per_epoch
         epochs = [_epoch(self, number) for number in range(first, last + 1)]
         offset = first * self.steps_per_epoch
         rows = np.concatenate([rows for rows, _ in epochs])[start - offset : stop - offset]
         sizes = np.concatenate([sizes for _, sizes in epochs])[start - offset : stop - offset]
-        return Batches(np.ascontiguousarray(rows), np.ascontiguousarray(sizes), rates)
+        return Batches(np.ascontiguousarray(rows), np.ascontiguousarray(sizes), rates, masks)
 
     def _rates(self, start: int, stop: int) -> NDArray[np.float64]:
         """Return the learning rate of each step, (steps,)."""
@@ -88,8 +93,19 @@ class BatchPlan:
 
 def checksum(batches: Batches) -> tuple[int, ...]:
     """Return numbers that change with anything that the batches say."""
-    arrays = batches.sizes, batches.learning_rates, batches.rows
+    arrays = batches.sizes, batches.learning_rates, batches.rows, *batches.masks
     return tuple(zlib.crc32(array.data) for array in arrays if array is not None)
+
+
+def piece(batches: Batches, start: int, stop: int) -> Batches:
+    """Return the batches of steps `start` to `stop` - 1 of these, counted from 0."""
+    part = slice(start, stop)
+    return Batches(
+        None if batches.rows is None else batches.rows[part],
+        batches.sizes[part],
+        batches.learning_rates[part],
+        tuple(masks[part] for masks in batches.masks),
+    )
 
 
 @lru_cache(maxsize=2)

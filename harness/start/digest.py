@@ -23,4 +23,6 @@ def start_digest(parameters: Parameters, plan: BatchPlan | None) -> str:
         if batches.rows is not None:
             hasher.update(batches.rows.data)
         hasher.update(batches.sizes.data)
+        for masks in batches.masks:
+            hasher.update(masks.data)
     return hasher.hexdigest()[:16]

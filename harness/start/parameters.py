@@ -17,9 +17,10 @@ from harness.experiment.initializers import (
     Zeros,
 )
 from harness.experiment.model import Experiment
-from harness.experiment.network import Network
+from harness.experiment.network import Dropout, Network
 from harness.experiment.start_file import FromFile
-from harness.trainer import Parameters
+from harness.parameters import map_arrays
+from harness.trainer import DenseParameters, LayerParameters, NoParameters, Parameters
 
 TRUNCATED_STD = 0.87962566103423978
 """Standard deviation of a standard normal distribution truncated at -2 and 2."""
@@ -27,14 +28,13 @@ PARAMETER_STREAM = 0x57A27
 """Spawn key that separates the stream of the parameters from the streams of the epochs."""
 
 Random = np.random.Generator | np.random.RandomState
-Float64Parameters = list[tuple[NDArray[np.float64], NDArray[np.float64] | None]]
 
 
 def initial_parameters(experiment: Experiment, seed: int, dtype: str) -> Parameters:
     """Draw the start in float64, layer by layer, weights before biases, and round it to `dtype`.
 
     Returns:
-        Per layer (W of shape (inputs, outputs), b of shape (outputs,) or None), read-only.
+        An entry for every layer, see `harness.trainer.Parameters`; arrays are read-only.
     """
     random: Random
     if experiment.generator is None:
@@ -44,7 +44,7 @@ def initial_parameters(experiment: Experiment, seed: int, dtype: str) -> Paramet
         random = random_state_of(experiment.generator.seed, seed)
         outputs_first = experiment.generator.weights == "outputs_first"
     parameters = draw(experiment.network, experiment.initializers, random, outputs_first)
-    return [(_cast(W, dtype), None if b is None else _cast(b, dtype)) for W, b in parameters]
+    return map_arrays(lambda values: _cast(values, dtype), parameters)
 
 
 def random_state_of(seed: int, trial_seed: int) -> np.random.RandomState:
@@ -63,7 +63,7 @@ def random_state_of(seed: int, trial_seed: int) -> np.random.RandomState:
 
 def draw(
     network: Network, initializers: Initializers, random: Random, outputs_first: bool
-) -> Float64Parameters:
+) -> list[LayerParameters]:
     """Draw all parameters in float64, layer by layer, weights before biases.
 
     Args:
@@ -73,11 +73,16 @@ def draw(
         outputs_first: whether weights are drawn in shape (units, inputs) and then transposed;
             the weights returned are (inputs, units) in any case.
     """
-    parameters: Float64Parameters = []
-    for index, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=True)):
+    parameters: list[LayerParameters] = []
+    index = 0  # of the layers with weights
+    stack = zip(network.layers, network.shapes, strict=True)
+    for place, (layer, shape) in enumerate(stack):
+        if isinstance(layer, Dropout):
+            parameters.append(NoParameters())
+            continue
         of_weights = initializers.of("weights", index)
         if isinstance(of_weights, FromFile):
-            weights = of_weights.values("weights", index)
+            weights = of_weights.values("weights", place)
         elif outputs_first and not isinstance(of_weights, Constants):
             weights = np.ascontiguousarray(_draw(of_weights, index, shape, shape[::-1], random).T)
         else:
@@ -86,10 +91,11 @@ def draw(
         if layer.bias:
             of_biases = initializers.of("biases", index)
             if isinstance(of_biases, FromFile):
-                biases = of_biases.values("biases", index)
+                biases = of_biases.values("biases", place)
             else:
                 biases = _draw(of_biases, index, shape, shape[1:], random)
-        parameters.append((weights, biases))
+        parameters.append(DenseParameters(weights, biases))
+        index += 1
     return parameters
 
 

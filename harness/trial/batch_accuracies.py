@@ -1,15 +1,15 @@
 """The accuracy of every training batch before its update, as training loops print it.
 
 No adapter returns it, so the oracle trains once more from the same start on the same batches. A
-proof shows that oracle and adapter compute the same.
+proof shows that oracle and adapter compute the same. Dropout drops, as it does there.
 """
 
 import numpy as np
 
 from harness import data, scoring
 from harness.experiment.model import Experiment
-from harness.parity.reference import Reference
-from harness.start import BatchPlan, initial_parameters
+from harness.parity.reference import Reference, masks_of
+from harness.start import BatchPlan, initial_parameters, piece
 from harness.trainer import Array, Batches
 
 
@@ -35,7 +35,9 @@ def batch_accuracies(experiment: Experiment, seed: int, dtype: str, steps: int) 
         epoch = plan.segment(first, min(first + experiment.steps_per_epoch, steps))
         for batch in _one_by_one(epoch):
             rows = slice(None) if batch.rows is None else batch.rows[0, : batch.sizes[0]]
-            outputs = np.asarray(network.predict(train.inputs[rows]), np.float64)
+            masks = masks_of(batch, 0, experiment)
+            masks = None if masks is None else [mask[: batch.sizes[0]] for mask in masks]
+            outputs = np.asarray(network.predict(train.inputs[rows], masks), np.float64)
             shares.append(scoring.accuracy_of(outputs, train.labels[rows], meaning, train.middle))
             network.advance(batch)
     return np.array(shares)
@@ -43,11 +45,4 @@ def batch_accuracies(experiment: Experiment, seed: int, dtype: str, steps: int) 
 
 def _one_by_one(batches: Batches) -> list[Batches]:
     """Return the batches of one step each."""
-    return [
-        Batches(
-            None if batches.rows is None else batches.rows[step : step + 1],
-            batches.sizes[step : step + 1],
-            batches.learning_rates[step : step + 1],
-        )
-        for step in range(len(batches))
-    ]
+    return [piece(batches, step, step + 1) for step in range(len(batches))]

@@ -11,6 +11,7 @@ import numpy as np
 from harness.data.prepared import Prepared
 from harness.experiment.model import Experiment
 from harness.parity.clocked_work import problem_with_clock, repeated
+from harness.parity.reference import masks_of
 from harness.parity.rounding import outputs_beyond_rounding, rounded_losses
 from harness.parity.trace import is_finite
 from harness.start import BatchPlan
@@ -67,8 +68,14 @@ class Contradictions:
         chosen = slice(None) if batches.rows is None else batches.rows[0, :rows]
         train = self.prepared.train
         assert train.targets is not None
+        masks = masks_of(batches, 0, self.experiment)
         right, within = rounded_losses(
-            self.experiment, parameters, train.inputs[chosen], train.targets[chosen], self.dtype
+            self.experiment,
+            parameters,
+            train.inputs[chosen],
+            train.targets[chosen],
+            self.dtype,
+            None if masks is None else [mask[:rows] for mask in masks],
         )
         tolerance = LOSS_TOLERANCE[self.dtype]
         gap = min(abs(float(losses[0]) - value) - tolerance * abs(value) for value in right)

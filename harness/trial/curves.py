@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from harness.experiment.network import Network
+from harness.parameters import SHORT_NAMES, named_arrays
 from harness.results import WHOLE_PARAMETERS_BELOW, histogram
 from harness.trainer import Array, Parameters
 from harness.trial.evaluation import Scores, score_columns
@@ -24,10 +25,8 @@ class Curves:
         self._append("train_s", train_s)
         for name, score in score_columns(scores).items():
             self._append(name, np.nan if score is None else score)
-        for index, pair in enumerate(parameters):
-            for letter, values in zip(("W", "b"), pair, strict=True):
-                if values is not None:
-                    self._add_parameters(f"{letter}{index + 1}", values)
+        for layer, name, values in named_arrays(parameters):
+            self._add_parameters(f"{SHORT_NAMES.get(name, name)}{layer + 1}", values)
 
     def add_losses(self, losses: Array | None) -> None:
         """Store the loss of every step of one segment, where the loop returns them."""

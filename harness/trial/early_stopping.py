@@ -16,6 +16,7 @@ from harness import scoring
 from harness.data.prepared import Prepared, Subset
 from harness.experiment.model import Experiment
 from harness.experiment.stopping import NoImprovement, Patience, Stopping
+from harness.parameters import first_weights
 from harness.trainer import Array, StepTrainer
 from harness.trial.evaluation import Scores, evaluate, predict, right_rows, score_columns
 
@@ -201,8 +202,8 @@ class EarlyStopping:
         right = right_rows(trainer, self.prepared.test, self.experiment, outputs)
         if right is not None:
             self.best["best_test_right"] = right
-        first_weights = np.array(trainer.parameters()[0][0])
-        self.restorable = Restored(step, scores, outputs, first_weights)
+        weights = np.array(first_weights(trainer.parameters()))
+        self.restorable = Restored(step, scores, outputs, weights)
 
     def restored(self, steps: int) -> Restored | None:
         """Return the network whose scores count in place of the last one's, after `steps` steps."""

@@ -9,18 +9,14 @@ from contextlib import contextmanager
 from time import perf_counter
 
 from harness.data.prepared import Prepared, checksums_of
+from harness.parameters import named_arrays
 from harness.trainer import Array, Parameters
 from harness.trial.outcome import GivenChanged, Outcome
 
 
 def arrays_of_start(parameters: Parameters) -> dict[str, Array]:
     """Return the parameters that a trial starts from, by what they are."""
-    arrays = {}
-    for layer, (weights, biases) in enumerate(parameters, 1):
-        arrays[f"initial weights of layer {layer}"] = weights
-        if biases is not None:
-            arrays[f"initial biases of layer {layer}"] = biases
-    return arrays
+    return {f"initial {array}": array.values for array in named_arrays(parameters)}
 
 
 @contextmanager

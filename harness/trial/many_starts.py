@@ -81,6 +81,8 @@ def _check_shared_batches(experiment: Experiment) -> None:
         raise Unsupported("trains nothing")
     if experiment.training.batches.order != "full":
         raise Unsupported("is not full batch: every seed has batches of its own")
+    if experiment.network.dropout_layers:
+        raise Unsupported("has dropout: every seed has masks of its own")
     if experiment.training.stopping is not None:
         raise Unsupported("stops early: every seed after a step of its own")
     if experiment.training.plateau is not None:

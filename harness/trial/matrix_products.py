@@ -72,7 +72,7 @@ def operands_of(experiment: Experiment, dtype: str) -> Operands:
     rows, inputs = experiment.batch_size, experiment.network.inputs
     generator = np.random.default_rng(0)
     operands = []
-    for layer in experiment.network.layers:
+    for layer in experiment.network.dense_layers:
         shapes = (rows, inputs), (inputs, layer.units), (rows, layer.units)
         x, weights, d = (generator.standard_normal(shape).astype(dtype) for shape in shapes)
         operands.append((x, weights / np.sqrt(inputs, dtype=dtype), d))

@@ -19,6 +19,7 @@ from harness.clock.stopwatch import timed
 from harness.data.prepared import Prepared
 from harness.experiment.model import Experiment
 from harness.experiment.vocabulary import Dtype, Purpose
+from harness.parameters import first_weights
 from harness.parity.trace import FIRST_20_STEPS, KEPT_STEPS, ShownBy, record
 from harness.plan import Trial, native_of
 from harness.results import MeasuredColumns
@@ -82,7 +83,7 @@ def check_protocol(experiment: Experiment, adapter: type[Trainer]) -> None:
     Raises:
         Unsupported: with the adapter's own reason.
     """
-    reason = adapter.supports(experiment)
+    reason = adapter.refuses(experiment)
     if reason is not None:
         raise Unsupported(reason)
 
@@ -250,7 +251,7 @@ def _finish(
         outcome.arrays["test_right"] = right
     if isinstance(trainer, StepTrainer):
         parameters = trainer.parameters()
-        outcome.arrays["first_weights"] = np.asarray(parameters[0][0])
+        outcome.arrays["first_weights"] = np.asarray(first_weights(parameters))
         contradictions.look_at_outputs(parameters, outputs)
     if not np.isfinite(outputs).all():
         raise Diverged("outputs are not finite")

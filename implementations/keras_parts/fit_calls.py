@@ -36,7 +36,8 @@ def fit_calls(
 
     A call has one learning rate and one coefficient of the penalty, and only its last batch
     can be short. So a new rate begins a call, a short batch ends a call, and under a penalty
-    per row a short batch has a call of its own.
+    per row a short batch has a call of its own. The masks of dropout layers go with the rows, as
+    further inputs of the model.
 
     Args:
         task: the batch size and the penalty.
@@ -52,19 +53,33 @@ def fit_calls(
         new_rate = batches.learning_rates[step] != batches.learning_rates[step - 1]
         if new_rate or short[step - 1] or (alone and short[step]):
             cuts.append(step)
+    if (
+        batches.masks
+        and batches.rows is None
+        and len(batches) * task.inputs.nbytes > REPEATED_BYTES
+    ):
+        cuts = list(range(len(batches)))  # an epoch of `fit` has one set of masks
     calls = []
     for first, last in zip(cuts, [*cuts[1:], len(batches)], strict=True):
         rate, steps = float(batches.learning_rates[first]), last - first
+        sizes = batches.sizes[first:last]
         if batches.rows is not None:
-            steps_rows = zip(batches.rows[first:last], batches.sizes[first:last], strict=True)
-            rows = np.concatenate([numbers[:size] for numbers, size in steps_rows])
+            rows = _in_order(batches.rows[first:last], sizes)
         elif steps * task.inputs.nbytes <= REPEATED_BYTES:
             rows = np.tile(np.arange(len(task.inputs), dtype=np.int32), steps)
         else:  # a full batch of much data: an epoch of `fit` is a step
-            calls.append(FitCall(inputs, targets, task.batch_size, steps, rate))
-            continue
-        calls.append(FitCall(take(inputs, rows), take(targets, rows), task.batch_size, 1, rate))
+            rows = None
+        x, y = (inputs, targets) if rows is None else (take(inputs, rows), take(targets, rows))
+        if batches.masks:
+            x = (x, *(_in_order(of_layer[first:last], sizes) for of_layer in batches.masks))
+        epochs = steps if rows is None else 1
+        calls.append(FitCall(x, y, task.batch_size, epochs, rate))
     return calls
+
+
+def _in_order(values: Array, sizes: Array) -> Array:
+    """Return what counts of (steps, rows, ...), one step after another: (all rows, ...)."""
+    return np.concatenate([of_step[:size] for of_step, size in zip(values, sizes, strict=True)])
 
 
 def fit(model: keras.Model, calls: list[FitCall], task: Task) -> None:
@@ -73,5 +88,5 @@ def fit(model: keras.Model, calls: list[FitCall], task: Task) -> None:
         model.optimizer.learning_rate = rate
         penalties = [each for each in (task.l2, task.l1) if each is not None]
         for each, factor in zip(penalties, model.penalty_factors, strict=True):
-            factor.assign(each.coefficient(min(batch_size, len(x))))
+            factor.assign(each.coefficient(min(batch_size, len(y))))
         model.fit(x, y, batch_size=batch_size, epochs=epochs, shuffle=False, verbose=0)

@@ -7,7 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from harness.trainer import Layer, Parameters, Task
+from harness.trainer import Dense, Dropout, Parameters, Task
+from implementations.keras_parts.dropout import GivenDropout, MaskedNetwork
 from implementations.keras_parts.losses import Penalty
 from implementations.keras_parts.optimizers import norm_bound
 
@@ -15,13 +16,13 @@ SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.673263242354377284
 """The constants of Klambauer et al. (2017), section 2."""
 
 
-def network(task: Task) -> keras.Sequential:
-    """Return dense layers with the given parameters; a Keras kernel is (inputs, outputs).
+def network(task: Task) -> keras.Model:
+    """Return layers with the given parameters; a Keras kernel is (inputs, outputs).
 
     The model of an "idiomatic" loop has the penalties, because `fit` asks the layers for them.
     Their factors are `penalty_factors` of the model.
     """
-    model = keras.Sequential()
+    model = MaskedNetwork() if task.network.dropout_layers else keras.Sequential()
     settings: dict[str, Any] = {}
     if task.max_norm is not None:
         settings["kernel_constraint"] = norm_bound(task.max_norm)
@@ -35,23 +36,31 @@ def network(task: Task) -> keras.Sequential:
         on_biases = [(each, factor) for each, factor in parts if each.on == "all"]
         settings["kernel_regularizer"] = Penalty(parts) if parts else None
         settings["bias_regularizer"] = Penalty(on_biases) if on_biases else None
-    model.add(keras.Input((task.network.inputs,)))
-    for layer, (weights, biases) in zip(task.network.layers, task.parameters, strict=True):
+    if isinstance(model, keras.Sequential):
+        model.add(keras.Input((task.network.inputs,)))
+    stack = zip(task.network.layers, task.network.shapes, task.parameters, strict=True)
+    for layer, (inputs, _), entry in stack:
+        if isinstance(layer, Dropout):
+            model.add(GivenDropout(layer))
+            continue
         dense = keras.layers.Dense(
             layer.units, activation=_activation(layer), use_bias=layer.bias, **settings
         )
+        dense.build((None, inputs))
         model.add(dense)
-        dense.set_weights([np.array(v) for v in (weights, biases) if v is not None])
+        dense.set_weights([np.array(v) for v in entry if v is not None])
     return model
 
 
-def parameters(model: keras.Sequential) -> Parameters:
+def parameters(model: keras.Model) -> Parameters:
     """Return copies of a model's parameters in the contract's layout."""
-    layers = ([ops.convert_to_numpy(v) for v in layer.weights] for layer in model.layers)
-    return [(weights.copy(), biases[0].copy() if biases else None) for weights, *biases in layers]
+    layers = ([ops.convert_to_numpy(v).copy() for v in layer.weights] for layer in model.layers)
+    return [
+        (values[0], values[1] if len(values) > 1 else None) if values else () for values in layers
+    ]
 
 
-def _activation(layer: Layer) -> Any:
+def _activation(layer: Dense) -> Any:
     match layer.activation:
         case "identity":
             return None

@@ -21,7 +21,7 @@ from harness.trainer import (
     Batches,
     BinaryCrossEntropy,
     CrossEntropy,
-    Layer,
+    Dense,
     Loss,
     LossOfValues,
     MeanSquaredError,
@@ -47,7 +47,7 @@ class ManyDense:
     """
 
     def __init__(
-        self, x: Array, W: Array, b: Array | None, dW: Array, db: Array | None, specification: Layer
+        self, x: Array, W: Array, b: Array | None, dW: Array, db: Array | None, specification: Dense
     ) -> None:
         self.x, self.W, self.b, self.dW, self.db = x, W, b, dW, db
         rows, (inputs, units, seeds) = len(x), W.shape
@@ -171,7 +171,7 @@ def _train_group(task: Task, starts: Sequence[Parameters], batches: Batches) -> 
     penalties = Penalties(task.l2, task.l1, pairs)
     clipper, bound = Clipper(task.clipping, gradients), NormBound(task.max_norm, weights)
     clips_first = task.clipping is not None and task.clipping.includes_penalty is False
-    ends_linear = task.network.layers[-1].activation == "identity"
+    ends_linear = task.network.output_layer.activation == "identity"
     with np.errstate(over="ignore"):  # as in `NumpyTrainer.advance`
         for rate in batches.learning_rates.tolist():
             for layer in layers:
@@ -211,7 +211,9 @@ def _networks(task: Task, starts: Sequence[Parameters]) -> tuple[list[ManyDense]
         return w[piece].reshape(values.shape), g[piece].reshape(values.shape)
 
     layers: list[ManyDense] = []
-    for specification, pairs in zip(task.network.layers, zip(*starts, strict=True), strict=True):
+    for specification, pairs in zip(
+        task.network.dense_layers, zip(*starts, strict=True), strict=True
+    ):
         W, dW = views([weights for weights, _ in pairs])
         biases = [values for _, values in pairs if values is not None]
         b, db = views(biases) if biases else (None, None)

@@ -22,6 +22,7 @@ from implementations.numpy_scratch import (
     optimizers,
 )
 from implementations.numpy_scratch.around_updates import Clipper, NormBound, Penalties
+from implementations.numpy_scratch.dropout import Dropout
 from implementations.numpy_scratch.layers import Dense
 
 ROWS_AT_ONCE = 1_000
@@ -40,23 +41,26 @@ class NumpyTrainer(StepTrainer):
     """
 
     loops = ("stepwise",)
+    layer_kinds = ("dense", "dropout")
 
     def __init__(self, task: Task) -> None:
         if task.device == "cuda":
             raise DeviceUnavailableError("NumPy computes on the CPU only")
         self.task = task
         self.layers, w, g = _network(task)
-        self.ends_linear = task.network.layers[-1].activation == "identity"
+        self.dense = [layer for layer in self.layers if isinstance(layer, Dense)]
+        self.dropouts = [layer for layer in self.layers if isinstance(layer, Dropout)]
+        self.ends_linear = task.network.output_layer.activation == "identity"
         if task.loss is None or task.optimizer is None or task.targets is None:
             return  # a network that only predicts
         rows = min(task.batch_size, ROWS_AT_ONCE)
         self.means_weigh = class_losses.weighs_means(task.loss)
         self.divisor_of = partial(class_losses.divisor_of, task.loss)
         self.loss = losses.make(task.loss, task.network.outputs, rows, task.dtype)
-        weights = [layer.W for layer in self.layers]
+        weights = [layer.W for layer in self.dense]
         self.rule = optimizers.make(task.optimizer, w, g, weights)
-        gradients = [(layer.dW, layer.db) for layer in self.layers]
-        parameters = [(layer.W, layer.b) for layer in self.layers]
+        gradients = [(layer.dW, layer.db) for layer in self.dense]
+        parameters = [(layer.W, layer.b) for layer in self.dense]
         pairs = list(zip(parameters, gradients, strict=True))
         self.penalties = Penalties(task.l2, task.l1, pairs)
         self.clipper = Clipper(task.clipping, gradients)
@@ -81,7 +85,10 @@ class NumpyTrainer(StepTrainer):
         if self.means_weigh:
             divisor = self.divisor_of(self.block.targets_of(batches, step, size))
         for first in range(0, size, ROWS_AT_ONCE):
-            x, y = self.block.gather(batches, step, first, min(first + ROWS_AT_ONCE, size))
+            stop = min(first + ROWS_AT_ONCE, size)
+            for dropout, masks in zip(self.dropouts, batches.masks, strict=True):
+                dropout.mask = masks[step, first:stop]
+            x, y = self.block.gather(batches, step, first, stop)
             loss += self._forward_and_backward(x, y, divisor, add=first > 0)
         clipping = self.task.clipping
         if clipping is not None and clipping.includes_penalty is False:
@@ -106,7 +113,10 @@ class NumpyTrainer(StepTrainer):
     def parameters(self) -> Parameters:
         """Return copies out of the flat buffer."""
         return [
-            (layer.W.copy(), None if layer.b is None else layer.b.copy()) for layer in self.layers
+            (layer.W.copy(), None if layer.b is None else layer.b.copy())
+            if isinstance(layer, Dense)
+            else ()
+            for layer in self.layers
         ]
 
     def matrix_products(self, operands: Operands) -> Callable[[int], None]:
@@ -135,6 +145,8 @@ class NumpyTrainer(StepTrainer):
 
     def predict(self, inputs: Array) -> Array:
         """Return raw outputs, computed block by block in the buffers that training uses."""
+        for dropout in self.dropouts:
+            dropout.mask = None
         outputs = np.empty((len(inputs), self.task.network.outputs), self.task.dtype)
         with np.errstate(over="ignore"):
             for first in range(0, len(inputs), ROWS_AT_ONCE):
@@ -169,7 +181,7 @@ class _Block:
         return x, y
 
 
-def _network(task: Task) -> tuple[list[Dense], Array, Array]:
+def _network(task: Task) -> tuple[list[Dense | Dropout], Array, Array]:
     """Return the layers, and the flat parameter buffer and flat gradient buffer below them."""
     w = np.empty(task.network.parameter_count, task.dtype)
     g = np.empty_like(w)
@@ -183,8 +195,16 @@ def _network(task: Task) -> tuple[list[Dense], Array, Array]:
         w[piece] = values.ravel()
         return w[piece].reshape(values.shape), g[piece].reshape(values.shape)
 
-    layers: list[Dense] = []
-    for specification, (weights, biases) in zip(task.network.layers, task.parameters, strict=True):
+    layers: list[Dense | Dropout] = []
+    is_first = True  # until there is a layer with weights
+    network = task.network
+    for specification, (width, _), entry in zip(
+        network.layers, network.shapes, task.parameters, strict=True
+    ):
+        if specification.kind == "dropout":
+            layers.append(Dropout(specification, width, ROWS_AT_ONCE, task.dtype, is_first))
+            continue
+        weights, biases = entry
         W, dW = views(weights)
         b, db = (None, None) if biases is None else views(biases)
         activation = activations.make(specification, ROWS_AT_ONCE, task.dtype)
@@ -196,8 +216,9 @@ def _network(task: Task) -> tuple[list[Dense], Array, Array]:
                 db,
                 activation,
                 rows=ROWS_AT_ONCE,
-                is_first=not layers,
+                is_first=is_first,
                 batch_has_blocks=task.batch_size > ROWS_AT_ONCE,
             )
         )
+        is_first = False
     return layers, w, g

@@ -137,7 +137,7 @@ def _made(make, experiment, task):
         [(W.copy(), b.copy()) for W, b in task.parameters],
         task.inputs,
         task.targets,
-        experiment.network.layers[0].activation,
+        experiment.network.dense_layers[0].activation,
         adam=experiment.training.optimizer.name == "adam",
     )
 

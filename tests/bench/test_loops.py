@@ -76,7 +76,7 @@ def test_plain_loop_and_adapter_give_the_same_losses(name, framework):
         [(W.copy(), b.copy()) for W, b in task.parameters],
         task.inputs,
         task.targets,
-        experiment.network.layers[0].activation,
+        experiment.network.dense_layers[0].activation,
         adam=experiment.training.optimizer.name == "adam",
     )
     expected = trainer.advance(batches)
@@ -101,7 +101,7 @@ def test_fit_with_many_steps_per_execution_does_the_same_work(name, monkeypatch)
         [(W.copy(), b.copy()) for W, b in task.parameters],
         task.inputs,
         task.targets,
-        experiment.network.layers[0].activation,
+        experiment.network.dense_layers[0].activation,
         adam=experiment.training.optimizer.name == "adam",
     )(batches.rows, STEPS)
     expected = [v for pair in trainer.parameters() for v in pair if v is not None]

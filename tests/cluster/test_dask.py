@@ -3,10 +3,12 @@
 import itertools
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import psutil
 import pytest
@@ -23,6 +25,7 @@ pytest.importorskip("distributed")
 pytestmark = [pytest.mark.xdist_group("dask")]
 full = pytest.mark.full_product
 
+DOCUMENT = Path(__file__).parents[2] / "results" / "several-machines.md"
 ELSEWHERE = (*TIMES, "run", "started_at", "peak_rss_mb", "node", "attempt", "status_detail")
 """Columns that two runs of the same trials need not share."""
 
@@ -57,6 +60,20 @@ def test_a_run_here_imports_nothing_of_dask(tmp_path, cache):
         "assert not {'dask', 'distributed'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path, timeout=120)
+
+
+def test_the_document_says_options_that_dask_has():
+    from distributed.cli import dask_scheduler, dask_worker
+
+    text = DOCUMENT.read_text(encoding="utf-8").replace("\\\n", " ")
+    manifests = re.findall(r"\[dask, (worker), (.*?)\]", text)
+    lines = re.findall(r"dask (scheduler|worker) ([^`\n&]*)", text)
+    assert len(manifests) == 1
+    assert len(lines) >= 5
+    for what, options in [*lines, *manifests]:
+        command = {"scheduler": dask_scheduler, "worker": dask_worker}[what].main
+        known = {name for parameter in command.params for name in parameter.opts}
+        assert set(re.findall(r"--[a-z-]+", options)) <= known
 
 
 # ---------------------------------------------------------------- what a trial is given

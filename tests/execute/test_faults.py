@@ -459,8 +459,14 @@ def test_a_stranger_that_holds_the_pipe_blocks_nobody(tmp_path, short):
     "detach",
     [
         "subprocess.Popen(['sleep', '{seconds}'], start_new_session=True)",
-        "subprocess.Popen(['sleep', '{seconds}'], start_new_session=True, env={{}})",
-        "subprocess.run(['setsid', '--fork', 'sleep', '{seconds}'])",
+        pytest.param(
+            "subprocess.Popen(['sleep', '{seconds}'], start_new_session=True, env={{}})",
+            marks=pytest.mark.full_product,
+        ),
+        pytest.param(
+            "subprocess.run(['setsid', '--fork', 'sleep', '{seconds}'])",
+            marks=pytest.mark.full_product,
+        ),
         "subprocess.run(['setsid', '--fork', 'env', '-i', '/bin/sleep', '{seconds}'])",
         "subprocess.run(['setsid', '--fork', 'sleep', '{seconds}']); os._exit(3)",
         "subprocess.run(['setsid', '--fork', 'sleep', '{seconds}']); time.sleep(60)",

@@ -1,5 +1,6 @@
 """A run's folder: nothing in it is followed, waited for or emptied, and leftovers are swept."""
 
+import errno
 import json
 import os
 import socket
@@ -150,3 +151,15 @@ def test_a_run_that_was_killed_while_it_wrote_its_plan_goes_on(folder):
     (folder.path / ".mine").write_text("not ours")
     with pytest.raises(OtherPlanError, match="is not empty and holds no run"):
         prepare(folder, plan)
+
+
+def test_a_file_system_without_locks_keeps_nobody_out(folder, monkeypatch):
+    def flock(lock, how):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", flock)
+    with locked(folder), locked(folder):
+        assert (folder.path / "lock").exists()
+    monkeypatch.setattr("harness.execute.folder.WITHOUT_LOCKS", ())
+    with pytest.raises(OSError, match="No locks"), locked(folder):
+        pass

@@ -32,6 +32,7 @@ CATALOGUE = [
     "mnist-mlp",
     "mnist-wide",
     "mnist-deep",
+    "mnist-dropout",
     "fashion-mlp",
 ]
 
@@ -61,6 +62,7 @@ def test_every_experiment_of_the_catalogue_is_valid(name):
         ("mnist-mlp", "784-50-10", 50_000, 1_200),
         ("mnist-wide", "784-1000-10", 20 * 600, None),
         ("mnist-deep", "784-512-256-128-10", 100 * 600, 200),
+        ("mnist-dropout", "784-512-512-10", 20 * 469, 200),
         ("fashion-mlp", "784-256-10", 10 * 235, None),
     ],
 )
@@ -158,7 +160,7 @@ ERRORS = [
     ({"data__validation": 1.0}, "data.validation", "less than 1"),
     (
         {"initializers__weights": {"name": "constants", "values": [[[1.0]]]}},
-        "initializers.weights.values: one entry per layer, 2",
+        "initializers.weights.values: one entry per layer with weights, 2",
         "Got 1",
     ),
     (

@@ -297,7 +297,7 @@ def test_our_own_names_come_first_and_misspelt_ones_last(name, said):
         ("training.optimizer.weight_decay", "adam", "strength = 0.0001"),
         ("training.optimizer.momentum", "sgd", '"momentum"'),
         ("training.optimizer.betas", "adam", "beta1 = 0.9"),
-        ("network.layers[0].dropout", "", "samestep has no dropout"),
+        ("network.layers[0].dropout", "", '{ kind = "dropout", rate = 0.5'),
         ("network.layers[3].use_bias", "", "bias = false"),
         ("training.epochs", "", "length = { epochs = 10 }"),
         ("epochs", "", "in [training]"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.experiment.network import Layer
+from harness.experiment.network import Dense
 from harness.experiment.training import L2
 from harness.handover import judging, writing
 from harness.handover.folder import HandoverError, protocol_of_steps
@@ -24,7 +24,7 @@ MISTAKES = [
     ("small-sgd", {"rate_factors": ((1.0, 0.0), (1.0, 0.0))}, "^biases are never updated"),
     ("small-sgd", {"accumulated": "always"}, "no zero_grad"),
     ("small-sgd", {"added_momentum": 0.9}, r"^a momentum of 0\.9 is added"),
-    ("small-sgd", {"activation": Layer(units=1, activation="identity")}, "have identity, not sig"),
+    ("small-sgd", {"activation": Dense(units=1, activation="identity")}, "have identity, not sig"),
     ("small-sgd", {"slope_missing": "hidden"}, "derivative of the hidden activations is missing"),
     ("small-sgd", {"slope_missing": "hidden biases"}, "gradient of hidden biases lacks the deriv"),
     ("small-sgd", {"slope_at_outputs": True}, "is taken at their outputs, not at z"),

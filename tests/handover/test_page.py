@@ -58,21 +58,27 @@ def test_the_update(experiment):
 @pytest.mark.parametrize("experiment", every().values(), ids=every())
 def test_the_network(experiment):
     random = np.random.default_rng(0)
-    pairs = [
-        (random.normal(size=shape), random.normal(size=shape[1:]) if layer.bias else None)
-        for layer, shape in zip(experiment.network.layers, experiment.network.shapes, strict=True)
-    ]
-    x = random.normal(size=(5, experiment.network.inputs))
-    exact = experiment.model_copy(update={"constants": "exact"})
-    names = {"x": x}
-    for number, (layer, (W, b)) in enumerate(
-        zip(experiment.network.layers, pairs, strict=True), start=1
-    ):
+    network = experiment.network
+    x, names, parameters = random.normal(size=(5, network.inputs)), {}, []
+    masks = [random.integers(0, 2, (5, width), np.uint8) for width in network.dropout_widths]
+    given = iter(masks)
+    for number, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=True), 1):
+        if layer.kind == "dropout":
+            names[f"m{number}"] = next(given)
+            parameters.append(())
+            continue
+        W, b = random.normal(size=shape), random.normal(size=shape[1:]) if layer.bias else None
         names |= {f"W{number}": W, f"b{number}": b}
         names[layer.activation] = lambda z, layer=layer: activate(layer, z)
-    for line in formulas.network_lines(exact):
-        exec(as_python(line, "@"), names)
-    np.testing.assert_allclose(names["outputs"], Reference(exact, pairs, x, None).predict(x))
+        parameters.append((W, b))
+    exact = experiment.model_copy(update={"constants": "exact"})
+    oracle = Reference(exact, parameters, x, None)
+    for other, right in (("training", oracle.predict(x)), ("prediction", oracle.predict(x, masks))):
+        values = names | {"x": x}
+        for line in formulas.network_lines(exact):
+            if not line.endswith(f"in {other}"):
+                exec(as_python(line, "@"), values)
+        np.testing.assert_allclose(values["outputs"], right)
 
 
 SIMPLE = sorted(set(get_args(ActivationName)) - {"identity", "tanh"})

@@ -109,7 +109,7 @@ def judged(subject, protocol, dtype="float64", *, parts=BOTH):
     `parts` are what the adapter does; the oracle does the other part in its place.
     """
     experiment = every()[protocol]
-    reason = subject.adapter.supports(experiment)
+    reason = subject.adapter.refuses(experiment)
     if reason:
         pytest.skip(reason)
     prepared = data.load(experiment.data, experiment.loss, dtype)

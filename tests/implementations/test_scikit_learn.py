@@ -17,7 +17,7 @@ from tests.implementations.tasks import STEPS, advance, experiment_of, task_of
 SUPPORTED = [
     name
     for name, experiment in every().items()
-    if experiment.training and SklearnTrainer.supports(experiment) is None
+    if experiment.training and SklearnTrainer.refuses(experiment) is None
 ]
 RULES = {
     "sgd": {"name": "sgd"},

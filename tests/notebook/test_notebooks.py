@@ -15,7 +15,15 @@ NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
 MEASURED = re.compile(r"[\d.]+e-\d\d|[\d.]+ (?:ms|µs|s)\b|runs/[0-9a-f]+|[\d.]{6,}")
 """Times, differences of the size of rounding, numbers of many digits, and the name of a run."""
 
-pytestmark = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+LONGER = "ten_minutes"
+"""What it calls, the tests of the room try by default."""
+
+
+def name_of(path):
+    return path.stem
+
+
+each = pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
 
 
 def cells(path, kind="code"):
@@ -37,6 +45,14 @@ def comparable(text):
 
 
 @pytest.mark.xdist_group("more processes")
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(path, marks=[pytest.mark.full_product] if path.stem == LONGER else [])
+        for path in NOTEBOOKS
+    ],
+    ids=name_of,
+)
 def test_it_shows_what_is_stored(path, tmp_path):
     done = subprocess.run(
         [sys.executable, run_cells.__file__, path],
@@ -52,6 +68,7 @@ def test_it_shows_what_is_stored(path, tmp_path):
         assert comparable(text) == comparable(stored(cell))
 
 
+@each
 def test_it_is_stored_as_it_ran(path):
     counts = [cell["execution_count"] for cell in cells(path)]
     assert counts == list(range(1, len(counts) + 1))
@@ -59,12 +76,14 @@ def test_it_is_stored_as_it_ran(path):
     assert any("image/svg+xml" in o.get("data", {}) for c in cells(path) for o in c["outputs"])
 
 
+@each
 def test_it_names_no_machine(path):
     text = path.read_text(encoding="utf-8")
     assert not re.search(r"(?<![\w.])/(?:work|tmp|home|root|Users)/", text)
     assert len(text) < 100_000
 
 
+@each
 def test_its_links_lead_somewhere(path):
     text = "\n".join("".join(cell["source"]) for cell in cells(path, "markdown"))
     for link in re.findall(r"\]\(([^)#]+)", text):
@@ -73,6 +92,7 @@ def test_its_links_lead_somewhere(path):
 
 @pytest.mark.full_product
 @pytest.mark.xdist_group("more processes")
+@each
 def test_a_kernel_runs_it(path, tmp_path):
     from tests.notebook.notebooks import execute
 

@@ -194,6 +194,7 @@ print(run.verdicts.framework.tolist(), run.verdicts.proven.tolist())
 """
 
 
+@pytest.mark.full_product
 def test_a_script_without_a_guard_runs_once(tmp_path):
     import subprocess
     import sys

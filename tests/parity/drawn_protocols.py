@@ -30,6 +30,7 @@ class Draw:
     def __init__(self, number: int) -> None:
         self.generator = np.random.default_rng(number)
         self.has_relative_of_adam = number % 3 == 0
+        self.has_dropout = number % 7 == 1
 
     def one_of(self, *choices: Any) -> Any:
         return choices[self.generator.integers(len(choices))]
@@ -193,6 +194,10 @@ def _batches(draw: Draw, rows: int) -> dict[str, Any]:
 def _layers(draw: Draw, outputs: int, loss: dict[str, Any]) -> list[dict[str, Any]]:
     layers = [_layer(draw, draw.one_of(1, 3, 8)) for _ in range(draw.one_of(0, 1, 1, 2, 4))]
     last = _layer(draw, outputs)
+    if draw.has_dropout:
+        rate, form = draw.one_of(0.1, 0.5, 0.9), draw.one_of("inverted", "classic")
+        dropout = {"kind": "dropout", "rate": rate, "form": form}
+        layers.insert(draw.generator.integers(len(layers) + 1), dropout)
     if "cross_entropy" not in loss["name"]:
         return [*layers, last]
     loss["behind_activation"] = draw.often(0.2)

@@ -2,6 +2,7 @@
 shares no line with the oracle that has to recognise the mistake. A mistake is a name, and perhaps
 a number: `clip norm 0.5`."""
 
+import itertools
 import math
 
 import numpy as np
@@ -51,6 +52,7 @@ INPUT_FACTORS = {"inputs scaled twice": 1 / 255, "inputs not scaled": 16.0}
 
 class Mutant(StepTrainer):
     loops = ("stepwise",)
+    layer_kinds = ("dense", "dropout")
     rates = None
     """Learning rates of its own, in place of those of the batches."""
 
@@ -60,7 +62,9 @@ class Mutant(StepTrainer):
         self.x = torch.tensor(task.inputs, dtype=self.dtype)
         self.training = False
         self.y = self._targets(task)
-        self.pairs = [self._given(i, W, b) for i, (W, b) in enumerate(task.parameters)]
+        trained = [entry for entry in task.parameters if entry]
+        self.pairs = [self._given(i, W, b) for i, (W, b) in enumerate(trained)]
+        self.masks = []
         self.memory = self._empty()
         self.averages = [[v.detach().clone() for v in pair] for pair in self.pairs]
         self.sums = self._zeros()
@@ -83,7 +87,7 @@ class Mutant(StepTrainer):
         y = torch.tensor(task.targets, dtype=self.dtype if floats else torch.int64)
         shift = {"labels next": 1, "labels previous": -1}.get(self.mistake)
         if shift and not floats:
-            y = (y + shift) % task.network.layers[-1].units
+            y = (y + shift) % task.network.output_layer.units
         elif shift:
             y = torch.roll(y, shift, dims=1)
         if self.mistake == "targets of 0 and 1":
@@ -126,9 +130,12 @@ class Mutant(StepTrainer):
     def _forward(self, x):
         x = self._inputs(x)
         last = len(self.pairs) - 1
-        for index, ((W, b), layer) in enumerate(
-            zip(self.pairs, self.task.network.layers, strict=True)
-        ):
+        pairs, dropouts = iter(enumerate(self.pairs)), itertools.count()
+        for layer in self.task.network.layers:
+            if layer.kind == "dropout":
+                x = self._dropped(x, layer, next(dropouts))
+                continue
+            index, (W, b) = next(pairs)
             z = self._affine(x, W, b)
             x = self._activated(z, layer, index == last)
             if index < last and self.training:
@@ -154,6 +161,49 @@ class Mutant(StepTrainer):
             kept = torch.rand(x.shape, generator=self.generator) > 0.2
             return x * kept / 0.8
         return x
+
+    def _dropped(self, x, layer, number):
+        """What a dropout layer makes of x."""
+        mistake, rate = self.mistake, layer.rate
+        inverted = (layer.form == "inverted") != (mistake == "dropout of the other form")
+        if mistake == "dropout missing on the first" and number == 0:
+            return x
+        if not self.training:
+            if mistake == "dropout on in predict":
+                return functional.dropout(x, rate)
+            scale = 1.0 if inverted else 1 - rate
+            if mistake == "scaled in predict, or not":
+                scale = 1 - rate if inverted else 1.0
+            return x * scale
+        if mistake == "nothing dropped":
+            return x
+        scale = 1 / (1 - rate) if inverted else 1.0
+        scales = {"scaled twice": scale**2, "not scaled": 1.0, "divided by the rate": 1 / rate,
+                  "multiplied by 1 - rate": 1 - rate}  # fmt: skip
+        dropped = x * self.masks[number].to(x.dtype) * scales.get(mistake, scale)
+        if mistake == "gradient past the masks":
+            return x + (dropped - x).detach()
+        return dropped
+
+    def _masks(self, batches, step):
+        """The masks of a step, a tensor for each dropout layer."""
+        step = {"masks of the step before": step - 1, "masks of the first step": 0}.get(
+            self.mistake, step
+        )
+        order = "big" if self.mistake == "bits the other way round" else "little"
+        widths = self.task.network.dropout_widths
+        masks = [
+            torch.from_numpy(np.unpackbits(m[step], axis=1, count=width, bitorder=order))
+            for m, width in zip(batches.masks, widths, strict=True)
+        ]
+        match self.mistake:
+            case "dropped for kept":
+                return [1 - mask for mask in masks]
+            case "one mask for all rows":
+                return [mask[:1].expand(mask.shape) for mask in masks]
+            case "masks of each other":
+                return masks[::-1]
+        return masks
 
     def _affine(self, x, W, b):
         if self.mistake.startswith("biases missing"):
@@ -369,6 +419,7 @@ class Mutant(StepTrainer):
             if batches.rows is not None:
                 picked = self._picked(batches.rows[step])
                 x, y = x[picked], y[picked]
+            self.masks = self._masks(batches, step)
             if self.mistake == "short batch dropped" and size < len(x):
                 losses.append(float("nan"))
                 continue
@@ -772,7 +823,9 @@ class Mutant(StepTrainer):
             return [(W, b.sum()[None][0]) for W, b in found]
         if mistake in ("biases shown as None", "biases missing, None"):
             return [(W, None) for W, _ in found]
-        return found
+        dense = iter(found)
+        layers = self.task.network.layers
+        return [() if layer.kind == "dropout" else next(dense) for layer in layers]
 
     def predict(self, inputs):
         x = torch.tensor(inputs, dtype=self.dtype)

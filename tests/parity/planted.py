@@ -195,6 +195,36 @@ def around() -> dict[str, Experiment]:
 
 
 @cache
+def dropouts() -> dict[str, Experiment]:
+    """Protocols with dropout: between layers of one width, on inputs, and classic."""
+    tanh, relu, sigmoid = (
+        {"units": 12, "activation": name} for name in ("tanh", "relu", "sigmoid")
+    )
+    output = {"units": 10, "activation": "identity"}
+    momentum = MOMENTUM | {"rate_inside_velocity": True}
+    changes = {
+        "dropout": {
+            "network__layers": [tanh, _dropped(0.3), tanh, _dropped(0.4), output],
+            "training__optimizer": SGD,
+            "training__batches": SHORT,
+        },
+        "dropout of inputs": {
+            "network__layers": [_dropped(0.2), relu, output],
+            "training__optimizer": momentum,
+        },
+        "classic dropout": {
+            "network__layers": [sigmoid, _dropped(0.35, "classic"), output],
+            "training__optimizer": ADAM,
+        },
+    }
+    return {name: _made(**values, initializers=NORMAL) for name, values in changes.items()}
+
+
+def _dropped(rate, form="inverted"):
+    return {"kind": "dropout", "rate": rate, "form": form}
+
+
+@cache
 def losses() -> dict[str, Experiment]:
     """Protocols of the losses that the others do not have; two of them at their kinks."""
     both = {"batch": "mean", "outputs": "mean"}
@@ -242,7 +272,9 @@ def losses() -> dict[str, Experiment]:
 @cache
 def every_protocol() -> dict[str, Experiment]:
     """Return the protocols of all groups of mistakes."""
-    return protocols() | scheduled() | relatives() | activations() | around() | losses()
+    return (
+        protocols() | scheduled() | relatives() | activations() | around() | losses() | dropouts()
+    )
 
 
 def protocols_of(group: str) -> dict[str, Experiment]:
@@ -252,6 +284,7 @@ def protocols_of(group: str) -> dict[str, Experiment]:
         "relatives of Adam": relatives,
         "activations": activations,
         "around updates": around,
+        "dropout": dropouts,
         "losses": losses,
     }
     return groups.get(group, protocols)()
@@ -314,7 +347,7 @@ def loss(*names: str) -> Callable[[Experiment], bool]:
 
 
 def hidden(e: Experiment) -> bool:
-    return len(e.network.layers) > 1
+    return len(e.network.dense_layers) > 1
 
 
 def drawn(e: Experiment) -> bool:
@@ -334,11 +367,11 @@ def unpenalised(e: Experiment) -> bool:
 
 
 def has(activation: str) -> Callable[[Experiment], bool]:
-    return lambda e: any(layer.activation == activation for layer in e.network.layers)
+    return lambda e: any(layer.activation == activation for layer in e.network.dense_layers)
 
 
 def hidden_is(*names: str) -> Callable[[Experiment], bool]:
-    return lambda e: e.network.layers[0].activation in names
+    return lambda e: e.network.dense_layers[0].activation in names
 
 
 def many(e: Experiment) -> bool:
@@ -447,7 +480,7 @@ LISTED = [
     Planted("nominal divisor", "means divide by the rows of a whole batch", short),
     Planted("kernel updated early", "kernel is updated before the error", lambda e: len(e.network.layers) == 2 and optimizer("sgd")(e)),
     Planted("log epsilon 1e-7", "epsilon of 1e-07 in its logarithm", loss(CE, BINARY)),
-    Planted("output slope missing", "derivative of the output's activation is missing", lambda e: e.network.layers[-1].activation != "identity"),
+    Planted("output slope missing", "derivative of the output's activation is missing", lambda e: e.network.output_layer.activation != "identity"),
     Planted("relu slope 1 at 0", "derivative of ReLU at 0 is 1", lambda e: e.data.dataset == "xor"),
     Planted("class weights", r"rows weigh by class \(class 1: 2", loss(CE)),
     Planted("class weights, plain", r"rows weigh by class \(class 1: 2", loss(CE)),
@@ -543,10 +576,10 @@ ACTIVATIONS = [
     Planted("activation swish", "hidden layers have swish, not (mish|hard_swish)", hidden_is("mish", "hard_swish")),
     Planted("activation softplus", "hidden layers have softplus, not log_sigmoid", hidden_is("log_sigmoid")),
     Planted("clamped", "derivative of (relu6|hard_tanh|hard_sigmoid) at a kink is that of the other side", hidden_is("relu6", "hard_tanh", "hard_sigmoid")),
-    Planted("output is identity", "the activation (before the softmax|of the last layer) .* is missing", lambda e: e.network.layers[-1].activation != "identity"),
-    Planted("output is relu", "the last layer has relu, not identity", lambda e: e.network.layers[-1].activation == "identity"),
-    Planted("output is sigmoid", "the last layer has sigmoid, not identity", lambda e: e.network.layers[-1].activation == "identity"),
-    Planted("output slope missing", "derivative of the output's activation is missing", lambda e: e.network.layers[-1].activation != "identity"),
+    Planted("output is identity", "the activation (before the softmax|of the last layer) .* is missing", lambda e: e.network.output_layer.activation != "identity"),
+    Planted("output is relu", "the last layer has relu, not identity", lambda e: e.network.output_layer.activation == "identity"),
+    Planted("output is sigmoid", "the last layer has sigmoid, not identity", lambda e: e.network.output_layer.activation == "identity"),
+    Planted("output slope missing", "derivative of the output's activation is missing", lambda e: e.network.output_layer.activation != "identity"),
     Planted("hidden slopes missing", "derivative of the hidden activations is missing", hidden),
     Planted("softmax twice", "^softmax is applied twice", loss(CE)),
 ]  # fmt: skip
@@ -637,6 +670,41 @@ AROUND = [
 ]  # fmt: skip
 
 
+def dropout_is(form: str) -> Callable[[Experiment], bool]:
+    return lambda e: e.network.dropout_layers[0].form == form
+
+
+def two_dropouts(e: Experiment) -> bool:
+    return len(e.network.dropout_layers) > 1
+
+
+INVERTED, CLASSIC = dropout_is("inverted"), dropout_is("classic")
+DROPOUT = [
+    Planted("nothing dropped", "^nothing is dropped in training"),
+    Planted("dropout missing on the first", "^dropout layer 2 is missing", two_dropouts),
+    Planted("scaled twice", "divided by 1 - rate twice", INVERTED),
+    Planted("not scaled", "not divided by 1 - rate in training", INVERTED),
+    Planted("divided by the rate", "divided by the rate, not by 1 - rate", INVERTED),
+    Planted("multiplied by 1 - rate", "multiplied by 1 - rate in training"),
+    Planted("dropout of the other form", "dropout is (classic, not inverted|inverted, not classic)"),
+    Planted("scaled in predict, or not", "predict (multiplies by 1 - rate, too|does not multiply by 1 - rate)"),
+    Planted("dropped for kept", "what should be kept is dropped"),
+    Planted("masks of the step before", "masks of the step before"),
+    Planted("masks of the first step", "masks of the first step of a call"),
+    Planted("one mask for all rows", "all rows of a batch have the mask of the first"),
+    Planted("masks of each other", "take each other's masks", two_dropouts),
+    Planted("bits the other way round", "read from the most significant"),
+    Planted("gradient past the masks", "does not go through the masks", lambda e: e.network.layers[0].kind == "dense"),
+    Planted("dropout on in predict", "dropout is on in predict"),
+    Planted("dropout", "draws random numbers of its own"),
+    Planted("loss halved", "^the loss is halved|the loss that is halved"),
+    Planted("rate scaled", "3 times the given one"),
+    Planted("biases at twice the rate", "^biases( of layer . and biases of layer .)? move at 2 times"),
+    Planted("kernel transposed", r"^the kernel of layer . is transposed", two_dropouts),
+    Planted("labels next", "labels are off by one: the next class"),
+]  # fmt: skip
+
+
 def smooths(e: Experiment) -> bool:
     return getattr(e.loss, "label_smoothing", None) is not None
 
@@ -684,5 +752,6 @@ GROUPS = {
     "relatives of Adam": RELATIVES,
     "around updates": AROUND,
     "activations": ACTIVATIONS,
+    "dropout": DROPOUT,
     "losses": LOSSES,
 }

@@ -74,7 +74,7 @@ def judged(values, name, dtype, adapter=None):
     experiment = proof_of(parse(values, "test"), purpose == Purpose.PROOF_AS_TIMED)
     loop = adapter.loops[-1] if adapter else find(name).loop_that_starts_fast
     adapter = adapter or find(name).load()
-    if adapter.supports(experiment):
+    if adapter.refuses(experiment):
         pytest.skip(f"{name} cannot follow it")
     prepared = data.load(experiment.data, experiment.loss, dtype)
     with np.errstate(all="ignore"), warnings.catch_warnings():

@@ -169,7 +169,8 @@ class OtherLoss(Mutant):
 
 
 UNKNOWN = [
-    *(("iris", adapter) for adapter in (Tiny, Stale, HalfRate, Late, OtherLoss)),
+    *(("iris", adapter) for adapter in (Tiny, Stale, HalfRate, OtherLoss)),
+    pytest.param("iris", Late, marks=pytest.mark.full_product),
     ("adam", Arctangent),  # iris has no hidden layer
     *(
         pytest.param("adam", adapter, marks=pytest.mark.full_product)
@@ -186,7 +187,16 @@ def test_what_is_not_known_is_located_and_gets_no_cause(name, adapter):
     assert "look at" in reason
 
 
-@pytest.mark.parametrize(("name", "every_step"), [("iris", 10), ("iris", 30), ("squared", 10)])
+@pytest.mark.parametrize(
+    ("name", "every_step"),
+    [
+        ("iris", 10),
+        *(
+            pytest.param(*case, marks=pytest.mark.full_product)
+            for case in (("iris", 30), ("squared", 10))
+        ),
+    ],
+)
 def test_a_batch_trained_twice_is_not_a_transposed_kernel(name, every_step):
     reason = reason_of(name, f"batch twice every {every_step}")
     assert causes_in(reason)[0].endswith("batch is trained twice")

@@ -9,7 +9,7 @@ import pytest
 
 from harness.experiment.initializers import Zeros
 from harness.experiment.losses import MeanSquaredError
-from harness.experiment.network import Layer
+from harness.experiment.network import Dense
 from harness.experiment.training import L2
 from harness.parity import reference, reference_updates
 from harness.parity.covering import covering
@@ -21,7 +21,7 @@ from harness.parity.simulation import mistaken_trace
 from harness.parity.switches import Switches
 from harness.parity.trace import FIRST_20_STEPS, prepared_of, record
 from harness.start import initial_parameters
-from tests.parity.planted import protocols
+from tests.parity.planted import every_protocol
 
 CASES = [(name, "float64") for name in every()] + [(name, "float32") for name in covering()]
 
@@ -63,9 +63,11 @@ def test_without_a_mistake_it_leaves_the_same_bits(protocol, dtype):
 
 
 PENALTY = L2(strength=0.1, half=False, per_row=False, on="weights")
+RELU = Dense(units=1, activation="relu")
 MSE = MeanSquaredError(name="mean_squared_error", half=False, batch="mean", outputs="mean")
-RELU = Layer(units=1, activation="relu")
+RELU = Dense(units=1, activation="relu")
 TWICE = ((1.0, 2.0), (1.0, 2.0))
+MASKS = (*("previous", "first step", "first row", "swapped", "reversed bits", "flipped", "none"),)
 MISTAKES = [
     ("transposed", 1, "adam-hat"),
     ("transposed", "all", "adam-hat"),
@@ -114,8 +116,8 @@ MISTAKES = [
     ("inputs", "standardised", "adam-hat"),
     ("inputs", "standardised as a whole", "adam-hat"),
     ("product_bits", 11, "adam-hat"),
-    ("activation", Layer(units=1, activation="relu"), "adam-hat"),
-    ("output", Layer(units=1, activation="relu"), "adam-hat"),
+    ("activation", Dense(units=1, activation="relu"), "adam-hat"),
+    ("output", Dense(units=1, activation="relu"), "adam-hat"),
     ("own_rate", 0.5, "adam-hat"),
     ("rate_scale", 2.0, "adam-hat"),
     ("rate_decay", 0.9, "adam-hat"),
@@ -181,6 +183,11 @@ MISTAKES = [
     ("predicts", "rows reversed", "adam-hat"),
     ("predicts", "negated", "adam-hat"),
     ("climbs", True, "adam-hat"),
+    *(("masks", value, "dropout-equal-widths") for value in MASKS),
+    ("dropout_missing", 0, "dropout"),
+    ("dropout_scale", "1", "dropout"),
+    ("prediction_scale", "rate", "dropout"),
+    *(("dropout_slope", value, "dropout") for value in ("one", "mask", "scale")),
 ]
 REFINED = [
     ({"bias_factor": 2.0}, {"bias_by_hand": True}, "adam-hat"),
@@ -210,10 +217,12 @@ REFINED = [
 
 
 def protocol_named(name):
+    if name == "dropout-equal-widths":
+        return every_protocol()["dropout"]
     if name == "l1-zeros":
         biases = every()["l1"].initializers.model_copy(update={"biases": Zeros(name="zeros")})
         return every()["l1"].model_copy(update={"initializers": biases})
-    return protocols()["xor"] if name == "relu-zeros" else every()[name]
+    return every_protocol()["xor"] if name == "relu-zeros" else every()[name]
 
 
 def differs(experiment, one, other):

@@ -6,7 +6,7 @@ import numpy as np
 
 from harness.data.raw import BITS
 from harness.experiment.losses import MeanSquaredError, SoftmaxCrossEntropy
-from harness.experiment.network import Layer
+from harness.experiment.network import Dense
 from harness.lesson import texts
 from harness.lesson.drawing import Line, line_chart, small_curve
 from harness.lesson.elements import Board, Shown, count, decimals, significant, table
@@ -18,14 +18,14 @@ from harness.parity.functions import activate, slope
 from harness.scoring import loss_of
 
 ACTIVATIONS = {
-    "identity": Layer(units=1, activation="identity"),
-    "step": Layer(units=1, activation="step"),
-    "sigmoid": Layer(units=1, activation="sigmoid"),
-    "tanh": Layer(units=1, activation="tanh"),
-    "ReLU": Layer(units=1, activation="relu"),
-    "leaky ReLU": Layer(units=1, activation="leaky_relu", slope=0.1),
-    "ELU": Layer(units=1, activation="elu"),
-    "swish": Layer(units=1, activation="swish"),
+    "identity": Dense(units=1, activation="identity"),
+    "step": Dense(units=1, activation="step"),
+    "sigmoid": Dense(units=1, activation="sigmoid"),
+    "tanh": Dense(units=1, activation="tanh"),
+    "ReLU": Dense(units=1, activation="relu"),
+    "leaky ReLU": Dense(units=1, activation="leaky_relu", slope=0.1),
+    "ELU": Dense(units=1, activation="elu"),
+    "swish": Dense(units=1, activation="swish"),
 }
 Z = np.linspace(-4, 4, 161)
 PLACES = np.array([-2.0, -0.5, 0.5, 2.0])
@@ -197,7 +197,7 @@ def losses_by_hand(material: Material) -> Shown:
     return Shown(numbers, [table("", headings, rows)])
 
 
-def _each() -> list[tuple[str, Layer]]:
+def _each() -> list[tuple[str, Dense]]:
     return list(ACTIVATIONS.items())
 
 

@@ -142,7 +142,9 @@ def wide_and_deep(material: Material) -> Shown:
     rows = [
         (
             name,
-            "-".join(map(str, (2, *(layer.units for layer in run.experiment.network.layers)))),
+            "-".join(
+                map(str, (2, *(layer.units for layer in run.experiment.network.dense_layers)))
+            ),
             count(run.experiment.network.parameter_count),
             decimals(run.accuracy()),
             significant(float(run.losses[-1])),
@@ -176,7 +178,7 @@ def tensorboard(material: Material) -> Shown:
     ]
     graph = [f"x {(len(BITS), 2)}"]
     for number, (layer, shape) in enumerate(
-        zip(run.experiment.network.layers, run.experiment.network.shapes, strict=True), 1
+        zip(run.experiment.network.dense_layers, run.experiment.network.shapes, strict=True), 1
     ):
         biases = (shape[1],)
         graph.append(

@@ -14,13 +14,15 @@ from harness.data import raw, splits, transforms
 from harness.data.fetching import DataMissingError
 from harness.experiment.data import Data
 from harness.experiment.model import Experiment
+from harness.experiment.network import Dense
+from harness.parameters import map_arrays
 from harness.parity.reference import Reference
 from harness.report.model import Line, Section
 from harness.report.page import png
 from harness.report.page.learning_curves import rows_of, thinned
 from harness.run import Run
 from harness.scoring import meaning_of, sigmoid
-from harness.trainer import Array, Parameters
+from harness.trainer import Array, DenseParameters, LayerParameters, NoParameters, Parameters
 
 Floats = NDArray[np.float64]
 Steps = dict[int, Parameters]
@@ -340,16 +342,19 @@ def parameters_by_step(experiment: Experiment, arrays: Mapping[str, Array]) -> S
         return {}
     points = len(arrays["step"])
     network = experiment.network
-    layers = []
+    layers: list[LayerParameters] = []
     for index, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=True), 1):
+        if not isinstance(layer, Dense):
+            layers.append(NoParameters())
+            continue
         W, b = arrays.get(f"W{index}"), arrays.get(f"b{index}")
         if W is None or W.shape != (points, *shape):
             return {}
         if layer.bias and (b is None or b.shape != (points, shape[1])):
             return {}
-        layers.append((W, b if layer.bias else None))
+        layers.append(DenseParameters(W, b if layer.bias else None))
     return {
-        int(step): [(W[i], None if b is None else b[i]) for W, b in layers]
+        int(step): map_arrays(lambda v, i=i: v[i], layers)
         for i, step in enumerate(arrays["step"].tolist())
     }
 

@@ -40,8 +40,9 @@ class ForwardPass:
 
 def forward_pass_of(experiment: Experiment) -> ForwardPass | None:
     """Return the numbers of a network without training; None for others, and for large ones."""
-    units = sum(layer.units for layer in experiment.network.layers)
-    if experiment.training is not None or units > MOST_UNITS:
+    units = sum(layer.units for layer in experiment.network.dense_layers)
+    has_dropout = bool(experiment.network.dropout_layers)
+    if experiment.training is not None or units > MOST_UNITS or has_dropout:
         return None
     try:
         prepared = data.load(experiment.data, experiment.loss, "float64")
@@ -51,7 +52,7 @@ def forward_pass_of(experiment: Experiment) -> ForwardPass | None:
     inputs, layers = _texts(a), []
     parameters = initial_parameters(experiment, 0, "float64")
     for number, (layer, (W, b)) in enumerate(
-        zip(experiment.network.layers, parameters, strict=True), 1
+        zip(experiment.network.dense_layers, parameters, strict=True), 1
     ):
         z = a @ W + (0.0 if b is None else b)
         a = activate(layer, z)

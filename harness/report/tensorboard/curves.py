@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 from harness import start
 from harness.experiment.model import Experiment
-from harness.experiment.network import Network
+from harness.experiment.network import Dense, Network
 from harness.parity.functions import Floats, activate
 from harness.results import Row
-from harness.trainer import Array, Parameters
+from harness.trainer import Array, DenseParameters, LayerParameters, NoParameters, Parameters
 
 SUBSETS = ("train", "validation", "test")
 TIMES = ("train_s", "first_step_s", "step_us")
@@ -55,17 +55,21 @@ class StoredCurves:
 
     def parameters_at(self, point: int, network: Network) -> Parameters | None:
         """Return the whole parameters at an evaluation point, or None."""
-        pairs = []
+        parameters: list[LayerParameters] = []
         for number, (layer, shape) in enumerate(
             zip(network.layers, network.shapes, strict=True), 1
         ):
+            if not isinstance(layer, Dense):
+                parameters.append(NoParameters())
+                continue
             W, b = self.at_points(f"W{number}"), self.at_points(f"b{number}")
             if W is None or W.shape[1:] != shape:
                 return None
             if layer.bias and (b is None or b.shape[1:] != shape[1:]):
                 return None
-            pairs.append((W[point], b[point] if layer.bias and b is not None else None))
-        return pairs
+            biases = b[point] if layer.bias and b is not None else None
+            parameters.append(DenseParameters(W[point], biases))
+        return parameters
 
     def scalars(self, row: Row) -> Iterator[tuple[str, Array, Array]]:
         """Yield (tag, steps, values). A score without a curve is its last value, from the row."""
@@ -89,12 +93,17 @@ class StoredCurves:
 
 
 def layer_outputs(experiment: Experiment, parameters: Parameters, inputs: Array) -> list[Floats]:
-    """Return (rows, units) of every layer: f(x W + b) in float64, with the oracle's f."""
+    """Return (rows, units) of every layer in prediction, in float64, with the oracle's f."""
     network = start.given_network(experiment)
     x: Floats = np.asarray(inputs, np.float64)
     outputs: list[Floats] = []
     with np.errstate(all="ignore"):  # parameters that diverge may overflow
-        for layer, (W, b) in zip(network.layers, parameters, strict=True):
+        for layer, entry in zip(network.layers, parameters, strict=True):
+            if not isinstance(layer, Dense):
+                x = x * layer.prediction_scale
+                outputs.append(x)
+                continue
+            W, b = entry
             z = x @ np.asarray(W, np.float64)
             x = activate(layer, z if b is None else z + np.asarray(b, np.float64))
             outputs.append(x)

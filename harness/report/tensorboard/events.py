@@ -20,6 +20,7 @@ from tensorboardX.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboardX.record_writer import masked_crc32c
 
 from harness.experiment.model import Experiment
+from harness.experiment.network import Dropout
 from harness.results import write_atomically
 from harness.trainer import Array
 
@@ -133,7 +134,10 @@ def _nodes(experiment: Experiment) -> list[NodeDef]:
     network = experiment.network
     nodes = [_node("inputs", "Placeholder", (), (-1, network.inputs))]
     for index, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=True)):
-        scope, out = f"layer_{index + 1}", (-1, layer.units)
+        scope, out = f"layer_{index + 1}", (-1, shape[1])
+        if isinstance(layer, Dropout):
+            nodes.append(_node(f"{scope}/Dropout", "Mul", (nodes[-1].name,), out))
+            continue
         nodes += [
             _node(f"{scope}/weights", "VariableV2", (), shape),
             _node(f"{scope}/MatMul", "MatMul", (nodes[-1].name, f"{scope}/weights"), out),

@@ -1,1 +1,0 @@
-"""Runs that are broken at random, and have to end as one that was not: `python -m tests.soak`."""
