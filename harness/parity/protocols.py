@@ -264,7 +264,7 @@ def _behind_activations() -> Changes:
                 "optimizer": MOMENTUM | outside,
                 "schedule": warm,
                 "l2": l2,
-                "clipping": CLIP_NORM | APART | {"bound": 0.06},
+                "clipping": CLIP_NORM | WITH_PENALTY | {"bound": 0.06},
             },
         ),
         (
@@ -283,7 +283,7 @@ def _behind_activations() -> Changes:
             {
                 "optimizer": RMSPROP | {"form": FORMS[1]},
                 "batches": one_row,
-                "clipping": CLIP_ARRAYS | {"epsilon": 1e-3},
+                "clipping": CLIP_ARRAYS,
             },
         ),
         (
