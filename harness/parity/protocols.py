@@ -686,8 +686,13 @@ def _around_updates() -> Changes:
         "max-norm": {"max_norm": EVERY_NORM, "optimizer": MOMENTUM},
         "max-norm-inputs": {"max_norm": BEYOND_BOUND, "optimizer": ADAM, "clipping": CLIP_NORM},
     }
+    from_zero = {"initializers": {"biases": {"name": "zeros"}}}  # where |b| has its kink
     return [
-        (name, {"layer": _layer("tanh"), "training": {"optimizer": SGD} | training})
+        (
+            name,
+            {"layer": _layer("tanh"), "training": {"optimizer": SGD} | training}
+            | (from_zero if name == "l1" else {}),
+        )
         for name, training in trainings.items()
     ]
 

@@ -119,7 +119,7 @@ def _differences(here: _Described, there: _Described) -> tuple[Difference, ...]:
         if here.fields.get(path) != there.fields.get(path):
             changed.setdefault(_part_of(path), []).append(path)
     for part, paths in changed.items():
-        words = "activations" if part == "network" else part
+        words = {"network": "activations", "data": "rows"}.get(part, part)  # which say it as well
         if not {part, words} & said.keys():
             said[part] = _by_fields(part, paths[:MOST_FIELDS], here, there)
     return tuple(said.values())
