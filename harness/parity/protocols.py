@@ -264,7 +264,7 @@ def _behind_activations() -> Changes:
                 "optimizer": MOMENTUM | outside,
                 "schedule": warm,
                 "l2": l2,
-                "clipping": CLIP_NORM | APART | {"bound": 0.06},
+                "clipping": CLIP_NORM | WITH_PENALTY | {"bound": 0.06},
             },
         ),
         (
@@ -283,7 +283,7 @@ def _behind_activations() -> Changes:
             {
                 "optimizer": RMSPROP | {"form": FORMS[1]},
                 "batches": one_row,
-                "clipping": CLIP_ARRAYS | {"epsilon": 1e-3},
+                "clipping": CLIP_ARRAYS,
             },
         ),
         (
@@ -686,8 +686,13 @@ def _around_updates() -> Changes:
         "max-norm": {"max_norm": EVERY_NORM, "optimizer": MOMENTUM},
         "max-norm-inputs": {"max_norm": BEYOND_BOUND, "optimizer": ADAM, "clipping": CLIP_NORM},
     }
+    from_zero = {"initializers": {"biases": {"name": "zeros"}}}  # where |b| has its kink
     return [
-        (name, {"layer": _layer("tanh"), "training": {"optimizer": SGD} | training})
+        (
+            name,
+            {"layer": _layer("tanh"), "training": {"optimizer": SGD} | training}
+            | (from_zero if name == "l1" else {}),
+        )
         for name, training in trainings.items()
     ]
 

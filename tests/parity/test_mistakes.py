@@ -7,7 +7,6 @@ import inspect
 import numpy as np
 import pytest
 
-from harness.experiment.initializers import Zeros
 from harness.experiment.losses import MeanSquaredError
 from harness.experiment.network import Dense
 from harness.experiment.training import L2
@@ -83,7 +82,7 @@ MISTAKES = [
     ("decoupled", PENALTY, "swish-l2"),
     ("l1", 0.1, "swish-l2"),
     ("other_l1", None, "l1"),
-    ("sign_of_zero", 1.0, "l1-zeros"),
+    ("sign_of_zero", 1.0, "l1"),
     ("other_clipping", None, "clip-global-norm"),
     ("other_max_norm", None, "max-norm"),
     ("max_norm_first", True, "max-norm"),
@@ -219,9 +218,6 @@ REFINED = [
 def protocol_named(name):
     if name == "dropout-equal-widths":
         return every_protocol()["dropout"]
-    if name == "l1-zeros":
-        biases = every()["l1"].initializers.model_copy(update={"biases": Zeros(name="zeros")})
-        return every()["l1"].model_copy(update={"initializers": biases})
     return every_protocol()["xor"] if name == "relu-zeros" else every()[name]
 
 
