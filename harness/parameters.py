@@ -8,6 +8,8 @@ the layer does not have.
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from harness.trainer import Array, DenseParameters, LayerParameters, Parameters
 
 NAMES = DenseParameters._fields
@@ -96,7 +98,17 @@ def like(entry: LayerParameters, values: Sequence[Any]) -> LayerParameters:
     return made
 
 
+def outputs_first(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return PyTorch's shape of weights: (units, inputs), or (out, in, height, width)."""
+    return (shape[-1], shape[-2], *shape[:-2])
+
+
+def as_inputs_first(weights: Array) -> Array:
+    """Return weights of such a shape in that of the contract, as a view."""
+    return np.moveaxis(weights, (0, 1), (-1, -2))
+
+
 def first_weights(parameters: Parameters) -> Array:
-    """Return the weights of the first layer that has some."""
-    weights: Array = next(entry[0] for entry in parameters if entry)
-    return weights
+    """Return the weights of the first layer with some; kernels as (height * width * in, out)."""
+    weights: Array = np.asarray(next(entry[0] for entry in parameters if entry))
+    return weights.reshape(-1, weights.shape[-1])

@@ -32,6 +32,18 @@ Dense                units                 outputs of the layer; z = x W + b
 Dropout              rate                  kept numbers of `Batches.masks` are a; dropped ones are 0
                      form                  "inverted": a / (1 - rate) in training, a in prediction
                                            "classic": a in training, a (1 - rate) in prediction
+Conv                 channels, bias        z[i, j, o] = b[o] + sum over u, v, c of
+                     kernel, stride        x[i s + u - top, j t + v - left, c] K[u, v, c, o];
+                                           stride (s, t); a = f(z); no pixel is 0
+                     padding               `sides(shape)`: zeros (top, bottom, left, right)
+                     activation, slope     as Dense
+                     alpha                 as Dense
+MaxPool              size, stride          the largest number of each window of a channel; the
+                                           gradient goes to the first of them, row by row
+AveragePool          size, stride          the mean of each window of a channel
+Flatten              order                 "channels_last": image (height, width, channels) to a
+                                           row as it is; "channels_first": (channels, height,
+                                           width) to a row
 MeanSquaredError     half                  (a - y)^2, or half of that
                      batch, outputs        "mean" or "sum" over n rows, over outputs of a row
 MeanAbsoluteError    batch, outputs        |a - y|, slope 0 where a = y; likewise
@@ -129,6 +141,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.experiment.gradients import L1, Clipping, MaxNorm, NormClipping, ValueClipping
+from harness.experiment.image_layers import AveragePool, Conv, Flatten, MaxPool
 from harness.experiment.losses import (
     BinaryCrossEntropy,
     ClassWeights,
@@ -173,16 +186,20 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Array",
+    "AveragePool",
     "Batches",
     "BinaryCrossEntropy",
     "ClassWeights",
     "Clipping",
+    "Conv",
+    "ConvParameters",
     "CrossEntropy",
     "Dense",
     "DenseParameters",
     "DeviceUnavailableError",
     "Dropout",
     "Experiment",
+    "Flatten",
     "Hinge",
     "Huber",
     "Layer",
@@ -191,6 +208,7 @@ __all__ = [
     "Loss",
     "LossOfValues",
     "MaxNorm",
+    "MaxPool",
     "MeanAbsoluteError",
     "MeanSquaredError",
     "Momentum",
@@ -232,6 +250,18 @@ class DenseParameters(NamedTuple):
     biases: Array | None
 
 
+class ConvParameters(NamedTuple):
+    """Of a convolution.
+
+    Args:
+        weights: kernels (height, width, channels in, channels).
+        biases: (channels,), or None in a layer without bias.
+    """
+
+    weights: Array
+    biases: Array | None
+
+
 class NoParameters(NamedTuple):
     """Of a layer that has no parameters, such as dropout: an empty tuple."""
 
@@ -242,10 +272,14 @@ return a plain tuple with the same order."""
 Parameters = Sequence[LayerParameters]
 """One entry for every layer of the network, in order.
 
-Shapes, by kind of layer: dense (weights (inputs, units), biases (units,) or None), dropout ().
+Shapes, by kind of layer: dense (weights (inputs, units), biases (units,) or None), conv (weights
+(height, width, channels in, channels), biases (channels,) or None), all others ().
 """
 Operands = Sequence[tuple[Array, Array, Array]]
-"""For every layer x (rows, inputs), W (inputs, units) and d = dL/dz (rows, units)."""
+"""For every layer with weights x (rows, inputs), W (inputs, units) and d = dL/dz (rows, units).
+
+A row of a convolution's x is what a kernel sees in one place.
+"""
 
 
 class DeviceUnavailableError(RuntimeError):
@@ -336,7 +370,9 @@ class Task:
         optimizer: the update rule with all of its constants. None in a network that only
             predicts.
         parameters: the parameters to start from, in `dtype`.
-        inputs: (rows, network.inputs) in `dtype`, the inputs of the training set.
+        inputs: (rows, network.inputs) in `dtype`, the inputs of the training set. Where
+            `network.image` is (height, width, channels), a row is such an image: channels fastest,
+            then columns, then rows. `network.row_shapes` are the shapes before and behind layers.
         targets: int32 (rows,) labels for softmax cross-entropy, otherwise (rows, outputs) in
             `dtype`: values, or 0 and 1 for classes, for which a protocol with a loss of values may
             have other numbers (-1 and 1, 0.01 and 0.99). None where the dataset has no targets.

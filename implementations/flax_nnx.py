@@ -23,14 +23,17 @@ from flax import nnx
 from harness.trainer import (
     Array,
     Batches,
+    Conv,
     Dense,
     DeviceUnavailableError,
     Dropout,
+    Flatten,
     Operands,
     Parameters,
     StepTrainer,
     Task,
 )
+from implementations.flax_images import Convolution, Flattened, Pool
 from implementations.flax_losses import losses_of_rows, weighted, weights_of_rows
 from implementations.flax_updates import clipped, constrained, penalty_of, update_of
 
@@ -51,7 +54,7 @@ class FlaxTrainer(StepTrainer):
     """`nnx.Linear` layers in `nnx.Sequential`, and `nnx.Optimizer`."""
 
     loops = ("stepwise", "fused")
-    layer_kinds = ("dense", "dropout")
+    layer_kinds = ("dense", "dropout", "conv", "max_pool", "average_pool", "flatten")
 
     def __init__(self, task: Task) -> None:
         jax.config.update("jax_enable_x64", task.dtype == "float64")
@@ -84,7 +87,7 @@ class FlaxTrainer(StepTrainer):
     def _network(self) -> nnx.Sequential:
         """Return layers with the given parameters. None are drawn, only their shapes are made."""
         model = nnx.eval_shape(self._layers)
-        linears = [module for module in model.layers if isinstance(module, nnx.Linear)]
+        linears = [found for module in model.layers if (found := _linear(module)) is not None]
         trained = [entry for entry in self.task.parameters if entry]
         for linear, (weights, biases) in zip(linears, trained, strict=True):
             linear.kernel.set_value(self._on_device(weights))
@@ -94,19 +97,24 @@ class FlaxTrainer(StepTrainer):
 
     def _layers(self) -> nnx.Sequential:
         modules: list[Any] = []
-        inputs, rngs = self.task.network.inputs, nnx.Rngs(0)
-        for layer in self.task.network.layers:
-            if isinstance(layer, Dropout):
-                modules.append(GivenDropout(layer))
-                continue
-            modules.append(
-                nnx.Linear(
-                    inputs, layer.units, use_bias=layer.bias, param_dtype=self.task.dtype, rngs=rngs
-                )
-            )
-            if layer.activation != "identity":
+        network, dtype, rngs = self.task.network, self.task.dtype, nnx.Rngs(0)
+        for layer, shape in zip(network.layers, network.row_shapes, strict=False):
+            match layer:
+                case Dropout():
+                    modules.append(GivenDropout(layer))
+                case Dense():
+                    (inputs,), bias = shape, layer.bias
+                    modules.append(
+                        nnx.Linear(inputs, layer.units, use_bias=bias, param_dtype=dtype, rngs=rngs)
+                    )
+                case Conv():
+                    modules.append(Convolution(layer, shape, dtype, rngs))
+                case Flatten():
+                    modules.append(Flattened(layer, shape))
+                case _:
+                    modules.append(Pool(layer, shape))
+            if isinstance(layer, Dense | Conv) and layer.activation != "identity":
                 modules.append(_activation(layer))
-            inputs = layer.units
         return nnx.Sequential(*modules)
 
     def _put_together(self, state: list[jax.Array]) -> Any:
@@ -283,14 +291,14 @@ class FlaxTrainer(StepTrainer):
     # ------------------------------------------------------------ out
 
     def parameters(self) -> Parameters:
-        """Return copies in the contract's layout, which is that of `nnx.Linear`."""
+        """Return copies in the contract's layout, which is that of `nnx.Linear` and `nnx.Conv`."""
         model, _ = self._put_together(self.state)
         return [
-            (np.array(module.kernel), None if module.bias is None else np.array(module.bias))
-            if isinstance(module, nnx.Linear)
-            else ()
+            ()
+            if (linear := _linear(module)) is None
+            else (np.array(linear.kernel), None if linear.bias is None else np.array(linear.bias))
             for module in model.layers
-            if isinstance(module, nnx.Linear | GivenDropout)
+            if isinstance(module, nnx.Linear | GivenDropout | Convolution | Pool | Flattened)
         ]
 
     def matrix_products(self, operands: Operands) -> Callable[[int], None]:
@@ -356,6 +364,13 @@ def _forward(model: nnx.Sequential, x: jax.Array, masks: Pytree = ()) -> jax.Arr
 # ---------------------------------------------------------------- helpers
 
 
+def _linear(module: Any) -> nnx.Linear | nnx.Conv | None:
+    """Return what has the kernel and bias of a module of the network, or None."""
+    if isinstance(module, Convolution):
+        return module.conv
+    return module if isinstance(module, nnx.Linear) else None
+
+
 def _gathered(
     inputs: jax.Array, targets: jax.Array, rows: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
@@ -376,7 +391,7 @@ def _products(layers: Pytree) -> Pytree:
     return products
 
 
-def _activation(layer: Dense) -> Any:
+def _activation(layer: Dense | Conv) -> Any:
     match layer.activation:
         case "sigmoid":
             return nnx.sigmoid

@@ -93,7 +93,7 @@ def _scale_by_given_rate() -> optax.GradientTransformationExtraArgs:
 
 def _weights(params: Pytree) -> Pytree:
     """Return which parameters are weights."""
-    return jax.tree.map(lambda w: w.ndim == 2, params)
+    return jax.tree.map(lambda w: w.ndim > 1, params)
 
 
 def _scale_by_rss_outside(rule: Adagrad) -> optax.GradientTransformation:
@@ -201,10 +201,10 @@ def penalty_of(
     # coefficient(1), because `size` is known at run time only
     total = 0 * size
     if l2 is not None:
-        squares = sum((w * w).sum() for w in parameters if l2.on == "all" or w.ndim == 2)
+        squares = sum((w * w).sum() for w in parameters if l2.on == "all" or w.ndim > 1)
         total = total + l2.coefficient(1) * squares / (size if l2.per_row else 1)
     if l1 is not None:
-        sizes = sum(_abs(w).sum() for w in parameters if l1.on == "all" or w.ndim == 2)
+        sizes = sum(_abs(w).sum() for w in parameters if l1.on == "all" or w.ndim > 1)
         total = total + l1.coefficient(1) * sizes / (size if l1.per_row else 1)
     return total
 

@@ -165,10 +165,10 @@ def penalty_of(
     # coefficient(1), because `size` is known at run time only
     total = 0 * size
     if l2 is not None:
-        squares = sum(jnp.sum(w * w) for w in parameters if l2.on == "all" or w.ndim == 2)
+        squares = sum(jnp.sum(w * w) for w in parameters if l2.on == "all" or w.ndim > 1)
         total = total + l2.coefficient(1) * squares / (size if l2.per_row else 1)
     if l1 is not None:
-        sizes = sum(jnp.sum(_abs(w)) for w in parameters if l1.on == "all" or w.ndim == 2)
+        sizes = sum(jnp.sum(_abs(w)) for w in parameters if l1.on == "all" or w.ndim > 1)
         total = total + l1.coefficient(1) * sizes / (size if l1.per_row else 1)
     return total
 

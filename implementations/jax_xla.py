@@ -16,6 +16,7 @@ import numpy as np
 from harness.trainer import (
     Array,
     Batches,
+    Conv,
     Dense,
     DeviceUnavailableError,
     Dropout,
@@ -24,6 +25,7 @@ from harness.trainer import (
     StepTrainer,
     Task,
 )
+from implementations.jax_images import convolved, image_layer
 from implementations.jax_losses import losses_of_rows, weighted, weights_of_rows
 from implementations.jax_updates import (
     clipped,
@@ -51,7 +53,7 @@ class JaxTrainer(StepTrainer):
     """Pure functions of (parameters, optimizer state), differentiated and compiled by JAX."""
 
     loops = ("stepwise", "fused")
-    layer_kinds = ("dense", "dropout")
+    layer_kinds = ("dense", "dropout", "conv", "max_pool", "average_pool", "flatten")
 
     def __init__(self, task: Task) -> None:
         jax.config.update("jax_enable_x64", task.dtype == "float64")
@@ -94,13 +96,23 @@ class JaxTrainer(StepTrainer):
     def _forward(self, parameters: Pytree, x: jax.Array, masks: Pytree = None) -> jax.Array:
         """Return logits or values; masks are those of a step, None in prediction."""
         of_layers = iter(masks or ())
-        for layer, values in zip(self.task.network.layers, parameters, strict=True):
-            if isinstance(layer, Dropout):
-                x = _drop(layer, x, None if masks is None else next(of_layers))
-                continue
-            weights, *biases = values
-            z = x @ weights
-            x = _activate(layer, z + biases[0] if biases else z)
+        network = self.task.network
+        for layer, shape, values in zip(
+            network.layers, network.row_shapes, parameters, strict=False
+        ):
+            match layer:
+                case Dropout():
+                    x = _drop(layer, x, None if masks is None else next(of_layers))
+                case Dense() | Conv():
+                    weights, *biases = values
+                    if isinstance(layer, Conv):
+                        z = convolved(layer, x, shape, weights)
+                    else:
+                        z = x @ weights
+                    z = _activate(layer, z + biases[0] if biases else z)
+                    x = z.reshape(len(x), -1)
+                case _:
+                    x = image_layer(layer, x, shape)
         return x
 
     def _loss(self, z: jax.Array, y: jax.Array, size: jax.Array) -> jax.Array:
@@ -363,7 +375,7 @@ def _drop(layer: Dropout, x: jax.Array, mask: jax.Array | None) -> jax.Array:
     return x * (kept.astype(x.dtype) * layer.training_scale)
 
 
-def _activate(layer: Dense, z: jax.Array) -> jax.Array:
+def _activate(layer: Dense | Conv, z: jax.Array) -> jax.Array:
     match layer.activation:
         case "identity":
             return z

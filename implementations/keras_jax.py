@@ -17,6 +17,7 @@ import numpy as np
 from harness.trainer import (
     Array,
     Batches,
+    Conv,
     Dense,
     DeviceUnavailableError,
     Experiment,
@@ -53,7 +54,7 @@ class KerasJaxTrainer(StepTrainer):
     """A Keras model, Keras losses on logits and Keras optimizers, differentiated by JAX."""
 
     loops = ("idiomatic", "stepwise", "fused")
-    layer_kinds = ("dense", "dropout")
+    layer_kinds = ("dense", "dropout", "conv", "max_pool", "average_pool", "flatten")
 
     @classmethod
     def supports(cls, experiment: Experiment) -> str | None:
@@ -265,7 +266,7 @@ class KerasJaxTrainer(StepTrainer):
         values = iter(self._values())
         return [
             (np.array(next(values)), np.array(next(values)) if layer.bias else None)
-            if isinstance(layer, Dense)
+            if isinstance(layer, Dense | Conv)
             else ()
             for layer in self.task.network.layers
         ]

@@ -37,7 +37,7 @@ class KerasTorchTrainer(StepTrainer):
     """A Keras model, Keras losses on logits and Keras optimizers, differentiated by PyTorch."""
 
     loops = ("idiomatic", "stepwise")
-    layer_kinds = ("dense", "dropout")
+    layer_kinds = ("dense", "dropout", "conv", "max_pool", "average_pool", "flatten")
     dtypes = ("float32",)  # Keras computes products in float32 here, also those of float64
 
     @classmethod
@@ -141,7 +141,7 @@ class KerasTorchTrainer(StepTrainer):
 
     def parameters(self) -> Parameters:
         """Return copies in the contract's layout."""
-        return layers.parameters(self.model)
+        return layers.parameters(self.model, self.task)
 
     def matrix_products(self, operands: Operands) -> Callable[[int], None]:
         """Return the products that a Keras kernel (inputs, outputs) and its gradient make."""

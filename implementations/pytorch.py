@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from harness.trainer import (
     Array,
     Batches,
+    Conv,
     Dense,
     DeviceUnavailableError,
     Dropout,
@@ -25,6 +26,7 @@ from harness.trainer import (
     Task,
 )
 from implementations.pytorch_dropout import GivenDropout, MaskedNetwork
+from implementations.pytorch_images import Convolution, Flattened, ImageLayer, image_layer
 from implementations.pytorch_losses import class_weights, loss_of
 from implementations.pytorch_updates import (
     clip,
@@ -39,7 +41,7 @@ class TorchTrainer(StepTrainer):
     """`nn.Linear` layers, autograd, and the library's fused optimizers."""
 
     loops = ("idiomatic", "stepwise", "fused")
-    layer_kinds = ("dense", "dropout")
+    layer_kinds = ("dense", "dropout", "conv", "max_pool", "average_pool", "flatten")
     slow_to_start = ("fused",)
 
     def __init__(self, task: Task) -> None:
@@ -74,22 +76,28 @@ class TorchTrainer(StepTrainer):
         """Return layers with the given parameters; a kernel of `nn.Linear` is (outputs, inputs)."""
         modules: list[nn.Module] = []
         network = self.task.network
-        for layer, entry in zip(network.layers, self.task.parameters, strict=True):
-            if isinstance(layer, Dropout):
-                modules.append(GivenDropout(layer, self.dtype))
-                continue
-            weights, biases = entry
-            inputs, outputs = weights.shape
-            linear = nn.Linear(inputs, outputs, bias=layer.bias, dtype=self.dtype)
-            with torch.no_grad():
-                linear.weight.copy_(torch.from_numpy(np.array(weights.T)))
-                if biases is not None:
-                    linear.bias.copy_(torch.from_numpy(np.array(biases)))
-            modules.append(linear)
-            if layer.activation != "identity":  # a module that does nothing costs a call
-                modules.append(_activation(layer))
+        layers = zip(network.layers, network.row_shapes, self.task.parameters, strict=False)
+        for layer, shape, entry in layers:
+            match layer:
+                case Dropout():
+                    modules.append(GivenDropout(layer, self.dtype))
+                case Dense():
+                    modules.append(self._linear(layer, *entry))
+                case _:
+                    modules.append(image_layer(layer, shape, entry))
+            if isinstance(layer, Dense | Conv) and layer.activation != "identity":
+                modules.append(_activation(layer))  # one that does nothing would cost a call
         stack = MaskedNetwork if network.dropout_layers else nn.Sequential
         return stack(*modules).to(self.target_device)
+
+    def _linear(self, layer: Dense, weights: Array, biases: Array | None) -> nn.Linear:
+        inputs, outputs = weights.shape
+        linear = nn.Linear(inputs, outputs, bias=layer.bias, dtype=self.dtype)
+        with torch.no_grad():
+            linear.weight.copy_(torch.from_numpy(np.array(weights.T)))
+            if biases is not None:
+                linear.bias.copy_(torch.from_numpy(np.array(biases)))
+        return linear
 
     def _on_device(self, values: Array, dtype: torch.dtype) -> torch.Tensor:
         return torch.tensor(values, dtype=dtype, device=self.target_device)
@@ -105,10 +113,10 @@ class TorchTrainer(StepTrainer):
         l2, l1 = self.task.l2, self.task.l1
         parts = []
         if l2 is not None:
-            kept = [p for p in self.trained if l2.on == "all" or p.ndim == 2]
+            kept = [p for p in self.trained if l2.on == "all" or p.ndim > 1]
             parts.append(l2.coefficient(rows) * sum(p.square().sum() for p in kept))
         if l1 is not None:
-            kept = [p for p in self.trained if l1.on == "all" or p.ndim == 2]
+            kept = [p for p in self.trained if l1.on == "all" or p.ndim > 1]
             parts.append(l1.coefficient(rows) * sum(p.abs().sum() for p in kept))
         return torch.stack(parts).sum() if parts else None
 
@@ -213,9 +221,9 @@ class TorchTrainer(StepTrainer):
     def parameters(self) -> Parameters:
         """Return copies in the contract's layout."""
         return [
-            _parameters_of(module) if isinstance(module, nn.Linear) else ()
+            _parameters_of(module)
             for module in self.model
-            if isinstance(module, nn.Linear | GivenDropout)
+            if isinstance(module, nn.Linear | GivenDropout | ImageLayer | Flattened)
         ]
 
     def matrix_products(self, operands: Operands) -> Callable[[int], None]:
@@ -277,7 +285,7 @@ class Step(nn.Module):
         return (z > 0).to(z.dtype)
 
 
-def _activation(layer: Dense) -> nn.Module:
+def _activation(layer: Dense | Conv) -> nn.Module:
     match layer.activation:
         case "sigmoid":
             return nn.Sigmoid()
@@ -321,8 +329,13 @@ def _activation(layer: Dense) -> nn.Module:
     raise ValueError(f"activation {layer.activation!r} is not known here")
 
 
-def _parameters_of(linear: nn.Linear) -> tuple[Array, Array | None]:
+def _parameters_of(module: nn.Module) -> tuple[Array | None, ...]:
     """Return copies of a layer's parameters in the contract's layout."""
+    if isinstance(module, Convolution):
+        return module.parameters_of_layer()
+    if not isinstance(module, nn.Linear):
+        return ()
+    linear = module
     weights, biases = linear.weight.detach().cpu().numpy(), linear.bias
     return weights.T.copy(), None if biases is None else biases.detach().cpu().numpy().copy()
 

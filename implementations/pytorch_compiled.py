@@ -12,7 +12,6 @@ some steps in a row are recorded as a CUDA graph, which is replayed.
 
 import shutil
 from contextlib import nullcontext
-from itertools import pairwise
 
 import numpy as np
 import torch
@@ -314,8 +313,8 @@ def _rates(plan: Plan) -> torch.Tensor:
 
 def _operations(task: Task) -> int:
     """Return about how many floating-point operations the products of a step take."""
-    widths = [task.network.inputs, *(layer.units for layer in task.network.dense_layers)]
-    return 6 * task.batch_size * sum(a * b for a, b in pairwise(widths))
+    products = task.network.products
+    return 6 * task.batch_size * sum(rows * a * b for rows, a, b in products)
 
 
 def _require_compiler(on_gpu: bool) -> None:

@@ -58,8 +58,8 @@ def optimizer_of(rule: Optimizer, parameters: Sequence[nn.Parameter]) -> torch.o
         case AdamW():
             # where the decay is not times the rate, `decay_by_itself` does it
             decay = rule.weight_decay if rule.decay_times_rate else 0.0
-            decays = [p for p in parameters if rule.decay_on == "all" or p.ndim == 2]
-            others = [p for p in parameters if rule.decay_on != "all" and p.ndim != 2]
+            decays = [p for p in parameters if rule.decay_on == "all" or p.ndim > 1]
+            others = [p for p in parameters if rule.decay_on != "all" and p.ndim == 1]
             groups = [{"params": decays, "weight_decay": decay}, {"params": others}]
             return torch.optim.AdamW(groups, weight_decay=0.0, fused=True, **numbers)
         case AMSGrad(maximum="before_correction"):
@@ -93,7 +93,7 @@ def decay_by_itself(rule: Optimizer, parameters: Sequence[nn.Parameter]) -> None
     """Apply a decay of AdamW that is not times the rate; the library multiplies it always."""
     if isinstance(rule, AdamW) and not rule.decay_times_rate:
         for w in parameters:
-            if rule.decay_on == "all" or w.ndim == 2:
+            if rule.decay_on == "all" or w.ndim > 1:
                 w.mul_(1 - rule.weight_decay)
 
 

@@ -18,6 +18,7 @@ from harness.trainer import (
     Adam,
     Array,
     Batches,
+    Conv,
     Dense,
     DeviceUnavailableError,
     Dropout,
@@ -28,6 +29,7 @@ from harness.trainer import (
     StepTrainer,
     Task,
 )
+from implementations.tensorflow_images import convolved, image_layer
 from implementations.tensorflow_losses import losses_of_rows, weighted, weights_of_rows
 from implementations.tensorflow_updates import (
     clipped,
@@ -56,7 +58,7 @@ class TensorflowTrainer(StepTrainer):
     """Variables, gradients by `tf.GradientTape` or `tf.gradients`, and XLA."""
 
     loops = ("idiomatic", "stepwise", "fused")
-    layer_kinds = ("dense", "dropout")
+    layer_kinds = ("dense", "dropout", "conv", "max_pool", "average_pool", "flatten")
 
     def __init__(self, task: Task) -> None:
         tf.config.experimental.enable_tensor_float_32_execution(False)
@@ -124,13 +126,24 @@ class TensorflowTrainer(StepTrainer):
     def _forward(self, x: tf.Tensor, masks: Sequence[tf.Tensor] = ()) -> tf.Tensor:
         """Return logits or values; masks are those of a step, none in prediction."""
         of_layers = iter(masks)
-        for layer, values in zip(self.task.network.layers, self.layers, strict=True):
-            if isinstance(layer, Dropout):
-                x = _drop(layer, x, next(of_layers) if masks else None)
-                continue
-            weights, *biases = values
-            z = tf.matmul(x, weights)
-            x = _activate(layer, tf.nn.bias_add(z, biases[0]) if biases else z)
+        network = self.task.network
+        for layer, shape, values in zip(
+            network.layers, network.row_shapes, self.layers, strict=False
+        ):
+            match layer:
+                case Dropout():
+                    x = _drop(layer, x, next(of_layers) if masks else None)
+                case Dense() | Conv():
+                    weights, *biases = values
+                    if isinstance(layer, Conv):
+                        z = convolved(layer, x, shape, weights)
+                    else:
+                        z = tf.matmul(x, weights)
+                    x = _activate(layer, tf.nn.bias_add(z, biases[0]) if biases else z)
+                    if isinstance(layer, Conv):
+                        x = tf.reshape(x, (-1, math.prod(layer.output_shape(shape))))
+                case _:
+                    x = image_layer(layer, x, shape)
         return x
 
     def _loss(self, z: tf.Tensor, y: tf.Tensor, size: tf.Tensor) -> tf.Tensor:
@@ -404,13 +417,13 @@ def _drop(layer: Dropout, x: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
     """Return what a dropout layer makes of x, with the bits of a mask or in prediction."""
     if mask is None:
         return x if layer.prediction_scale == 1 else x * layer.prediction_scale
-    bits = tf.bitwise.right_shift(mask[:, :, tf.newaxis], tf.constant(list(range(8)), tf.uint8))
+    bits = tf.bitwise.right_shift(mask[:, :, tf.newaxis], tf.constant(range(8), tf.uint8))
     bits = tf.bitwise.bitwise_and(bits, tf.constant(1, tf.uint8))
     kept = tf.reshape(bits, (-1, 8 * mask.shape[1]))[:, : x.shape[1]]
     return x * (tf.cast(kept, x.dtype) * layer.training_scale)
 
 
-def _activate(layer: Dense, z: tf.Tensor) -> tf.Tensor:
+def _activate(layer: Dense | Conv, z: tf.Tensor) -> tf.Tensor:
     match layer.activation:
         case "identity":
             return z

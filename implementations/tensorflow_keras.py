@@ -44,7 +44,7 @@ class KerasTrainer(StepTrainer):
     """A Keras model, Keras losses on logits and Keras optimizers."""
 
     loops = ("idiomatic", "stepwise", "fused")
-    layer_kinds = ("dense", "dropout")
+    layer_kinds = ("dense", "dropout", "conv", "max_pool", "average_pool", "flatten")
 
     @classmethod
     def supports(cls, experiment: Experiment) -> str | None:
@@ -186,7 +186,7 @@ class KerasTrainer(StepTrainer):
 
     def parameters(self) -> Parameters:
         """Return copies in the contract's layout."""
-        return layers.parameters(self.model)
+        return layers.parameters(self.model, self.task)
 
     def matrix_products(self, operands: Operands) -> Callable[[int], None]:
         """Return the products in one XLA program.

@@ -28,7 +28,7 @@ def what_is_drawn(protocol: Experiment, track: Track, before_training: bool = Fa
 
 
 def _is_drawn(protocol: Experiment, part: Literal["weights", "biases"]) -> bool:
-    layers = range(len(protocol.network.dense_layers))
+    layers = range(len(protocol.network.weighted_layers))
     return any(protocol.initializers.of(part, i).name not in NOT_DRAWN for i in layers)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from harness.experiment.initializers import Constants
 from harness.experiment.losses import CrossEntropy, HingeLoss, Loss, LossOfValues
-from harness.experiment.network import Dense
+from harness.experiment.network import WeightedLayer
 from harness.experiment.rate_checks import SMALLEST_RATE, check_schedule
 from harness.experiment.start_file import FromFile
 
@@ -33,7 +33,7 @@ def check_ends(experiment: "Experiment") -> None:
         raise ValueError(
             f"network.layers: at most a billion parameters. Got {network.parameter_count:,}"
         )
-    if experiment.training and any(layer.activation == "step" for layer in network.dense_layers):
+    if experiment.training and any(layer.activation == "step" for layer in network.weighted_layers):
         raise ValueError(
             "network.layers: 'step' has no gradient; use it only in a protocol without [training]"
         )
@@ -164,6 +164,17 @@ def check_clipping(experiment: "Experiment") -> None:
         )
 
 
+def check_max_norm(experiment: "Experiment") -> None:
+    """Check that norms are bounded of dense layers alone."""
+    training, network = experiment.training, experiment.network
+    if training is None or training.max_norm is None or not network.takes_images:
+        return
+    raise ValueError(
+        "training.max_norm: not with layers of images: libraries take the norm of a kernel over "
+        "different axes; leave it out"
+    )
+
+
 PARTS: tuple[Literal["weights", "biases"], ...] = ("weights", "biases")
 
 
@@ -175,13 +186,13 @@ def check_initializers(experiment: "Experiment") -> None:
         if isinstance(stated, Constants):
             _check_constants(experiment, part, stated)
         if isinstance(stated, FromFile):
-            _check_file(experiment, part, (stated,) * len(network.dense_layers))
+            _check_file(experiment, part, (stated,) * len(network.weighted_layers))
         if not isinstance(stated, tuple):
             continue
-        if len(stated) != len(network.dense_layers):
+        if len(stated) != len(network.weighted_layers):
             raise ValueError(
                 f"initializers.{part}: one for all layers, or a list of one per layer with "
-                f"weights, {len(network.dense_layers)}. Got {len(stated)}"
+                f"weights, {len(network.weighted_layers)}. Got {len(stated)}"
             )
         for index, initializer in enumerate(stated):
             if isinstance(initializer, Constants):
@@ -197,9 +208,11 @@ def _check_file(
 ) -> None:
     """Check that files have the arrays of the layers that start from them."""
     network = experiment.network
-    places = [index for index, layer in enumerate(network.layers) if isinstance(layer, Dense)]
-    layers = zip(places, network.dense_layers, network.dense_shapes, initializers, strict=True)
-    for index, (place_of_layer, layer, shape, initializer) in enumerate(layers):
+    layers = enumerate(network.layers)
+    places = [index for index, layer in layers if isinstance(layer, WeightedLayer)]
+    shapes = network.weight_shapes
+    stack = zip(places, network.weighted_layers, shapes, initializers, strict=True)
+    for index, (place_of_layer, layer, shape, initializer) in enumerate(stack):
         if not isinstance(initializer, FromFile) or (part == "biases" and not layer.bias):
             continue
         place = f"initializers.{part}"
@@ -211,22 +224,22 @@ def _check_file(
                 f"leave it out. Got {initializer.array!r}"
             )
         try:
-            initializer.check(part, place_of_layer, shape if part == "weights" else shape[1:])
+            initializer.check(part, place_of_layer, shape if part == "weights" else shape[-1:])
         except ValueError as error:
             raise ValueError(f"{place}: {error}") from error
 
 
 def _check_constants(experiment: "Experiment", part: str, initializer: Constants) -> None:
     network = experiment.network
-    if len(initializer.values) != len(network.dense_layers):
+    if len(initializer.values) != len(network.weighted_layers):
         raise ValueError(
             f"initializers.{part}.values: one entry per layer with weights, "
-            f"{len(network.dense_layers)}. "
+            f"{len(network.weighted_layers)}. "
             f"Got {len(initializer.values)}"
         )
-    pairs = zip(initializer.values, network.dense_shapes, strict=True)
+    pairs = zip(initializer.values, network.weight_shapes, strict=True)
     for index, (values, shape) in enumerate(pairs):
-        required = shape if part == "weights" else shape[1:]
+        required = shape if part == "weights" else shape[-1:]
         if not _has_shape(values, required):
             raise ValueError(f"initializers.{part}.values[{index}]: must have shape {required}")
 
@@ -356,6 +369,7 @@ CHECKS = (
     check_loss,
     check_batches,
     check_clipping,
+    check_max_norm,
     check_schedule,
     check_initializers,
     check_generator,

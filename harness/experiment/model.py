@@ -146,13 +146,13 @@ class Experiment(Frozen):
     def step_flop(self) -> int:
         """Floating-point operations of a step's matrix products: x W, x^T d, and d W^T.
 
-        2 * rows * inputs * units each; the first layer needs no d W^T.
+        2 * rows * inputs * units each; the first layer needs no d W^T. A row of a convolution's x
+        is what a kernel sees in one place.
         """
-        rows, inputs, total = self.batch_size, self.network.inputs, 0
-        for index, layer in enumerate(self.network.dense_layers):
-            total += 2 * rows * inputs * layer.units * (3 if index else 2)
-            inputs = layer.units
-        return total
+        return sum(
+            2 * self.batch_size * rows * inputs * outputs * (3 if index else 2)
+            for index, (rows, inputs, outputs) in enumerate(self.network.products)
+        )
 
     @property
     def has_measurable_products(self) -> bool:

@@ -1,34 +1,22 @@
 """The table `[network]`: a stack of layers."""
 
 import itertools
+import math
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from harness.experiment.activation_name import ActivationName, check_constants
 from harness.experiment.fields import Frozen, PositiveNumber
-
-ActivationName = Literal[
-    "identity",
-    "sigmoid",
-    "tanh",
-    "relu",
-    "leaky_relu",
-    "elu",
-    "swish",
-    "softplus",
-    "gelu",
-    "gelu_tanh",
-    "step",
-    "selu",
-    "softsign",
-    "log_sigmoid",
-    "mish",
-    "relu6",
-    "hard_tanh",
-    "hard_sigmoid",
-    "hard_sigmoid_fifth",
-    "hard_swish",
-]
+from harness.experiment.image_layers import (
+    AveragePool,
+    Conv,
+    Flatten,
+    ImageLayer,
+    Length,
+    MaxPool,
+    Shape,
+)
 
 
 class Dense(Frozen):
@@ -69,22 +57,19 @@ class Dense(Frozen):
     alpha: PositiveNumber = 1.0
 
     @model_validator(mode="after")
-    def _slope(self) -> Self:
-        if (self.activation == "leaky_relu") != (self.slope is not None):
-            raise ValueError("slope: state it for 'leaky_relu', and for no other activation")
-        if self.alpha != 1 and self.activation != "elu":
-            raise ValueError(
-                f"alpha: only for 'elu'; leave it out. Got {self.alpha:g} for {self.activation!r}"
-            )
+    def _constants(self) -> Self:
+        check_constants(self)
         return self
 
-    def outputs_of(self, inputs: int) -> int:
-        """Number of outputs of a layer with so many inputs."""
-        return self.units
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the shape of its outputs for inputs of this shape."""
+        if len(shape) != 1:
+            raise ValueError(f"dense takes vectors: put a flatten before it. Got images {shape}")
+        return (self.units,)
 
-    def parameter_count(self, inputs: int) -> int:
-        """Number of weights and biases of a layer with so many inputs."""
-        return inputs * self.units + (self.units if self.bias else 0)
+    def weights_shape(self, shape: Shape) -> Shape:
+        """Return the shape of its weights: (inputs, units)."""
+        return (*shape, self.units)
 
 
 class Dropout(Frozen):
@@ -107,13 +92,9 @@ class Dropout(Frozen):
     rate: Annotated[PositiveNumber, Field(lt=1)]
     form: Literal["inverted", "classic"]
 
-    def outputs_of(self, inputs: int) -> int:
-        """Number of outputs of a layer with so many inputs."""
-        return inputs
-
-    def parameter_count(self, inputs: int) -> int:
-        """Number of parameters: none."""
-        return 0
+    def output_shape(self, shape: Shape) -> Shape:
+        """Return the shape of its outputs for inputs of this shape."""
+        return shape
 
     @property
     def training_scale(self) -> float:
@@ -126,7 +107,9 @@ class Dropout(Frozen):
         return 1.0 if self.form == "inverted" else 1 - self.rate
 
 
-Layer = Dense | Dropout
+WeightedLayer = Dense | Conv
+"""A layer with weights, and biases unless it states none."""
+Layer = Dense | Dropout | Conv | MaxPool | AveragePool | Flatten
 """A layer of any kind."""
 
 
@@ -138,6 +121,8 @@ class Network(Frozen):
             the data.
         layers: 1 to 256 layers, the first one first. Each states its `kind`, which may be left
             out for `dense`. The last one is dense.
+        image: [height, width, channels] of a row of inputs that is an image, channels last; only
+            with layers that take images.
     """
 
     inputs: Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
@@ -145,6 +130,7 @@ class Network(Frozen):
         tuple[Annotated[Layer, Field(discriminator="kind")], ...],
         Field(min_length=1, max_length=256),
     ]
+    image: tuple[Length, Length, Length] | None = None
 
     @field_validator("layers", mode="before")
     @classmethod
@@ -155,8 +141,8 @@ class Network(Frozen):
 
     @model_validator(mode="after")
     def _dropout_has_its_place(self) -> Self:
-        if self.layers[-1].kind == "dropout":
-            raise ValueError("the last layer must be dense. Got dropout")
+        if self.layers[-1].kind != "dense":
+            raise ValueError(f"the last layer must be dense. Got {self.layers[-1].kind}")
         for index, (layer, below) in enumerate(itertools.pairwise(self.layers)):
             if layer.kind == below.kind == "dropout":
                 raise ValueError(
@@ -164,6 +150,33 @@ class Network(Frozen):
                     f"layers {index + 1} and {index + 2}"
                 )
         return self
+
+    @model_validator(mode="after")
+    def _images_fit(self) -> Self:
+        takes_images = any(isinstance(layer, ImageLayer) for layer in self.layers)
+        if self.image is not None and not takes_images:
+            raise ValueError("image: only with layers that take images; leave it out")
+        if self.image is not None and math.prod(self.image) != self.inputs:
+            raise ValueError(
+                f"image: height * width * channels must be the {self.inputs} inputs. "
+                f"Got {list(self.image)}"
+            )
+        _ = self.row_shapes
+        return self
+
+    @property
+    def row_shapes(self) -> tuple[Shape, ...]:
+        """The shape of a row before the first layer, and behind every layer.
+
+        (numbers,), or (height, width, channels) of an image.
+        """
+        shapes: list[Shape] = [self.image or (self.inputs,)]
+        for index, layer in enumerate(self.layers, start=1):
+            try:
+                shapes.append(layer.output_shape(shapes[-1]))
+            except ValueError as error:
+                raise ValueError(f"layer {index}: {error}") from None
+        return tuple(shapes)
 
     @property
     def output_layer(self) -> Dense:
@@ -174,14 +187,43 @@ class Network(Frozen):
 
     @property
     def dense_layers(self) -> tuple[Dense, ...]:
-        """The layers with weights."""
+        """The dense layers."""
         return tuple(layer for layer in self.layers if isinstance(layer, Dense))
 
     @property
-    def dense_shapes(self) -> tuple[tuple[int, int], ...]:
-        """(inputs, outputs) of the weights of each of these."""
-        layers = zip(self.layers, self.shapes, strict=True)
-        return tuple(shape for layer, shape in layers if isinstance(layer, Dense))
+    def weighted_layers(self) -> tuple[WeightedLayer, ...]:
+        """The layers with weights."""
+        return tuple(layer for layer in self.layers if isinstance(layer, WeightedLayer))
+
+    @property
+    def weight_shapes(self) -> tuple[Shape, ...]:
+        """The shape of the weights of each of these."""
+        layers = zip(self.layers, self.row_shapes[:-1], strict=True)
+        return tuple(
+            layer.weights_shape(shape)
+            for layer, shape in layers
+            if isinstance(layer, WeightedLayer)
+        )
+
+    @property
+    def products(self) -> tuple[tuple[int, int, int], ...]:
+        """(rows, inputs, outputs) of the matrix product x W of each of these, for one row.
+
+        A convolution is a product too: a row of x is what a kernel sees in one place.
+        """
+        behind = zip(self.layers, self.row_shapes[1:], strict=True)
+        places = [
+            math.prod(shape[:-1]) for layer, shape in behind if isinstance(layer, WeightedLayer)
+        ]
+        return tuple(
+            (rows, math.prod(shape[:-1]), shape[-1])
+            for rows, shape in zip(places, self.weight_shapes, strict=True)
+        )
+
+    @property
+    def takes_images(self) -> bool:
+        """Whether some layer takes images."""
+        return self.image is not None
 
     @property
     def dropout_layers(self) -> tuple[Dropout, ...]:
@@ -207,20 +249,35 @@ class Network(Frozen):
     @property
     def shapes(self) -> tuple[tuple[int, int], ...]:
         """(inputs, outputs) of every layer; of a dense layer that is the shape of its weights."""
-        widths = [self.inputs]
-        for layer in self.layers:
-            widths.append(layer.outputs_of(widths[-1]))
-        return tuple(itertools.pairwise(widths))
+        return tuple(itertools.pairwise(math.prod(shape) for shape in self.row_shapes))
 
     @property
     def parameter_count(self) -> int:
         """Number of weights and biases."""
-        return sum(
-            layer.parameter_count(inputs)
-            for (inputs, _), layer in zip(self.shapes, self.layers, strict=True)
-        )
+        layers = zip(self.weighted_layers, self.weight_shapes, strict=True)
+        return sum(math.prod(shape) + layer.bias * shape[-1] for layer, shape in layers)
 
     def __str__(self) -> str:
-        """Return the widths as papers write them: 784-50-10."""
-        widths = (self.inputs, *(layer.units for layer in self.dense_layers))
-        return "-".join(str(width) for width in widths)
+        """Return the layers as papers write them: 784-50-10, or 28x28x1-32C3-MP2-10.
+
+        32C3 are 32 channels of kernels 3 x 3, MP2 and AP2 largest numbers and means of 2 x 2
+        (Ciresan et al. 2011, "Flexible, high performance convolutional neural networks").
+        """
+        shown = [_by(self.image) if self.image else str(self.inputs)]
+        for layer in self.layers:
+            match layer:
+                case Dense():
+                    shown.append(str(layer.units))
+                case Conv():
+                    shown.append(f"{layer.channels}C{_by(layer.kernel)}")
+                case MaxPool():
+                    shown.append(f"MP{_by(layer.size)}")
+                case AveragePool():
+                    shown.append(f"AP{_by(layer.size)}")
+        return "-".join(shown)
+
+
+def _by(lengths: Shape) -> str:
+    """Return `3` of (3, 3), or `3x5`."""
+    is_square = len(lengths) == 2 and lengths[0] == lengths[1]
+    return str(lengths[0]) if is_square else "x".join(map(str, lengths))

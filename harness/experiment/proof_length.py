@@ -10,6 +10,9 @@ FEWEST_STEPS = 24
 """Steps of a proof of large batches, at least: as many as `samestep check` takes."""
 MAX_ROWS = 1_000_000
 """Rows of all steps of a proof. A step on all rows of MNIST costs as much as 600 on 100 rows."""
+MAX_FLOP_OF_IMAGES = 4e10
+"""Floating-point operations of the products of a proof with layers of images: the oracle takes
+0.25 s for a step of `mnist-cnn`, 2e9 of them, and more than twice that with noise."""
 AS_TIMED_STEPS, AS_TIMED_ROWS = 12, 50_000
 """Likewise of a proof in the precision that is timed, where the oracle is always rerun."""
 
@@ -31,7 +34,10 @@ def proof_of(experiment: Experiment, as_timed: bool = False) -> Experiment:
     fewest, most, rows = FEWEST_STEPS, STEPS, MAX_ROWS
     if as_timed:
         fewest, most, rows = 2, AS_TIMED_STEPS, AS_TIMED_ROWS
-    steps = min(experiment.steps, max(fewest, min(most, rows // experiment.batch_size)))
+    most = min(most, rows // experiment.batch_size)
+    if experiment.network.takes_images:
+        most = min(most, int(MAX_FLOP_OF_IMAGES // experiment.step_flop))
+    steps = min(experiment.steps, max(fewest, most))
     training = experiment.training.model_copy(
         update={
             "length": Length(steps=steps),

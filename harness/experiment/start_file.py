@@ -84,7 +84,8 @@ class FromFile(Frozen):
         """
         shapes = dict(self.found.shapes if self.found else ())
         name = self.array_of(part, layer)
-        wanted = shape[::-1] if self.layout == "outputs_first" else shape
+        turned = (*shape[-1:-3:-1], *shape[:-2])  # PyTorch's (out, in, height, width) of kernels
+        wanted, other_way = (shape, turned) if self.layout != "outputs_first" else (turned, shape)
         if name not in shapes:
             have = ", ".join(f"{each} {shape}" for each, shape in shapes.items())
             raise ValueError(
@@ -95,8 +96,10 @@ class FromFile(Frozen):
         if shapes[name] == wanted:
             return
         axes = "(inputs, units)" if part == "weights" else "(units,)"
+        if len(shape) > 2:
+            axes = "(height, width, channels in, channels)"
         hint = ""
-        if part == "weights" and shapes[name] == wanted[::-1]:
+        if part == "weights" and shapes[name] == other_way:
             other = "inputs_first" if self.layout == "outputs_first" else "outputs_first"
             hint = f'; arrays that are stored the other way round have layout = "{other}"'
         raise ValueError(
@@ -129,7 +132,7 @@ class FromFile(Frozen):
         if not np.isfinite(values).all():
             raise TableError(f"{self.label}: {name!r} must hold finite numbers alone")
         turned = part == "weights" and self.layout == "outputs_first"
-        return np.ascontiguousarray(values.T if turned else values)
+        return np.ascontiguousarray(np.moveaxis(values, (0, 1), (-1, -2)) if turned else values)
 
     def _read(self) -> "tuple[str, dict[str, NDArray[Any]]]":
         from harness.tables.archive_files import read_archive

@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.experiment.model import Experiment
 from harness.experiment.names import nearest
-from harness.experiment.network import Dense
+from harness.experiment.network import WeightedLayer
 from harness.handover import arrays
 from harness.handover.arrays import Found
 from harness.handover.folder import HandoverError
@@ -245,7 +245,7 @@ class _Reader:
             )
         parameters: list[LayerParameters] = []
         for number, layer in enumerate(self.experiment.network.layers, start=1):
-            if not isinstance(layer, Dense):
+            if not isinstance(layer, WeightedLayer):
                 parameters.append(NoParameters())
                 continue
             biases = self.found[f"{folder}/biases_{number}"][1] if layer.bias else None

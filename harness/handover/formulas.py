@@ -4,9 +4,11 @@ They say what `harness.trainer` says in its table, for this network, this loss a
 rule alone, with its numbers in them.
 """
 
+import math
 from collections.abc import Iterator
 
 from harness.experiment.gradients import Clipping, MaxNorm, ValueClipping
+from harness.experiment.image_layers import AveragePool, Conv, Flatten, MaxPool, Shape
 from harness.experiment.losses import (
     BinaryCrossEntropy,
     CrossEntropy,
@@ -22,7 +24,7 @@ from harness.experiment.losses import (
     SquaredHinge,
 )
 from harness.experiment.model import Experiment
-from harness.experiment.network import Dropout
+from harness.experiment.network import Dropout, Layer, WeightedLayer
 from harness.experiment.optimizers import (
     SGD,
     Adadelta,
@@ -72,16 +74,26 @@ def network_lines(experiment: Experiment) -> list[str]:
     """Return `z1 = x W1 + b1` and `a1 = sigmoid(z1)`, layer by layer."""
     lines, below = [], "x"
     layers = experiment.network.layers
-    for number, (layer, shape) in enumerate(
-        zip(layers, experiment.network.shapes, strict=True), start=1
+    for number, (layer, rows) in enumerate(
+        zip(layers, experiment.network.row_shapes, strict=False), start=1
     ):
         if isinstance(layer, Dropout):
-            lines += _dropout_lines(layer, number, below, shape[0])
+            lines += _dropout_lines(layer, number, below, math.prod(rows))
             below = f"a{number}"
             continue
+        if not isinstance(layer, WeightedLayer):
+            lines += _image_lines(layer, number, below, rows)
+            below = f"a{number}"
+            continue
+        shape = layer.weights_shape(rows)
         biases = f" + b{number}" if layer.bias else ""
-        shapes = f"W{number} {shape}" + (f", b{number} {shape[1:]}" if layer.bias else "")
-        lines.append(f"{f'z{number} = {below} W{number}{biases}':<24}  {shapes}")
+        shapes = f"W{number} {shape}" + (f", b{number} {shape[-1:]}" if layer.bias else "")
+        if isinstance(layer, Conv):
+            product = f"conv({below}, W{number})"
+            lines += _convolution_lines(layer, number, below, rows)
+        else:
+            product = f"{below} W{number}"
+        lines.append(f"{f'z{number} = {product}{biases}':<24}  {shapes}")
         below = f"z{number}"
         if layer.activation != "identity":
             below = f"a{number}"
@@ -101,10 +113,37 @@ def _dropout_lines(layer: Dropout, number: int, below: str, width: int) -> list[
     ]
 
 
+def _convolution_lines(layer: Conv, number: int, below: str, shape: Shape) -> list[str]:
+    """Return what conv(a, W) is."""
+    top, bottom, left, right = layer.sides(shape)
+    zeros = f"{top} above, {bottom} below, {left} left, {right} right"
+    down, across = layer.stride
+    return [
+        f"conv({below}, W{number})[i, j, o] = the sum over u, v, c of",
+        f"    {below}[{down} i + u - {top}, {across} j + v - {left}, c] W{number}[u, v, c, o],",
+        f"    of images {shape} (height, width, channels), channels fastest; zeros around: {zeros}",
+    ]
+
+
+def _image_lines(layer: Layer, number: int, below: str, shape: Shape) -> list[str]:
+    """Return what pooling or flatten computes."""
+    if isinstance(layer, Flatten):
+        height, width, channels = shape
+        order = (channels, height, width) if layer.order == "channels_first" else shape
+        return [f"{f'a{number} = {below}':<24}  images {shape} as a row, in the order {order}"]
+    assert isinstance(layer, MaxPool | AveragePool)
+    what = "largest number" if isinstance(layer, MaxPool) else "mean"
+    ties = "; its gradient goes to the first of equals, row by row" if what[0] == "l" else ""
+    return [
+        f"a{number} = the {what} of each window {layer.size} of {below}, stride {layer.stride},",
+        f"    channel by channel, of images {shape}{ties}",
+    ]
+
+
 def function_lines(experiment: Experiment) -> list[str]:
     """Return what each activation of the network is."""
     found = {}
-    for layer in experiment.network.dense_layers:
+    for layer in experiment.network.weighted_layers:
         if layer.activation == "leaky_relu":
             found[f"leaky_relu(z) = z where z > 0, else {layer.slope!r} z"] = True
         elif layer.activation == "elu":

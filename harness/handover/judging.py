@@ -98,7 +98,7 @@ def _turned(experiment: Experiment, parts: PartialAnswer) -> PartialAnswer | Non
 
     Other kernels show by their shape that they are transposed.
     """
-    if not any(_is_square(layer) for layer in experiment.network.shapes):
+    if not any(_is_square(layer) for layer in experiment.network.weight_shapes):
         return None
 
     def turn(parameters: Any) -> Any:
@@ -113,5 +113,4 @@ def _turned(experiment: Experiment, parts: PartialAnswer) -> PartialAnswer | Non
 
 
 def _is_square(shape: tuple[int, ...]) -> bool:
-    inputs, outputs = shape
-    return inputs == outputs > 1
+    return len(shape) == 2 and shape[0] == shape[1] > 1

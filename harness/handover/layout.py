@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from harness.experiment.model import Experiment
-from harness.experiment.network import Dense
+from harness.experiment.network import WeightedLayer
 
 MARKER = "protocol.json"
 """The file that says what a folder was exported from."""
@@ -55,14 +55,15 @@ class Tensor(NamedTuple):
 def tensors(experiment: Experiment) -> Iterator[Tensor]:
     """Yield every tensor of a network, layer by layer, weights before biases."""
     network = experiment.network
-    for number, (layer, shape) in enumerate(
-        zip(network.layers, network.shapes, strict=True), start=1
+    for number, (layer, rows) in enumerate(
+        zip(network.layers, network.row_shapes, strict=False), start=1
     ):
-        if not isinstance(layer, Dense):
+        if not isinstance(layer, WeightedLayer):
             continue
+        shape = layer.weights_shape(rows)
         yield Tensor(f"weights_{number}", f"weights of layer {number}", shape)
         if layer.bias:
-            yield Tensor(f"biases_{number}", f"biases of layer {number}", shape[1:])
+            yield Tensor(f"biases_{number}", f"biases of layer {number}", shape[-1:])
 
 
 def folder_of_step(step: int) -> str:

@@ -98,8 +98,13 @@ def work_through(experiment: Experiment, seed: int, number: int) -> WorkedStep:
         number: of the step, 1 to the length of the protocol.
 
     Raises:
-        ValueError: the protocol has no such step.
+        ValueError: the protocol has no such step, or layers of images.
     """
+    if experiment.network.takes_images:
+        raise ValueError(
+            f"{experiment.name} has layers of images, which are too many numbers to be shown; take "
+            "a protocol of dense layers, such as xor-mlp"
+        )
     experiment = experiment.model_copy(update={"constants": "exact"})
     train, start = prepared_of(experiment).train, initial_parameters(experiment, seed, "float64")
     network = Watched(experiment, start, train.inputs, train.targets)

@@ -95,6 +95,7 @@ def _forward(step: WorkedStep, view: _View) -> Iterator[str]:
             yield from _dropped(step, index, below, view)
             below = f"a{number}"
             continue
+        assert isinstance(layer, Dense)  # `worked_step` refuses layers of images
         W, b = entry
         yield from _weights(f"W{number}", W, view, index)
         if b is not None:
@@ -153,6 +154,7 @@ def _backward(step: WorkedStep, training: Training, view: _View) -> Iterator[str
         if isinstance(layer, Dropout):
             factors = f" * m{number}"
             continue
+        assert isinstance(layer, Dense)
         activation = layer.activation
         slope = "" if activation == "identity" else f" * {activation}'(z{number})"
         if not above:

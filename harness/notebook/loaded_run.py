@@ -13,7 +13,7 @@ import pandas as pd
 
 from harness.experiment.model import Experiment
 from harness.experiment.names import unknown
-from harness.experiment.network import Dense
+from harness.experiment.network import WeightedLayer
 from harness.experiment.vocabulary import Status, Track
 from harness.parameters import map_arrays
 from harness.parity.judgement import IN_FLOAT32, Judgement
@@ -189,7 +189,7 @@ class LoadedRun:
         arrays = self._run.arrays(row.trial)
         layers: list[LayerParameters] = [
             DenseParameters(arrays[f"W{number}"], arrays.get(f"b{number}"))
-            if isinstance(layer, Dense)
+            if isinstance(layer, WeightedLayer)
             else NoParameters()
             for number, layer in enumerate(network.layers, start=1)
         ]

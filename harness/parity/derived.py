@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from typing import Any, Literal, NamedTuple, get_args
 
+from harness.experiment.activation_name import ActivationName
 from harness.experiment.initializers import Initializers
 from harness.experiment.losses import (
     BinaryCrossEntropy,
@@ -18,7 +19,7 @@ from harness.experiment.losses import (
     SoftmaxCrossEntropy,
 )
 from harness.experiment.model import Experiment
-from harness.experiment.network import ActivationName, Dense
+from harness.experiment.network import Dense
 from harness.experiment.training import L2, FullBatches
 from harness.parity.kinds import LATER_LOSSES, Kind, all_kinds, kinds_in, kinds_of, stated_kinds
 from harness.parity.protocols import LEAKY_SLOPE, WIDTHS, every, forward
@@ -71,6 +72,10 @@ class _Parts(NamedTuple):
         if training is None:
             raise ValueError(f"{experiment.name} does not train")
         *hidden, output = experiment.network.dense_layers
+        if experiment.network.takes_images:  # its data as rows of numbers
+            changes: dict[str, Any] = {"image": None, "layers": (output,)}
+            network, hidden = experiment.network.model_copy(update=changes), []
+            experiment = experiment.model_copy(update={"network": network})
         return cls(
             data=experiment,
             hidden=tuple(hidden),
@@ -146,8 +151,9 @@ def derive(supports: Supports, supported: Mapping[str, Experiment]) -> dict[str,
         supports: of the adapter.
         supported: the protocols of the ladder that it supports, by name.
     """
+    seen = set(kinds_in(supported.values()))
     found = _homes(supports, supported)
-    seen = set(kinds_in([*supported.values(), *found.values()]))
+    seen |= set(kinds_in(found.values()))
     seen |= _add_forward(supports, seen, found)
     before = -1
     while len(found) > before and set(all_kinds()) - seen:

@@ -20,6 +20,7 @@ from harness.parity import layout, sight
 from harness.parity.dropout_hypotheses import MASKS, dropout_hypotheses
 from harness.parity.estimates import Case, first_wrong_step
 from harness.parity.hypotheses import PRECISION, RETURNED, ROWS, Hypothesis, hypotheses
+from harness.parity.image_hypotheses import image_hypotheses
 from harness.parity.judgement import Judgement, Rung, first_failure
 from harness.parity.loss_hypotheses import loss_hypotheses
 from harness.parity.precision import low_precision
@@ -31,7 +32,7 @@ from harness.parity.simulation import cut, finite_part, growth, mistaken_trace, 
 from harness.parity.trace import FIRST_20_STEPS, Trace, expected_trace, kept_steps
 from harness.parity.update_hypotheses import update_hypotheses
 from harness.parity.usual_hypotheses import usual_hypotheses
-from harness.trainer import Parameters
+from harness.trainer import Array, Parameters
 
 REPRODUCED = 1e-9
 """Largest difference of a trace from the mistake that explains it."""
@@ -162,6 +163,7 @@ def diagnose(case: Case, suspects: Collection[str] = ()) -> list[Hypothesis]:
     makers = (
         hypotheses,
         dropout_hypotheses,
+        image_hypotheses,
         loss_hypotheses,
         rate_hypotheses,
         schedule_hypotheses,
@@ -376,8 +378,13 @@ def _mapped(
     return dataclasses.replace(simulated, parameters=parameters, gradients=gradients)
 
 
+def _misread(W: Array) -> Array:
+    """Return weights in PyTorch's order, as numbers of the contract's shape."""
+    return np.moveaxis(W, (-1, -2), (0, 1)).reshape(W.shape)
+
+
 def _turned_back(pairs: Parameters, layer: int | str) -> Parameters:
-    turned = map_weights(lambda W: W.T.reshape(W.shape), pairs)
+    turned = map_weights(_misread, pairs)
     return [
         other if layer in (index, "all") else entry
         for index, (entry, other) in enumerate(zip(pairs, turned, strict=True))

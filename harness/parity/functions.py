@@ -6,7 +6,7 @@ from typing import assert_never
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.experiment.network import Dense
+from harness.experiment.activation_name import Activated
 
 Floats = NDArray[np.floating]
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
@@ -25,7 +25,7 @@ KINKS = {
 """Where the derivative of an activation jumps; that of ELU does so only if alpha is not 1."""
 
 
-def activate(layer: Dense, z: Floats) -> Floats:
+def activate(layer: Activated, z: Floats) -> Floats:
     """f(z), as `harness.experiment.network` defines it."""
     match layer.activation:
         case "identity":
@@ -73,7 +73,7 @@ def activate(layer: Dense, z: Floats) -> Floats:
             assert_never(unknown)
 
 
-def slope(layer: Dense, z: Floats) -> Floats:
+def slope(layer: Activated, z: Floats) -> Floats:
     """f'(z); at a kink the value that the contract states (that of z < 0)."""
     match layer.activation:
         case "identity":
@@ -125,14 +125,14 @@ def slope(layer: Dense, z: Floats) -> Floats:
             assert_never(unknown)
 
 
-def kinks_of(layer: Dense) -> tuple[float, ...]:
+def kinks_of(layer: Activated) -> tuple[float, ...]:
     """Where the derivative of a layer's activation jumps."""
     if layer.activation == "elu" and layer.alpha == 1:
         return ()
     return KINKS.get(layer.activation, ())
 
 
-def jump_at_kinks(layer: Dense, z: Floats) -> Floats:
+def jump_at_kinks(layer: Activated, z: Floats) -> Floats:
     """How much larger the derivative is on the other side of a kink, where z is at one; else 0."""
     kinks = kinks_of(layer)
     middle = float(np.mean(kinks)) if len(kinks) > 1 else math.inf

@@ -11,9 +11,10 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from harness.experiment.activation_name import ActivationName
 from harness.experiment.losses import CrossEntropy
 from harness.experiment.model import Experiment
-from harness.experiment.network import ActivationName, Dense
+from harness.experiment.network import Dense, WeightedLayer
 from harness.parameters import named_arrays
 from harness.parity.estimates import Case, flat, gradient_strength, strength
 from harness.parity.functions import SELU_ALPHA, SELU_SCALE, kinks_of
@@ -119,14 +120,14 @@ def hypotheses(case: Case) -> Iterator[Hypothesis]:
 
 def _start(case: Case) -> Iterator[Hypothesis]:
     experiment = case.experiment
-    if len(experiment.network.dense_layers) > 1:
+    if len(experiment.network.weighted_layers) > 1:
         yield Hypothesis("every kernel is transposed", START, Switches(transposed="all"))
     for index, entry in enumerate(case.expected.parameters[0]):
         if not entry:
             continue
         words = f"the kernel of layer {index + 1} is transposed"
         yield Hypothesis(words, START, Switches(transposed=index))
-    if any(layer.bias for layer in experiment.network.dense_layers):
+    if any(layer.bias for layer in experiment.network.weighted_layers):
         yield Hypothesis("biases start at 0, not as given", START, Switches(biases="zero"))
         if any(
             a.values.any() for a in named_arrays(case.expected.parameters[0]) if a.name == "biases"
@@ -139,13 +140,13 @@ def _start(case: Case) -> Iterator[Hypothesis]:
 
 
 def _network(experiment: Experiment) -> Iterator[Hypothesis]:
-    hidden = experiment.network.dense_layers[:-1]
+    hidden = experiment.network.weighted_layers[:-1]
     if not hidden:
         return
     given = hidden[0]
     for name in OTHER_ACTIVATIONS:
         if name != given.activation:
-            layer = Dense(units=given.units, activation=name)
+            layer = Dense(units=_units(given), activation=name)
             words = f"hidden layers have {name}, not {given.activation}"
             words = IN_WORDS.get(frozenset({name, given.activation}), {}).get(name, words)
             yield Hypothesis(words, NETWORK, Switches(activation=layer))
@@ -153,26 +154,30 @@ def _network(experiment: Experiment) -> Iterator[Hypothesis]:
         if slope != given.slope:
             words = f"hidden layers have leaky ReLU with slope {slope:g}"
             for exact in (slope, float32(slope)):
-                layer = Dense(units=given.units, activation="leaky_relu", slope=exact)
+                layer = Dense(units=_units(given), activation="leaky_relu", slope=exact)
                 yield Hypothesis(words, NETWORK, Switches(activation=layer))
     yield from _exponential_units(given)
 
 
-def _exponential_units(given: Dense) -> Iterator[Hypothesis]:
+def _exponential_units(given: WeightedLayer) -> Iterator[Hypothesis]:
     """ELU with another alpha, SELU with one constant of its two."""
     if given.activation == "elu":
         for alpha in OTHER_ALPHAS:
             if alpha != given.alpha:
                 words = f"ELU has alpha {alpha:g}, not {given.alpha:g}"
-                layer = Dense(units=given.units, activation="elu", alpha=alpha)
+                layer = Dense(units=_units(given), activation="elu", alpha=alpha)
                 yield Hypothesis(words, NETWORK, Switches(activation=layer))
     if given.activation == "selu":
-        plain = Dense(units=given.units, activation="elu")
+        plain = Dense(units=_units(given), activation="elu")
         scaled = Switches(activation=plain, activation_scale=SELU_SCALE)
         yield Hypothesis("SELU has alpha 1", NETWORK, scaled)
-        unscaled = Dense(units=given.units, activation="elu", alpha=SELU_ALPHA)
+        unscaled = Dense(units=_units(given), activation="elu", alpha=SELU_ALPHA)
         words = "SELU lacks its scale, 1.0507"
         yield Hypothesis(words, NETWORK, Switches(activation=unscaled))
+
+
+def _units(layer: WeightedLayer) -> int:
+    return layer.units if isinstance(layer, Dense) else layer.channels
 
 
 def _output(experiment: Experiment) -> Iterator[Hypothesis]:
@@ -185,12 +190,12 @@ def _output(experiment: Experiment) -> Iterator[Hypothesis]:
         "binary_cross_entropy": "before the sigmoid of the loss",
     }.get(loss.name, "of the last layer")
     if given.activation != "identity":
-        none = Dense(units=given.units, activation="identity")
+        none = Dense(units=_units(given), activation="identity")
         missing = f"the activation {words} ({given.activation}) is missing"
         yield Hypothesis(missing, NETWORK, Switches(output=none))
         return
     for name in BEFORE_THE_LOSS:
-        layer = Dense(units=given.units, activation=name)
+        layer = Dense(units=_units(given), activation=name)
         yield Hypothesis(
             f"the last layer has {name}, not identity", NETWORK, Switches(output=layer)
         )
@@ -346,7 +351,7 @@ def _class_weights(case: Case, classes: int) -> Iterator[Hypothesis]:
 
 
 def _backward(experiment: Experiment) -> Iterator[Hypothesis]:
-    *hidden, output = experiment.network.dense_layers
+    *hidden, output = experiment.network.weighted_layers
     if output.activation != "identity":
         words = "the derivative of the output's activation is missing"
         yield Hypothesis(words, NETWORK, Switches(slope_missing="output"))
@@ -357,7 +362,7 @@ def _backward(experiment: Experiment) -> Iterator[Hypothesis]:
         yield Hypothesis(words, NETWORK, Switches(slope_missing="hidden biases"))
         words = "the derivative of the hidden activations is taken at their outputs, not at z"
         yield Hypothesis(words, NETWORK, Switches(slope_at_outputs=True))
-    kinked = [layer for layer in experiment.network.dense_layers if kinks_of(layer)]
+    kinked = [layer for layer in experiment.network.weighted_layers if kinks_of(layer)]
     if kinked:
         name = kinked[0].activation
         for kink, words in (

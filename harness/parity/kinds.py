@@ -13,9 +13,10 @@ import numpy as np
 
 from harness import data
 from harness.experiment.gradients import NormClipping
+from harness.experiment.image_layers import AveragePool, Conv, Flatten, MaxPool
 from harness.experiment.losses import CrossEntropy, LossOfValues
 from harness.experiment.model import Experiment
-from harness.experiment.network import Dense, Dropout
+from harness.experiment.network import Dropout, WeightedLayer
 from harness.experiment.optimizers import AdamW, AMSGrad
 from harness.experiment.training import Training
 from harness.parameters import named_arrays
@@ -78,13 +79,13 @@ def stated_kinds(experiment: Experiment) -> set[Kind]:
 
 def _is_dead(experiment: Experiment) -> bool:
     """Whether a hidden layer starts at zero: then hardly anything passes through the network."""
-    if experiment.training is None or len(experiment.network.dense_layers) == 1:
+    if experiment.training is None or len(experiment.network.weighted_layers) == 1:
         return False
     return not all(weights.any() for weights in _arrays("weights", experiment))
 
 
 def _of_network(experiment: Experiment) -> Iterator[Kind]:
-    *hidden, _ = experiment.network.dense_layers
+    *hidden, _ = experiment.network.weighted_layers
     activations = {_named(layer) for layer in hidden}
     if experiment.training is None:
         yield Kind("networks", "a network that only predicts")
@@ -95,15 +96,44 @@ def _of_network(experiment: Experiment) -> Iterator[Kind]:
         yield Kind("networks", depth[min(len(hidden), 2)])
     if len(activations) > 1:
         yield Kind("networks", "hidden layers of different activations")
-    if not all(layer.bias for layer in experiment.network.dense_layers):
+    if not all(layer.bias for layer in experiment.network.weighted_layers):
         yield Kind("networks", "layers without bias")
     for place, layer in enumerate(experiment.network.layers):
         if isinstance(layer, Dropout) and experiment.training:
             yield Kind("dropout", layer.form)
             yield Kind("dropout", "of hidden units" if place else "of inputs")
+    if experiment.training:
+        yield from _of_images(experiment)
 
 
-def _named(layer: Dense) -> str:
+def _of_images(experiment: Experiment) -> Iterator[Kind]:
+    """What layers of images may ask for."""
+    network = experiment.network
+    for place, (layer, shape) in enumerate(zip(network.layers, network.row_shapes, strict=False)):
+        match layer:
+            case Conv():
+                padding = layer.padding if isinstance(layer.padding, str) else "stated zeros"
+                yield Kind("convolution", f"padding: {padding}")
+                top, bottom, left, right = layer.sides(shape)
+                if (top, left) != (bottom, right):
+                    yield Kind("convolution", "padding: one more below and to the right")
+                yield Kind("convolution", "of inputs" if place == 0 else "of hidden units")
+                yield Kind(
+                    "convolution", "one channel in" if shape[2] == 1 else "several channels in"
+                )
+                if layer.stride != (1, 1):
+                    yield Kind("convolution", "with a stride")
+                if not layer.bias:
+                    yield Kind("convolution", "without bias")
+            case MaxPool() | AveragePool():
+                yield Kind("pooling", layer.kind.replace("_", " "))
+                if layer.size[0] > layer.stride[0] or layer.size[1] > layer.stride[1]:
+                    yield Kind("pooling", "windows that overlap")
+            case Flatten():
+                yield Kind("flatten", layer.order.replace("_", " "))
+
+
+def _named(layer: WeightedLayer) -> str:
     """The activation; ELU apart where its alpha is not 1, which some libraries cannot say."""
     return layer.activation if layer.alpha == 1 else f"{layer.activation} with alpha"
 
@@ -243,7 +273,7 @@ def _at_kinks(experiment: Experiment, start: Parameters, inputs: Array) -> set[t
     """Hidden activations that get an input of exactly their kink in the first batch."""
     found: set[tuple[str, float]] = set()
     for count, layer in enumerate(experiment.network.layers[:-1], start=1):
-        if not isinstance(layer, Dense) or not kinks_of(layer):
+        if not isinstance(layer, WeightedLayer) or not kinks_of(layer):
             continue
         linear = layer.model_copy(update={"activation": "identity", "slope": None, "alpha": 1.0})
         layers = (*experiment.network.layers[: count - 1], linear)

@@ -143,7 +143,7 @@ def _is_relu_fork(rungs: tuple[Rung, ...], experiment: Experiment) -> bool:
 
     Rounding then put the input of a ReLU on the other side of its kink.
     """
-    kinks = any(kinks_of(layer) for layer in experiment.network.dense_layers)
+    kinks = any(kinks_of(layer) for layer in experiment.network.weighted_layers)
     early = {*FIRST_RUNGS, rung_name(2)}
     failed = [rung for rung in rungs if not rung.passed]
     if experiment.steps <= 2:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.parameters import like, map_biases
+from harness.parameters import as_inputs_first, like, map_biases, outputs_first
 from harness.parity.hypotheses import NETWORK, RETURNED
 from harness.parity.judgement import first_failure
 from harness.parity.rungs import compare
@@ -31,9 +31,10 @@ def layout_problem(trace: Trace, expected: Trace) -> tuple[str, str]:
         if not right_entry:
             continue
         (W, b), (right_W, right_b) = entry, right_entry
-        if W.shape not in (right_W.shape, right_W.shape[::-1]):
-            if W.ndim == 2 and W.shape[0] == right_W.shape[0]:
-                return f"layer {layer} has {W.shape[1]} units, not {right_W.shape[1]}", NETWORK
+        if W.shape not in (right_W.shape, outputs_first(right_W.shape)):
+            if W.ndim == right_W.ndim and W.shape[:-1] == right_W.shape[:-1]:
+                what = "units" if W.ndim == 2 else "channels"
+                return f"layer {layer} has {W.shape[-1]} {what}, not {right_W.shape[-1]}", NETWORK
             words = f"weights of layer {layer} have shape {W.shape}, not {right_W.shape}"
             return words, f"{NETWORK}; {RETURNED}"
         if b is None and right_b is not None:
@@ -82,7 +83,7 @@ def put_right(trace: Trace, expected: Trace) -> tuple[Trace, list[str]]:
     def mapped(pairs: Parameters) -> Parameters:
         shaped = map_biases(lambda b, to: b if to is None else b.reshape(to.shape), pairs, right)
         return [
-            like(entry, [entry[0].T, *entry[1:]]) if is_turned else entry
+            like(entry, [as_inputs_first(entry[0]), *entry[1:]]) if is_turned else entry
             for entry, is_turned in zip(shaped, turned, strict=True)
         ]
 
@@ -97,7 +98,7 @@ def put_right(trace: Trace, expected: Trace) -> tuple[Trace, list[str]]:
 
 def _is_turned(W: Array, right: Array) -> bool:
     if W.shape != right.shape:
-        return bool(W.shape == right.shape[::-1])
+        return bool(W.shape == outputs_first(right.shape))
     square = W.ndim == 2 and W.shape[0] == W.shape[1] > 1
     return square and not np.array_equal(W, right) and np.array_equal(W.T, right)
 

@@ -9,12 +9,13 @@ from collections.abc import Iterator
 import numpy as np
 
 from harness.experiment.gradients import Clipping
+from harness.experiment.image_layers import AveragePool, Conv, Flatten, MaxPool, Shape, Sides
 from harness.experiment.losses import Loss, LossOfValues
 from harness.experiment.model import Experiment
-from harness.experiment.network import Dense, Dropout
+from harness.experiment.network import Dense, Dropout, Layer, WeightedLayer
 from harness.experiment.optimizers import AdamW
 from harness.experiment.training import L2
-from harness.parameters import like, map_arrays, map_biases
+from harness.parameters import as_inputs_first, like, map_arrays, map_biases, outputs_first
 from harness.parity.functions import (
     Floats,
     activate,
@@ -25,9 +26,10 @@ from harness.parity.functions import (
 )
 from harness.parity.loss_functions import jump_at_kink
 from harness.parity.reference import Mask, Masks, Reference, penalised, sum_of
+from harness.parity.reference_images import Pool, matrix, pool_windows, seen, unseen
 from harness.parity.reference_updates import Pairs
 from harness.parity.switches import PROTOCOL, DropoutScale, Scale, Switches
-from harness.trainer import Array, DenseParameters, LayerParameters, NoParameters, Parameters
+from harness.trainer import Array, LayerParameters, NoParameters, Parameters
 
 
 class MistakenNetwork(Reference):
@@ -51,10 +53,7 @@ class MistakenNetwork(Reference):
             self.loss = switches.other_loss
         self.statistics = _statistics(np.asarray(inputs, dtype), switches)
         if switches.activation is not None:
-            hidden = [
-                layer if isinstance(layer, Dropout) else switches.activation
-                for layer in self.layers[:-1]
-            ]
+            hidden = [_with_activation_of(switches.activation, e) for e in self.layers[:-1]]
             self.layers = (*hidden, self.layers[-1])
         if switches.output is not None:
             self.layers = (*self.layers[:-1], switches.output)
@@ -96,18 +95,90 @@ class MistakenNetwork(Reference):
         zs: list[Floats] = []
         values = [self._other_inputs(X)]
         given = iter(masks or ())
-        for layer, entry in zip(self.layers, self.pairs, strict=True):
-            if isinstance(layer, Dropout):
-                mask = None if masks is None else next(given)
-                zs.append(self._dropout_factors(layer, values[-1], mask))
-                values.append(values[-1] * zs[-1])
-                continue
-            W, b = entry
-            z = self._product(values[-1], W, forward=True)
-            z = z if b is None else z + b * np.asarray(self.switches.bias_factor, self.dtype)
+        stack = zip(self.layers, self.row_shapes, self.pairs, strict=False)
+        for layer, shape, entry in stack:
+            a = values[-1]
+            if isinstance(layer, WeightedLayer):
+                W, b = entry
+                z = self._product(self._seen(layer, a, shape), matrix(W), forward=True)
+                z = z if b is None else z + b * np.asarray(self.switches.bias_factor, self.dtype)
+                z = z.reshape(len(a), -1)
+                value = self._activate(layer, z)
+            elif isinstance(layer, Dropout):
+                z = self._dropout_factors(layer, a, None if masks is None else next(given))
+                value = a * z
+            else:
+                z, value = self._of_image(layer, a, shape)
             zs.append(z)
-            values.append(self._activate(layer, z))
+            values.append(value)
         return zs, values
+
+    def _seen(self, layer: WeightedLayer, a: Floats, shape: Shape) -> Floats:
+        if not isinstance(layer, Conv) or self.switches.images == "none":
+            return super()._seen(layer, a, shape)
+        x = seen(layer, a, shape, self._sides(layer, shape))
+        return self._kernel_as_read(layer, x)
+
+    def _unseen(self, layer: WeightedLayer, dx: Floats, shape: Shape) -> Floats:
+        if not isinstance(layer, Conv) or self.switches.images == "none":
+            return super()._unseen(layer, dx, shape)
+        return unseen(layer, self._kernel_as_read(layer, dx), shape, self._sides(layer, shape))
+
+    def _kernel_as_read(self, layer: Conv, x: Floats) -> Floats:
+        """What kernels see, in the order in which they are read; done twice it is as before."""
+        windows = x.reshape(len(x), *layer.kernel, -1)
+        if self.switches.images == "kernels turned":
+            windows = windows[:, ::-1, ::-1]
+        if self.switches.images == "kernels transposed" and layer.kernel[0] == layer.kernel[1]:
+            windows = windows.swapaxes(1, 2)
+        return windows.reshape(x.shape)
+
+    def _sides(self, layer: Conv, shape: Shape) -> Sides:
+        top, bottom, left, right = layer.sides(shape)
+        match self.switches.images:
+            case "more zeros above":
+                return Sides(bottom, top, right, left)
+            case "all zeros above":
+                return Sides(top + bottom, 0, left + right, 0)
+            case "all zeros below":
+                return Sides(0, top + bottom, 0, left + right)
+        return Sides(top, bottom, left, right)
+
+    def _pool_factors(self, layer: Pool, a: Floats, shape: Shape) -> Floats:
+        values = layer.model_dump(exclude={"kind"})
+        match self.switches.images:
+            case "mean for largest":
+                layer = AveragePool(kind="average_pool", **values)
+            case "largest for mean":
+                layer = MaxPool(kind="max_pool", **values)
+        factors = super()._pool_factors(layer, a, shape)
+        if isinstance(layer, AveragePool) and self.switches.images == "sum for mean":
+            return np.ones_like(factors)
+        return factors
+
+    def _pool_slopes(self, layer: Pool, a: Floats, shape: Shape, factors: Floats) -> Floats:
+        if not isinstance(layer, MaxPool) or self.switches.images != "every largest":
+            return factors
+        windows = pool_windows(layer, a, shape)
+        slopes = (windows == windows.max(axis=3, keepdims=True)).astype(factors.dtype)
+        return np.asarray(slopes)
+
+    def _flattened(self, layer: Flatten, a: Floats, shape: Shape) -> Floats:
+        if self.switches.images == "columns first":
+            a, shape = _swapped(a, shape), (shape[1], shape[0], shape[2])
+        return super()._flattened(self._ordered(layer), a, shape)
+
+    def _unflattened(self, layer: Flatten, da: Floats, shape: Shape) -> Floats:
+        if self.switches.images != "columns first":
+            return super()._unflattened(self._ordered(layer), da, shape)
+        swapped = (shape[1], shape[0], shape[2])
+        return _swapped(super()._unflattened(layer, da, swapped), swapped)
+
+    def _ordered(self, layer: Flatten) -> Flatten:
+        if self.switches.images != "other order":
+            return layer
+        is_last = layer.order == "channels_last"
+        return layer.model_copy(update={"order": "channels_first" if is_last else "channels_last"})
 
     def _dropout_factors(self, layer: Dropout, a: Floats, mask: Mask | None) -> Floats:
         switches = self.switches
@@ -123,15 +194,26 @@ class MistakenNetwork(Reference):
         factors: Floats = (mask * scale).astype(a.dtype)
         return factors
 
-    def _activate(self, layer: Dense, z: Floats) -> Floats:
+    def _is_scaled(self, layer: WeightedLayer) -> bool:
+        """Whether a layer has the activation of the switches, and its factor."""
+        other, *hidden = self.switches.activation, *self.layers[:-1]
+        return other is not None and any(layer is each for each in hidden)
+
+    def _activate(self, layer: WeightedLayer, z: Floats) -> Floats:
         a = super()._activate(layer, z)
-        if self.switches.activation_scale == 1 or layer is not self.switches.activation:
+        if self.switches.activation_scale == 1 or not self._is_scaled(layer):
             return a
         scaled: Floats = a * np.asarray(self.switches.activation_scale, self.dtype)
         return scaled
 
     def _other_inputs(self, X: Floats) -> Floats:
-        switches = self.switches
+        switches, image = self.switches, self.experiment.network.image
+        if image is not None and switches.images == "images transposed":
+            return _swapped(X, image)
+        if image is not None and switches.images == "images channels first":
+            height, width, channels = image
+            images = X.reshape(len(X), channels, height, width).transpose(0, 2, 3, 1)
+            return images.reshape(len(X), -1)
         if switches.inputs_where not in ("everywhere", "training" if self.trains else "predict"):
             return X
         mean, std = self.statistics
@@ -178,20 +260,29 @@ class MistakenNetwork(Reference):
         loss, da = self._output_loss(values[-1], y, counted)
         gradients: Pairs = []
         for index in reversed(range(len(self.pairs))):
-            layer = self.layers[index]
-            if isinstance(layer, Dropout):
+            layer, shape = self.layers[index], self.row_shapes[index]
+            if not isinstance(layer, WeightedLayer):
                 gradients.insert(0, NoParameters())
-                da = da * self._dropout_slope(layer, zs[index])
+                da = self._way_back(layer, da, values[index], zs[index], shape)
                 continue
-            b = self.pairs[index][1]
-            delta = da * self._slope_of(index, zs[index])
-            dW = self._product(values[index].T, delta, forward=False)
-            of_biases = da if self._biases_lack_slope(index) else delta
+            W, b = self.pairs[index]
+            delta = (da * self._slope_of(index, zs[index])).reshape(-1, W.shape[-1])
+            x = self._seen(layer, values[index], shape)
+            dW = self._product(x.T, delta, forward=False).reshape(W.shape)
+            of_biases = da.reshape(delta.shape) if self._biases_lack_slope(index) else delta
             db = None if b is None else self._bias_gradient(of_biases)
-            gradients.insert(0, DenseParameters(dW, db))
+            gradients.insert(0, like(self.pairs[index], [dW, db]))
             W = self._kernel_of_the_way_back(index, gradients[0], counted)
-            da = self._product(delta, W.T, forward=False)
+            da = self._unseen(layer, self._product(delta, matrix(W).T, forward=False), shape)
         return loss, gradients
+
+    def _way_back(
+        self, layer: Layer, da: Floats, a: Floats, factors: Floats, shape: Shape
+    ) -> Floats:
+        if isinstance(layer, Dropout):
+            below: Floats = da * self._dropout_slope(layer, factors)
+            return below
+        return super()._way_back(layer, da, a, factors, shape)
 
     def _dropout_slope(self, layer: Dropout, factors: Floats) -> Floats:
         match self.switches.dropout_slope:
@@ -250,7 +341,7 @@ class MistakenNetwork(Reference):
 
     def _slope_of(self, index: int, z: Floats) -> Floats:
         layer, is_output = self.layers[index], index == len(self.layers) - 1
-        assert isinstance(layer, Dense)
+        assert isinstance(layer, WeightedLayer)
         if self.switches.slope_missing in ("all", "output" if is_output else "hidden"):
             return np.ones_like(z)
         if self.switches.slope_at_outputs and not is_output:
@@ -259,9 +350,9 @@ class MistakenNetwork(Reference):
             return self._slope(layer, z) + self.switches.kink * jump_at_kinks(layer, z)
         return self._slope(layer, z)
 
-    def _slope(self, layer: Dense, z: Floats) -> Floats:
+    def _slope(self, layer: WeightedLayer, z: Floats) -> Floats:
         slopes = super()._slope(layer, z)
-        if self.switches.activation_scale == 1 or layer is not self.switches.activation:
+        if self.switches.activation_scale == 1 or not self._is_scaled(layer):
             return slopes
         scaled: Floats = slopes * np.asarray(self.switches.activation_scale, self.dtype)
         return scaled
@@ -388,6 +479,21 @@ class MistakenNetwork(Reference):
         return -(t * log_p), np.exp(log_p) - t if self.switches.by_hand else chained
 
 
+def _swapped(a: Floats, shape: Shape) -> Floats:
+    """Images with rows and columns swapped."""
+    return a.reshape(len(a), *shape).swapaxes(1, 2).reshape(len(a), -1)
+
+
+def _with_activation_of(other: Dense, layer: Layer) -> Layer:
+    """A hidden layer with the activation of another, as that one itself where both are dense."""
+    if isinstance(layer, Dense):
+        return other
+    if not isinstance(layer, WeightedLayer):
+        return layer
+    changes = {name: getattr(other, name) for name in ("activation", "slope", "alpha")}
+    return layer.model_copy(update=changes)
+
+
 def scale_of_dropout(layer: Dropout, name: DropoutScale, right: float) -> float:
     """Return a scale by its name."""
     rate = layer.rate
@@ -409,7 +515,7 @@ def _misread(parameters: Parameters, switches: Switches) -> Parameters:
     for index, entry in enumerate(read):
         if entry and switches.transposed in (index, "all"):
             W, *others = entry
-            read[index] = like(entry, [W.reshape(W.shape[::-1]).T, *others])
+            read[index] = like(entry, [as_inputs_first(W.reshape(outputs_first(W.shape))), *others])
     if switches.biases == "given":
         return read
     return map_biases(np.zeros_like if switches.biases == "zero" else lambda _: None, read)

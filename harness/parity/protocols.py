@@ -38,6 +38,7 @@ def every() -> dict[str, Experiment]:
         _around_updates(),
         _batches(),
         _dropout(),
+        _images(),
     )
     variants = {name: _variant(name, changes) for group in groups for name, changes in group}
     predicting = {"step-forward": forward("step"), "sigmoid-forward": forward("sigmoid")}
@@ -80,6 +81,7 @@ def _variant(name: str, changes: dict[str, Any]) -> Experiment:
             *({"units": width, **layer} for width, layer in zip(WIDTHS, hidden, strict=False)),
             output,
         ]
+    values["network"] |= changes.get("network", {})
     if "layers" in changes:
         values["network"]["layers"] = changes["layers"]
     return parse(values, name)
@@ -741,6 +743,62 @@ def _dropout() -> Changes:
             },
         ),
     ]
+
+
+def _images() -> Changes:
+    """Digits as images of 8 x 8, as 4 x 8 of two channels, or as 8 x 4; no two sizes are equal.
+
+    Kernels, strides and images are not square, so that rows and columns cannot be mistaken.
+    """
+    output = {"units": 10, "activation": "identity"}
+    largest = {"kind": "max_pool", "size": [2, 2], "stride": [2, 2]}
+    last, first = ({"kind": "flatten", "order": f"channels_{end}"} for end in ("last", "first"))
+    return [
+        (
+            "conv",
+            {
+                "network": {"image": [8, 8, 1]},
+                "layers": [_conv(3, [3, 2], "relu"), largest, last, output],
+                "training": {"optimizer": MOMENTUM, "batches": SHORT},
+            },
+        ),
+        (
+            "conv-same",
+            {
+                "network": {"image": [4, 8, 2]},
+                "layers": [
+                    _conv(4, [3, 4], "tanh", padding="same", stride=[1, 2]),
+                    {"kind": "average_pool", "size": [2, 3], "stride": [1, 1]},
+                    _conv(5, [2, 2], "relu", padding="same"),
+                    first,
+                    output,
+                ],
+                "training": {"optimizer": ADAM, "batches": SHORT},
+            },
+        ),
+        (
+            "conv-padded",
+            {
+                "network": {"image": [8, 4, 2]},
+                "layers": [
+                    _conv(3, [3, 3], "tanh", padding=[2, 1], stride=[2, 1], bias=False),
+                    {"kind": "max_pool", "size": [3, 2], "stride": [2, 1]},
+                    _conv(4, [1, 2], "tanh"),
+                    first,
+                    {"units": 7, "activation": "tanh"},
+                    output,
+                ],
+                "training": {"optimizer": SGD, "batches": SHORT | {"order": "with_replacement"}},
+            },
+        ),
+    ]
+
+
+def _conv(
+    channels: int, kernel: list[int], activation: str, padding: Any = "valid", **more: Any
+) -> dict[str, Any]:
+    layer = {"kind": "conv", "channels": channels, "kernel": kernel, "padding": padding}
+    return layer | {"activation": activation} | more
 
 
 def _dropped(rate: float, form: str = "inverted") -> dict[str, Any]:

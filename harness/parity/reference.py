@@ -6,7 +6,9 @@ prove it (`tests/parity`). `mistakes` overrides some of its methods to be wrong 
 
 Its update rules are in `reference_updates`.
 
-Shapes: X (rows, inputs), W (inputs, outputs), b (outputs,), z = X W + b (rows, outputs).
+Shapes: X (rows, inputs), W (inputs, outputs), b (outputs,), z = X W + b (rows, outputs). A row that
+is an image stays a row of numbers between layers, channels fastest; `reference_images` has what is
+done to images. A convolution is a product too: its x has a row for each place of the kernel.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,18 +17,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.experiment.gradients import Clipping
+from harness.experiment.image_layers import Flatten, Shape
 from harness.experiment.losses import CrossEntropy, Loss
 from harness.experiment.model import Experiment
-from harness.experiment.network import Dense, Dropout
-from harness.parameters import map_arrays, map_biases, named_arrays
+from harness.experiment.network import Dense, Dropout, Layer, WeightedLayer
+from harness.parameters import like, map_arrays, map_biases, named_arrays
 from harness.parity.functions import Floats, activate, log_softmax, sigmoid, slope, softmax
 from harness.parity.loss_functions import of_values
+from harness.parity.reference_images import (
+    Pool,
+    flattened,
+    matrix,
+    pool_factors,
+    pooled,
+    seen,
+    unflattened,
+    unpooled,
+    unseen,
+)
 from harness.parity.reference_updates import Pairs, ReferenceUpdates, clipped
 from harness.start import given, given_loss, given_network
 from harness.trainer import (
     Array,
     Batches,
-    DenseParameters,
     NoParameters,
     Parameters,
     unpacked,
@@ -36,6 +49,8 @@ Mask = NDArray[np.uint8]
 """(rows, units): 1 where a number is kept."""
 Masks = Sequence[Mask]
 """Of every dropout layer."""
+ROWS_AT_ONCE = 250
+"""Images that are predicted at once: a convolution needs several times their memory."""
 
 
 class Reference(ReferenceUpdates):
@@ -59,6 +74,7 @@ class Reference(ReferenceUpdates):
         self.experiment, self.dtype = experiment, dtype
         self.inputs, self.targets = inputs, targets
         self.layers = given_network(experiment).layers
+        self.row_shapes = experiment.network.row_shapes
         training = experiment.training
         self.loss = given_loss(experiment)
         self.rule = given(training.optimizer, experiment) if training else None
@@ -77,14 +93,21 @@ class Reference(ReferenceUpdates):
 
     def predict(self, inputs: Array, masks: Masks | None = None) -> Floats:
         """Return the raw outputs (rows, outputs); with masks those of a training step."""
-        _, values = self._forward(np.asarray(inputs, self.dtype), masks)
-        return values[-1]
+        X = np.asarray(inputs, self.dtype)
+        if masks is not None or len(X) <= ROWS_AT_ONCE or not self.experiment.network.takes_images:
+            return self._forward(X, masks)[1][-1]
+        blocks = np.split(X, range(ROWS_AT_ONCE, len(X), ROWS_AT_ONCE))
+        return np.concatenate([self._forward(block)[1][-1] for block in blocks])
+
+    def outputs_of_layers(self, inputs: Array) -> list[Floats]:
+        """Return (rows, numbers) behind every layer, in prediction."""
+        return self._forward(np.asarray(inputs, self.dtype))[1][1:]
 
     def _forward(self, X: Floats, masks: Masks | None = None) -> tuple[list[Floats], list[Floats]]:
         """Return every z, and X and every a, layer by layer.
 
-        z = a W + b and a = f(z) of dense layers. A dropout layer multiplies its inputs by factors,
-        which stand in place of its z.
+        z = a W + b and a = f(z) of layers with weights. Dropout multiplies its inputs by factors,
+        and pooling sums over a window its numbers times factors; these stand in place of a z.
 
         Args:
             X: the inputs.
@@ -93,16 +116,50 @@ class Reference(ReferenceUpdates):
         zs: list[Floats] = []
         values = [X]
         given = iter(masks or ())
-        for layer, entry in zip(self.layers, self.pairs, strict=True):
-            if isinstance(layer, Dropout):
-                mask = None if masks is None else next(given)
-                zs.append(self._dropout_factors(layer, values[-1], mask))
-                values.append(values[-1] * zs[-1])
-                continue
-            z = self._affine(values[-1], *entry)
+        stack = zip(self.layers, self.row_shapes, self.pairs, strict=False)
+        for layer, shape, entry in stack:
+            a = values[-1]
+            if isinstance(layer, WeightedLayer):
+                W, b = entry
+                z = self._affine(self._seen(layer, a, shape), matrix(W), b).reshape(len(a), -1)
+                value = self._activate(layer, z)
+            elif isinstance(layer, Dropout):
+                z = self._dropout_factors(layer, a, None if masks is None else next(given))
+                value = a * z
+            else:
+                z, value = self._of_image(layer, a, shape)
             zs.append(z)
-            values.append(self._activate(layer, z))
+            values.append(value)
         return zs, values
+
+    def _seen(self, layer: WeightedLayer, a: Floats, shape: Shape) -> Floats:
+        """The x of the product x W: a, or what the kernel of a convolution sees in each place."""
+        return a if isinstance(layer, Dense) else seen(layer, a, shape)
+
+    def _unseen(self, layer: WeightedLayer, dx: Floats, shape: Shape) -> Floats:
+        """dL/da from the gradient of what `_seen` returns."""
+        return dx if isinstance(layer, Dense) else unseen(layer, dx, shape)
+
+    def _of_image(self, layer: Layer, a: Floats, shape: Shape) -> tuple[Floats, Floats]:
+        """The factors of pooling, none of flatten, and the outputs."""
+        if isinstance(layer, Flatten):
+            return a[:0], self._flattened(layer, a, shape)
+        assert isinstance(layer, Pool)
+        factors = self._pool_factors(layer, a, shape)
+        return factors, pooled(layer, a, shape, factors)
+
+    def _pool_factors(self, layer: Pool, a: Floats, shape: Shape) -> Floats:
+        return pool_factors(layer, a, shape)
+
+    def _pool_slopes(self, layer: Pool, a: Floats, shape: Shape, factors: Floats) -> Floats:
+        """The derivative of what is pooled by each number of a window."""
+        return factors
+
+    def _flattened(self, layer: Flatten, a: Floats, shape: Shape) -> Floats:
+        return flattened(layer, a, shape)
+
+    def _unflattened(self, layer: Flatten, da: Floats, shape: Shape) -> Floats:
+        return unflattened(layer, da, shape)
 
     def _dropout_factors(self, layer: Dropout, a: Floats, mask: Mask | None) -> Floats:
         """Factors of the inputs (rows, units): the mask times the scale of training, or a scale."""
@@ -115,7 +172,7 @@ class Reference(ReferenceUpdates):
         z: Floats = a @ W
         return z if b is None else z + b
 
-    def _activate(self, layer: Dense, z: Floats) -> Floats:
+    def _activate(self, layer: WeightedLayer, z: Floats) -> Floats:
         return activate(layer, z)
 
     # ------------------------------------------------------------ loss and gradients
@@ -163,26 +220,39 @@ class Reference(ReferenceUpdates):
 
         Backpropagation, from the last layer to the first: with delta = dL/dz = dL/da * f'(z),
         dL/dW = a^T delta of the a below, dL/db = the sum of delta over the rows, and
-        dL/da = delta W^T of the a below. A dropout layer hands down its dL/da times its factors.
+        dL/da = delta W^T of the a below. A dropout layer hands down its dL/da times its factors,
+        and so does pooling, to each number of a window.
         """
         zs, values = self._forward(X, masks)
         loss, da = self._output_loss(values[-1], y, counted)
         gradients: Pairs = []
         for index in reversed(range(len(self.pairs))):
-            layer = self.layers[index]
-            if isinstance(layer, Dropout):
+            layer, shape = self.layers[index], self.row_shapes[index]
+            if not isinstance(layer, WeightedLayer):
                 gradients.insert(0, NoParameters())
-                da = da * zs[index]
+                da = self._way_back(layer, da, values[index], zs[index], shape)
                 continue
             W, b = self.pairs[index]
-            delta = da * self._slope(layer, zs[index])
-            dW = self._weights_gradient(values[index], delta)
+            delta = (da * self._slope(layer, zs[index])).reshape(-1, W.shape[-1])
+            dW = self._weights_gradient(self._seen(layer, values[index], shape), delta)
             db = None if b is None else self._biases_gradient(delta)
-            gradients.insert(0, DenseParameters(dW, db))
-            da = self._inputs_gradient(delta, W)
+            gradients.insert(0, like(self.pairs[index], [dW.reshape(W.shape), db]))
+            da = self._unseen(layer, self._inputs_gradient(delta, matrix(W)), shape)
         return loss, gradients
 
-    def _slope(self, layer: Dense, z: Floats) -> Floats:
+    def _way_back(
+        self, layer: Layer, da: Floats, a: Floats, factors: Floats, shape: Shape
+    ) -> Floats:
+        """dL/da of the a below a layer without weights."""
+        if isinstance(layer, Flatten):
+            return self._unflattened(layer, da, shape)
+        if isinstance(layer, Dropout):
+            below: Floats = da * factors
+            return below
+        assert isinstance(layer, Pool)
+        return unpooled(layer, da, shape, self._pool_slopes(layer, a, shape, factors))
+
+    def _slope(self, layer: WeightedLayer, z: Floats) -> Floats:
         return slope(layer, z)
 
     def _weights_gradient(self, a: Floats, delta: Floats) -> Floats:

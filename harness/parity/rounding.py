@@ -15,9 +15,10 @@ from typing import Any
 
 import numpy as np
 
+from harness.experiment.image_layers import AveragePool, Shape
 from harness.experiment.losses import HingeLoss, Loss, LossOfValues
 from harness.experiment.model import Experiment
-from harness.experiment.network import Dense
+from harness.experiment.network import Layer, WeightedLayer
 from harness.experiment.training import Length
 from harness.parameters import map_arrays
 from harness.parity.clipped import Clipped
@@ -132,16 +133,22 @@ class Noisy(Reference):
         in_few_digits = super()._affine(a, W, None if b is None else b.astype(np.float32))
         return in_few_digits == z
 
-    def _activate(self, layer: Dense, z: Floats) -> Floats:
+    def _activate(self, layer: WeightedLayer, z: Floats) -> Floats:
         a, name = super()._activate(layer, z), layer.activation
         if name in EXACT:
             return a
         more = 1.0 if name in OF_ONE else np.abs(z) if name in OF_INPUT else 0.0
         return self._moved(a, np.abs(a) + more)
 
-    def _slope(self, layer: Dense, z: Floats) -> Floats:
+    def _slope(self, layer: WeightedLayer, z: Floats) -> Floats:
         slope = super()._slope(layer, z)
         return slope if layer.activation in EXACT else self._moved(slope, np.abs(slope) + 1)
+
+    def _of_image(self, layer: Layer, a: Floats, shape: Shape) -> tuple[Floats, Floats]:
+        factors, values = super()._of_image(layer, a, shape)
+        if not isinstance(layer, AveragePool):
+            return factors, values
+        return factors, self._moved(values, super()._of_image(layer, np.abs(a), shape)[1])
 
     def _weights_gradient(self, a: Floats, delta: Floats) -> Floats:
         terms = super()._weights_gradient(np.abs(a), np.abs(delta))

@@ -18,6 +18,22 @@ Scale = float | Literal["rows", "1/rows", "outputs", "1/outputs"]
 DropoutScale = Literal[
     "right", "1", "1 - rate", "rate", "1 / (1 - rate)", "1 / (1 - rate)^2", "1 / rate"
 ]
+ImageMistake = Literal[
+    "none",
+    "kernels turned",
+    "kernels transposed",
+    "images transposed",
+    "images channels first",
+    "more zeros above",
+    "all zeros above",
+    "all zeros below",
+    "mean for largest",
+    "largest for mean",
+    "sum for mean",
+    "every largest",
+    "other order",
+    "columns first",
+]
 Factors = tuple[tuple[float, ...], ...]
 """Per layer a factor for each of its arrays, for weights and biases."""
 
@@ -95,6 +111,10 @@ class Switches:
             numbers in prediction.
         dropout_slope: the way back through a dropout layer has the factors of the masks, 1, the
             mask without its scale, or the scale without its mask.
+        images: kernels are turned by 180 degrees, or their rows and columns swapped; input images
+            are read column by column, or with their channels first; padding stands on other
+            sides; pooling takes another kind, or the gradient to every largest number; flatten
+            takes the other order, or goes column by column.
         climbs: updates go up the gradient.
         own_rate: this learning rate replaces the given ones.
         rate_scale, rate_decay: the learning rate is multiplied by this, once or in every step.
@@ -205,6 +225,7 @@ class Switches:
     dropout_scale: DropoutScale = "right"
     prediction_scale: DropoutScale = "right"
     dropout_slope: Literal["right", "one", "mask", "scale"] = "right"
+    images: ImageMistake = "none"
     climbs: bool = False
     own_rate: float | None = None
     rate_scale: float = 1.0

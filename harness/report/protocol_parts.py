@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from harness.experiment.data import Data
 from harness.experiment.fields import Interval
+from harness.experiment.image_layers import AveragePool, Conv, Flatten, MaxPool
 from harness.experiment.initializers import (
     Constant,
     Initializer,
@@ -21,7 +22,7 @@ from harness.experiment.initializers import (
 )
 from harness.experiment.losses import ClassWeights, CrossEntropy, Huber, LabelSmoothing, Loss
 from harness.experiment.model import Experiment
-from harness.experiment.network import Dense, Dropout, Network
+from harness.experiment.network import Dropout, Network, WeightedLayer
 from harness.experiment.optimizers import AdamW, Momentum, Nesterov, Optimizer
 from harness.experiment.plateau import Plateau
 from harness.experiment.splits import DrawnSplit, EdgeSplit, SklearnSplit
@@ -90,6 +91,7 @@ def parts_of(experiment: Experiment) -> tuple[Part, ...]:
         "split": _split(data),
         "network": f"network {experiment.network}",
         "activations": _activations(experiment.network),
+        "images": _images(experiment.network),
         "dropout": _dropout(experiment.network),
         "loss": loss_text(training.loss, experiment.network.outputs) if training else "",
         "start": _start(experiment),
@@ -176,7 +178,7 @@ def _batches(experiment: Experiment) -> str:
 
 def _activations(network: Network) -> str:
     """`sigmoid in hidden layers`, `ReLU in every layer`; "" where no layer has an activation."""
-    *hidden, last = [_activation(layer) for layer in network.dense_layers]
+    *hidden, last = [_activation(layer) for layer in network.weighted_layers]
     if last == "identity" and len(set(hidden)) == 1 and hidden[0] != last:
         text = f"{hidden[0]} in hidden layers"
     elif set(hidden) <= {last}:
@@ -185,11 +187,38 @@ def _activations(network: Network) -> str:
     else:
         text = f"activations {_in_runs([*hidden, last])}"
     layers = enumerate(network.layers, 1)
-    missing = [str(n) for n, layer in layers if isinstance(layer, Dense) and not layer.bias]
+    missing = [str(n) for n, layer in layers if isinstance(layer, WeightedLayer) and not layer.bias]
     if not missing:
         return text
-    where = "" if len(missing) == len(network.dense_layers) else f" in layer {', '.join(missing)}"
+    where = (
+        "" if len(missing) == len(network.weighted_layers) else f" in layer {', '.join(missing)}"
+    )
     return ", ".join(filter(None, [text, f"no biases{where}"]))
+
+
+def _images(network: Network) -> str:
+    """`padding same, stride 2 x 1 in layer 3, channels flattened last`."""
+    paddings, texts = [], []
+    for number, layer in enumerate(network.layers, 1):
+        match layer:
+            case Conv():
+                paddings.append(layer.padding if isinstance(layer.padding, str) else "stated")
+                usual = (1, 1)
+                if not isinstance(layer.padding, str):
+                    texts.append(f"zeros {_by(layer.padding)} around layer {number}")
+            case MaxPool() | AveragePool():
+                usual = layer.size
+            case Flatten():
+                texts.append(f"channels flattened {layer.order.removeprefix('channels_')}")
+        if isinstance(layer, Conv | MaxPool | AveragePool) and layer.stride != usual:
+            texts.append(f"stride {_by(layer.stride)} in layer {number}")
+    if set(paddings) - {"stated"}:
+        texts.insert(0, f"padding {_in_runs(paddings) if len(set(paddings)) > 1 else paddings[0]}")
+    return ", ".join(texts)
+
+
+def _by(lengths: tuple[int, int]) -> str:
+    return f"{lengths[0]} x {lengths[1]}"
 
 
 def _dropout(network: Network) -> str:
@@ -203,7 +232,7 @@ def _dropout(network: Network) -> str:
     return f"dropout {', '.join(texts)}" if texts else ""
 
 
-def _activation(layer: Dense) -> str:
+def _activation(layer: WeightedLayer) -> str:
     name = ACRONYMS.get(layer.activation, layer.activation.replace("_", " "))
     if layer.slope is not None:
         return f"{name} (slope {layer.slope:g})"
@@ -220,7 +249,7 @@ def _start(experiment: Experiment) -> str:
     drawn = experiment.generator
     by = f", drawn by RandomState({drawn.seed})" if drawn else ""
     weights = _of_layers(experiment.initializers, experiment.network, "weights")
-    if not any(layer.bias for layer in experiment.network.dense_layers):
+    if not any(layer.bias for layer in experiment.network.weighted_layers):
         return f"weights {weights}{by}"
     biases = _of_layers(experiment.initializers, experiment.network, "biases")
     if weights == biases:

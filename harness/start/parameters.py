@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.experiment.image_layers import Conv
 from harness.experiment.initializers import (
     Constant,
     Constants,
@@ -17,10 +18,17 @@ from harness.experiment.initializers import (
     Zeros,
 )
 from harness.experiment.model import Experiment
-from harness.experiment.network import Dropout, Network
+from harness.experiment.network import Network, WeightedLayer
 from harness.experiment.start_file import FromFile
-from harness.parameters import map_arrays
-from harness.trainer import DenseParameters, LayerParameters, NoParameters, Parameters
+from harness.parameters import as_inputs_first, map_arrays
+from harness.parameters import outputs_first as shape_outputs_first
+from harness.trainer import (
+    ConvParameters,
+    DenseParameters,
+    LayerParameters,
+    NoParameters,
+    Parameters,
+)
 
 TRUNCATED_STD = 0.87962566103423978
 """Standard deviation of a standard normal distribution truncated at -2 and 2."""
@@ -70,21 +78,23 @@ def draw(
         network: has the shapes.
         initializers: have the distributions.
         random: the stream to draw from.
-        outputs_first: whether weights are drawn in shape (units, inputs) and then transposed;
-            the weights returned are (inputs, units) in any case.
+        outputs_first: whether weights are drawn in PyTorch's shape, (units, inputs) or (out, in,
+            height, width), and then turned round; those returned have the contract's shape.
     """
     parameters: list[LayerParameters] = []
     index = 0  # of the layers with weights
-    stack = zip(network.layers, network.shapes, strict=True)
-    for place, (layer, shape) in enumerate(stack):
-        if isinstance(layer, Dropout):
+    stack = zip(network.layers, network.row_shapes, strict=False)
+    for place, (layer, rows) in enumerate(stack):
+        if not isinstance(layer, WeightedLayer):
             parameters.append(NoParameters())
             continue
+        shape = layer.weights_shape(rows)
         of_weights = initializers.of("weights", index)
         if isinstance(of_weights, FromFile):
             weights = of_weights.values("weights", place)
         elif outputs_first and not isinstance(of_weights, Constants):
-            weights = np.ascontiguousarray(_draw(of_weights, index, shape, shape[::-1], random).T)
+            drawn = _draw(of_weights, index, shape, shape_outputs_first(shape), random)
+            weights = np.ascontiguousarray(as_inputs_first(drawn))
         else:
             weights = _draw(of_weights, index, shape, shape, random)
         biases = None
@@ -93,8 +103,9 @@ def draw(
             if isinstance(of_biases, FromFile):
                 biases = of_biases.values("biases", place)
             else:
-                biases = _draw(of_biases, index, shape, shape[1:], random)
-        parameters.append(DenseParameters(weights, biases))
+                biases = _draw(of_biases, index, shape, shape[-1:], random)
+        kind = ConvParameters if isinstance(layer, Conv) else DenseParameters
+        parameters.append(kind(weights, biases))
         index += 1
     return parameters
 
@@ -108,12 +119,16 @@ def _cast(values: NDArray[np.float64], dtype: str) -> NDArray[np.generic]:
 def _draw(
     initializer: Any,
     index: int,
-    layer_shape: tuple[int, int],
+    weights_shape: tuple[int, ...],
     shape: tuple[int, ...],
     random: Random,
 ) -> NDArray[np.float64]:
-    """Draw one array of a layer; the formulas are in `harness.experiment.initializers`."""
-    inputs, outputs = layer_shape
+    """Draw one array of a layer; the formulas are in `harness.experiment.initializers`.
+
+    A kernel has height * width * in inputs and height * width * out outputs, as in all libraries.
+    """
+    *window, inputs, outputs = weights_shape
+    inputs, outputs = inputs * math.prod(window), outputs * math.prod(window)
     match initializer:
         case Constants(values=values):
             return np.array(values[index], dtype=np.float64)

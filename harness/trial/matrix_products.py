@@ -68,13 +68,16 @@ def measure_limit(
 
 
 def operands_of(experiment: Experiment, dtype: str) -> Operands:
-    """Return random matrices of the shapes that a training step multiplies."""
-    rows, inputs = experiment.batch_size, experiment.network.inputs
+    """Return random matrices of the shapes that a training step multiplies.
+
+    Those of a convolution are of its form as a product: a row of x is what a kernel sees in one
+    place. Libraries that convolve without it may be faster than this limit.
+    """
     generator = np.random.default_rng(0)
     operands = []
-    for layer in experiment.network.dense_layers:
-        shapes = (rows, inputs), (inputs, layer.units), (rows, layer.units)
+    for places, inputs, units in experiment.network.products:
+        rows = experiment.batch_size * places
+        shapes = (rows, inputs), (inputs, units), (rows, units)
         x, weights, d = (generator.standard_normal(shape).astype(dtype) for shape in shapes)
         operands.append((x, weights / np.sqrt(inputs, dtype=dtype), d))
-        inputs = layer.units
     return operands

@@ -7,8 +7,18 @@ import keras
 import numpy as np
 from keras import ops
 
-from harness.trainer import Dense, Dropout, Parameters, Task
+from harness.trainer import (
+    AveragePool,
+    Conv,
+    Dense,
+    Dropout,
+    Flatten,
+    MaxPool,
+    Parameters,
+    Task,
+)
 from implementations.keras_parts.dropout import GivenDropout, MaskedNetwork
+from implementations.keras_parts.images import convolution, reshape, without_parameters
 from implementations.keras_parts.losses import Penalty
 from implementations.keras_parts.optimizers import norm_bound
 
@@ -38,29 +48,47 @@ def network(task: Task) -> keras.Model:
         settings["bias_regularizer"] = Penalty(on_biases) if on_biases else None
     if isinstance(model, keras.Sequential):
         model.add(keras.Input((task.network.inputs,)))
-    stack = zip(task.network.layers, task.network.shapes, task.parameters, strict=True)
-    for layer, (inputs, _), entry in stack:
-        if isinstance(layer, Dropout):
-            model.add(GivenDropout(layer))
-            continue
-        dense = keras.layers.Dense(
-            layer.units, activation=_activation(layer), use_bias=layer.bias, **settings
-        )
-        dense.build((None, inputs))
-        model.add(dense)
-        dense.set_weights([np.array(v) for v in entry if v is not None])
+    stack = zip(task.network.layers, task.network.row_shapes, task.parameters, strict=False)
+    is_image = False  # rows come in as numbers
+    for layer, shape, entry in stack:
+        takes_image = isinstance(layer, Conv | MaxPool | AveragePool | Flatten)
+        if takes_image != is_image:
+            model.add(reshape(shape if takes_image else (math.prod(shape),)))
+        is_image = takes_image and not isinstance(layer, Flatten)
+        match layer:
+            case Dropout():
+                model.add(GivenDropout(layer))
+            case Dense():
+                dense = keras.layers.Dense(
+                    layer.units, activation=_activation(layer), use_bias=layer.bias, **settings
+                )
+                dense.build((None, *shape))
+                model.add(dense)
+                dense.set_weights([np.array(v) for v in entry if v is not None])
+            case Conv():
+                for each in convolution(layer, shape, entry, _activation(layer), settings):
+                    model.add(each)
+            case _:
+                for each in without_parameters(layer, shape):
+                    model.add(each)
     return model
 
 
-def parameters(model: keras.Model) -> Parameters:
-    """Return copies of a model's parameters in the contract's layout."""
-    layers = ([ops.convert_to_numpy(v).copy() for v in layer.weights] for layer in model.layers)
-    return [
-        (values[0], values[1] if len(values) > 1 else None) if values else () for values in layers
-    ]
+def parameters(model: keras.Model, task: Task) -> Parameters:
+    """Return copies of a model's parameters in the contract's layout, which is that of Keras."""
+    found = (
+        [ops.convert_to_numpy(v).copy() for v in layer.weights]
+        for layer in model.layers
+        if layer.weights
+    )
+    return [_entry(next(found)) if entry else () for entry in task.parameters]
 
 
-def _activation(layer: Dense) -> Any:
+def _entry(values: list[Any]) -> tuple[Any, ...]:
+    return values[0], values[1] if len(values) > 1 else None
+
+
+def _activation(layer: Dense | Conv) -> Any:
     match layer.activation:
         case "identity":
             return None

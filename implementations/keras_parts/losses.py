@@ -154,7 +154,7 @@ def penalty(task: Task, values: Sequence[Tensor], size: Tensor) -> Tensor:
     for each in (task.l2, task.l1):
         if each is None:
             continue
-        kept = [v for v in values if each.on == "all" or len(v.shape) == 2]
+        kept = [v for v in values if each.on == "all" or len(v.shape) > 1]
         # coefficient(1), because `size` may be known at run time only
         scaled = each.coefficient(1) * sum(ops.sum(_summed(each, v)) for v in kept)
         total = total + (scaled / ops.cast(size, scaled.dtype) if each.per_row else scaled)

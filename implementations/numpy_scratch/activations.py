@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from harness.trainer import Array, Dense
+from harness.trainer import Array, Conv, Dense
 from implementations.numpy_scratch.hard_activations import Clipped, HardSigmoid, HardSwish
 
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
@@ -380,13 +380,13 @@ class Step:
         raise TypeError("the step function cannot be trained through")
 
 
-def make(layer: Dense, rows: int, dtype: str) -> Activation:
-    """Return the activation of a layer, with work space for `rows` rows.
+def make(layer: Dense | Conv, units: int, rows: int, dtype: str) -> Activation:
+    """Return the activation of a layer, with work space for (rows, units) numbers.
 
     Raises:
         ValueError: the activation is not known here.
     """
-    shape = (rows, layer.units)
+    shape = (rows, units)
     match layer.activation:
         case "identity":
             return Identity()

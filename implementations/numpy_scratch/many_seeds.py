@@ -53,7 +53,7 @@ class ManyDense:
         rows, (inputs, units, seeds) = len(x), W.shape
         self.a = np.empty((rows, units, seeds), W.dtype)
         wide = specification.model_copy(update={"units": units * seeds})
-        self.activation = activations.make(wide, rows, W.dtype.name)
+        self.activation = activations.make(wide, wide.units, rows, W.dtype.name)
         self.is_first = x.ndim == 2
         self.dx = np.empty_like(x[:0] if self.is_first else x)
         if not self.is_first:

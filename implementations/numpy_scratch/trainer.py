@@ -1,14 +1,17 @@
 """The NumPy adapter: layers, loss and update rule behind the contract."""
 
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
 
+from harness import trainer as specifications
 from harness.trainer import (
     Array,
     Batches,
     DeviceUnavailableError,
+    Network,
     Operands,
     Parameters,
     StepTrainer,
@@ -23,6 +26,7 @@ from implementations.numpy_scratch import (
 )
 from implementations.numpy_scratch.around_updates import Clipper, NormBound, Penalties
 from implementations.numpy_scratch.dropout import Dropout
+from implementations.numpy_scratch.images import Conv, Flattened, Pool
 from implementations.numpy_scratch.layers import Dense
 
 ROWS_AT_ONCE = 1_000
@@ -31,6 +35,10 @@ ROWS_AT_ONCE = 1_000
 A larger batch is a sum over blocks. A block of 784 inputs is 3 MB. The block is still in a cache
 when the backward pass reads it again, so one step reads the data from memory once.
 """
+NUMBERS_AT_ONCE = 2**19
+"""The same for images: numbers of the widest layer. In float32 they are 2 MB."""
+
+Layer = Dense | Dropout | Conv | Pool | Flattened
 
 
 class NumpyTrainer(StepTrainer):
@@ -41,26 +49,27 @@ class NumpyTrainer(StepTrainer):
     """
 
     loops = ("stepwise",)
-    layer_kinds = ("dense", "dropout")
+    layer_kinds = ("dense", "dropout", "conv", "max_pool", "average_pool", "flatten")
 
     def __init__(self, task: Task) -> None:
         if task.device == "cuda":
             raise DeviceUnavailableError("NumPy computes on the CPU only")
         self.task = task
         self.layers, w, g = _network(task)
-        self.dense = [layer for layer in self.layers if isinstance(layer, Dense)]
+        self.weighted = [layer for layer in self.layers if isinstance(layer, Dense | Conv)]
+        self.rows_at_once = _rows_at_once(task.network)
         self.dropouts = [layer for layer in self.layers if isinstance(layer, Dropout)]
         self.ends_linear = task.network.output_layer.activation == "identity"
         if task.loss is None or task.optimizer is None or task.targets is None:
             return  # a network that only predicts
-        rows = min(task.batch_size, ROWS_AT_ONCE)
+        rows = min(task.batch_size, self.rows_at_once)
         self.means_weigh = class_losses.weighs_means(task.loss)
         self.divisor_of = partial(class_losses.divisor_of, task.loss)
         self.loss = losses.make(task.loss, task.network.outputs, rows, task.dtype)
-        weights = [layer.W for layer in self.dense]
+        weights = [layer.W for layer in self.weighted]
         self.rule = optimizers.make(task.optimizer, w, g, weights)
-        gradients = [(layer.dW, layer.db) for layer in self.dense]
-        parameters = [(layer.W, layer.b) for layer in self.dense]
+        gradients = [(layer.dW, layer.db) for layer in self.weighted]
+        parameters = [(layer.W, layer.b) for layer in self.weighted]
         pairs = list(zip(parameters, gradients, strict=True))
         self.penalties = Penalties(task.l2, task.l1, pairs)
         self.clipper = Clipper(task.clipping, gradients)
@@ -84,8 +93,8 @@ class NumpyTrainer(StepTrainer):
         divisor: float = size
         if self.means_weigh:
             divisor = self.divisor_of(self.block.targets_of(batches, step, size))
-        for first in range(0, size, ROWS_AT_ONCE):
-            stop = min(first + ROWS_AT_ONCE, size)
+        for first in range(0, size, self.rows_at_once):
+            stop = min(first + self.rows_at_once, size)
             for dropout, masks in zip(self.dropouts, batches.masks, strict=True):
                 dropout.mask = masks[step, first:stop]
             x, y = self.block.gather(batches, step, first, stop)
@@ -114,7 +123,7 @@ class NumpyTrainer(StepTrainer):
         """Return copies out of the flat buffer."""
         return [
             (layer.W.copy(), None if layer.b is None else layer.b.copy())
-            if isinstance(layer, Dense)
+            if isinstance(layer, Dense | Conv)
             else ()
             for layer in self.layers
         ]
@@ -138,8 +147,8 @@ class NumpyTrainer(StepTrainer):
     def many_seeds(
         self, starts: Sequence[Parameters], batches: Batches
     ) -> Sequence[Parameters] | None:
-        """Train all starts side by side, in every protocol of full batches."""
-        if batches.rows is not None:
+        """Train all starts side by side, in every protocol of full batches without images."""
+        if batches.rows is not None or self.task.network.takes_images:
             return None
         return many_seeds.train(self.task, starts, batches)
 
@@ -149,11 +158,11 @@ class NumpyTrainer(StepTrainer):
             dropout.mask = None
         outputs = np.empty((len(inputs), self.task.network.outputs), self.task.dtype)
         with np.errstate(over="ignore"):
-            for first in range(0, len(inputs), ROWS_AT_ONCE):
-                a = inputs[first : first + ROWS_AT_ONCE]
+            for first in range(0, len(inputs), self.rows_at_once):
+                a = inputs[first : first + self.rows_at_once]
                 for layer in self.layers:
                     a = layer.forward(a)
-                outputs[first : first + ROWS_AT_ONCE] = a
+                outputs[first : first + len(a)] = a
         return outputs
 
 
@@ -181,7 +190,15 @@ class _Block:
         return x, y
 
 
-def _network(task: Task) -> tuple[list[Dense | Dropout], Array, Array]:
+def _rows_at_once(network: Network) -> int:
+    """Return how many rows go through the network at once: of images fewer."""
+    if not network.takes_images:
+        return ROWS_AT_ONCE
+    widest = max(width for _, width in network.shapes)
+    return max(1, min(ROWS_AT_ONCE, NUMBERS_AT_ONCE // widest))
+
+
+def _network(task: Task) -> tuple[list[Layer], Array, Array]:
     """Return the layers, and the flat parameter buffer and flat gradient buffer below them."""
     w = np.empty(task.network.parameter_count, task.dtype)
     g = np.empty_like(w)
@@ -195,30 +212,31 @@ def _network(task: Task) -> tuple[list[Dense | Dropout], Array, Array]:
         w[piece] = values.ravel()
         return w[piece].reshape(values.shape), g[piece].reshape(values.shape)
 
-    layers: list[Dense | Dropout] = []
+    layers: list[Layer] = []
     is_first = True  # until there is a layer with weights
-    network = task.network
-    for specification, (width, _), entry in zip(
-        network.layers, network.shapes, task.parameters, strict=True
+    network, rows = task.network, _rows_at_once(task.network)
+    for specification, shape, entry in zip(
+        network.layers, network.row_shapes[:-1], task.parameters, strict=True
     ):
-        if specification.kind == "dropout":
-            layers.append(Dropout(specification, width, ROWS_AT_ONCE, task.dtype, is_first))
-            continue
-        weights, biases = entry
-        W, dW = views(weights)
-        b, db = (None, None) if biases is None else views(biases)
-        activation = activations.make(specification, ROWS_AT_ONCE, task.dtype)
-        layers.append(
-            Dense(
-                W,
-                b,
-                dW,
-                db,
-                activation,
-                rows=ROWS_AT_ONCE,
-                is_first=is_first,
-                batch_has_blocks=task.batch_size > ROWS_AT_ONCE,
-            )
-        )
-        is_first = False
+        match specification:
+            case specifications.Dropout():
+                width = math.prod(shape)
+                layers.append(Dropout(specification, width, rows, task.dtype, is_first))
+            case specifications.MaxPool() | specifications.AveragePool():
+                layers.append(Pool(specification, shape, rows, task.dtype, is_first))
+            case specifications.Flatten():
+                layers.append(Flattened(specification, shape, rows, task.dtype))
+            case specifications.Dense() | specifications.Conv():
+                weights, biases = entry
+                W, dW = views(weights)
+                b, db = (None, None) if biases is None else views(biases)
+                width = math.prod(specification.output_shape(shape))
+                activation = activations.make(specification, width, rows, task.dtype)
+                arrays = (W, b, dW, db, activation)
+                if isinstance(specification, specifications.Conv):
+                    layers.append(Conv(specification, shape, *arrays, rows, is_first))
+                else:
+                    in_blocks = task.batch_size > rows
+                    layers.append(Dense(*arrays, rows, is_first, batch_has_blocks=in_blocks))
+                is_first = False
     return layers, w, g

@@ -27,7 +27,7 @@ def test_dropout_has_no_parameters_and_keeps_the_width():
     network = parsed(DROPOUT, HIDDEN, DROPOUT, OUTPUT).network
     assert network.layers[0] == Dropout(kind="dropout", rate=0.5, form="inverted")
     assert network.shapes == ((4, 4), (4, 5), (5, 5), (5, 3))
-    assert network.dense_shapes == ((4, 5), (5, 3))
+    assert network.weight_shapes == ((4, 5), (5, 3))
     assert network.dropout_widths == (4, 5)
     assert network.parameter_count == 4 * 5 + 5 + 5 * 3 + 3
     assert str(network) == "4-5-3"

@@ -33,6 +33,7 @@ CATALOGUE = [
     "mnist-wide",
     "mnist-deep",
     "mnist-dropout",
+    "mnist-cnn",
     "fashion-mlp",
 ]
 
@@ -63,6 +64,7 @@ def test_every_experiment_of_the_catalogue_is_valid(name):
         ("mnist-wide", "784-1000-10", 20 * 600, None),
         ("mnist-deep", "784-512-256-128-10", 100 * 600, 200),
         ("mnist-dropout", "784-512-512-10", 20 * 469, 200),
+        ("mnist-cnn", "28x28x1-32C3-MP2-64C3-MP2-10", 15 * 469, 100),
         ("fashion-mlp", "784-256-10", 10 * 235, None),
     ],
 )

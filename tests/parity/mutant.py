@@ -10,6 +10,7 @@ import pytest
 
 from harness.registry import installed
 from harness.trainer import StepTrainer
+from tests.parity.mutant_images import convolved, misread_images, of_images
 
 torch = pytest.importorskip(
     "torch", reason=f"torch is not installed: {installed()['torch'].install_line}"
@@ -52,7 +53,7 @@ INPUT_FACTORS = {"inputs scaled twice": 1 / 255, "inputs not scaled": 16.0}
 
 class Mutant(StepTrainer):
     loops = ("stepwise",)
-    layer_kinds = ("dense", "dropout")
+    layer_kinds = ("dense", "dropout", "conv", "max_pool", "average_pool", "flatten")
     rates = None
     """Learning rates of its own, in place of those of the batches."""
 
@@ -128,15 +129,24 @@ class Mutant(StepTrainer):
     # ------------------------------------------------------------ forward and loss
 
     def _forward(self, x):
+        if self.mistake == "batch in pieces" and len(x) > 37:  # and no mistake
+            return torch.cat([self._forward(piece) for piece in x.split(37)])
         x = self._inputs(x)
         last = len(self.pairs) - 1
         pairs, dropouts = iter(enumerate(self.pairs)), itertools.count()
-        for layer in self.task.network.layers:
+        network = self.task.network
+        if network.image and self.mistake in ("images transposed", "images channels first"):
+            x = misread_images(x, network.image, self.mistake)
+        for layer, shape in zip(network.layers, network.row_shapes, strict=False):
             if layer.kind == "dropout":
                 x = self._dropped(x, layer, next(dropouts))
                 continue
+            if layer.kind in ("max_pool", "average_pool", "flatten"):
+                x = of_images(layer, shape, x, self.mistake)
+                continue
             index, (W, b) = next(pairs)
-            z = self._affine(x, W, b)
+            is_conv = layer.kind == "conv"
+            z = convolved(layer, shape, x, W, b, self.mistake) if is_conv else self._affine(x, W, b)
             x = self._activated(z, layer, index == last)
             if index < last and self.training:
                 x = self._disturbed(x)
@@ -825,7 +835,7 @@ class Mutant(StepTrainer):
             return [(W, None) for W, _ in found]
         dense = iter(found)
         layers = self.task.network.layers
-        return [() if layer.kind == "dropout" else next(dense) for layer in layers]
+        return [next(dense) if layer.kind in ("dense", "conv") else () for layer in layers]
 
     def predict(self, inputs):
         x = torch.tensor(inputs, dtype=self.dtype)

@@ -220,6 +220,41 @@ def dropouts() -> dict[str, Experiment]:
     return {name: _made(**values, initializers=NORMAL) for name, values in changes.items()}
 
 
+@cache
+def images() -> dict[str, Experiment]:
+    """Protocols with layers of images: both kinds of pooling, both orders, zeros of three sorts."""
+    output = {"units": 10, "activation": "identity"}
+    pool = {"size": [2, 2], "stride": [2, 2]}
+    changes = {
+        "valid": {
+            "network__image": [8, 8, 1],
+            "network__layers": [_conv(4, [3, 3], "valid"), {"kind": "max_pool", **pool}, _flatten("last"), output],
+            "training__optimizer": SGD,
+            "training__batches": SHORT,
+        },
+        "same": {
+            "network__image": [8, 8, 1],
+            "network__layers": [_conv(3, [2, 4], "same", "relu"), {"kind": "average_pool", **pool}, _conv(4, [2, 2], "same"), _flatten("first"), output],
+            "training__optimizer": ADAM,
+        },
+        "zeros": {
+            "network__image": [4, 8, 2],
+            "network__layers": [_conv(5, [3, 3], [1, 2], stride=[1, 2]), {"kind": "max_pool", "size": [2, 3], "stride": [1, 1]}, _flatten("first"), output],
+            "training__optimizer": MOMENTUM | {"rate_inside_velocity": True},
+        },
+    }  # fmt: skip
+    return {name: _made(**values, initializers=NORMAL) for name, values in changes.items()}
+
+
+def _conv(channels, kernel, padding, activation="tanh", **more):
+    conv = {"kind": "conv", "channels": channels, "kernel": kernel, "padding": padding}
+    return conv | {"activation": activation} | more
+
+
+def _flatten(end):
+    return {"kind": "flatten", "order": f"channels_{end}"}
+
+
 def _dropped(rate, form="inverted"):
     return {"kind": "dropout", "rate": rate, "form": form}
 
@@ -273,7 +308,14 @@ def losses() -> dict[str, Experiment]:
 def every_protocol() -> dict[str, Experiment]:
     """Return the protocols of all groups of mistakes."""
     return (
-        protocols() | scheduled() | relatives() | activations() | around() | losses() | dropouts()
+        protocols()
+        | scheduled()
+        | relatives()
+        | activations()
+        | around()
+        | losses()
+        | dropouts()
+        | images()
     )
 
 
@@ -285,6 +327,7 @@ def protocols_of(group: str) -> dict[str, Experiment]:
         "activations": activations,
         "around updates": around,
         "dropout": dropouts,
+        "images": images,
         "losses": losses,
     }
     return groups.get(group, protocols)()
@@ -705,6 +748,59 @@ DROPOUT = [
 ]  # fmt: skip
 
 
+def pools(kind: str) -> Callable[[Experiment], bool]:
+    return lambda e: any(layer.kind == kind for layer in e.network.layers)
+
+
+def padded(e: Experiment) -> bool:
+    return any(any(zeros) for zeros in _zeros(e))
+
+
+def padded_oddly(e: Experiment) -> bool:
+    return any((top, left) != (bottom, right) for top, bottom, left, right in _zeros(e))
+
+
+def _zeros(e: Experiment) -> list[tuple[int, ...]]:
+    pairs = zip(e.network.layers, e.network.row_shapes, strict=False)
+    return [layer.sides(shape) for layer, shape in pairs if layer.kind == "conv"]
+
+
+def square_kernels(e: Experiment) -> bool:
+    return all(
+        layer.kernel[0] == layer.kernel[1] for layer in e.network.layers if layer.kind == "conv"
+    )
+
+
+def square_images(e: Experiment) -> bool:
+    return e.network.takes_images and e.network.image[0] == e.network.image[1]
+
+
+def several_channels(e: Experiment) -> bool:
+    return e.network.takes_images and e.network.image[2] > 1
+
+
+IMAGES = [
+    Planted("kernels turned", "^kernels are turned by 180 degrees"),
+    Planted("kernels transposed", "^rows and columns of kernels are swapped", square_kernels),
+    Planted("images transposed", "^rows and columns of the input images are swapped", square_images),
+    Planted("images channels first", "^input images are read as", several_channels),
+    Planted("more zeros above", "^padding has its odd zeros above", padded_oddly),
+    Planted("all zeros above", "^all zeros of the padding are above", padded),
+    Planted("all zeros below", "^all zeros of the padding are below", padded),
+    Planted("mean for largest", "^max pooling takes means", pools("max_pool")),
+    Planted("largest for mean", "^average pooling takes the largest", pools("average_pool")),
+    Planted("sum for mean", "^average pooling does not divide", pools("average_pool")),
+    Planted("other order", "^flatten has its channels in the other order"),
+    Planted("columns first", "^flatten goes through an image column by column"),
+    Planted("loss halved", "^the loss is halved|the loss that is halved"),
+    Planted("rate scaled", "3 times the given one"),
+    Planted("biases at twice the rate", "^biases( of layer . and biases of layer .)? move at 2 times"),
+    Planted("biases frozen", r"^biases( of layer . and biases of layer .)? are never updated"),
+    Planted("inputs not scaled", "16 times too large"),
+    Planted("labels next", "labels are off by one: the next class"),
+]  # fmt: skip
+
+
 def smooths(e: Experiment) -> bool:
     return getattr(e.loss, "label_smoothing", None) is not None
 
@@ -753,5 +849,6 @@ GROUPS = {
     "around updates": AROUND,
     "activations": ACTIVATIONS,
     "dropout": DROPOUT,
+    "images": IMAGES,
     "losses": LOSSES,
 }

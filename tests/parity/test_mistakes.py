@@ -34,6 +34,7 @@ def test_the_plain_network_has_no_switches():
     assert modules == {
         "harness.parity.functions",
         "harness.parity.loss_functions",
+        "harness.parity.reference_images",
         "harness.parity.reference_updates",
     }
     updates = ast.parse(inspect.getsource(reference_updates))
@@ -67,6 +68,21 @@ MSE = MeanSquaredError(name="mean_squared_error", half=False, batch="mean", outp
 RELU = Dense(units=1, activation="relu")
 TWICE = ((1.0, 2.0), (1.0, 2.0))
 MASKS = (*("previous", "first step", "first row", "swapped", "reversed bits", "flipped", "none"),)
+OF_IMAGES = {
+    "kernels turned": "conv",
+    "kernels transposed": "conv-padded",
+    "images transposed": "conv",
+    "images channels first": "conv-same",
+    "more zeros above": "conv-same",
+    "all zeros above": "conv-padded",
+    "all zeros below": "conv-padded",
+    "mean for largest": "conv",
+    "largest for mean": "conv-same",
+    "sum for mean": "conv-same",
+    "every largest": "conv",
+    "other order": "conv",
+    "columns first": "conv",
+}
 MISTAKES = [
     ("transposed", 1, "adam-hat"),
     ("transposed", "all", "adam-hat"),
@@ -184,6 +200,7 @@ MISTAKES = [
     ("climbs", True, "adam-hat"),
     *(("masks", value, "dropout-equal-widths") for value in MASKS),
     ("dropout_missing", 0, "dropout"),
+    *(("images", value, name) for value, name in OF_IMAGES.items()),
     ("dropout_scale", "1", "dropout"),
     ("prediction_scale", "rate", "dropout"),
     *(("dropout_slope", value, "dropout") for value in ("one", "mask", "scale")),

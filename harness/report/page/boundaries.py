@@ -14,7 +14,7 @@ from harness.data import raw, splits, transforms
 from harness.data.fetching import DataMissingError
 from harness.experiment.data import Data
 from harness.experiment.model import Experiment
-from harness.experiment.network import Dense
+from harness.experiment.network import WeightedLayer
 from harness.parameters import map_arrays
 from harness.parity.reference import Reference
 from harness.report.model import Line, Section
@@ -343,14 +343,15 @@ def parameters_by_step(experiment: Experiment, arrays: Mapping[str, Array]) -> S
     points = len(arrays["step"])
     network = experiment.network
     layers: list[LayerParameters] = []
-    for index, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=True), 1):
-        if not isinstance(layer, Dense):
+    for index, (layer, rows) in enumerate(zip(network.layers, network.row_shapes, strict=False), 1):
+        if not isinstance(layer, WeightedLayer):
             layers.append(NoParameters())
             continue
+        shape = layer.weights_shape(rows)
         W, b = arrays.get(f"W{index}"), arrays.get(f"b{index}")
         if W is None or W.shape != (points, *shape):
             return {}
-        if layer.bias and (b is None or b.shape != (points, shape[1])):
+        if layer.bias and (b is None or b.shape != (points, shape[-1])):
             return {}
         layers.append(DenseParameters(W, b if layer.bias else None))
     return {

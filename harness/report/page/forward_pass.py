@@ -41,8 +41,8 @@ class ForwardPass:
 def forward_pass_of(experiment: Experiment) -> ForwardPass | None:
     """Return the numbers of a network without training; None for others, and for large ones."""
     units = sum(layer.units for layer in experiment.network.dense_layers)
-    has_dropout = bool(experiment.network.dropout_layers)
-    if experiment.training is not None or units > MOST_UNITS or has_dropout:
+    is_dense = experiment.network.kinds == ("dense",)
+    if experiment.training is not None or units > MOST_UNITS or not is_dense:
         return None
     try:
         prepared = data.load(experiment.data, experiment.loss, "float64")

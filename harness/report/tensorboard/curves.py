@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from harness import start
 from harness.experiment.model import Experiment
-from harness.experiment.network import Dense, Network
-from harness.parity.functions import Floats, activate
+from harness.experiment.network import Network, WeightedLayer
+from harness.parity.functions import Floats
+from harness.parity.reference import Reference
 from harness.results import Row
 from harness.trainer import Array, DenseParameters, LayerParameters, NoParameters, Parameters
 
@@ -56,16 +56,17 @@ class StoredCurves:
     def parameters_at(self, point: int, network: Network) -> Parameters | None:
         """Return the whole parameters at an evaluation point, or None."""
         parameters: list[LayerParameters] = []
-        for number, (layer, shape) in enumerate(
-            zip(network.layers, network.shapes, strict=True), 1
+        for number, (layer, rows) in enumerate(
+            zip(network.layers, network.row_shapes, strict=False), 1
         ):
-            if not isinstance(layer, Dense):
+            if not isinstance(layer, WeightedLayer):
                 parameters.append(NoParameters())
                 continue
+            shape = layer.weights_shape(rows)
             W, b = self.at_points(f"W{number}"), self.at_points(f"b{number}")
             if W is None or W.shape[1:] != shape:
                 return None
-            if layer.bias and (b is None or b.shape[1:] != shape[1:]):
+            if layer.bias and (b is None or b.shape[1:] != shape[-1:]):
                 return None
             biases = b[point] if layer.bias and b is not None else None
             parameters.append(DenseParameters(W[point], biases))
@@ -93,18 +94,6 @@ class StoredCurves:
 
 
 def layer_outputs(experiment: Experiment, parameters: Parameters, inputs: Array) -> list[Floats]:
-    """Return (rows, units) of every layer in prediction, in float64, with the oracle's f."""
-    network = start.given_network(experiment)
-    x: Floats = np.asarray(inputs, np.float64)
-    outputs: list[Floats] = []
+    """Return (rows, numbers) of every layer in prediction, in float64, by the oracle."""
     with np.errstate(all="ignore"):  # parameters that diverge may overflow
-        for layer, entry in zip(network.layers, parameters, strict=True):
-            if not isinstance(layer, Dense):
-                x = x * layer.prediction_scale
-                outputs.append(x)
-                continue
-            W, b = entry
-            z = x @ np.asarray(W, np.float64)
-            x = activate(layer, z if b is None else z + np.asarray(b, np.float64))
-            outputs.append(x)
-    return outputs
+        return Reference(experiment, parameters, inputs, None).outputs_of_layers(inputs)

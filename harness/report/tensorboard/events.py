@@ -19,8 +19,9 @@ from tensorboardX.proto.summary_pb2 import HistogramProto, Summary, SummaryMetad
 from tensorboardX.proto.tensor_shape_pb2 import TensorShapeProto
 from tensorboardX.record_writer import masked_crc32c
 
+from harness.experiment.image_layers import Conv
 from harness.experiment.model import Experiment
-from harness.experiment.network import Dropout
+from harness.experiment.network import WeightedLayer
 from harness.results import write_atomically
 from harness.trainer import Array
 
@@ -123,6 +124,15 @@ class Events:
         )
 
 
+WITHOUT_WEIGHTS = {
+    "dropout": ("Dropout", "Mul"),
+    "max_pool": ("MaxPool", "MaxPool"),
+    "average_pool": ("AvgPool", "AvgPool"),
+    "flatten": ("Flatten", "Reshape"),
+}
+"""Title and TensorFlow's operation of layers without weights."""
+
+
 def _record(content: bytes) -> bytes:
     length = struct.pack("<Q", len(content))
     checksums = [struct.pack("<I", masked_crc32c(part)) for part in (length, content)]
@@ -133,18 +143,22 @@ def _nodes(experiment: Experiment) -> list[NodeDef]:
     """Return inputs, x W + b and activation of every layer, targets and loss; rows are `-1`."""
     network = experiment.network
     nodes = [_node("inputs", "Placeholder", (), (-1, network.inputs))]
-    for index, (layer, shape) in enumerate(zip(network.layers, network.shapes, strict=True)):
-        scope, out = f"layer_{index + 1}", (-1, shape[1])
-        if isinstance(layer, Dropout):
-            nodes.append(_node(f"{scope}/Dropout", "Mul", (nodes[-1].name,), out))
+    behind = zip(network.layers, network.row_shapes, network.row_shapes[1:], strict=False)
+    for index, (layer, rows, after) in enumerate(behind):
+        scope, out = f"layer_{index + 1}", (-1, *after)
+        if not isinstance(layer, WeightedLayer):
+            title, operation = WITHOUT_WEIGHTS[layer.kind]
+            nodes.append(_node(f"{scope}/{title}", operation, (nodes[-1].name,), out))
             continue
+        shape = layer.weights_shape(rows)
+        product = "Conv2D" if isinstance(layer, Conv) else "MatMul"
         nodes += [
             _node(f"{scope}/weights", "VariableV2", (), shape),
-            _node(f"{scope}/MatMul", "MatMul", (nodes[-1].name, f"{scope}/weights"), out),
+            _node(f"{scope}/{product}", product, (nodes[-1].name, f"{scope}/weights"), out),
         ]
         if layer.bias:
             nodes += [
-                _node(f"{scope}/biases", "VariableV2", (), shape[1:]),
+                _node(f"{scope}/biases", "VariableV2", (), shape[-1:]),
                 _node(f"{scope}/Add", "Add", (nodes[-1].name, f"{scope}/biases"), out),
             ]
         name = OPERATIONS[layer.activation]
