@@ -67,7 +67,7 @@ def _losses_of_outputs(
             # the slope of jnp.abs at 0 is 1, where the contract's is 0
             return (z - y) * jax.lax.stop_gradient(jnp.sign(z - y))
         case Huber():
-            value = optax.huber_loss(z, y, loss.delta)
+            value = optax.huber_loss(z, y, delta=loss.delta)
             return value / loss.delta if loss.over_delta else value
         case LogCosh():
             return optax.log_cosh(z, y)

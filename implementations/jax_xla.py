@@ -62,9 +62,9 @@ class JaxTrainer(StepTrainer):
         self.steps_planned = min(PLANNED_STEPS, max(16, PLANNED_ROWS // task.batch_size))
         self.target_device = _device(task.device)
         self.device, self.precision = _device_and_precision(self.target_device, task.dtype)
-        on_cpu = self.target_device.platform == "cpu"
-        self.unrolled = 1 if on_cpu else UNROLLED_STEPS
-        self.blas = "Eigen (XLA)" if on_cpu else "cuBLAS (XLA)"
+        self.on_cpu = self.target_device.platform == "cpu"
+        self.unrolled = 1 if self.on_cpu else UNROLLED_STEPS
+        self.blas = "Eigen (XLA)" if self.on_cpu else "cuBLAS (XLA)"
         self.inputs = self._on_device(task.inputs)
         self.state = self._start(task.parameters)
         self.predict_compiled = jax.jit(self._forward)
@@ -106,7 +106,7 @@ class JaxTrainer(StepTrainer):
                 case Dense() | Conv():
                     weights, *biases = values
                     if isinstance(layer, Conv):
-                        z = convolved(layer, x, shape, weights)
+                        z = convolved(layer, x, shape, weights, self.on_cpu)
                     else:
                         z = x @ weights
                     z = _activate(layer, z + biases[0] if biases else z)

@@ -417,7 +417,7 @@ def _drop(layer: Dropout, x: tf.Tensor, mask: tf.Tensor | None) -> tf.Tensor:
     """Return what a dropout layer makes of x, with the bits of a mask or in prediction."""
     if mask is None:
         return x if layer.prediction_scale == 1 else x * layer.prediction_scale
-    bits = tf.bitwise.right_shift(mask[:, :, tf.newaxis], tf.constant(range(8), tf.uint8))
+    bits = tf.bitwise.right_shift(mask[:, :, tf.newaxis], np.arange(8, dtype=np.uint8))
     bits = tf.bitwise.bitwise_and(bits, tf.constant(1, tf.uint8))
     kept = tf.reshape(bits, (-1, 8 * mask.shape[1]))[:, : x.shape[1]]
     return x * (tf.cast(kept, x.dtype) * layer.training_scale)

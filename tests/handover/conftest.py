@@ -8,6 +8,7 @@ import pytest
 from harness.experiment.loading import load, parse
 from harness.handover import writing
 from harness.handover.folder import protocol_of_steps
+from harness.parameters import named_arrays
 from harness.parity.simulation import mistaken_trace
 from harness.parity.switches import Switches
 from harness.parity.trace import FIRST_20_STEPS
@@ -59,12 +60,10 @@ def answer_of(experiment, seed=0, **switches):
     arrays = {"outputs_before": trace.outputs}
     if trace.losses is not None:
         arrays["losses"] = trace.losses
-    for step, pairs in trace.parameters.items():
+    for step, parameters in trace.parameters.items():
         if step in (0, 1, 2, experiment.steps):
-            for layer, pair in enumerate(pairs, start=1):
-                for part, values in zip(("weights", "biases"), pair, strict=True):
-                    if values is not None:
-                        arrays[f"parameters_after_step_{step}/{part}_{layer}"] = values
+            for layer, name, values in named_arrays(parameters):
+                arrays[f"parameters_after_step_{step}/{name}_{layer + 1}"] = values
     return arrays
 
 

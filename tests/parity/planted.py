@@ -714,11 +714,15 @@ AROUND = [
 
 
 def dropout_is(form: str) -> Callable[[Experiment], bool]:
-    return lambda e: e.network.dropout_layers[0].form == form
+    return lambda e: any(layer.form == form for layer in e.network.dropout_layers[:1])
 
 
 def two_dropouts(e: Experiment) -> bool:
     return len(e.network.dropout_layers) > 1
+
+
+def equal_widths(e: Experiment) -> bool:
+    return two_dropouts(e) and len({*e.network.dropout_widths}) == 1
 
 
 INVERTED, CLASSIC = dropout_is("inverted"), dropout_is("classic")
@@ -735,7 +739,7 @@ DROPOUT = [
     Planted("masks of the step before", "masks of the step before"),
     Planted("masks of the first step", "masks of the first step of a call"),
     Planted("one mask for all rows", "all rows of a batch have the mask of the first"),
-    Planted("masks of each other", "take each other's masks", two_dropouts),
+    Planted("masks of each other", "take each other's masks", equal_widths),
     Planted("bits the other way round", "read from the most significant"),
     Planted("gradient past the masks", "does not go through the masks", lambda e: e.network.layers[0].kind == "dense"),
     Planted("dropout on in predict", "dropout is on in predict"),
@@ -743,7 +747,7 @@ DROPOUT = [
     Planted("loss halved", "^the loss is halved|the loss that is halved"),
     Planted("rate scaled", "3 times the given one"),
     Planted("biases at twice the rate", "^biases( of layer . and biases of layer .)? move at 2 times"),
-    Planted("kernel transposed", r"^the kernel of layer . is transposed", two_dropouts),
+    Planted("kernel transposed", r"^the kernel of layer . is transposed", equal_widths),
     Planted("labels next", "labels are off by one: the next class"),
 ]  # fmt: skip
 
