@@ -63,9 +63,9 @@ class FlaxTrainer(StepTrainer):
         self.steps_planned = min(PLANNED_STEPS, max(16, PLANNED_ROWS // task.batch_size))
         self.target_device = _device(task.device)
         self.device, self.precision = _device_and_precision(self.target_device, task.dtype)
-        on_cpu = self.target_device.platform == "cpu"
-        self.unrolled = 1 if on_cpu else UNROLLED_STEPS
-        self.blas = "Eigen (XLA)" if on_cpu else "cuBLAS (XLA)"
+        self.on_cpu = self.target_device.platform == "cpu"
+        self.unrolled = 1 if self.on_cpu else UNROLLED_STEPS
+        self.blas = "Eigen (XLA)" if self.on_cpu else "cuBLAS (XLA)"
         self.inputs = self._on_device(task.inputs)
         model = self._network()
         optimizer = task.optimizer and nnx.Optimizer(
@@ -108,7 +108,7 @@ class FlaxTrainer(StepTrainer):
                         nnx.Linear(inputs, layer.units, use_bias=bias, param_dtype=dtype, rngs=rngs)
                     )
                 case Conv():
-                    modules.append(Convolution(layer, shape, dtype, rngs))
+                    modules.append(Convolution(layer, shape, dtype, rngs, self.on_cpu))
                 case Flatten():
                     modules.append(Flattened(layer, shape))
                 case _:

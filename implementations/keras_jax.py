@@ -74,7 +74,7 @@ class KerasJaxTrainer(StepTrainer):
         self.unrolled = 1 if on_cpu else UNROLLED_STEPS
         self.blas = "Eigen (XLA)" if on_cpu else "cuBLAS (XLA)"
         with jax.default_device(self.target_device):
-            self.model = layers.network(task)
+            self.model = layers.network(task, on_cpu and task.loop == "fused")
             self.predict_compiled = jax.jit(self._forward)
             if task.loss is None or task.optimizer is None or task.targets is None:
                 self.state = self._start([])

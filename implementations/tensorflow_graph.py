@@ -68,6 +68,7 @@ class TensorflowTrainer(StepTrainer):
         self.device, self.precision = _device_and_precision(self.target_device, task.dtype)
         on_cpu = self.target_device == "/CPU:0"
         self.blas = "Eigen, oneDNN (TensorFlow)" if on_cpu else "cuBLAS (TensorFlow)"
+        self.by_products = on_cpu and task.loop == "fused"
         self.trains = not (task.loss is None or task.optimizer is None or task.targets is None)
         if task.loss is not None and task.optimizer is not None:
             self.loss, self.rule = task.loss, task.optimizer
@@ -136,14 +137,14 @@ class TensorflowTrainer(StepTrainer):
                 case Dense() | Conv():
                     weights, *biases = values
                     if isinstance(layer, Conv):
-                        z = convolved(layer, x, shape, weights)
+                        z = convolved(layer, x, shape, weights, self.by_products)
                     else:
                         z = tf.matmul(x, weights)
                     x = _activate(layer, tf.nn.bias_add(z, biases[0]) if biases else z)
                     if isinstance(layer, Conv):
                         x = tf.reshape(x, (-1, math.prod(layer.output_shape(shape))))
                 case _:
-                    x = image_layer(layer, x, shape)
+                    x = image_layer(layer, x, shape, self.by_products)
         return x
 
     def _loss(self, z: tf.Tensor, y: tf.Tensor, size: tf.Tensor) -> tf.Tensor:

@@ -62,7 +62,7 @@ class KerasTrainer(StepTrainer):
         on_cpu = self.target_device == "/CPU:0"
         self.blas = "Eigen, oneDNN (TensorFlow)" if on_cpu else "cuBLAS (TensorFlow)"
         with tf.device(self.target_device):
-            self.model = layers.network(task)
+            self.model = layers.network(task, on_cpu and task.loop == "fused")
             self.predict_compiled = tf.function(self.model, jit_compile=True, autograph=False)
             self.inputs = tf.constant(task.inputs)
             if task.loss is None or task.optimizer is None or task.targets is None:

@@ -26,8 +26,12 @@ SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.673263242354377284
 """The constants of Klambauer et al. (2017), section 2."""
 
 
-def network(task: Task) -> keras.Model:
+def network(task: Task, images_by_products: bool = False) -> keras.Model:
     """Return layers with the given parameters; a Keras kernel is (inputs, outputs).
+
+    Args:
+        task: as in the contract.
+        images_by_products: see `images.ProductConv2D`.
 
     The model of an "idiomatic" loop has the penalties, because `fit` asks the layers for them.
     Their factors are `penalty_factors` of the model.
@@ -66,10 +70,12 @@ def network(task: Task) -> keras.Model:
                 model.add(dense)
                 dense.set_weights([np.array(v) for v in entry if v is not None])
             case Conv():
-                for each in convolution(layer, shape, entry, _activation(layer), settings):
+                for each in convolution(
+                    layer, shape, entry, _activation(layer), settings, images_by_products
+                ):
                     model.add(each)
             case _:
-                for each in without_parameters(layer, shape):
+                for each in without_parameters(layer, shape, images_by_products):
                     model.add(each)
     return model
 
