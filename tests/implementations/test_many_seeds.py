@@ -26,7 +26,9 @@ from tests.trials import trial_of
 TRAINED = [
     name
     for name, experiment in every().items()
-    if experiment.training and not experiment.network.dropout_layers
+    if experiment.training
+    and not experiment.network.dropout_layers
+    and not experiment.network.takes_images
 ]
 
 

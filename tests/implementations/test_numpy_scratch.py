@@ -179,4 +179,4 @@ def test_a_step_allocates_nothing_of_the_networks_or_the_datas_size(units, batch
     trainer.advance(plan)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < max(experiment.network.parameter_count * 4, task.inputs.nbytes) / 10
+    assert peak < max(experiment.network.parameter_count * 4, task.inputs.nbytes) / 8
