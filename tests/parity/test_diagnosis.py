@@ -74,7 +74,7 @@ def test_few_protocols_of_the_check_catch_every_mistake(group):
         e
         for e in covering().values()
         if e.training
-        and all(layer.bias for layer in e.network.dense_layers)
+        and all(getattr(layer, "bias", True) for layer in e.network.layers)
         and (group != "dropout" or e.network.dropout_layers)
         and (group != "images" or e.network.takes_images)
     ]
