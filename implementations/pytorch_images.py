@@ -5,6 +5,8 @@ A row is an image (height, width, channels), channels fastest. That is how PyTor
 and none on the way out where the library keeps the format.
 """
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 import torch
 from torch import nn
@@ -14,7 +16,7 @@ from harness.trainer import Array, AveragePool, Conv, Flatten, MaxPool
 Shape = tuple[int, ...]
 
 
-class ImageLayer(nn.Module):
+class ImageLayer(nn.Module, ABC):
     """A layer between rows (rows, numbers) of images and rows.
 
     Args:
@@ -30,9 +32,9 @@ class ImageLayer(nn.Module):
         images = x.view(-1, *self.shape).permute(0, 3, 1, 2)
         return self.of_images(images).permute(0, 2, 3, 1).flatten(1)
 
+    @abstractmethod
     def of_images(self, images: torch.Tensor) -> torch.Tensor:
         """Return images (rows, channels, height, width) of such images."""
-        raise NotImplementedError
 
 
 class Convolution(ImageLayer):
