@@ -19,6 +19,11 @@ def _forget_working_folder() -> None:
 
 def start() -> None:
     """Run the command. Ctrl-C while it is still being imported ends it quietly, too."""
+    import atexit
+    import signal
+
+    # Called last, when nothing is waited for any more: another Ctrl-C changes no exit code.
+    atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
     try:
         from harness.cli import main
     except KeyboardInterrupt:

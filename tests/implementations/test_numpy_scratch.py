@@ -175,8 +175,10 @@ def test_a_step_allocates_nothing_of_the_networks_or_the_datas_size(units, batch
     trainer = NumpyTrainer(task)
     advance(trainer, experiment, 2)
     plan = BatchPlan.of(experiment, 0).segment(2, 12)
-    tracemalloc.start()
-    trainer.advance(plan)
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < max(experiment.network.parameter_count * 4, task.inputs.nbytes) / 8
+    peaks = []
+    for _ in range(3):  # Python now and then keeps something of its own
+        tracemalloc.start()
+        trainer.advance(plan)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert min(peaks) < max(experiment.network.parameter_count * 4, task.inputs.nbytes) / 10
